@@ -1,0 +1,128 @@
+/**
+ * The ways things go wrong, each named for the fact. `message` is what a person reads; it says what to do next.
+ * A driver's error is wrapped once, in `StorageError` or `RemoteError`, with its cause.
+ */
+import * as Data from "effect/Data"
+
+/** No such thing in the registry. `suggestions` are the nearest names there are. */
+export class NotFound extends Data.TaggedError("NotFound")<{
+  readonly entity: string
+  readonly name: string
+  readonly suggestions: ReadonlyArray<string>
+}> {
+  override get message() {
+    const near = this.suggestions.length > 0 ? ` — did you mean ${this.suggestions.join(" or ")}?` : ""
+    return `no ${this.entity} named "${this.name}"${near}`
+  }
+}
+
+/** The name is in use. */
+export class AlreadyExists extends Data.TaggedError("AlreadyExists")<{
+  readonly entity: string
+  readonly name: string
+}> {
+  override get message() {
+    return `${this.entity} "${this.name}" already exists`
+  }
+}
+
+/** A name that fits several things; `candidates` are names that fit one each. */
+export class Ambiguous extends Data.TaggedError("Ambiguous")<{
+  readonly entity: string
+  readonly name: string
+  readonly candidates: ReadonlyArray<string>
+}> {
+  override get message() {
+    return `${this.entity} "${this.name}" is ambiguous: say one of ${this.candidates.join(", ")}`
+  }
+}
+
+/** Something else still needs it. */
+export class InUse extends Data.TaggedError("InUse")<{
+  readonly entity: string
+  readonly name: string
+  readonly by: ReadonlyArray<string>
+}> {
+  override get message() {
+    return `${this.entity} "${this.name}" is still used by ${this.by.join(", ")}`
+  }
+}
+
+/** A chain of required dependencies that would come back to where it began. */
+export class DependencyCycle extends Data.TaggedError("DependencyCycle")<{ readonly path: ReadonlyArray<string> }> {
+  override get message() {
+    return `that would make a cycle of required dependencies: ${this.path.join(" → ")} (make one of them --optional)`
+  }
+}
+
+/** A value that the domain does not accept. */
+export class InvalidInput extends Data.TaggedError("InvalidInput")<{
+  readonly field: string
+  readonly reason: string
+}> {
+  override get message() {
+    return this.field === "" ? this.reason : `${this.field}: ${this.reason}`
+  }
+}
+
+/** Someone else wrote first: the stream is at another version than the writer saw. Commands retry on it by themselves. */
+export class VersionConflict extends Data.TaggedError("VersionConflict")<{
+  readonly stream: string
+  readonly expected: number
+  readonly actual: number
+}> {
+  override get message() {
+    return `${this.stream} is at version ${this.actual}, not ${this.expected}: someone else wrote first; try again`
+  }
+}
+
+/** A row would break a unique key of its view. Nothing was written. */
+export class UniqueViolation extends Data.TaggedError("UniqueViolation")<{
+  readonly view: string
+  readonly columns: ReadonlyArray<string>
+}> {
+  override get message() {
+    return `another row of ${this.view} has the same ${this.columns.join(", ")}`
+  }
+}
+
+/** The database said no. `reason` is what a program can act on; the driver's own error is the `cause`. */
+export class StorageError extends Data.TaggedError("StorageError")<{
+  readonly reason: "busy" | "full" | "corrupt" | "not-a-database" | "foreign" | "newer-schema" | "unavailable"
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+
+/** A host did not do as asked; `reason` tells how far it got. */
+export class RemoteError extends Data.TaggedError("RemoteError")<{
+  readonly reason:
+    | "unreachable"
+    | "timeout"
+    | "authentication"
+    | "unreadable-key"
+    | "host-key-unknown"
+    | "host-key-changed"
+    | "connection-lost"
+    | "refused"
+  readonly host: string
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+
+/** An operation was refused or failed on the ground that `message` gives: a failed deploy, no version to go back to. */
+export class OperationFailed extends Data.TaggedError("OperationFailed")<{
+  readonly operation: "deploy" | "rollback" | "health" | "restart"
+  readonly message: string
+  readonly next?: string
+}> {}
+
+/** Every refusal that a registry command can meet. */
+export type RegistryError =
+  | NotFound
+  | AlreadyExists
+  | Ambiguous
+  | InUse
+  | DependencyCycle
+  | InvalidInput
+  | VersionConflict
+  | StorageError

@@ -1,0 +1,61 @@
+/**
+ * What an event is: a fact in the past tense, as a plain JSON value.
+ *
+ * The stored form and the in-memory form are the same, so reading a log back costs one `JSON.parse` and no decoding:
+ * an event is checked once, when it is written.
+ */
+import type * as Schema from "effect/Schema"
+
+/** A JSON value, as it stands in the log. */
+export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
+
+/** An event as a decider makes it and as a fold reads it. */
+export interface Event<Type extends string = string, Data = unknown> {
+  readonly type: Type
+  readonly data: Data
+}
+
+/** Who did it, by which door, on which machine, on behalf of which command. Recorded with every event. */
+export interface Meta {
+  readonly actor: string
+  readonly via: "cli" | "http" | "telegram" | "mcp" | "library"
+  readonly machine: string
+  readonly commandId: string
+  readonly cause?: string
+}
+
+/** The envelope: an event at its place in the log. `position` and `version` start at 1 and have no gaps. */
+export interface Recorded<E extends Event = Event> {
+  readonly position: number
+  readonly id: string
+  readonly stream: string
+  readonly version: number
+  readonly type: E["type"]
+  readonly schema: number
+  readonly data: E["data"]
+  readonly meta: Meta
+  /** The writer's clock, ISO 8601 in UTC: for people, never for ordering. */
+  readonly occurredAt: string
+  /** The sequencer's clock; `--at` cuts here. */
+  readonly recordedAt: string
+  readonly hash: string
+  readonly signature: string | null
+}
+
+/** The definition of one event type: its name, the version of its shape and the schema its data must satisfy. */
+export interface Definition<Type extends string, Data> {
+  (data: Data): Event<Type, Data>
+  readonly type: Type
+  readonly schema: number
+  readonly data: Schema.Schema<Data>
+}
+
+/** The event type a definition describes. */
+export type EventOf<D> = D extends Definition<infer Type, infer Data> ? Event<Type, Data> : never
+
+/** Defines an event type. Its schema must not transform: what is stored is what is read. */
+export const define = <const Type extends string, Data>(
+  type: Type,
+  schema: number,
+  data: Schema.Schema<Data>,
+): Definition<Type, Data> => Object.assign((value: Data) => ({ type, data: value }), { type, schema, data })

@@ -1,0 +1,64 @@
+/** Port: the one append-only log. */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { StorageError, UniqueViolation, VersionConflict } from "./Errors.js"
+import type { Meta, Recorded } from "./Event.js"
+
+/** An event on its way into the log. `id` (UUIDv7) is its idempotency key: appending it twice is appending it once. */
+export interface NewEvent {
+  readonly id: string
+  readonly type: string
+  readonly schema: number
+  readonly data: unknown
+  readonly meta: Meta
+  readonly occurredAt: string
+}
+
+/** Events for one stream. `expected` is the version the decision was made on; `"any"` is for facts, which never conflict. */
+export interface StreamAppend {
+  readonly stream: string
+  readonly expected: number | "any"
+  readonly events: ReadonlyArray<NewEvent>
+}
+
+export interface AppendOptions {
+  /**
+   * The position the decision was made on, for decisions that looked at more than their own streams. The append is a
+   * `VersionConflict` if anything was appended since.
+   */
+  readonly head?: number
+}
+
+export interface ReadOptions {
+  /** Only events after this position (`readAll`) or version (`read`). Default 0. */
+  readonly after?: number
+  /** Only events up to this position. Default: the head when reading began. */
+  readonly until?: number
+}
+
+/**
+ * The log. One append is one transaction: every event and every row derived from it, or nothing.
+ *
+ * Events come back in the order of `position`, which is the one global order.
+ */
+export class EventLog extends Context.Tag("@context-engine/core/EventLog")<
+  EventLog,
+  {
+    /** Appends to one or several streams at once and brings the read models up to them. */
+    readonly append: (
+      appends: ReadonlyArray<StreamAppend>,
+      options?: AppendOptions,
+    ) => Effect.Effect<ReadonlyArray<Recorded>, VersionConflict | UniqueViolation | StorageError>
+    /** The events of one stream. An unknown stream is an empty one. */
+    readonly read: (stream: string, options?: ReadOptions) => Effect.Effect<ReadonlyArray<Recorded>, StorageError>
+    /** The whole log in pages, in constant memory. */
+    readonly readAll: (options?: ReadOptions) => Stream.Stream<Recorded, StorageError>
+    /** The position of the last event; 0 for an empty log. */
+    readonly head: Effect.Effect<number, StorageError>
+    /** The position of the last event recorded at or before an instant (ISO 8601 UTC); 0 if there is none. */
+    readonly positionAt: (instant: string) => Effect.Effect<number, StorageError>
+    /** Everything appended from now on, by this process or another on the same log. */
+    readonly changes: Stream.Stream<Recorded, StorageError>
+  }
+>() {}

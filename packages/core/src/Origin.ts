@@ -1,0 +1,15 @@
+/** Who is asking, and through which door. A frontend provides it; the default says only that nobody did. */
+import * as Context from "effect/Context"
+import type { Meta } from "./Event.js"
+
+export interface OriginData {
+  /** A person or program: `ada`, `ci`. */
+  readonly actor: string
+  readonly via: Meta["via"]
+  /** The machine the command was given on. */
+  readonly machine: string
+}
+
+export class Origin extends Context.Reference<Origin>()("@context-engine/core/Origin", {
+  defaultValue: (): OriginData => ({ actor: "unknown", via: "library", machine: "unknown" }),
+}) {}

@@ -1,0 +1,15 @@
+import { defineWorkspace } from "vitest/config"
+
+const project = (name: string, root: string) => ({
+  test: { name, root, include: ["test/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 60_000 },
+  resolve: { conditions: ["source"] },
+  ssr: { resolve: { conditions: ["source"] } },
+})
+
+export default defineWorkspace([
+  project("core", "packages/core"),
+  project("store", "packages/store"),
+  project("http", "packages/http"),
+  project("cli", "packages/cli"),
+  project("examples", "examples"),
+])
