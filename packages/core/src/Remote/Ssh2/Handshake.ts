@@ -1,0 +1,125 @@
+/** One SSH handshake over a stream: key exchange, host key, login. The only place that makes an ssh2 Client. */
+import type { Duplex } from "node:stream"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import ssh2, { type AuthenticationType, type Client, type ConnectConfig, type NextAuthHandler } from "ssh2"
+import type { RemoteError } from "../../Errors.js"
+import type { Credentials } from "./Credentials.js"
+import { dialling, hungUp, lost } from "./Failures.js"
+import { judge, offer, rejection, type Shown } from "./HostKeys.js"
+import type { Hop } from "./Hop.js"
+import type { Settings } from "./Options.js"
+
+/** A connection that is logged in. */
+export interface Connection {
+  readonly hop: Hop
+  readonly client: Client
+  /** Fails when the connection is lost, and never succeeds. */
+  readonly lost: Deferred.Deferred<never, RemoteError>
+  readonly isLost: () => boolean
+  /** Ends it in good order. */
+  readonly close: Effect.Effect<void>
+}
+
+/** Logs in over `stream`. `onLost` is called once, as soon as the connection is of no more use. */
+export const login = (
+  hop: Hop,
+  stream: Duplex,
+  { methods, described }: Credentials,
+  settings: Settings,
+  onLost: () => void,
+): Effect.Effect<Connection, RemoteError> =>
+  Effect.async<Connection, RemoteError>((resume) => {
+    const client = new ssh2.Client()
+    const progress = { offered: undefined as string | undefined, accepted: [] as Array<string>, readyTimeout: settings.readyTimeout }
+    let refused: Shown | undefined
+    let ready = false
+    const connection = connectionOf(hop, client, stream, onLost)
+    const stop = (error: RemoteError | undefined) => {
+      if (error === undefined) return
+      resume(Effect.fail(refused === undefined ? error : rejection(hop, refused)))
+      hangUp(stream)
+    }
+    // These listeners stay for the client's life: an 'error' that nobody listens to would end the process.
+    client.on("error", (error) => (ready ? connection.drop(error) : stop(dialling(hop, error, progress))))
+    client.on("end", () => (ready ? connection.drop() : stop(hungUp(hop))))
+    client.on("close", () => (ready ? connection.drop() : stop(hungUp(hop))))
+    client.on("handshake", () => {
+      progress.offered ??= described
+    })
+    client.on("ready", () => {
+      ready = true
+      resume(Effect.succeed(connection))
+    })
+    const attempts = [{ type: "none" as const, username: hop.endpoint.user }, ...methods]
+    client.connect({
+      ...base(hop, stream, settings),
+      hostVerifier: (blob: Buffer) => {
+        const shown = judge(hop, blob)
+        if (shown.verdict !== "pinned") refused = shown
+        return shown.verdict === "pinned"
+      },
+      authHandler: (left: Array<AuthenticationType> | null, _partial: boolean, next: NextAuthHandler) => {
+        if (left !== null) progress.accepted = left
+        // ssh2 takes `false` for "nothing left", which its types do not know.
+        next((attempts.shift() ?? false) as Parameters<NextAuthHandler>[0])
+      },
+    })
+    return Effect.sync(() => stream.destroy())
+  })
+
+/** Runs the key exchange only: learns the key and hangs up. No user name and no credential is sent. */
+export const probe = (hop: Hop, stream: Duplex, settings: Settings): Effect.Effect<Shown, RemoteError> =>
+  Effect.async<Shown, RemoteError>((resume) => {
+    const client = new ssh2.Client()
+    const progress = { offered: undefined, accepted: [], readyTimeout: settings.readyTimeout }
+    client.on("error", (error) => {
+      const failure = dialling(hop, error, progress)
+      if (failure !== undefined) resume(Effect.fail(failure))
+      hangUp(stream)
+    })
+    client.on("close", () => resume(Effect.fail(hungUp(hop))))
+    client.connect({
+      ...base(hop, stream, settings),
+      hostVerifier: (blob: Buffer) => {
+        resume(Effect.succeed(judge(hop, blob)))
+        return false
+      },
+    })
+    return Effect.sync(() => stream.destroy())
+  })
+
+const base = (hop: Hop, stream: Duplex, settings: Settings): ConnectConfig => ({
+  sock: stream,
+  username: hop.endpoint.user,
+  readyTimeout: settings.readyTimeout,
+  keepaliveInterval: settings.keepaliveInterval,
+  keepaliveCountMax: settings.keepaliveCountMax,
+  algorithms: { serverHostKey: offer(hop) },
+})
+
+/** Lets what is written go out, then closes for good, whether the other side answers or not. */
+const hangUp = (stream: Duplex): void => {
+  stream.end(() => stream.destroy())
+}
+
+const connectionOf = (hop: Hop, client: Client, stream: Duplex, onLost: () => void) => {
+  const gone = Deferred.unsafeMake<never, RemoteError>(FiberId.none)
+  let isLost = false
+  const drop = (cause?: Error) => {
+    if (isLost) return
+    isLost = true
+    onLost()
+    Deferred.unsafeDone(gone, Effect.fail(lost(hop, cause)))
+    stream.destroy()
+  }
+  const close = Effect.suspend(() => {
+    client.end()
+    return Effect.interruptible(Effect.ignore(Deferred.await(gone))).pipe(
+      Effect.timeoutOption("500 millis"),
+      Effect.zipRight(Effect.sync(drop)),
+    )
+  })
+  return { hop, client, lost: gone, isLost: () => isLost, close, drop }
+}

@@ -1,0 +1,28 @@
+/** What can be set for SSH connections. */
+import { homedir } from "node:os"
+
+export interface Ssh2Options {
+  /** Milliseconds from dialling a hop to the end of its login. Default 10,000. */
+  readonly readyTimeout?: number
+  /** Milliseconds between two signs of life on an idle connection. Default 10,000. */
+  readonly keepaliveInterval?: number
+  /** How many signs of life may stay unanswered before the connection counts as lost. Default 3. */
+  readonly keepaliveCountMax?: number
+  /** Commands at a time on one connection; others wait. Default 10, which is OpenSSH's own `MaxSessions`. */
+  readonly maxSessions?: number
+  /** The agent's socket. Default: the environment's `SSH_AUTH_SOCK`; an empty string means no agent. */
+  readonly agentSocket?: string
+  /** The home directory: what `~` means in key paths, and where the default key files are. Default: the user's. */
+  readonly home?: string
+}
+
+export type Settings = Required<Ssh2Options>
+
+export const settings = (options: Ssh2Options): Settings => ({
+  readyTimeout: options.readyTimeout ?? 10_000,
+  keepaliveInterval: options.keepaliveInterval ?? 10_000,
+  keepaliveCountMax: options.keepaliveCountMax ?? 3,
+  maxSessions: options.maxSessions ?? 10,
+  agentSocket: options.agentSocket ?? process.env.SSH_AUTH_SOCK ?? "",
+  home: options.home ?? homedir(),
+})

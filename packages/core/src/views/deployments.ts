@@ -1,0 +1,91 @@
+/** The `deployments` view: one row a deployment, folded from its service's stream. It outlives the service. */
+import { idOf } from "../Aggregate.js"
+import type { DeployMethod, ServiceFact } from "../domain/Service.js"
+import type { Projection } from "../Projection.js"
+
+export type DeploymentStatus = "pending" | "in_progress" | "success" | "failed" | "rolled_back"
+
+export interface DeploymentRow {
+  readonly id: string
+  readonly serviceId: string
+  /** What the service and its server were called when it began. */
+  readonly service: string
+  readonly server: string
+  readonly version: string | null
+  readonly previousVersion: string | null
+  readonly deployedBy: string
+  readonly deployMethod: DeployMethod
+  readonly status: DeploymentStatus
+  readonly startedAt: string
+  readonly completedAt: string | null
+  readonly durationSeconds: number | null
+  /** The end of what it printed. */
+  readonly logs: string | null
+  /** Why it failed, in words. */
+  readonly reason: string | null
+  /** Whether a health check held after it; `null` while it runs and where it failed. */
+  readonly verified: boolean | null
+  /** The version that was gone back to from this one. */
+  readonly rollbackVersion: string | null
+  readonly notes: string | null
+}
+
+export const deployments: Projection<DeploymentRow, ServiceFact> = {
+  name: "deployments",
+  version: 1,
+  unique: [],
+  key: ({ data, stream }) =>
+    stream.startsWith("service-") && typeof data === "object" && data !== null && "deploymentId" in data
+      ? (data.deploymentId as string)
+      : undefined,
+  evolve: (row, event) => {
+    if (event.type === "DeploymentStarted") return started(event.data as Of<"DeploymentStarted">, idOf(event.stream))
+    return row === undefined ? undefined : continued(row, event as ServiceFact)
+  },
+}
+
+type Of<T extends ServiceFact["type"]> = Extract<ServiceFact, { type: T }>["data"]
+
+const started = (data: Of<"DeploymentStarted">, serviceId: string): DeploymentRow => ({
+  id: data.deploymentId,
+  serviceId,
+  service: data.service,
+  server: data.server,
+  version: data.version,
+  previousVersion: data.previousVersion,
+  deployedBy: data.deployedBy,
+  deployMethod: data.method,
+  status: "in_progress",
+  startedAt: data.at,
+  completedAt: null,
+  durationSeconds: null,
+  logs: null,
+  reason: null,
+  verified: null,
+  rollbackVersion: null,
+  notes: data.notes,
+})
+
+const continued = (row: DeploymentRow, event: ServiceFact): DeploymentRow | undefined => {
+  switch (event.type) {
+    case "DeploymentSucceeded":
+      return { ...row, ...ended(row, event.data), status: "success", verified: event.data.verified }
+    case "DeploymentFailed":
+      return { ...row, ...ended(row, event.data), status: "failed", reason: event.data.reason }
+    case "DeploymentRolledBack":
+      return { ...row, status: "rolled_back", rollbackVersion: event.data.rollbackVersion }
+    case "DeploymentAnnotated":
+      return { ...row, notes: event.data.notes }
+    case "DeploymentHidden":
+      return undefined
+    default:
+      return row
+  }
+}
+
+const ended = (row: DeploymentRow, data: Of<"DeploymentSucceeded"> | Of<"DeploymentFailed">) => ({
+  version: data.version ?? row.version,
+  completedAt: data.at,
+  durationSeconds: data.duration,
+  logs: data.logs,
+})

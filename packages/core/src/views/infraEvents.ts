@@ -1,0 +1,65 @@
+/** The `infra_events` view: the timeline people read. One row an event worth telling, and one an entry people wrote. */
+import { idOf } from "../Aggregate.js"
+import { entity, type InfraEvent, type Severity } from "../domain/InfraEvent.js"
+import type { Recorded } from "../Event.js"
+import type { Projection } from "../Projection.js"
+import { tell } from "./tell.js"
+
+export interface InfraEventRow {
+  readonly id: string
+  readonly serverId: string | null
+  readonly serviceId: string | null
+  /** What they were called then. */
+  readonly server: string | null
+  readonly service: string | null
+  readonly type: string
+  readonly severity: Severity
+  readonly title: string
+  readonly description: string | null
+  readonly metadata: unknown
+  readonly actor: string
+  /** `log`: told from an event; `person`: written by someone, who may also change it. */
+  readonly source: "log" | "person"
+  readonly createdAt: string
+  readonly position: number
+}
+
+export const infraEvents: Projection<InfraEventRow> = {
+  name: "infra_events",
+  version: 1,
+  unique: [],
+  key: (event) => (event.stream.startsWith("entry-") ? idOf(event.stream) : event.id),
+  evolve: (row, event) => (event.stream.startsWith("entry-") ? written(row, event) : told(event)),
+}
+
+const written = (row: InfraEventRow | undefined, event: Recorded): InfraEventRow | undefined => {
+  const fields = entity.evolve(row as InfraEvent | undefined, event)
+  if (fields === undefined) return undefined
+  const created = row ?? {
+    id: idOf(event.stream),
+    actor: event.meta.actor,
+    source: "person" as const,
+    createdAt: event.occurredAt,
+    position: event.position,
+  }
+  return { ...created, ...fields }
+}
+
+const told = (event: Recorded): InfraEventRow | undefined => {
+  const story = tell(event)
+  if (story === undefined) return undefined
+  return {
+    id: event.id,
+    serverId: null,
+    serviceId: null,
+    server: null,
+    service: null,
+    description: null,
+    metadata: null,
+    ...story,
+    actor: event.meta.actor,
+    source: "log",
+    createdAt: event.occurredAt,
+    position: event.position,
+  }
+}

@@ -1,0 +1,47 @@
+/** The `servers` view. */
+import { entity, type Server, type ServerStatus } from "../domain/Server.js"
+import type { HostKey } from "../Remote.js"
+import { type EntityRow, entityView } from "./entityView.js"
+
+export type ServerRow = Server &
+  EntityRow & {
+    readonly status: ServerStatus
+    /** Why it is not online, in words. */
+    readonly statusReason: string | null
+    /** The last time it was reached. */
+    readonly lastSeen: string | null
+    readonly lastChecked: string | null
+    readonly hostKeys: ReadonlyArray<HostKey>
+  }
+
+export const servers = entityView<"Server", Server, Omit<ServerRow, keyof Server | keyof EntityRow>>({
+  name: "servers",
+  version: 1,
+  entity,
+  stream: "server",
+  unique: [["name"]],
+  initial: { status: "unknown", statusReason: null, lastSeen: null, lastChecked: null, hostKeys: [] },
+  onFact: (row, { type, data }) => {
+    switch (type) {
+      case "ServerChecked":
+        return {
+          ...row,
+          status: data.status,
+          statusReason: data.reason,
+          lastChecked: data.at,
+          lastSeen: data.status === "offline" ? row.lastSeen : data.at,
+          os: data.os ?? row.os,
+          resources: data.resources ?? row.resources,
+        }
+      case "HostKeyPinned": {
+        const { server: _, ...key } = data
+        const others = row.hostKeys.filter((k) => k.address !== key.address || k.algorithm !== key.algorithm)
+        return { ...row, hostKeys: [...others, key] }
+      }
+      case "HostKeyForgotten":
+        return { ...row, hostKeys: row.hostKeys.filter((key) => key.address !== data.address) }
+      default:
+        return row
+    }
+  },
+})

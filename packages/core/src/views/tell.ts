@@ -1,0 +1,172 @@
+/** What an event means to a person: a title, how grave it is, and whom it concerns. Routine events mean nothing. */
+import { idOf } from "../Aggregate.js"
+import type { DomainEvent } from "../domain/Events.js"
+import { entity as route } from "../domain/Route.js"
+import type { Recorded } from "../Event.js"
+import type { InfraEventRow } from "./infraEvents.js"
+
+type Story = Pick<InfraEventRow, "type" | "severity" | "title"> & Partial<InfraEventRow>
+
+/** The story of an event, or `undefined` where there is nothing to tell. A type of a later version is told raw. */
+export const tell = (event: Recorded): Story | undefined => {
+  const id = idOf(event.stream)
+  const stream = event.stream.slice(0, event.stream.indexOf("-"))
+  if (stream === "server") return serverStory(event as DomainEvent, id)
+  if (stream === "service") return serviceStory(event as DomainEvent, id)
+  return otherStory(event as DomainEvent) ?? raw(event)
+}
+
+const raw = (event: Recorded): Story => ({
+  type: "unknown",
+  severity: "info",
+  title: `${event.type} (not known to this version)`,
+  metadata: event.data,
+})
+
+const config = (title: string, rest: Partial<InfraEventRow> = {}): Story => ({
+  type: "config",
+  severity: "info",
+  title,
+  ...rest,
+})
+
+const serverStory = (event: DomainEvent, serverId: string): Story | undefined => {
+  const about = (server: string) => ({ serverId, server })
+  switch (event.type) {
+    case "ServerAdded":
+      return config(`server ${event.data.name} added`, about(event.data.name))
+    case "ServerUpdated":
+      return config(`server ${event.data.name} changed: ${Object.keys(event.data.changes).join(", ")}`, {
+        ...about(event.data.name),
+        metadata: event.data.changes,
+      })
+    case "ServerRenamed":
+      return config(`server ${event.data.from} renamed to ${event.data.to}`, about(event.data.to))
+    case "ServerRemoved":
+      return config(`server ${event.data.name} removed`, about(event.data.name))
+    case "HostKeyPinned":
+      return {
+        ...about(event.data.server),
+        type: "security",
+        severity: "info",
+        title: `host key of ${event.data.address} accepted`,
+        description: `${event.data.algorithm} ${event.data.fingerprint}`,
+      }
+    case "HostKeyForgotten":
+      return {
+        ...about(event.data.server),
+        type: "security",
+        severity: "warning",
+        title: `host key of ${event.data.address} forgotten`,
+      }
+    case "ServerChecked": {
+      if (event.data.status === event.data.previous) return undefined
+      return {
+        ...about(event.data.server),
+        type: "health_change",
+        severity: event.data.status === "offline" ? "error" : event.data.status === "degraded" ? "warning" : "info",
+        title: `server ${event.data.server} is ${event.data.status}`,
+        description: event.data.reason,
+      }
+    }
+    default:
+      return raw(event as Recorded)
+  }
+}
+
+const serviceStory = (event: DomainEvent, serviceId: string): Story | undefined => {
+  const changed = (service: string) => ({ serviceId, service })
+  switch (event.type) {
+    case "ServiceAdded":
+      return config(`service ${event.data.name} added`, { ...changed(event.data.name), serverId: event.data.serverId })
+    case "ServiceUpdated":
+      return config(`service ${event.data.name} changed: ${Object.keys(event.data.changes).join(", ")}`, {
+        ...changed(event.data.name),
+        metadata: event.data.changes,
+      })
+    case "ServiceRenamed":
+      return config(`service ${event.data.from} renamed to ${event.data.to}`, changed(event.data.to))
+    case "ServiceRemoved":
+      return config(`service ${event.data.name} removed`, changed(event.data.name))
+    case "HealthChecked":
+    case "DeploymentStarted":
+    case "DeploymentSucceeded":
+    case "DeploymentFailed":
+    case "DeploymentRolledBack":
+    case "DeploymentAnnotated":
+    case "DeploymentHidden": {
+      const { service, server, serverId } = event.data
+      const story = deploymentStory(event)
+      return story && { serviceId, service, server, serverId, ...story }
+    }
+    default:
+      return raw(event as Recorded)
+  }
+}
+
+const deploymentStory = (event: DomainEvent): Story | undefined => {
+  switch (event.type) {
+    case "HealthChecked": {
+      const { previous, service, status } = event.data
+      if (status === previous) return undefined
+      const severity = status === "unhealthy" ? "error" : status === "healthy" ? "info" : "warning"
+      return { type: "health_change", severity, title: `${service} is ${status}`, description: event.data.detail }
+    }
+    case "DeploymentSucceeded":
+      return {
+        type: "deploy",
+        severity: "info",
+        title: `${event.data.service} deployed${at(event.data.version)}${event.data.verified ? "" : " (unverified)"}`,
+        metadata: { deploymentId: event.data.deploymentId },
+      }
+    case "DeploymentFailed":
+      return {
+        type: "deploy",
+        severity: "error",
+        title: `deploy of ${event.data.service}${at(event.data.version)} failed`,
+        description: event.data.reason,
+        metadata: { deploymentId: event.data.deploymentId },
+      }
+    case "DeploymentRolledBack":
+      return {
+        type: "deploy",
+        severity: "warning",
+        title: `${event.data.service} rolled back to ${event.data.rollbackVersion.slice(0, 12)}`,
+        metadata: { deploymentId: event.data.deploymentId },
+      }
+    default:
+      return undefined
+  }
+}
+
+const otherStory = (event: DomainEvent): Story | undefined => {
+  switch (event.type) {
+    case "RouteAdded":
+      return config(`route ${route.label(event.data)} added`, { serviceId: event.data.serviceId })
+    case "RouteUpdated":
+    case "DependencyUpdated":
+    case "SecretUpdated":
+      return config(`${noun(event.type)} ${event.data.name} changed: ${Object.keys(event.data.changes).join(", ")}`)
+    case "RouteRemoved":
+    case "DependencyRemoved":
+    case "SecretRemoved":
+      return config(`${noun(event.type)} ${event.data.name} removed`)
+    case "DependencyAdded":
+      return config(`dependency on ${event.data.dependsOnExternal ?? "a service"} added`, {
+        serviceId: event.data.serviceId,
+      })
+    case "SecretAdded":
+      return config(`secret ${event.data.name} registered`, {
+        serviceId: event.data.serviceId,
+        serverId: event.data.serverId,
+      })
+    case "SecretRotated":
+      return { type: "security", severity: "info", title: `secret ${event.data.name} rotated` }
+    default:
+      return undefined
+  }
+}
+
+const noun = (type: string): string => type.replace(/(Updated|Removed)$/, "").toLowerCase()
+
+const at = (version: string | null): string => (version === null ? "" : ` at ${version.slice(0, 12)}`)

@@ -1,0 +1,107 @@
+/** Owns the local file: opens it, brings its schema up to date, and is the only way to it. */
+import { mkdirSync } from "node:fs"
+import { dirname } from "node:path"
+import { pathToFileURL } from "node:url"
+import { StorageError } from "@context-engine/core/Errors"
+import type { SqlClient } from "@effect/sql/SqlClient"
+import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
+import { createClient } from "@libsql/client/sqlite3"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import { type Connection, codeOf, NativeConnection, storageError } from "./connection.js"
+import { applicationId, migrations } from "./schema.js"
+
+/**
+ * The database behind one log.
+ *
+ * `write` runs its body in one transaction that excludes every other writer of the file, in this process or another; it
+ * waits its turn without blocking the event loop. `read` runs its body on the same connection, outside a transaction.
+ * Queries for rows go through `SqlClient`, on a connection of its own.
+ */
+export class Database extends Context.Tag("@context-engine/store/Database")<
+  Database,
+  {
+    readonly path: string
+    readonly write: <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
+    readonly read: <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
+  }
+>() {}
+
+/** The database in a file, which is made if there is none. Gives `SqlClient` too. */
+export const layer = (path: string): Layer.Layer<Database | SqlClient, StorageError> =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      yield* attempt(path, () => mkdirSync(dirname(path), { recursive: true, mode: 0o700 }))
+      const client = yield* Effect.acquireRelease(
+        attempt(path, () => createClient({ url: pathToFileURL(path).href, timeout: 5000, concurrency: 1 })),
+        (opened) => Effect.sync(() => opened.close()),
+      )
+      const database = yield* makeDatabase(path)
+      const header = yield* Effect.tryPromise({
+        try: () => client.execute(headerQuery),
+        catch: (cause) => storageError(path, cause),
+      })
+      yield* migrate(database, header.rows[0] as unknown as Header)
+      return Layer.merge(Layer.succeed(Database, database), LibsqlClient.layer({ liveClient: client }))
+    }),
+  )
+
+interface Header {
+  readonly application: number
+  readonly version: number
+  readonly tables: number
+}
+
+const headerQuery = `SELECT a.application_id AS application, v.user_version AS version,
+  (SELECT count(*) FROM sqlite_schema) AS tables FROM pragma_application_id a, pragma_user_version v`
+
+const attempt = <A>(path: string, body: () => A) =>
+  Effect.try({ try: body, catch: (cause) => storageError(path, cause) })
+
+/** How long a writer waits for its turn before it gives up. */
+const patience = Schedule.jittered(Schedule.spaced("4 millis")).pipe(Schedule.upTo("15 seconds"))
+
+const makeDatabase = (path: string) =>
+  Effect.gen(function* () {
+    let connection: NativeConnection | undefined
+    const connect = () => {
+      connection ??= new NativeConnection(path, 0)
+      return connection
+    }
+    yield* Effect.addFinalizer(() => Effect.sync(() => connection?.close()))
+    return Database.of({
+      path,
+      read: (body) => retryWhileBusy(attempt(path, () => body(connect()))),
+      write: (body) => retryWhileBusy(attempt(path, () => connect().transact(body))),
+    })
+  })
+
+const retryWhileBusy = <A>(effect: Effect.Effect<A, StorageError>) =>
+  Effect.retry(effect, { while: (error) => error.reason === "busy", schedule: patience })
+
+/** Checks that the file is a log of ours, and brings an older one up to date. Costs nothing where it is. */
+const migrate = (database: Database["Type"], header: Header): Effect.Effect<void, StorageError> => {
+  const refuse = (reason: StorageError["reason"], message: string) =>
+    Effect.fail(new StorageError({ reason, message: `${database.path}: ${message}` }))
+  if (header.application !== applicationId && header.tables > 0) {
+    return refuse("foreign", "a database of some other program; name another with --db or CONTEXT_DB")
+  }
+  if (header.version > migrations.length) {
+    return refuse(
+      "newer-schema",
+      `written by a newer context (schema ${header.version}, this one knows ${migrations.length}); upgrade this one`,
+    )
+  }
+  if (header.version === migrations.length) return Effect.void
+  return Effect.zipRight(
+    database.read((connection) => connection.exec("PRAGMA journal_mode = WAL")),
+    database.write((connection) => {
+      // Another process may have been faster: look again, now that nobody else can write.
+      const [done] = connection.prepare("SELECT user_version FROM pragma_user_version").get() as [number]
+      for (const migration of migrations.slice(done)) connection.exec(migration)
+      connection.exec(`PRAGMA user_version = ${migrations.length}`)
+    }),
+  )
+}

@@ -1,0 +1,78 @@
+/** The read models over SQL. */
+import type { StorageError } from "@context-engine/core/Errors"
+import { type Query, ReadModels, type View } from "@context-engine/core/ReadModels"
+import { SqlClient } from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { storageError } from "./connection.js"
+import { Database } from "./Database.js"
+import * as Tables from "./tables.js"
+
+/** The live rows: up to the last event of the log, since every append writes both. */
+export const layer: Layer.Layer<ReadModels, never, SqlClient | Database> = Layer.effect(
+  ReadModels,
+  Effect.gen(function* () {
+    const sql = yield* SqlClient
+    const { path } = yield* Database
+    const run = <A extends object>(text: string, params: ReadonlyArray<unknown> = []) =>
+      Effect.mapError(sql.unsafe<A>(text, params), (error: SqlError): StorageError => storageError(path, error.cause))
+    const view = <Row>(table: Tables.Table): View<Row> => ({
+      get: (id) =>
+        Effect.map(
+          run<{ row: string }>(`SELECT ${table.rowAsJson} AS row FROM "${table.name}" WHERE id = ?`, [id]),
+          ([found]) => (found === undefined ? undefined : JSON.parse(found.row)),
+        ),
+      list: (query) => {
+        const { params, text } = select(table, query ?? {})
+        return Effect.map(run<{ rows: string }>(text, params), ([found]) => JSON.parse(found?.rows ?? "[]"))
+      },
+    })
+    return ReadModels.of({
+      servers: view(Tables.servers),
+      services: view(Tables.services),
+      routes: view(Tables.routes),
+      dependencies: view(Tables.dependencies),
+      deployments: view(Tables.deployments),
+      infraEvents: view(Tables.infraEvents),
+      secrets: view(Tables.secrets),
+      asOf: Effect.map(
+        run<{ position: number; recordedAt: string | null }>(
+          "SELECT position, recorded_at AS recordedAt FROM events ORDER BY position DESC LIMIT 1",
+        ),
+        ([last]) => ({ position: last?.position ?? 0, recordedAt: last?.recordedAt ?? null }),
+      ),
+    })
+  }),
+)
+
+/** One statement that gives all the rows as one JSON array. */
+const select = (table: Tables.Table, query: Query<any>): { text: string; params: ReadonlyArray<unknown> } => {
+  const column = (field: string): string => {
+    const found = table.columns.find((candidate) => candidate.field === field)
+    if (found === undefined) throw new Error(`the view ${table.name} has no column ${field}`)
+    return `"${found.column}"`
+  }
+  const params: Array<unknown> = []
+  const conditions: Array<string> = []
+  for (const [field, value] of Object.entries(query.where ?? {})) {
+    if (value === undefined) continue
+    const values = Array.isArray(value) ? value : [value]
+    conditions.push(
+      values.length === 0
+        ? "0"
+        : `(${values.map((v) => (v === null ? `${column(field)} IS NULL` : `${column(field)} = ?`)).join(" OR ")})`,
+    )
+    params.push(...values.filter((v) => v !== null).map((v) => (typeof v === "boolean" ? Number(v) : v)))
+  }
+  if (query.from !== undefined) {
+    conditions.push(`${column(query.from.column)} >= ?`)
+    params.push(query.from.value)
+  }
+  const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`
+  const direction = query.order?.descending ? " DESC" : ""
+  const order = query.order === undefined ? table.order : `${column(query.order.by)}${direction}, id${direction}`
+  const limit = query.limit === undefined ? "" : ` LIMIT ${Math.trunc(query.limit)}`
+  const rows = `SELECT ${table.rowAsJson} AS row FROM "${table.name}"${where} ORDER BY ${order}${limit}`
+  return { text: `SELECT json_group_array(json(row)) AS rows FROM (${rows})`, params }
+}

@@ -1,0 +1,12 @@
+/** Canonical JSON (RFC 8785): one text for one value, so that a hash of it means something. */
+
+/** Serialises a JSON value with sorted keys and no white space. `undefined` members are left out. */
+export const canonicalJson = (value: unknown): string => {
+  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null"
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`
+  const members = Object.keys(value)
+    .filter((key) => (value as Record<string, unknown>)[key] !== undefined)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson((value as Record<string, unknown>)[key])}`)
+  return `{${members.join(",")}}`
+}

@@ -1,0 +1,121 @@
+/** A native libSQL connection to the local file: synchronous, with its statements prepared once. */
+import { createRequire } from "node:module"
+import { StorageError } from "@context-engine/core/Errors"
+
+/** The part of the native driver that is used. Its own typings are those of another package. */
+export interface NativeStatement {
+  run(...params: ReadonlyArray<unknown>): { readonly changes: number }
+  get(...params: ReadonlyArray<unknown>): any
+  all(...params: ReadonlyArray<unknown>): ReadonlyArray<any>
+  iterate(...params: ReadonlyArray<unknown>): IterableIterator<any>
+  raw(toggle?: boolean): NativeStatement
+}
+
+interface NativeDatabase {
+  readonly inTransaction: boolean
+  readonly open: boolean
+  prepare(sql: string): NativeStatement
+  exec(sql: string): void
+  close(): void
+}
+
+/** What a transaction's body may do. */
+export interface Connection {
+  /** A statement, prepared on first use and kept. Rows come as arrays of columns. */
+  readonly prepare: (sql: string) => NativeStatement
+  readonly exec: (sql: string) => void
+}
+
+export class NativeConnection implements Connection {
+  #database: NativeDatabase
+  #statements = new Map<string, NativeStatement>()
+
+  constructor(
+    readonly path: string,
+    readonly busyTimeout: number,
+  ) {
+    this.#database = open(path, busyTimeout)
+  }
+
+  prepare = (sql: string): NativeStatement => {
+    const known = this.#statements.get(sql)
+    if (known !== undefined) return known
+    const statement = this.#database.prepare(sql)
+    if (/^\s*(select|pragma|with)\b/i.test(sql)) statement.raw(true)
+    this.#statements.set(sql, statement)
+    return statement
+  }
+
+  exec = (sql: string): void => this.#database.exec(sql)
+
+  /**
+   * Runs `body` in one transaction, alone among all writers of the file. Whatever it throws undoes everything it did.
+   * A connection that cannot even roll back is replaced: libSQL may otherwise keep the lock.
+   */
+  transact<A>(body: (connection: Connection) => A): A {
+    this.exec("BEGIN IMMEDIATE")
+    try {
+      const result = body(this)
+      this.exec("COMMIT")
+      return result
+    } catch (error) {
+      this.#rollback()
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#statements.clear()
+    if (this.#database.open) this.#database.close()
+  }
+
+  #rollback(): void {
+    try {
+      if (this.#database.inTransaction) this.exec("ROLLBACK")
+    } catch {
+      this.close()
+      this.#database = open(this.path, this.busyTimeout)
+    }
+  }
+}
+
+const open = (path: string, busyTimeout: number): NativeDatabase => {
+  const Native = createRequire(import.meta.url)("libsql") as new (path: string, options: object) => NativeDatabase
+  const database = new Native(path, { timeout: busyTimeout })
+  database.exec("PRAGMA synchronous = FULL")
+  return database
+}
+
+const reasons: Record<string, StorageError["reason"]> = {
+  SQLITE_BUSY: "busy",
+  SQLITE_LOCKED: "busy",
+  SQLITE_FULL: "full",
+  SQLITE_CORRUPT: "corrupt",
+  SQLITE_NOTADB: "not-a-database",
+}
+
+const advice: Record<StorageError["reason"], string> = {
+  busy: "another process has held the log's lock for too long; try again, or find what holds it",
+  full: "the disk is full; nothing was written, and all that was acknowledged is still there; make room and try again",
+  corrupt: "the database file is damaged; restore a backup",
+  "not-a-database": "the file is not a database; name another with --db or CONTEXT_DB",
+  foreign: "the file is a database of some other program; name another with --db or CONTEXT_DB",
+  "newer-schema": "the log was written by a newer version of context; upgrade this one",
+  unavailable: "the database cannot be used",
+}
+
+/** The SQLite result code of a driver's error, without its extension: `SQLITE_CONSTRAINT_UNIQUE` is `SQLITE_CONSTRAINT`. */
+export const codeOf = (error: unknown): string => {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === "string" ? code.split("_").slice(0, 2).join("_") : ""
+}
+
+/** Wraps a driver's error, once. */
+export const storageError = (path: string, cause: unknown): StorageError => {
+  if (cause instanceof StorageError) return cause
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const full = codeOf(cause) === "SQLITE_IOERR" && /space|full/i.test(message)
+  const reason = full ? "full" : (reasons[codeOf(cause)] ?? "unavailable")
+  const detail = reason === "unavailable" ? `: ${message}` : ""
+  return new StorageError({ reason, message: `${path}: ${advice[reason]}${detail}`, cause })
+}

@@ -1,0 +1,73 @@
+/** An event as a row of the log: its columns, and the hash that chains it to the one before. */
+import { createHash } from "node:crypto"
+import { StorageError } from "@context-engine/core/Errors"
+import type { Recorded } from "@context-engine/core/Event"
+
+/** The columns of `events`, in order. */
+export type EventRow = readonly [
+  position: number,
+  id: string,
+  stream: string,
+  version: number,
+  type: string,
+  schema: number,
+  data: string,
+  meta: string,
+  occurredAt: string,
+  recordedAt: string,
+  hash: string,
+  signature: string | null,
+]
+
+export const columns =
+  "position, id, stream, version, type, schema, data, meta, occurred_at, recorded_at, hash, signature"
+
+/** The hash before the first event. */
+export const genesis = "0".repeat(64)
+
+/** SHA-256, in hex, over the previous hash and every column but `recorded_at`, which the sequencer sets. */
+export const hashOf = (previous: string, row: EventRow): string => {
+  const [position, id, stream, version, type, schema, data, meta, occurredAt, , , signature] = row
+  const content = JSON.stringify([
+    previous,
+    position,
+    id,
+    stream,
+    version,
+    type,
+    schema,
+    data,
+    meta,
+    occurredAt,
+    signature,
+  ])
+  return createHash("sha256").update(content).digest("hex")
+}
+
+/** Reads a row back. Text that is not JSON is damage, and says where. */
+export const decode = (row: EventRow): Recorded => ({
+  position: row[0],
+  id: row[1],
+  stream: row[2],
+  version: row[3],
+  type: row[4],
+  schema: row[5],
+  data: parse(row, row[6]),
+  meta: parse(row, row[7]) as Recorded["meta"],
+  occurredAt: row[8],
+  recordedAt: row[9],
+  hash: row[10],
+  signature: row[11],
+})
+
+const parse = (row: EventRow, text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new StorageError({
+      reason: "corrupt",
+      message: `the event at position ${row[0]} is damaged: not JSON`,
+      cause,
+    })
+  }
+}

@@ -1,0 +1,63 @@
+/** The tables, and the triggers that bind every client of the file, whichever program it is. */
+import { tables } from "./tables.js"
+
+/** "CTXE" in ASCII, in the file's header: tells our files from other programs' databases. */
+export const applicationId = 0x43545845
+
+const log = `
+CREATE TABLE events (
+  position    INTEGER PRIMARY KEY,
+  id          TEXT NOT NULL UNIQUE,
+  stream      TEXT NOT NULL,
+  version     INTEGER NOT NULL,
+  type        TEXT NOT NULL,
+  schema      INTEGER NOT NULL,
+  data        TEXT NOT NULL,
+  meta        TEXT NOT NULL,
+  occurred_at TEXT NOT NULL,
+  recorded_at TEXT NOT NULL,
+  hash        TEXT NOT NULL,
+  signature   TEXT,
+  UNIQUE (stream, version)
+) STRICT;
+
+CREATE TRIGGER events_no_update BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'the log is append-only: no event is ever changed'); END;
+
+CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'the log is append-only: no event is ever deleted'); END;
+
+-- An INSERT OR REPLACE deletes without firing the trigger above, so what would be replaced is refused here.
+CREATE TRIGGER events_append_only BEFORE INSERT ON events
+BEGIN
+  SELECT RAISE(ABORT, 'the log is append-only: this position or id exists')
+   WHERE EXISTS (SELECT 1 FROM events WHERE position = NEW.position OR id = NEW.id);
+  SELECT RAISE(ABORT, 'the log has no gaps: position must be the last plus one')
+   WHERE NEW.position <> (SELECT coalesce(max(position), 0) + 1 FROM events);
+  SELECT RAISE(ABORT, 'a stream has no gaps: version must be the last plus one')
+   WHERE NEW.version <> (SELECT coalesce(max(version), 0) + 1 FROM events WHERE stream = NEW.stream);
+END;
+
+CREATE TABLE projections (
+  name     TEXT PRIMARY KEY,
+  version  INTEGER NOT NULL,
+  position INTEGER NOT NULL
+) STRICT;
+`
+
+const indexes = `
+CREATE INDEX deployments_by_service ON deployments (service_id, started_at);
+CREATE INDEX infra_events_by_time ON infra_events (created_at);
+CREATE INDEX infra_events_by_service ON infra_events (service_id, created_at);
+CREATE INDEX infra_events_by_server ON infra_events (server_id, created_at);
+`
+
+/**
+ * The migrations, one entry a schema version: never edited, only added to. The number that the file's header holds
+ * (`PRAGMA user_version`) is how many of them it has had.
+ */
+export const migrations: ReadonlyArray<string> = [
+  `${log}${tables.map((table) => table.create(table.name)).join("\n")}${indexes}
+   INSERT INTO projections (name, version, position) VALUES ${tables.map((table) => `('${table.name}', ${table.version}, 0)`).join(", ")};
+   PRAGMA application_id = ${applicationId};`,
+]

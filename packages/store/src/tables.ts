@@ -1,0 +1,220 @@
+/**
+ * How the views lie in SQL: the one place that knows the columns' names and kinds.
+ *
+ * A row's field `ipAddresses` is the column `ip_addresses`; lists and objects are JSON text, booleans are 0 and 1.
+ */
+
+/** What a column holds, and so how it is stored. */
+type Kind = "text" | "integer" | "real" | "boolean" | "json"
+
+export interface Table {
+  readonly name: string
+  /** The projection version this layout belongs to. */
+  readonly version: number
+  readonly columns: ReadonlyArray<{ readonly field: string; readonly column: string; readonly kind: Kind }>
+  /** The fields of a row as SQL parameters, in the order of `columns`. */
+  readonly encode: (row: object) => ReadonlyArray<unknown>
+  readonly create: (name: string) => string
+  /** One row as a JSON object, built by SQLite: cheaper to read than many columns. */
+  readonly rowAsJson: string
+  /** The default order, as SQL. */
+  readonly order: string
+}
+
+const snake = (field: string): string => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+const sqlType: Record<Kind, string> = {
+  text: "TEXT",
+  integer: "INTEGER",
+  real: "REAL",
+  boolean: "INTEGER",
+  json: "TEXT",
+}
+
+const encoders: Record<Kind, (value: unknown) => unknown> = {
+  text: (value) => value ?? null,
+  integer: (value) => value ?? null,
+  real: (value) => value ?? null,
+  boolean: (value) => (value === null || value === undefined ? null : value ? 1 : 0),
+  json: (value) => (value === null || value === undefined ? null : JSON.stringify(value)),
+}
+
+const asJson: Record<Kind, (column: string) => string> = {
+  text: (column) => column,
+  integer: (column) => column,
+  real: (column) => column,
+  boolean: (column) => `json(CASE ${column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END)`,
+  json: (column) => `json(coalesce(${column}, 'null'))`,
+}
+
+const table = (
+  name: string,
+  version: number,
+  fields: Record<string, Kind>,
+  unique: ReadonlyArray<ReadonlyArray<string>> = [],
+): Table => {
+  const columns = Object.entries({ id: "text" as Kind, ...fields }).map(([field, kind]) => ({
+    field,
+    column: snake(field),
+    kind,
+  }))
+  const definitions = columns.map(
+    ({ column, kind }) => `  "${column}" ${sqlType[kind]}${column === "id" ? " PRIMARY KEY" : ""}`,
+  )
+  const constraints = unique.map((key) => `  UNIQUE (${key.map(snake).join(", ")})`)
+  return {
+    name,
+    version,
+    columns,
+    encode: (row) => columns.map(({ field, kind }) => encoders[kind]((row as Record<string, unknown>)[field])),
+    create: (as) => `CREATE TABLE "${as}" (\n${[...definitions, ...constraints].join(",\n")}\n) STRICT;`,
+    rowAsJson: `json_object(${columns.map(({ field, column, kind }) => `'${field}', ${asJson[kind](`"${column}"`)}`).join(", ")})`,
+    order: `"${snake(unique[0]?.[0] ?? "id")}", id`,
+  }
+}
+
+const times = { createdAt: "text", updatedAt: "text" } as const
+
+export const servers = table(
+  "servers",
+  1,
+  {
+    name: "text",
+    hostname: "text",
+    ipAddresses: "json",
+    role: "text",
+    sshConfig: "json",
+    local: "boolean",
+    os: "text",
+    resources: "json",
+    tags: "json",
+    status: "text",
+    statusReason: "text",
+    lastSeen: "text",
+    lastChecked: "text",
+    hostKeys: "json",
+    notes: "text",
+    ...times,
+  },
+  [["name"]],
+)
+
+export const services = table(
+  "services",
+  1,
+  {
+    name: "text",
+    serverId: "text",
+    type: "text",
+    runtime: "text",
+    port: "integer",
+    healthEndpoint: "text",
+    healthStatus: "text",
+    healthDetail: "text",
+    lastHealthCheck: "text",
+    config: "json",
+    envVars: "json",
+    projectPath: "text",
+    gitRepo: "text",
+    currentVersion: "text",
+    deployCommand: "text",
+    restartCommand: "text",
+    logPath: "text",
+    status: "text",
+    notes: "text",
+    ...times,
+  },
+  [["serverId", "name"]],
+)
+
+export const routes = table(
+  "routes",
+  1,
+  {
+    domain: "text",
+    path: "text",
+    serviceId: "text",
+    method: "text",
+    proxyType: "text",
+    ssl: "text",
+    rateLimit: "json",
+    authRequired: "boolean",
+    notes: "text",
+    ...times,
+  },
+  [["domain", "path", "method"]],
+)
+
+export const dependencies = table(
+  "service_deps",
+  1,
+  {
+    serviceId: "text",
+    dependsOnServiceId: "text",
+    dependsOnExternal: "text",
+    dependencyType: "text",
+    connectionStringEnv: "text",
+    required: "boolean",
+    notes: "text",
+    ...times,
+  },
+  [
+    ["serviceId", "dependsOnServiceId"],
+    ["serviceId", "dependsOnExternal"],
+  ],
+)
+
+export const deployments = table("deployments", 1, {
+  serviceId: "text",
+  service: "text",
+  server: "text",
+  version: "text",
+  previousVersion: "text",
+  deployedBy: "text",
+  deployMethod: "text",
+  status: "text",
+  startedAt: "text",
+  completedAt: "text",
+  durationSeconds: "real",
+  logs: "text",
+  reason: "text",
+  verified: "boolean",
+  rollbackVersion: "text",
+  notes: "text",
+})
+
+export const infraEvents = table("infra_events", 1, {
+  serverId: "text",
+  serviceId: "text",
+  server: "text",
+  service: "text",
+  type: "text",
+  severity: "text",
+  title: "text",
+  description: "text",
+  metadata: "json",
+  actor: "text",
+  source: "text",
+  createdAt: "text",
+  position: "integer",
+})
+
+export const secrets = table(
+  "secrets_registry",
+  1,
+  {
+    name: "text",
+    serviceId: "text",
+    serverId: "text",
+    secretManager: "text",
+    path: "text",
+    lastRotated: "text",
+    rotationPolicy: "json",
+    notes: "text",
+    ...times,
+  },
+  [["name", "serviceId", "serverId"]],
+)
+
+/** Every table of rows. */
+export const tables: ReadonlyArray<Table> = [servers, services, routes, dependencies, deployments, infraEvents, secrets]
