@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import { type Connection, codeOf, NativeConnection, storageError } from "./connection.js"
+import { type Connection, NativeConnection, storageError } from "./connection.js"
 import { applicationId, migrations } from "./schema.js"
 
 /**

@@ -35,9 +35,14 @@ export const posixLine = (command: RemoteCommand): string => {
 /**
  * The same as one line that any login shell reads alike: POSIX shells, fish and the csh family. Their quoting differs in
  * backslashes, newlines and `!`, so these travel as octal escapes, and the backslashes stand outside the quotes.
+ * Before the command begins, its process says `<token> <process id>` on a line of stdout. `token` is a plain word.
  */
-export const loginLine = (command: RemoteCommand): string =>
-  `exec /bin/sh -c 'eval "$(printf %b "$1")"' sh '${escape(posixLine(command)).replaceAll("\\", "'\\\\'")}'`
+export const loginLine = (command: RemoteCommand, token: string): string =>
+  `exec /bin/sh -c 'echo "$1 $$"; eval "$(printf %b "$2")"' sh ${token} '${escape(posixLine(command)).replaceAll("\\", "'\\\\'")}'`
+
+/** One line that sends a signal to a process group, or to the process if it leads no group. */
+export const killLine = (pid: number, signal: "TERM" | "KILL"): string =>
+  `exec /bin/sh -c 'kill -s ${signal} -- "-$1" 2>/dev/null || kill -s ${signal} "$1"' sh ${pid}`
 
 const escape = (text: string): string =>
   text.replaceAll(/[\\'!\n\r]/g, (char) => `\\0${char.charCodeAt(0).toString(8).padStart(3, "0")}`)

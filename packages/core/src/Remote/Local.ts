@@ -58,12 +58,15 @@ const start = (host: string, command: RemoteCommand): Running => {
   const child = launch(command)
   if (child instanceof Error) {
     finish(Effect.fail(notStarted(host, child)))
-    return { streams: Effect.fail(notStarted(host, child)), status: Deferred.await(status), signal: () => {}, closed: Deferred.await(closed) }
+    return {
+      streams: Effect.fail(notStarted(host, child)),
+      status: Deferred.await(status),
+      signal: () => {},
+      closed: Deferred.await(closed),
+    }
   }
   child.once("error", (error) => finish(Effect.fail(notStarted(host, error))))
-  child.once("close", (code, signal) =>
-    finish(Effect.succeed(code ?? signalStatus(constants.signals, signal ?? ""))),
-  )
+  child.once("close", (code, signal) => finish(Effect.succeed(code ?? signalStatus(constants.signals, signal ?? ""))))
   let over = false
   child.once("close", () => {
     over = true

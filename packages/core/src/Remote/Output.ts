@@ -41,9 +41,16 @@ const consume = (streams: Streams, sink: (chunk: OutputChunk) => Effect.Effect<v
           queue.unsafeOffer({ stream, data })
         }
         const onEnd = () => queue.unsafeOffer(ended)
-        return [listen(streams.stdout, onData("stdout"), onEnd), listen(streams.stderr, onData("stderr"), onEnd)]
+        return [
+          listen(streams.stdout, onData("stdout"), onEnd),
+          listen(streams.stderr, onData("stderr"), onEnd),
+        ] as const
       }),
-      (detach) => Effect.sync(() => detach.forEach((off) => off())),
+      ([stdoutOff, stderrOff]) =>
+        Effect.sync(() => {
+          stdoutOff()
+          stderrOff()
+        }),
     )
     for (let open = 2; open > 0; ) {
       const next = yield* Queue.take(queue)
@@ -64,7 +71,7 @@ const listen = (stream: Readable, onData: (data: Uint8Array) => void, onEnd: () 
     over = true
     onEnd()
   }
-  stream.on("error", finish).once("end", finish).once("close", finish).on("data", onData)
+  stream.on("error", finish).once("end", finish).once("close", finish).on("data", onData).resume()
   return () => {
     stream.off("data", onData).off("end", finish).off("close", finish)
     stream.resume()

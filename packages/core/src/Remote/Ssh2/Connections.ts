@@ -7,11 +7,11 @@ import * as FiberId from "effect/FiberId"
 import * as Scope from "effect/Scope"
 import type { RemoteError } from "../../Errors.js"
 import { credentials } from "./Credentials.js"
-import { lost, noWay } from "./Failures.js"
+import { isTimeout, lost, noWay } from "./Failures.js"
 import { forward } from "./Forward.js"
 import { type Connection, login, probe } from "./Handshake.js"
-import type { Shown } from "./HostKeys.js"
 import type { Hop } from "./Hop.js"
+import type { Shown } from "./HostKeys.js"
 import type { Settings } from "./Options.js"
 
 export interface Connections {
@@ -62,7 +62,10 @@ export const make = (settings: Settings): Effect.Effect<Connections, never, Scop
     const open = (hop: Hop): Effect.Effect<Duplex, RemoteError> =>
       hop.via === undefined
         ? Effect.sync(() => connect({ host: hop.endpoint.host, port: hop.endpoint.port, noDelay: true }))
-        : Effect.flatMap(get(hop.via), (jump) => through(jump, hop, settings))
+        : Effect.flatMap(get(hop.via), (jump) => through(jump, hop, settings)).pipe(
+            // A jump connection that died unnoticed; nothing has been sent to the hop yet.
+            Effect.retry({ times: 1, while: (error) => error.reason === "connection-lost" }),
+          )
 
     yield* Scope.addFinalizer(
       scope,
@@ -74,5 +77,9 @@ export const make = (settings: Settings): Effect.Effect<Connections, never, Scop
 
 const through = (jump: Connection, hop: Hop, settings: Settings): Effect.Effect<Duplex, RemoteError> =>
   forward(jump, hop.endpoint.host, hop.endpoint.port, settings.readyTimeout).pipe(
-    Effect.mapError((error) => (jump.isLost() ? lost(jump.hop, error) : noWay(hop, jump.hop, error))),
+    Effect.mapError((error) => {
+      if ("reason" in error || isTimeout(error)) return noWay(hop, jump.hop, error)
+      jump.drop(error)
+      return lost(jump.hop, error)
+    }),
   )

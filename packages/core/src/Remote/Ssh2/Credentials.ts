@@ -50,7 +50,8 @@ const usual = (user: string, settings: Settings): Effect.Effect<Credentials> =>
 
 const publicKey = (username: string, key: ParsedKey): AnyAuthMethod => ({ type: "publickey", username, key })
 
-const expand = (path: string, home: string): string => (path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path)
+const expand = (path: string, home: string): string =>
+  path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path
 
 const read = (path: string, shown: string): Effect.Effect<Key> =>
   Effect.tryPromise({ try: () => readFile(path), catch: (error) => error as NodeJS.ErrnoException }).pipe(

@@ -25,19 +25,28 @@ export const dialling = (hop: Hop, error: Ssh2Error, progress: Progress): Remote
     case "agent":
       return undefined
     case "client-timeout":
-      return fail("timeout", `${hop.address} did not finish the SSH handshake within ${progress.readyTimeout / 1000} s (check the address, the port and firewalls)`)
+      return fail(
+        "timeout",
+        `${hop.address} did not finish the SSH handshake within ${progress.readyTimeout / 1000} s (check the address, the port and firewalls)`,
+      )
     case "client-authentication":
       // ssh2 reports a key that cannot sign, too, and goes on to the next one.
       return /configured authentication methods/.test(error.message) ? denied(hop, error, progress) : undefined
     case "client-socket":
       return socket(hop, error, fail)
     case "handshake":
-      return fail("unreachable", `${hop.address} and this program find no common ground in SSH: ${clean(error.message)}`)
+      return fail(
+        "unreachable",
+        `${hop.address} and this program find no common ground in SSH: ${clean(error.message)}`,
+      )
     default:
       // A server that has enough of wrong keys says so and hangs up.
       return progress.offered !== undefined && typeof error.code === "number"
         ? denied(hop, error, progress)
-        : fail("unreachable", `${hop.address} does not answer as an SSH server does: ${clean(error.message)} (is it the right port?)`)
+        : fail(
+            "unreachable",
+            `${hop.address} does not answer as an SSH server does: ${clean(error.message)} (is it the right port?)`,
+          )
   }
 }
 
@@ -64,6 +73,9 @@ export const isProhibited = (error: unknown): boolean => (error as { readonly re
 /** RFC 4254, 5.1: SSH_OPEN_CONNECT_FAILED. */
 export const isConnectFailed = (error: unknown): boolean => (error as { readonly reason?: unknown }).reason === 2
 
+/** Nobody said no, and nobody said yes in time. */
+export const isTimeout = (error: unknown): boolean => (error as { readonly code?: unknown }).code === "ETIMEDOUT"
+
 /** A jump host did not open the way to the next hop. */
 export const noWay = (hop: Hop, jump: Hop, error: Error): RemoteError =>
   isProhibited(error)
@@ -74,7 +86,7 @@ export const noWay = (hop: Hop, jump: Hop, error: Error): RemoteError =>
         cause: error,
       })
     : new RemoteError({
-        reason: "unreachable",
+        reason: isTimeout(error) ? "timeout" : "unreachable",
         host: hop.address,
         message: `${hop.address} cannot be reached from the jump host ${jump.address}: ${clean(error.message)} (check the address, the port and firewalls)`,
         cause: error,
@@ -96,10 +108,16 @@ const denied = (hop: Hop, cause: Error, { offered = "nothing", accepted }: Progr
 const socket = (hop: Hop, error: Ssh2Error, fail: (reason: RemoteError["reason"], message: string) => RemoteError) => {
   switch (error.code) {
     case "ECONNREFUSED":
-      return fail("unreachable", `nothing accepts connections at ${hop.address} (is sshd running there, and is the port right?)`)
+      return fail(
+        "unreachable",
+        `nothing accepts connections at ${hop.address} (is sshd running there, and is the port right?)`,
+      )
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return fail("unreachable", `the name ${clean(hop.endpoint.host)} cannot be resolved (check its spelling and this machine's DNS)`)
+      return fail(
+        "unreachable",
+        `the name ${clean(hop.endpoint.host)} cannot be resolved (check its spelling and this machine's DNS)`,
+      )
     case "ETIMEDOUT":
       return fail("timeout", `${hop.address} does not answer (check the address, the port and firewalls)`)
     case "ECONNRESET":

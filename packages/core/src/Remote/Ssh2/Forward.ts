@@ -5,13 +5,18 @@ import type { ClientChannel } from "ssh2"
 import type { Connection } from "./Handshake.js"
 
 /** Fails with ssh2's own error, whose `reason` is that of RFC 4254, 5.1. `timeout` in milliseconds. */
-export const forward = (connection: Connection, host: string, port: number, timeout: number): Effect.Effect<Duplex, Error> =>
+export const forward = (
+  connection: Connection,
+  host: string,
+  port: number,
+  timeout: number,
+): Effect.Effect<Duplex, Error> =>
   Effect.async<Duplex, Error>((resume) => {
     let abandoned = false
     let opened: ClientChannel | undefined
     const timer = setTimeout(() => {
       abandoned = true
-      resume(Effect.fail(new Error(`no answer within ${timeout / 1000} s`)))
+      resume(Effect.fail(Object.assign(new Error(`no answer within ${timeout / 1000} s`), { code: "ETIMEDOUT" })))
     }, timeout)
     const fail = (error: Error) => {
       clearTimeout(timer)

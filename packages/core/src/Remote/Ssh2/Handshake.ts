@@ -7,8 +7,8 @@ import ssh2, { type AuthenticationType, type Client, type ConnectConfig, type Ne
 import type { RemoteError } from "../../Errors.js"
 import type { Credentials } from "./Credentials.js"
 import { dialling, hungUp, lost } from "./Failures.js"
-import { judge, offer, rejection, type Shown } from "./HostKeys.js"
 import type { Hop } from "./Hop.js"
+import { judge, offer, rejection, type Shown } from "./HostKeys.js"
 import type { Settings } from "./Options.js"
 
 /** A connection that is logged in. */
@@ -18,8 +18,18 @@ export interface Connection {
   /** Fails when the connection is lost, and never succeeds. */
   readonly lost: Deferred.Deferred<never, RemoteError>
   readonly isLost: () => boolean
+  /** Declares it lost, when a call on it shows so before its events do. */
+  readonly drop: (cause?: Error) => void
+  readonly sessions: Sessions
   /** Ends it in good order. */
   readonly close: Effect.Effect<void>
+}
+
+/** The command sessions of a connection. */
+export interface Sessions {
+  readonly limit: Effect.Semaphore
+  /** How many are open now. */
+  open: number
 }
 
 /** Logs in over `stream`. `onLost` is called once, as soon as the connection is of no more use. */
@@ -32,10 +42,14 @@ export const login = (
 ): Effect.Effect<Connection, RemoteError> =>
   Effect.async<Connection, RemoteError>((resume) => {
     const client = new ssh2.Client()
-    const progress = { offered: undefined as string | undefined, accepted: [] as Array<string>, readyTimeout: settings.readyTimeout }
+    const progress = {
+      offered: undefined as string | undefined,
+      accepted: [] as Array<string>,
+      readyTimeout: settings.readyTimeout,
+    }
     let refused: Shown | undefined
     let ready = false
-    const connection = connectionOf(hop, client, stream, onLost)
+    const connection = connectionOf(hop, client, stream, settings.maxSessions, onLost)
     const stop = (error: RemoteError | undefined) => {
       if (error === undefined) return
       resume(Effect.fail(refused === undefined ? error : rejection(hop, refused)))
@@ -104,7 +118,13 @@ const hangUp = (stream: Duplex): void => {
   stream.end(() => stream.destroy())
 }
 
-const connectionOf = (hop: Hop, client: Client, stream: Duplex, onLost: () => void) => {
+const connectionOf = (
+  hop: Hop,
+  client: Client,
+  stream: Duplex,
+  maxSessions: number,
+  onLost: () => void,
+): Connection => {
   const gone = Deferred.unsafeMake<never, RemoteError>(FiberId.none)
   let isLost = false
   const drop = (cause?: Error) => {
@@ -118,8 +138,9 @@ const connectionOf = (hop: Hop, client: Client, stream: Duplex, onLost: () => vo
     client.end()
     return Effect.interruptible(Effect.ignore(Deferred.await(gone))).pipe(
       Effect.timeoutOption("500 millis"),
-      Effect.zipRight(Effect.sync(drop)),
+      Effect.zipRight(Effect.sync(() => drop())),
     )
   })
-  return { hop, client, lost: gone, isLost: () => isLost, close, drop }
+  const sessions = { limit: Effect.unsafeMakeSemaphore(maxSessions), open: 0 }
+  return { hop, client, lost: gone, isLost: () => isLost, drop, sessions, close }
 }

@@ -8,7 +8,7 @@ export interface Ssh2Options {
   readonly keepaliveInterval?: number
   /** How many signs of life may stay unanswered before the connection counts as lost. Default 3. */
   readonly keepaliveCountMax?: number
-  /** Commands at a time on one connection; others wait. Default 10, which is OpenSSH's own `MaxSessions`. */
+  /** Commands at a time on one connection; others wait. Default 9: of OpenSSH's usual 10, one is left for ending commands. */
   readonly maxSessions?: number
   /** The agent's socket. Default: the environment's `SSH_AUTH_SOCK`; an empty string means no agent. */
   readonly agentSocket?: string
@@ -18,11 +18,11 @@ export interface Ssh2Options {
 
 export type Settings = Required<Ssh2Options>
 
-export const settings = (options: Ssh2Options): Settings => ({
+export const withDefaults = (options: Ssh2Options): Settings => ({
   readyTimeout: options.readyTimeout ?? 10_000,
   keepaliveInterval: options.keepaliveInterval ?? 10_000,
   keepaliveCountMax: options.keepaliveCountMax ?? 3,
-  maxSessions: options.maxSessions ?? 10,
+  maxSessions: options.maxSessions ?? 9,
   agentSocket: options.agentSocket ?? process.env.SSH_AUTH_SOCK ?? "",
   home: options.home ?? homedir(),
 })

@@ -1,17 +1,22 @@
 /** Runs one command line in a session channel of a connection. */
+import { randomBytes } from "node:crypto"
 import { constants } from "node:os"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
+import * as Schedule from "effect/Schedule"
 import type { ClientChannel } from "ssh2"
 import { RemoteError } from "../../Errors.js"
-import { type Running, signalStatus } from "../Execution.js"
+import type { RemoteCommand, RemoteResult } from "../../Remote.js"
+import * as CommandLine from "../CommandLine.js"
+import { execute, type Running, signalStatus } from "../Execution.js"
 import type { Streams } from "../Output.js"
 import { clean } from "../Text.js"
 import { lost } from "./Failures.js"
 import { attempt } from "./Forward.js"
 import type { Connection } from "./Handshake.js"
+import { awaitBegin } from "./Preamble.js"
 
 /** No session was opened, so the command has certainly not begun: it may be tried again. */
 export class NotBegun extends Data.TaggedError("NotBegun")<{
@@ -20,45 +25,109 @@ export class NotBegun extends Data.TaggedError("NotBegun")<{
   readonly error: RemoteError
 }> {}
 
-/** Starts a command line. `others` tells whether further sessions are open on the connection. */
-export const start = (connection: Connection, line: string, others: () => boolean): Running<NotBegun> => {
+/** The connection turned out to be dead: it is given up, so that the next use opens another. */
+export const notBegun = (connection: Connection, error: Error): NotBegun => {
+  connection.drop(error)
+  return new NotBegun({ why: "lost", error: lost(connection.hop, error) })
+}
+
+/** Runs a command when the connection has a session for it. Waiting for one is not part of the command's time. */
+export const run = (
+  connection: Connection,
+  host: string,
+  command: RemoteCommand,
+): Effect.Effect<RemoteResult, RemoteError | NotBegun> => {
+  const token = randomBytes(16).toString("hex")
+  const line = CommandLine.loginLine(command, token)
+  if (Buffer.byteLength(line) >= longestLine) return Effect.fail(tooLong(host))
+  return execute(host, command, () => start(connection, line, token)).pipe(
+    // The server allows fewer sessions than we thought: wait until one of ours ends.
+    Effect.retry({
+      while: (error) => error._tag === "NotBegun" && error.why === "busy",
+      schedule: Schedule.spaced("100 millis"),
+    }),
+    connection.sessions.limit.withPermits(1),
+  )
+}
+
+/** Linux takes no longer single argument (MAX_ARG_STRLEN), and the whole line is one for the login shell. */
+const longestLine = 128 * 1024
+
+const tooLong = (host: string): RemoteError =>
+  new RemoteError({
+    reason: "refused",
+    host,
+    message: `${host}: the command with its arguments is too long for one command line (pass less, or by a file)`,
+  })
+
+const start = (connection: Connection, line: string, token: string): Running<NotBegun> => {
+  const { sessions } = connection
+  const others = sessions.open > 0
   const streams = Deferred.unsafeMake<Streams, RemoteError | NotBegun>(FiberId.none)
   const status = Deferred.unsafeMake<number, RemoteError>(FiberId.none)
   const closed = Deferred.unsafeMake<void>(FiberId.none)
-  let channel: ClientChannel | undefined
-  let wanted: "TERM" | "KILL" | undefined
+  const process: Process = { connection, channel: undefined, pid: undefined, wanted: undefined }
   const fail = (error: Error) => {
-    Deferred.unsafeDone(streams, Effect.fail(notOpened(connection, error, others())))
+    Deferred.unsafeDone(streams, Effect.fail(notOpened(connection, error, others || sessions.open > 0)))
     Deferred.unsafeDone(closed, Effect.void)
   }
-  const onOpen = (error: Error | undefined, opened: ClientChannel) => {
+  const onOpen = (error: Error | undefined, channel: ClientChannel) => {
     if (error) return fail(error)
-    channel = opened
+    process.channel = channel
+    sessions.open++
     watch(connection, channel, (outcome) => {
+      sessions.open--
       Deferred.unsafeDone(status, outcome)
       Deferred.unsafeDone(closed, Effect.void)
     })
-    if (wanted !== undefined) quit(channel, wanted)
-    Deferred.unsafeDone(streams, Effect.succeed({ stdout: opened, stderr: opened.stderr }))
+    const onBegin = (pid: number) => {
+      process.pid = pid
+      if (process.wanted !== undefined) quit(process, process.wanted)
+      Deferred.unsafeDone(streams, Effect.succeed({ stdout: channel, stderr: channel.stderr }))
+    }
+    awaitBegin(channel, token, onBegin, (said) => {
+      channel.close()
+      const error = connection.isLost() ? lost(connection.hop) : notRun(connection, said)
+      Deferred.unsafeDone(streams, Effect.fail(error))
+    })
   }
   attempt(() => connection.client.exec(line, onOpen), fail)
   return {
     streams: Effect.raceFirst(Deferred.await(streams), Deferred.await(connection.lost)),
     status: Effect.raceFirst(Deferred.await(status), Deferred.await(connection.lost)),
-    signal: (name) => {
-      wanted = name
-      if (channel !== undefined) quit(channel, name)
-    },
+    signal: (name) => quit(process, name),
     closed: Effect.raceFirst(Deferred.await(closed), Effect.ignore(Deferred.await(connection.lost))),
   }
 }
 
-const quit = (channel: ClientChannel, signal: "TERM" | "KILL"): void => {
-  attempt(() => {
-    channel.signal(signal)
-    if (signal === "KILL") channel.close()
-  }, () => {})
+/** What is known of a command on the other side. */
+interface Process {
+  readonly connection: Connection
+  channel: ClientChannel | undefined
+  pid: number | undefined
+  /** The signal to be sent as soon as there is a process. */
+  wanted: "TERM" | "KILL" | undefined
 }
+
+/**
+ * Signals by the channel, and by a `kill` in a session of its own: OpenSSH delivers no signals to sessions of root
+ * (session.c: "session signalling requires privilege separation").
+ */
+const quit = (process: Process, signal: "TERM" | "KILL"): void => {
+  const { connection, channel, pid } = process
+  process.wanted = signal
+  if (channel === undefined || pid === undefined) return
+  const done = () => attempt(() => signal === "KILL" && channel.close(), ignore)
+  const onOpen = (error: Error | undefined, killer: ClientChannel) => {
+    if (error) return done()
+    killer.on("error", ignore).on("close", done).resume()
+    killer.stderr.on("error", ignore).resume()
+  }
+  attempt(() => channel.signal(signal), ignore)
+  attempt(() => connection.client.exec(CommandLine.killLine(pid, signal), onOpen), ignore)
+}
+
+const ignore = (): void => {}
 
 /** The status comes before the last output, so it counts only once the channel is closed. */
 const watch = (
@@ -71,8 +140,8 @@ const watch = (
     status = code ?? signalStatus(constants.signals, signal ?? "")
   })
   channel.on("close", () => finish(status === undefined ? Effect.fail(lost(connection.hop)) : Effect.succeed(status)))
-  channel.on("error", () => {})
-  channel.stderr.on("error", () => {})
+  channel.on("error", ignore)
+  channel.stderr.on("error", ignore)
 }
 
 const notOpened = (connection: Connection, error: Error, others: boolean): RemoteError | NotBegun => {
@@ -86,6 +155,14 @@ const notOpened = (connection: Connection, error: Error, others: boolean): Remot
   // What ssh2 says when the request to run was sent and not granted: no word on whether the command has begun.
   if (error.message === "Unable to exec") return connection.isLost() ? lost(connection.hop, error) : refusal
   // A failed opening has a reason (RFC 4254, 5.1); without one, the connection failed.
-  if (!("reason" in error)) return new NotBegun({ why: "lost", error: lost(connection.hop, error) })
+  if (!("reason" in error)) return notBegun(connection, error)
   return others ? new NotBegun({ why: "busy", error: refusal }) : refusal
 }
+
+/** The session was opened, but the command's own first word never came. */
+const notRun = (connection: Connection, said: string): RemoteError =>
+  new RemoteError({
+    reason: "refused",
+    host: connection.hop.address,
+    message: `${connection.hop.address} did not run the command; the login said: ${clean(said) || "nothing"} (does ${clean(connection.hop.endpoint.user)} have a login shell there?)`,
+  })

@@ -1,0 +1,124 @@
+/** The servers, looked at: one round trip each, many at once, and one bad server never holds up the rest. */
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Commands } from "../Commands.js"
+import { entity, ServerChecked, type ServerStatus } from "../domain/Server.js"
+import { type RegistryError, RemoteError, type StorageError } from "../Errors.js"
+import { ReadModels } from "../ReadModels.js"
+import type { ServerRow } from "../views/servers.js"
+import { Hosts } from "./Hosts.js"
+import { findServer } from "./names.js"
+import { type Metrics, parseProbe, probeScript, resourcesOf } from "./probe.js"
+
+/** What a look at a server found. `reason` says in words why it is not online. */
+export interface ServerReport {
+  readonly server: string
+  readonly status: ServerStatus
+  readonly reason: string | null
+  /** Milliseconds for the whole look, connecting included. */
+  readonly latency: number | null
+  readonly metrics: Metrics | null
+  /** ISO 8601 UTC. */
+  readonly checkedAt: string
+  /** The last time it was reached, this time included. */
+  readonly lastSeen: string | null
+}
+
+/** How long one server may take, connecting included, before it counts as offline. */
+const deadline = Duration.seconds(15)
+
+export class Fleet extends Context.Tag("@context-engine/core/Fleet")<
+  Fleet,
+  {
+    /** Looks at the named servers, or at all, and records what it found. In the order of their names. */
+    readonly status: (names?: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<ServerReport>, RegistryError>
+  }
+>() {
+  static readonly layer = Layer.effect(
+    Fleet,
+    Effect.gen(function* () {
+      const models = yield* ReadModels
+      const commands = yield* Commands
+      const hosts = yield* Hosts
+
+      const look = (server: ServerRow): Effect.Effect<ServerReport, StorageError> =>
+        Effect.gen(function* () {
+          const [took, found] = yield* Effect.timed(
+            Effect.either(hosts.run(server, { script: probeScript, timeout: 10_000 }).pipe(within(server))),
+          )
+          const checkedAt = DateTime.formatIso(yield* DateTime.now)
+          if (found._tag === "Left" && found.left._tag === "StorageError") return yield* found.left
+          const reached = found._tag === "Right"
+          const metrics = reached ? parseProbe(found.right.stdout) : null
+          const verdict = reached ? judge(metrics) : { status: "offline" as const, reason: found.left.message }
+          const latency = reached ? Math.round(Duration.toMillis(took)) : null
+          const lastSeen = reached ? checkedAt : server.lastSeen
+          return { server: server.name, ...verdict, latency, metrics, checkedAt, lastSeen }
+        })
+
+      const record = (server: ServerRow, report: ServerReport) =>
+        commands.record(entity.aggregate, server.id, [
+          ServerChecked({
+            server: server.name,
+            status: report.status,
+            previous: server.status,
+            reason: report.reason,
+            os: report.metrics?.os ?? null,
+            resources: report.metrics === null ? null : resourcesOf(report.metrics),
+            at: report.checkedAt,
+          }),
+        ])
+
+      return Fleet.of({
+        status: Effect.fn("Fleet.status")(function* (names) {
+          const servers =
+            names === undefined || names.length === 0
+              ? yield* models.servers.list()
+              : yield* Effect.forEach(names, (name) => findServer(models, name))
+          return yield* Effect.forEach(
+            servers,
+            (server) => Effect.tap(look(server), (report) => record(server, report)),
+            { concurrency: 32 },
+          )
+        }),
+      })
+    }),
+  )
+}
+
+const within =
+  (server: ServerRow) =>
+  <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | RemoteError> =>
+    Effect.timeoutFail(effect, {
+      duration: deadline,
+      onTimeout: () =>
+        new RemoteError({
+          reason: "timeout",
+          host: server.name,
+          message: `no answer within ${Duration.toSeconds(deadline)} s`,
+        }),
+    })
+
+/** Reached, but is it well? Nearly full disks and memory are not. */
+const judge = (metrics: Metrics | null): { readonly status: ServerStatus; readonly reason: string | null } => {
+  if (metrics === null) return { status: "degraded", reason: "it answered, but not with anything that can be read" }
+  const troubles = [
+    full("disk", metrics.disk, 0.95),
+    full("memory", metrics.memory, 0.97),
+    metrics.load !== null && metrics.cpus !== null && metrics.load[1] > metrics.cpus * 4
+      ? `load ${metrics.load[1]} on ${metrics.cpus} processors`
+      : undefined,
+  ].filter((trouble) => trouble !== undefined)
+  return troubles.length === 0
+    ? { status: "online", reason: null }
+    : { status: "degraded", reason: troubles.join("; ") }
+}
+
+const full = (what: string, size: Metrics["disk"], limit: number): string | undefined => {
+  if (size === null || size.total === 0) return undefined
+  const used = 1 - size.available / size.total
+  return used > limit ? `${what} ${Math.round(used * 100)} % full` : undefined
+}

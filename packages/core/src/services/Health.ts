@@ -1,0 +1,142 @@
+/** Whether services are well: each asked at its health endpoint, from its own host. */
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Commands } from "../Commands.js"
+import { entity, HealthChecked, type HealthStatus } from "../domain/Service.js"
+import type { RegistryError, RemoteError, StorageError } from "../Errors.js"
+import { ReadModels } from "../ReadModels.js"
+import { Hosts } from "./Hosts.js"
+import { findService, type Placed, placeAll } from "./names.js"
+
+/** What one check found. `unknown` means there is nothing to ask. */
+export interface HealthReport {
+  readonly service: string
+  readonly server: string
+  readonly status: HealthStatus
+  /** In words: `200 in 12 ms`, `nothing listens on port 3000`. */
+  readonly detail: string
+  /** Milliseconds to the response's head. */
+  readonly latency: number | null
+  /** ISO 8601 UTC. */
+  readonly checkedAt: string
+}
+
+/** How long an endpoint may take, and from when on an answer counts as slow, in milliseconds. */
+const deadline = 10_000
+const slow = 2_000
+
+export class Health extends Context.Tag("@context-engine/core/Health")<
+  Health,
+  {
+    /** Checks the named services, or all, and records what it found. */
+    readonly check: (names?: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<HealthReport>, RegistryError>
+    /** Checks one service without recording it. */
+    readonly probe: (placed: Placed) => Effect.Effect<HealthReport, StorageError>
+    /** Records a report. */
+    readonly record: (placed: Placed, report: HealthReport) => Effect.Effect<void, StorageError>
+  }
+>() {
+  static readonly layer = Layer.effect(
+    Health,
+    Effect.gen(function* () {
+      const models = yield* ReadModels
+      const commands = yield* Commands
+      const hosts = yield* Hosts
+
+      const ask = ({ server, service }: Placed): Effect.Effect<Answer, StorageError> => {
+        const endpoint = service.healthEndpoint
+        if (endpoint === null) return Effect.succeed(unanswered("unknown", "it has no health endpoint"))
+        const port = service.port
+        if (endpoint.startsWith("/") && port === null) {
+          return Effect.succeed(unanswered("unknown", "it has a health path but no port"))
+        }
+        const response: Effect.Effect<Response, RemoteError | StorageError | FetchFailed> = endpoint.startsWith("/")
+          ? hosts.get(server, { port: port as number, path: endpoint, timeout: deadline })
+          : fetchUrl(endpoint)
+        const failed = (error: { readonly message: string }) => Effect.succeed(unanswered("unhealthy", error.message))
+        return response.pipe(Effect.map(judge), Effect.catchTags({ RemoteError: failed, FetchFailed: failed }))
+      }
+
+      const probe = (placed: Placed) =>
+        Effect.gen(function* () {
+          const answer = yield* ask(placed)
+          const checkedAt = DateTime.formatIso(yield* DateTime.now)
+          return { service: placed.service.name, server: placed.server.name, ...answer, checkedAt }
+        })
+
+      const record = ({ server, service }: Placed, report: HealthReport) =>
+        Effect.asVoid(
+          commands.record(entity.aggregate, service.id, [
+            HealthChecked({
+              service: service.name,
+              server: server.name,
+              serverId: server.id,
+              status: report.status,
+              previous: service.healthStatus,
+              detail: report.detail,
+              latency: report.latency,
+              at: report.checkedAt,
+            }),
+          ]),
+        )
+
+      return Health.of({
+        probe,
+        record,
+        check: Effect.fn("Health.check")(function* (names) {
+          const placed =
+            names === undefined || names.length === 0
+              ? yield* placeAll(models, yield* models.services.list())
+              : yield* Effect.forEach(names, (name) => findService(models, name))
+          return yield* Effect.forEach(placed, (one) => Effect.tap(probe(one), (report) => record(one, report)), {
+            concurrency: 32,
+          })
+        }),
+      })
+    }),
+  )
+}
+
+/** Milliseconds to the response's head. */
+interface Response {
+  readonly status: number
+  readonly latency: number
+}
+
+type Answer = Pick<HealthReport, "status" | "detail" | "latency">
+
+const unanswered = (status: HealthStatus, detail: string): Answer => ({ status, detail, latency: null })
+
+/** 2xx is healthy, unless it was slow; anything else is not. */
+const judge = (response: Response): Answer => {
+  const latency = Math.round(response.latency)
+  const detail = `${response.status} in ${latency} ms`
+  if (response.status < 200 || response.status > 299) return { status: "unhealthy", detail, latency }
+  return latency > slow
+    ? { status: "degraded", detail: `${detail}: slow`, latency }
+    : { status: "healthy", detail, latency }
+}
+
+class FetchFailed {
+  readonly _tag = "FetchFailed"
+  constructor(readonly message: string) {}
+}
+
+const fetchUrl = (url: string) =>
+  Effect.gen(function* () {
+    const started = performance.now()
+    const response = yield* Effect.tryPromise({
+      try: (signal) =>
+        fetch(url, { redirect: "manual", signal: AbortSignal.any([signal, AbortSignal.timeout(deadline)]) }),
+      catch: (error) => new FetchFailed(causeOf(error)),
+    })
+    yield* Effect.promise(async () => response.body?.cancel())
+    return { status: response.status, latency: performance.now() - started }
+  })
+
+const causeOf = (error: unknown): string => {
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return inner instanceof Error ? inner.message : String(inner)
+}

@@ -1,0 +1,95 @@
+/** The registry's servers as places to run things: how to reach them, and whose host keys to trust. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Commands } from "../Commands.js"
+import { entity, HostKeyPinned } from "../domain/Server.js"
+import { RemoteError, type StorageError } from "../Errors.js"
+import { ReadModels } from "../ReadModels.js"
+import {
+  HostKeyPrompt,
+  Remote,
+  type RemoteCommand,
+  type RemoteRequest,
+  type RemoteResponse,
+  type RemoteResult,
+  type Target,
+} from "../Remote.js"
+import type { ServerRow } from "../views/servers.js"
+import { targetOf } from "./targets.js"
+
+type HostError = RemoteError | StorageError
+
+/**
+ * Runs things on servers of the registry.
+ *
+ * A host key seen for the first time goes to `HostKeyPrompt`; once accepted it is pinned by an event in the log, and from
+ * then on the host must show it.
+ */
+export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
+  Hosts,
+  {
+    readonly run: (server: ServerRow, command: RemoteCommand) => Effect.Effect<RemoteResult, HostError>
+    /** `GET` from the host itself, so that what listens on its loopback only can be asked too. */
+    readonly get: (server: ServerRow, request: RemoteRequest) => Effect.Effect<RemoteResponse, HostError>
+    /** The target, with every host key on the way pinned. */
+    readonly trusted: (server: ServerRow) => Effect.Effect<Target, HostError>
+  }
+>() {
+  static readonly layer = Layer.effect(
+    Hosts,
+    Effect.gen(function* () {
+      const remote = yield* Remote
+      const models = yield* ReadModels
+      const commands = yield* Commands
+
+      const target = (server: ServerRow): Effect.Effect<Target, HostError> =>
+        Effect.flatMap(models.servers.list(), (all) => {
+          // The row may be older than the pins.
+          const current = all.find((row) => row.id === server.id) ?? server
+          return targetOf(current, all)
+        })
+
+      /** Asks about each unknown key on the way, nearest hop first, and pins what is accepted. */
+      const trust = (server: ServerRow, to: Target): Effect.Effect<Target, HostError> =>
+        Effect.gen(function* () {
+          const key = yield* remote.unknownHostKey(to)
+          if (key === undefined) return to
+          const ask = yield* HostKeyPrompt
+          const accepted = ask !== undefined && (yield* ask(server.name, key))
+          if (!accepted) return yield* notTrusted(server, key)
+          yield* commands.record(entity.aggregate, server.id, [HostKeyPinned({ server: server.name, ...key })])
+          return yield* trust(server, yield* target(server))
+        })
+
+      const reach = <A>(server: ServerRow, use: (target: Target) => Effect.Effect<A, RemoteError>) =>
+        Effect.gen(function* () {
+          const to = yield* target(server)
+          return yield* use(to).pipe(
+            Effect.catchIf(
+              (error) => error.reason === "host-key-unknown",
+              () => Effect.flatMap(trust(server, to), use),
+            ),
+          )
+        })
+
+      return Hosts.of({
+        run: (server, command) => reach(server, (to) => remote.run(to, command)),
+        get: (server, request) => reach(server, (to) => remote.get(to, request)),
+        trusted: (server) => Effect.flatMap(target(server), (to) => trust(server, to)),
+      })
+    }),
+  )
+}
+
+const notTrusted = (
+  server: ServerRow,
+  key: { readonly address: string; readonly algorithm: string; readonly fingerprint: string },
+) =>
+  new RemoteError({
+    reason: "host-key-unknown",
+    host: server.name,
+    message:
+      `${server.name} (${key.address}) shows a host key that nobody has accepted yet: ${key.algorithm} ${key.fingerprint}. ` +
+      "Compare it with the host's own, then run the command again with --accept-host-key",
+  })

@@ -1,0 +1,82 @@
+/** The one look that answers "is everything well?": every server and service, from what the log knows, with its age. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { ServerStatus } from "../domain/Server.js"
+import type { HealthStatus } from "../domain/Service.js"
+import type { StorageError } from "../Errors.js"
+import { type AsOf, ReadModels } from "../ReadModels.js"
+
+export interface OverviewServer {
+  readonly name: string
+  readonly role: string | null
+  readonly status: ServerStatus
+  readonly reason: string | null
+  /** When that was found out; `null` if it never was. */
+  readonly checkedAt: string | null
+  readonly services: ReadonlyArray<OverviewService>
+}
+
+export interface OverviewService {
+  readonly name: string
+  readonly server: string
+  readonly health: HealthStatus
+  readonly detail: string | null
+  readonly checkedAt: string | null
+  readonly version: string | null
+  readonly status: string
+}
+
+/** `ok` is true unless something is known to be unwell; unknown is neither. */
+export interface OverviewStatus {
+  readonly ok: boolean
+  readonly servers: ReadonlyArray<OverviewServer>
+  readonly asOf: AsOf
+}
+
+export class Overview extends Context.Tag("@context-engine/core/Overview")<
+  Overview,
+  { readonly status: Effect.Effect<OverviewStatus, StorageError> }
+>() {
+  static readonly layer = Layer.effect(
+    Overview,
+    Effect.map(ReadModels, (models) =>
+      Overview.of({
+        status: Effect.gen(function* () {
+          const servers = yield* models.servers.list()
+          const services = yield* models.services.list()
+          const byServer = new Map<string, Array<OverviewService>>()
+          const names = new Map(servers.map((server) => [server.id, server.name]))
+          for (const service of services) {
+            const list = byServer.get(service.serverId) ?? []
+            byServer.set(service.serverId, list)
+            list.push({
+              name: service.name,
+              server: names.get(service.serverId) ?? "?",
+              health: service.healthStatus,
+              detail: service.healthDetail,
+              checkedAt: service.lastHealthCheck,
+              version: service.currentVersion,
+              status: service.status,
+            })
+          }
+          const unwell =
+            servers.some((server) => server.status === "offline" || server.status === "degraded") ||
+            services.some((service) => service.healthStatus === "unhealthy" || service.healthStatus === "degraded")
+          return {
+            ok: !unwell,
+            servers: servers.map((server) => ({
+              name: server.name,
+              role: server.role,
+              status: server.status,
+              reason: server.statusReason,
+              checkedAt: server.lastChecked,
+              services: byServer.get(server.id) ?? [],
+            })),
+            asOf: yield* models.asOf,
+          }
+        }).pipe(Effect.withSpan("Overview.status")),
+      }),
+    ),
+  )
+}

@@ -1,0 +1,20 @@
+/** Every service that frontends call, over a log and a way to reach hosts. */
+import * as Layer from "effect/Layer"
+import type { Commands } from "../Commands.js"
+import type { ReadModels } from "../ReadModels.js"
+import type { Remote } from "../Remote.js"
+import { Deployer } from "./Deployer.js"
+import { Fleet } from "./Fleet.js"
+import { Health } from "./Health.js"
+import { Hosts } from "./Hosts.js"
+import { Overview } from "./Overview.js"
+import { Registry } from "./Registry.js"
+
+export type Services = Registry | Overview | Hosts | Fleet | Health | Deployer
+
+export const layer: Layer.Layer<Services, never, ReadModels | Commands | Remote> = Layer.mergeAll(
+  Registry.layer,
+  Overview.layer,
+  Fleet.layer,
+  Deployer.layer,
+).pipe(Layer.provideMerge(Health.layer), Layer.provideMerge(Hosts.layer))

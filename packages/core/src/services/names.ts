@@ -1,0 +1,99 @@
+/** From the names people type to the rows they mean. A wrong name suggests the nearest; an ambiguous one lists the choices. */
+import * as Effect from "effect/Effect"
+import { Ambiguous, NotFound, type StorageError } from "../Errors.js"
+import type { Views } from "../ReadModels.js"
+import type { ServerRow } from "../views/servers.js"
+import type { ServiceRow } from "../views/services.js"
+
+/** A service and the server it runs on. */
+export interface Placed {
+  readonly service: ServiceRow
+  readonly server: ServerRow
+}
+
+/** The server of a name. */
+export const findServer = (models: Views, name: string): Effect.Effect<ServerRow, NotFound | StorageError> =>
+  Effect.flatMap(models.servers.list({ where: { name } }), ([row]) =>
+    row !== undefined
+      ? Effect.succeed(row)
+      : Effect.flatMap(models.servers.list(), (all) =>
+          missing(
+            "server",
+            name,
+            all.map((server) => server.name),
+          ),
+        ),
+  )
+
+/** The service of a name: `api` where only one server has one, else `server/api`. */
+export const findService = (models: Views, name: string): Effect.Effect<Placed, NotFound | Ambiguous | StorageError> =>
+  Effect.gen(function* () {
+    const [serverName, serviceName] = splitName(name)
+    const rows = yield* models.services.list({ where: { name: serviceName } })
+    const placed = (yield* placeAll(models, rows)).filter(
+      ({ server }) => serverName === undefined || server.name === serverName,
+    )
+    if (placed.length === 1) return placed[0] as Placed
+    if (placed.length > 1) {
+      return yield* new Ambiguous({ entity: "service", name, candidates: placed.map(fullName) })
+    }
+    const all = yield* placeAll(models, yield* models.services.list())
+    const known = all.map((one) => (serverName === undefined ? one.service.name : fullName(one)))
+    return yield* missing("service", name, known)
+  })
+
+/** `server/service`: the name that is never ambiguous. */
+export const fullName = ({ server, service }: Placed): string => `${server.name}/${service.name}`
+
+/** Each service with its server. A service whose server is not there (any more) is left out. */
+export const placeAll = (
+  models: Views,
+  services: ReadonlyArray<ServiceRow>,
+): Effect.Effect<ReadonlyArray<Placed>, StorageError> =>
+  Effect.map(models.servers.list(), (servers) => {
+    const byId = new Map(servers.map((server) => [server.id, server]))
+    return services.flatMap((service) => {
+      const server = byId.get(service.serverId)
+      return server === undefined ? [] : [{ service, server }]
+    })
+  })
+
+/** Fails with the names nearest to the one that is missing. */
+export const missing = (entity: string, name: string, known: ReadonlyArray<string>): Effect.Effect<never, NotFound> =>
+  new NotFound({ entity, name, suggestions: nearest(name, known) })
+
+/** The one or two known names that a person most probably meant. */
+export const nearest = (name: string, known: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const wanted = name.toLowerCase()
+  const limit = Math.max(1, Math.floor(name.length / 3))
+  return [...new Set(known)]
+    .map((candidate) => ({ candidate, distance: distance(wanted, candidate.toLowerCase()) }))
+    .filter((scored) => scored.distance <= limit || scored.candidate.toLowerCase().startsWith(wanted))
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, 2)
+    .map((scored) => scored.candidate)
+}
+
+const splitName = (name: string): readonly [string | undefined, string] => {
+  const slash = name.indexOf("/")
+  return slash < 0 ? [undefined, name] : [name.slice(0, slash), name.slice(slash + 1)]
+}
+
+/** How many letters to add, drop, change or swap (Damerau–Levenshtein, restricted). */
+const distance = (a: string, b: string): number => {
+  let beforeLast: Array<number> = []
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1
+      let best = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + cost)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        best = Math.min(best, beforeLast[j - 2]! + 1)
+      row.push(best)
+    }
+    beforeLast = last
+    last = row
+  }
+  return last[b.length]!
+}

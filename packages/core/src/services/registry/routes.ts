@@ -1,0 +1,90 @@
+/** The routes' part of the registry. */
+import * as Effect from "effect/Effect"
+import type { Commands } from "../../Commands.js"
+import { entity, type Route, type RouteInput } from "../../domain/Route.js"
+import { Ambiguous, type RegistryError } from "../../Errors.js"
+import * as Id from "../../Id.js"
+import type { ReadModels } from "../../ReadModels.js"
+import type { RouteRow } from "../../views/routes.js"
+import { findService, missing, placeAll } from "../names.js"
+import { add, decode, execute, remove, update } from "./crud.js"
+
+/** A route as people see it: with the names of the service it leads to and of that one's server. */
+export type RouteView = RouteRow & { readonly service: string; readonly server: string }
+
+export type AddRoute = Omit<RouteInput, "serviceId"> & { readonly service: string }
+export type ChangeRoute = Partial<Omit<Route, "serviceId" | "domain" | "path" | "method">> & {
+  readonly service?: string
+}
+
+/** Which route is meant. A domain alone will do while it has one route. */
+export interface RouteKey {
+  readonly domain: string
+  readonly path?: string
+  readonly method?: string
+}
+
+export const makeRoutes = (models: ReadModels["Type"], commands: Commands["Type"]) => {
+  const list = Effect.fn("Registry.listRoutes")(function* () {
+    const placed = yield* placeAll(models, yield* models.services.list())
+    const names = new Map(
+      placed.map(({ server, service }) => [service.id, { service: service.name, server: server.name }]),
+    )
+    const routes = yield* models.routes.list()
+    return routes.map(
+      (route): RouteView => ({ ...route, ...(names.get(route.serviceId) ?? { service: "?", server: "?" }) }),
+    )
+  })
+
+  const get = (key: RouteKey): Effect.Effect<RouteView, RegistryError> =>
+    Effect.gen(function* () {
+      const routes = yield* list()
+      const name = [key.method, `${key.domain}${key.path ?? ""}`].filter((part) => part !== undefined).join(" ")
+      const found = routes.filter(
+        (route) =>
+          route.domain === key.domain &&
+          (key.path === undefined || route.path === key.path) &&
+          (key.method === undefined || route.method === key.method),
+      )
+      if (found.length > 1) {
+        return yield* new Ambiguous({ entity: "route", name, candidates: found.map(entity.label) })
+      }
+      return (
+        found[0] ??
+        (yield* missing(
+          "route",
+          name,
+          routes.map((route) => route.domain),
+        ))
+      )
+    })
+
+  return {
+    list,
+    get,
+    add: Effect.fn("Registry.addRoute")(function* ({ service, ...fields }: AddRoute) {
+      const checked = yield* decode(entity.input, { ...fields, serviceId: "" })
+      const id = yield* Id.make
+      const plan = Effect.map(findService(models, service), (found) => [
+        add(entity.aggregate, id, { ...checked, serviceId: found.service.id }),
+      ])
+      yield* execute(commands, { entity: "route", name: entity.label(checked) }, plan)
+      return yield* get(checked)
+    }),
+    update: Effect.fn("Registry.updateRoute")(function* (key: RouteKey, { service, ...fields }: ChangeRoute) {
+      const patch = yield* decode(entity.patch, fields)
+      const route = yield* get(key)
+      const plan = Effect.gen(function* () {
+        const serviceId = service === undefined ? route.serviceId : (yield* findService(models, service)).service.id
+        return [update(entity.aggregate, route.id, { ...patch, serviceId })]
+      })
+      yield* execute(commands, { entity: "route", name: entity.label(route) }, plan)
+      return yield* get(route)
+    }),
+    remove: Effect.fn("Registry.removeRoute")(function* (key: RouteKey) {
+      const route = yield* get(key)
+      const plan = Effect.succeed([remove(entity.aggregate, route.id)])
+      return yield* execute(commands, { entity: "route", name: entity.label(route) }, plan, false)
+    }),
+  }
+}

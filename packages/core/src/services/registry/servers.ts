@@ -1,0 +1,100 @@
+/** The servers' part of the registry. */
+import * as Effect from "effect/Effect"
+import type { Commands } from "../../Commands.js"
+import { entity as secret } from "../../domain/Secret.js"
+import { entity, HostKeyForgotten, type Server, type ServerInput } from "../../domain/Server.js"
+import { InUse, InvalidInput, type RegistryError } from "../../Errors.js"
+import * as Id from "../../Id.js"
+import type { Query, ReadModels } from "../../ReadModels.js"
+import type { ServerRow } from "../../views/servers.js"
+import { findServer } from "../names.js"
+import { add, decode, execute, remove, rename, update } from "./crud.js"
+import { attachedTo, removeServices } from "./removal.js"
+
+export const makeServers = (models: ReadModels["Type"], commands: Commands["Type"]) => {
+  const get = (name: string): Effect.Effect<ServerRow, RegistryError> => findServer(models, name)
+
+  /** The server and its services go, with all that hangs on them, or it is refused. */
+  const planRemoval = (name: string, cascade: boolean) =>
+    Effect.gen(function* () {
+      const server = yield* get(name)
+      const services = yield* models.services.list({ where: { serverId: server.id } })
+      const jumpers = (yield* models.servers.list()).filter((other) => other.sshConfig?.jumpHost === name)
+      const uses = [
+        ...services.map((service) => `service ${service.name}`),
+        ...jumpers.map((other) => `server ${other.name}, which jumps through it`),
+      ]
+      if (uses.length > 0 && !cascade) return yield* new InUse({ entity: "server", name, by: uses })
+      const secrets = yield* models.secrets.list({ where: { serverId: server.id } })
+      return [
+        ...removeServices(services, yield* attachedTo(models, services)),
+        ...secrets.filter((s) => s.serviceId === null).map((s) => remove(secret.aggregate, s.id)),
+        remove(entity.aggregate, server.id),
+      ]
+    })
+
+  return {
+    list: (query?: Query<ServerRow>) => models.servers.list(query),
+    get,
+    add: Effect.fn("Registry.addServer")(function* (input: ServerInput) {
+      const data = yield* decode(entity.input, input)
+      yield* checkJump(models, data)
+      const id = yield* Id.make
+      yield* execute(
+        commands,
+        { entity: "server", name: data.name },
+        Effect.succeed([add(entity.aggregate, id, data)]),
+        false,
+      )
+      return yield* get(data.name)
+    }),
+    update: Effect.fn("Registry.updateServer")(function* (name: string, changes: Partial<Server>) {
+      const patch = yield* decode(entity.patch, changes)
+      yield* refuseRename(patch)
+      yield* checkJump(models, patch)
+      const plan = Effect.map(get(name), (server) => [update(entity.aggregate, server.id, patch)])
+      yield* execute(commands, { entity: "server", name }, plan, false)
+      return yield* get(name)
+    }),
+    rename: Effect.fn("Registry.renameServer")(function* (name: string, to: string) {
+      const patch = yield* decode(entity.patch, { name: to })
+      const plan = Effect.gen(function* () {
+        const server = yield* get(name)
+        const jumpers = (yield* models.servers.list()).filter((other) => other.sshConfig?.jumpHost === name)
+        return [
+          rename(entity.aggregate, server.id, patch.name as string),
+          ...jumpers.map((other) =>
+            update(entity.aggregate, other.id, { sshConfig: { ...other.sshConfig, jumpHost: to } }),
+          ),
+        ]
+      })
+      yield* execute(commands, { entity: "server", name: to }, plan)
+      return yield* get(to)
+    }),
+    remove: Effect.fn("Registry.removeServer")(function* (name: string, options?: { readonly cascade?: boolean }) {
+      return yield* execute(commands, { entity: "server", name }, planRemoval(name, options?.cascade ?? false))
+    }),
+    /** Takes back the pins of a host's keys, so that the next key it shows can be accepted. */
+    forgetHostKeys: Effect.fn("Registry.forgetHostKeys")(function* (name: string) {
+      const server = yield* get(name)
+      const addresses = [...new Set(server.hostKeys.map((key) => key.address))]
+      yield* commands.record(
+        entity.aggregate,
+        server.id,
+        addresses.map((address) => HostKeyForgotten({ server: name, address })),
+      )
+      return addresses
+    }),
+  }
+}
+
+/** A jump host is a registered server, or `[user@]host[:port]`. A bare word that names no server is most probably a typo. */
+const checkJump = (models: ReadModels["Type"], server: Partial<Server>): Effect.Effect<void, RegistryError> => {
+  const jump = server.sshConfig?.jumpHost
+  if (jump === null || jump === undefined || /[@:.]/.test(jump)) return Effect.void
+  return Effect.asVoid(findServer(models, jump))
+}
+
+/** `update` never changes a name: that has its own command, and its own event. */
+export const refuseRename = (patch: object): Effect.Effect<void, InvalidInput> =>
+  "name" in patch ? new InvalidInput({ field: "name", reason: "is changed by rename, not by update" }) : Effect.void
