@@ -1,4 +1,5 @@
 /** What every Remote driver does alike: one suite, run over each of them. */
+import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import { createServer as createTcpServer, type Server as TcpServer } from "node:net"
@@ -288,14 +289,9 @@ export const suite = (name: string, setup: () => Promise<SuiteTarget>): void =>
     }
   })
 
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
+/** A zombie is gone: process 1 of a container may leave it there for a while. */
+const isAlive = (pid: number): boolean =>
+  /^[^Z]/.test(spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" }).stdout.trim())
 
 const listening = (server: TcpServer): Promise<number> =>
   new Promise((resolve) => {

@@ -5,6 +5,7 @@ import {
   appendFileSync,
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -21,6 +22,7 @@ import { requireTools, toolPath } from "./tools.js"
 export const describeSshd = requireTools({
   sshd: "openssh-server",
   "ssh-keygen": "openssh-client",
+  "ssh-agent": "openssh-client",
   pgrep: "procps",
 })
 
@@ -151,6 +153,30 @@ export const freePort = (): Promise<number> =>
       server.close(() => resolve(port))
     })
   })
+
+/** Starts an SSH agent that holds a key; `stop` ends it. */
+export const startAgent = async (
+  keyPath: string,
+): Promise<{ readonly socket: string; readonly stop: () => Promise<void> }> => {
+  const directory = mkdtempSync(join(tmpdir(), "agent-"))
+  const socket = join(directory, "socket")
+  const agent = spawn(toolPath("ssh-agent"), ["-D", "-a", socket], { stdio: "ignore" })
+  await until(
+    () => existsSync(socket),
+    () => "ssh-agent does not listen",
+  )
+  execFileSync(toolPath("ssh-add"), ["-q", keyPath], {
+    env: { ...process.env, SSH_AUTH_SOCK: socket },
+    stdio: "ignore",
+  })
+  return {
+    socket,
+    stop: async () => {
+      await endProcess(agent)
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
 
 /** Waits until something holds, looking often; fails with `why` after 5 seconds. */
 export const until = async (holds: () => boolean, why: () => string): Promise<void> => {
