@@ -197,7 +197,7 @@ describeSshd("Ssh2 connections", () => {
     let open = 0
     const silent = await listener((socket) => {
       open++
-      socket.on("close", () => open--)
+      socket.on("close", () => open--).resume()
     })
     const fiber = Effect.runFork(
       Effect.flatMap(Remote, (remote) => remote.run(silent.target, { script: "true" })).pipe(

@@ -2,12 +2,13 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import {
-  appendFileSync,
   chmodSync,
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -228,19 +229,18 @@ const startDaemon = async (
   // As root, sshd insists on this directory; packages make it at boot only.
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true, mode: 0o755 })
   const logFile = join(directory, "log")
+  // Appended to by sshd itself, so that emptying it in between does no harm.
   writeFileSync(logFile, "")
+  const stderr = openSync(logFile, "a")
   const args = ["-D", "-e", "-f", join(directory, "sshd_config")]
-  const daemon = spawn(toolPath("sshd"), args, { stdio: ["ignore", "ignore", "pipe"] })
-  let log = ""
-  daemon.stderr?.on("data", (data: Buffer) => {
-    log += data
-    appendFileSync(logFile, data)
-  })
+  const daemon = spawn(toolPath("sshd"), args, { stdio: ["ignore", "ignore", stderr] })
+  closeSync(stderr)
+  const log = () => readFileSync(logFile, "utf8")
   await until(
-    () => log.includes(`Server listening on 127.0.0.1 port ${port}`) || daemon.exitCode !== null,
-    () => `sshd does not listen; it logged:\n${log}`,
+    () => log().includes(`Server listening on 127.0.0.1 port ${port}`) || daemon.exitCode !== null,
+    () => `sshd does not listen; it logged:\n${log()}`,
   )
-  if (daemon.exitCode !== null) throw new Error(`sshd ended with ${daemon.exitCode}; it logged:\n${log}`)
+  if (daemon.exitCode !== null) throw new Error(`sshd ended with ${daemon.exitCode}; it logged:\n${log()}`)
   return daemon
 }
 

@@ -19,8 +19,7 @@ interface Ssh2Error extends Error {
 
 /** An error of ssh2 while it dials; undefined for one that it goes on after, such as an agent that does not answer. */
 export const dialling = (hop: Hop, error: Ssh2Error, progress: Progress): RemoteError | undefined => {
-  const fail = (reason: RemoteError["reason"], message: string) =>
-    new RemoteError({ reason, host: hop.address, message, cause: error })
+  const fail: Fail = (reason, message) => new RemoteError({ reason, host: hop.address, message, cause: error })
   switch (error.level) {
     case "agent":
       return undefined
@@ -40,15 +39,22 @@ export const dialling = (hop: Hop, error: Ssh2Error, progress: Progress): Remote
         `${hop.address} and this program find no common ground in SSH: ${clean(error.message)}`,
       )
     default:
-      // A server that has enough of wrong keys says so and hangs up.
-      return progress.offered !== undefined && typeof error.code === "number"
-        ? denied(hop, error, progress)
-        : fail(
-            "unreachable",
-            `${hop.address} does not answer as an SSH server does: ${clean(error.message)} (is it the right port?)`,
-          )
+      return typeof error.code === "number"
+        ? disconnected(hop, error, progress, fail)
+        : fail("unreachable", notSsh(hop, error))
   }
 }
+
+/** The server said goodbye (RFC 4253, 11.1): in the login it has had enough of wrong keys. */
+const disconnected = (hop: Hop, error: Ssh2Error, progress: Progress, fail: Fail): RemoteError =>
+  progress.offered === undefined
+    ? fail("unreachable", `${hop.address} refuses the connection: ${clean(error.message)}`)
+    : denied(hop, error, progress)
+
+const notSsh = (hop: Hop, error: Ssh2Error): string =>
+  `${hop.address} does not answer as an SSH server does: ${clean(error.message)} (is it the right port?)`
+
+type Fail = (reason: RemoteError["reason"], message: string) => RemoteError
 
 /** The connection ended while it was dialled, and nobody said why. */
 export const hungUp = (hop: Hop): RemoteError =>
@@ -105,7 +111,7 @@ const denied = (hop: Hop, cause: Error, { offered = "nothing", accepted }: Progr
   })
 }
 
-const socket = (hop: Hop, error: Ssh2Error, fail: (reason: RemoteError["reason"], message: string) => RemoteError) => {
+const socket = (hop: Hop, error: Ssh2Error, fail: Fail) => {
   switch (error.code) {
     case "ECONNREFUSED":
       return fail(

@@ -28,8 +28,8 @@ export interface Connection {
 /** The command sessions of a connection. */
 export interface Sessions {
   readonly limit: Effect.Semaphore
-  /** How many are open now. */
-  open: number
+  /** Those that are open or being opened, the oldest first. */
+  readonly live: Set<object>
 }
 
 /** Logs in over `stream`. `onLost` is called once, as soon as the connection is of no more use. */
@@ -141,6 +141,6 @@ const connectionOf = (
       Effect.zipRight(Effect.sync(() => drop())),
     )
   })
-  const sessions = { limit: Effect.unsafeMakeSemaphore(maxSessions), open: 0 }
+  const sessions = { limit: Effect.unsafeMakeSemaphore(maxSessions), live: new Set<object>() }
   return { hop, client, lost: gone, isLost: () => isLost, drop, sessions, close }
 }

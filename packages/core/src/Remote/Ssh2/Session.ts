@@ -60,46 +60,6 @@ const tooLong = (host: string): RemoteError =>
     message: `${host}: the command with its arguments is too long for one command line (pass less, or by a file)`,
   })
 
-const start = (connection: Connection, line: string, token: string): Running<NotBegun> => {
-  const { sessions } = connection
-  const others = sessions.open > 0
-  const streams = Deferred.unsafeMake<Streams, RemoteError | NotBegun>(FiberId.none)
-  const status = Deferred.unsafeMake<number, RemoteError>(FiberId.none)
-  const closed = Deferred.unsafeMake<void>(FiberId.none)
-  const process: Process = { connection, channel: undefined, pid: undefined, wanted: undefined }
-  const fail = (error: Error) => {
-    Deferred.unsafeDone(streams, Effect.fail(notOpened(connection, error, others || sessions.open > 0)))
-    Deferred.unsafeDone(closed, Effect.void)
-  }
-  const onOpen = (error: Error | undefined, channel: ClientChannel) => {
-    if (error) return fail(error)
-    process.channel = channel
-    sessions.open++
-    watch(connection, channel, (outcome) => {
-      sessions.open--
-      Deferred.unsafeDone(status, outcome)
-      Deferred.unsafeDone(closed, Effect.void)
-    })
-    const onBegin = (pid: number) => {
-      process.pid = pid
-      if (process.wanted !== undefined) quit(process, process.wanted)
-      Deferred.unsafeDone(streams, Effect.succeed({ stdout: channel, stderr: channel.stderr }))
-    }
-    awaitBegin(channel, token, onBegin, (said) => {
-      channel.close()
-      const error = connection.isLost() ? lost(connection.hop) : notRun(connection, said)
-      Deferred.unsafeDone(streams, Effect.fail(error))
-    })
-  }
-  attempt(() => connection.client.exec(line, onOpen), fail)
-  return {
-    streams: Effect.raceFirst(Deferred.await(streams), Deferred.await(connection.lost)),
-    status: Effect.raceFirst(Deferred.await(status), Deferred.await(connection.lost)),
-    signal: (name) => quit(process, name),
-    closed: Effect.raceFirst(Deferred.await(closed), Effect.ignore(Deferred.await(connection.lost))),
-  }
-}
-
 /** What is known of a command on the other side. */
 interface Process {
   readonly connection: Connection
@@ -107,6 +67,69 @@ interface Process {
   pid: number | undefined
   /** The signal to be sent as soon as there is a process. */
   wanted: "TERM" | "KILL" | undefined
+  readonly streams: Deferred.Deferred<Streams, RemoteError | NotBegun>
+  readonly status: Deferred.Deferred<number, RemoteError>
+  readonly closed: Deferred.Deferred<void>
+}
+
+const start = (connection: Connection, line: string, token: string): Running<NotBegun> => {
+  const process: Process = {
+    connection,
+    channel: undefined,
+    pid: undefined,
+    wanted: undefined,
+    streams: Deferred.unsafeMake(FiberId.none),
+    status: Deferred.unsafeMake(FiberId.none),
+    closed: Deferred.unsafeMake(FiberId.none),
+  }
+  const { streams, status, closed } = process
+  connection.sessions.live.add(process)
+  const onOpen = (error: Error | undefined, channel: ClientChannel) =>
+    error ? notOpened(process, error) : opened(process, channel, token)
+  attempt(
+    () => connection.client.exec(line, onOpen),
+    (error) => notOpened(process, error),
+  )
+  // Whether the session had been opened is known to ssh2 only, which says so when the socket is closed.
+  const onLost = (error: RemoteError) =>
+    process.channel === undefined
+      ? Effect.timeoutFail(Deferred.await(streams), { duration: "1 second", onTimeout: () => error })
+      : Effect.fail(error)
+  return {
+    streams: Effect.raceFirst(Deferred.await(streams), Effect.catchAll(Deferred.await(connection.lost), onLost)),
+    status: Effect.raceFirst(Deferred.await(status), Deferred.await(connection.lost)),
+    signal: (name) => quit(process, name),
+    closed: Effect.raceFirst(Deferred.await(closed), Effect.ignore(Deferred.await(connection.lost))),
+  }
+}
+
+const notOpened = (process: Process, error: Error): void => {
+  const { live } = process.connection.sessions
+  // The server answers in order: what is older than this has been opened, and it may be what takes up the room.
+  const [oldest] = live
+  live.delete(process)
+  Deferred.unsafeDone(process.streams, Effect.fail(whyNotOpened(process.connection, error, oldest !== process)))
+  Deferred.unsafeDone(process.closed, Effect.void)
+}
+
+const opened = (process: Process, channel: ClientChannel, token: string): void => {
+  const { connection, streams, status, closed } = process
+  process.channel = channel
+  watch(connection, channel, (outcome) => {
+    connection.sessions.live.delete(process)
+    Deferred.unsafeDone(status, outcome)
+    Deferred.unsafeDone(closed, Effect.void)
+  })
+  const onBegin = (pid: number) => {
+    process.pid = pid
+    if (process.wanted !== undefined) quit(process, process.wanted)
+    Deferred.unsafeDone(streams, Effect.succeed({ stdout: channel, stderr: channel.stderr }))
+  }
+  const onNone = (said: string) => {
+    channel.close()
+    Deferred.unsafeDone(streams, Effect.fail(connection.isLost() ? lost(connection.hop) : notRun(connection, said)))
+  }
+  awaitBegin(channel, token, onBegin, onNone)
 }
 
 /**
@@ -117,14 +140,22 @@ const quit = (process: Process, signal: "TERM" | "KILL"): void => {
   const { connection, channel, pid } = process
   process.wanted = signal
   if (channel === undefined || pid === undefined) return
-  const done = () => attempt(() => signal === "KILL" && channel.close(), ignore)
+  // Nobody reads it any more, and a channel is closed only when it has been read to its end.
+  channel.resume()
+  channel.stderr.resume()
+  const killing = {}
+  connection.sessions.live.add(killing)
+  const done = () => {
+    connection.sessions.live.delete(killing)
+    if (signal === "KILL") attempt(() => channel.close(), ignore)
+  }
   const onOpen = (error: Error | undefined, killer: ClientChannel) => {
     if (error) return done()
     killer.on("error", ignore).on("close", done).resume()
     killer.stderr.on("error", ignore).resume()
   }
   attempt(() => channel.signal(signal), ignore)
-  attempt(() => connection.client.exec(CommandLine.killLine(pid, signal), onOpen), ignore)
+  attempt(() => connection.client.exec(CommandLine.killLine(pid, signal), onOpen), done)
 }
 
 const ignore = (): void => {}
@@ -144,7 +175,7 @@ const watch = (
   channel.stderr.on("error", ignore)
 }
 
-const notOpened = (connection: Connection, error: Error, others: boolean): RemoteError | NotBegun => {
+const whyNotOpened = (connection: Connection, error: Error, others: boolean): RemoteError | NotBegun => {
   const { address } = connection.hop
   const refusal = new RemoteError({
     reason: "refused",

@@ -101,8 +101,8 @@ const prepare = (
     yield* options.onStep?.("version") ?? Effect.void
     const previous = yield* commitAt(parts, placed)
     const wanted = options.version === undefined ? undefined : yield* checkVersion(options.version)
-    const version = wanted === undefined ? undefined : yield* resolve(parts, placed, wanted)
-    if (wanted !== undefined && version === wanted && !mentionsVersion(command)) {
+    const commit = wanted === undefined ? undefined : yield* resolve(parts, placed, wanted)
+    if (wanted !== undefined && commit === undefined && !mentionsVersion(command)) {
       return yield* new OperationFailed({
         operation: "deploy",
         message: `the deploy command of ${name} does not say where the version goes`,
@@ -110,6 +110,7 @@ const prepare = (
       })
     }
     const id = yield* Id.make
+    const version = commit ?? wanted
     return { placed, id, command, version, previous: previous ?? service.currentVersion, method, options }
   })
 
@@ -122,16 +123,16 @@ const commitAt = (parts: Parts, { server, service }: Placed) =>
         (result) => (/^[0-9a-f]{40,64}$/.test(result.stdout.trim()) ? result.stdout.trim() : null),
       )
 
-/** The commit a version names where the service lives; the version itself where there is no repository. */
-const resolve = (parts: Parts, placed: Placed, version: string): Effect.Effect<string, DeployError> =>
+/** The commit a version names where the service lives; `undefined` where there is no repository to ask. */
+const resolve = (parts: Parts, placed: Placed, version: string): Effect.Effect<string | undefined, DeployError> =>
   Effect.gen(function* () {
     const path = placed.service.projectPath
-    if (path === null) return version
+    if (path === null) return undefined
     const { hosts } = parts
     const result = yield* hosts.run(placed.server, { script: resolveCommit, args: [path, version], timeout: 60_000 })
     const commit = result.stdout.trim()
     if (/^[0-9a-f]{40,64}$/.test(commit)) return commit
-    if (result.exitCode === 0) return version
+    if (result.exitCode === 0) return undefined
     const message =
       result.exitCode === 3
         ? `there is no version ${version} in ${path} on ${placed.server.name}, nor at its origin`
