@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { RemoteError } from "../../Errors.js"
 import { credentials } from "./Credentials.js"
 import { isTimeout, lost, noWay } from "./Failures.js"
@@ -23,57 +23,69 @@ export interface Connections {
 
 export const make = (settings: Settings): Effect.Effect<Connections, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const scope = yield* Effect.scope
-    const slots = new Map<string, Deferred.Deferred<Connection, RemoteError>>()
-    const alive = new Set<Connection>()
-
-    const get = (hop: Hop): Effect.Effect<Connection, RemoteError> =>
-      Effect.uninterruptibleMask((restore) => {
-        const shared = slots.get(hop.id)
-        if (shared !== undefined) return restore(Deferred.await(shared))
-        const slot = Deferred.unsafeMake<Connection, RemoteError>(FiberId.none)
-        slots.set(hop.id, slot)
-        const forget = () => {
-          if (slots.get(hop.id) === slot) slots.delete(hop.id)
-        }
-        // In a fiber of the scope, not of the caller: the others wait for it, even if this caller gives up.
-        return Effect.interruptible(dial(hop, forget)).pipe(
-          Effect.onError(() => Effect.sync(forget)),
-          Effect.intoDeferred(slot),
-          Effect.forkIn(scope),
-          Effect.zipRight(restore(Deferred.await(slot))),
-        )
-      })
-
-    const dial = (hop: Hop, forget: () => void): Effect.Effect<Connection, RemoteError> =>
-      Effect.gen(function* () {
-        const keys = yield* credentials(hop.endpoint, settings)
-        const stream = yield* open(hop)
-        let connection: Connection | undefined
-        const onLost = () => {
-          forget()
-          if (connection !== undefined) alive.delete(connection)
-        }
-        connection = yield* login(hop, stream, keys, settings, onLost)
-        if (!connection.isLost()) alive.add(connection)
-        return connection
-      })
-
-    const open = (hop: Hop): Effect.Effect<Duplex, RemoteError> =>
-      hop.via === undefined
-        ? Effect.sync(() => connect({ host: hop.endpoint.host, port: hop.endpoint.port, noDelay: true }))
-        : Effect.flatMap(get(hop.via), (jump) => through(jump, hop, settings)).pipe(
-            // A jump connection that died unnoticed; nothing has been sent to the hop yet.
-            Effect.retry({ times: 1, while: (error) => error.reason === "connection-lost" }),
-          )
-
-    yield* Scope.addFinalizer(
-      scope,
-      // The latest first: they may go through earlier ones.
-      Effect.suspend(() => Effect.forEach([...alive].reverse(), (connection) => connection.close, { discard: true })),
-    )
-    return { get, probe: (hop) => Effect.flatMap(open(hop), (stream) => probe(hop, stream, settings)) }
+    const pool: Pool = { settings, scope: yield* Effect.scope, slots: new Map(), alive: new Set() }
+    yield* Effect.addFinalizer(() => closeAll(pool))
+    return {
+      get: (hop) => get(pool, hop),
+      probe: (hop) => Effect.flatMap(open(pool, hop), (stream) => probe(hop, stream, settings)),
+    }
   })
+
+interface Pool {
+  readonly settings: Settings
+  readonly scope: Scope.Scope
+  /** By the hop's id, from the moment that somebody begins to dial. */
+  readonly slots: Map<string, Deferred.Deferred<Connection, RemoteError>>
+  /** In the order in which they were made. */
+  readonly alive: Set<Connection>
+}
+
+const get = (pool: Pool, hop: Hop): Effect.Effect<Connection, RemoteError> =>
+  Effect.uninterruptibleMask((restore) => {
+    const shared = pool.slots.get(hop.id)
+    if (shared !== undefined) return restore(Deferred.await(shared))
+    const slot = Deferred.unsafeMake<Connection, RemoteError>(FiberId.none)
+    pool.slots.set(hop.id, slot)
+    const forget = () => {
+      if (pool.slots.get(hop.id) === slot) pool.slots.delete(hop.id)
+    }
+    // In a fiber of the scope, not of the caller: the others wait for it, even if this caller gives up.
+    return Effect.interruptible(dial(pool, hop, forget)).pipe(
+      Effect.onError(() => Effect.sync(forget)),
+      Effect.intoDeferred(slot),
+      Effect.forkIn(pool.scope),
+      Effect.zipRight(restore(Deferred.await(slot))),
+    )
+  })
+
+const dial = (pool: Pool, hop: Hop, forget: () => void): Effect.Effect<Connection, RemoteError> =>
+  Effect.gen(function* () {
+    const keys = yield* credentials(hop.endpoint, pool.settings)
+    const stream = yield* open(pool, hop)
+    let connection: Connection | undefined
+    const onLost = () => {
+      forget()
+      if (connection !== undefined) pool.alive.delete(connection)
+    }
+    connection = yield* login(hop, stream, keys, pool.settings, onLost)
+    if (!connection.isLost()) pool.alive.add(connection)
+    return connection
+  })
+
+const open = (pool: Pool, hop: Hop): Effect.Effect<Duplex, RemoteError> => {
+  const { via } = hop
+  if (via === undefined) {
+    return Effect.sync(() => connect({ host: hop.endpoint.host, port: hop.endpoint.port, noDelay: true }))
+  }
+  return Effect.flatMap(get(pool, via), (jump) => through(jump, hop, pool.settings)).pipe(
+    // A jump connection that died unnoticed; nothing has been sent to the hop yet.
+    Effect.retry({ times: 1, while: (error) => error.reason === "connection-lost" }),
+  )
+}
+
+/** The latest first: they may go through earlier ones. */
+const closeAll = (pool: Pool): Effect.Effect<void> =>
+  Effect.suspend(() => Effect.forEach([...pool.alive].reverse(), (one) => one.close, { discard: true }))
 
 const through = (jump: Connection, hop: Hop, settings: Settings): Effect.Effect<Duplex, RemoteError> =>
   forward(jump, hop.endpoint.host, hop.endpoint.port, settings.readyTimeout).pipe(

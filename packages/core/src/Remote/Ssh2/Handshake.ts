@@ -3,7 +3,13 @@ import type { Duplex } from "node:stream"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import ssh2, { type AuthenticationType, type Client, type ConnectConfig, type NextAuthHandler } from "ssh2"
+import ssh2, {
+  type AnyAuthMethod,
+  type AuthenticationType,
+  type Client,
+  type ConnectConfig,
+  type NextAuthHandler,
+} from "ssh2"
 import type { RemoteError } from "../../Errors.js"
 import type { Credentials } from "./Credentials.js"
 import { dialling, hungUp, lost } from "./Failures.js"
@@ -36,52 +42,79 @@ export interface Sessions {
 export const login = (
   hop: Hop,
   stream: Duplex,
-  { methods, described }: Credentials,
+  credentials: Credentials,
   settings: Settings,
   onLost: () => void,
 ): Effect.Effect<Connection, RemoteError> =>
   Effect.async<Connection, RemoteError>((resume) => {
     const client = new ssh2.Client()
-    const progress = {
-      offered: undefined as string | undefined,
-      accepted: [] as Array<string>,
-      readyTimeout: settings.readyTimeout,
-    }
-    let refused: Shown | undefined
-    let ready = false
     const connection = connectionOf(hop, client, stream, settings.maxSessions, onLost)
-    const stop = (error: RemoteError | undefined) => {
-      if (error === undefined) return
-      resume(Effect.fail(refused === undefined ? error : rejection(hop, refused)))
+    const attempt: Attempt = {
+      hop,
+      readyTimeout: settings.readyTimeout,
+      offered: undefined,
+      accepted: [],
+      refused: undefined,
+    }
+    let ready = false
+    const stop = (error: Error | undefined) => {
+      if (ready) return connection.drop(error)
+      const failure = failureOf(attempt, error)
+      if (failure === undefined) return
+      resume(Effect.fail(failure))
       hangUp(stream)
     }
     // These listeners stay for the client's life: an 'error' that nobody listens to would end the process.
-    client.on("error", (error) => (ready ? connection.drop(error) : stop(dialling(hop, error, progress))))
-    client.on("end", () => (ready ? connection.drop() : stop(hungUp(hop))))
-    client.on("close", () => (ready ? connection.drop() : stop(hungUp(hop))))
+    client.on("error", stop)
+    client.on("end", () => stop(undefined))
+    client.on("close", () => stop(undefined))
     client.on("handshake", () => {
-      progress.offered ??= described
+      attempt.offered ??= credentials.described
     })
     client.on("ready", () => {
       ready = true
       resume(Effect.succeed(connection))
     })
-    const attempts = [{ type: "none" as const, username: hop.endpoint.user }, ...methods]
     client.connect({
       ...base(hop, stream, settings),
-      hostVerifier: (blob: Buffer) => {
-        const shown = judge(hop, blob)
-        if (shown.verdict !== "pinned") refused = shown
-        return shown.verdict === "pinned"
-      },
-      authHandler: (left: Array<AuthenticationType> | null, _partial: boolean, next: NextAuthHandler) => {
-        if (left !== null) progress.accepted = left
-        // ssh2 takes `false` for "nothing left", which its types do not know.
-        next((attempts.shift() ?? false) as Parameters<NextAuthHandler>[0])
-      },
+      hostVerifier: verifier(attempt),
+      authHandler: chooser(attempt, credentials),
     })
     return Effect.sync(() => stream.destroy())
   })
+
+/** A login under way, and how far it has come. */
+interface Attempt {
+  readonly hop: Hop
+  readonly readyTimeout: number
+  offered: string | undefined
+  accepted: ReadonlyArray<string>
+  /** The host key that was refused. */
+  refused: Shown | undefined
+}
+
+const failureOf = (attempt: Attempt, error: Error | undefined): RemoteError | undefined => {
+  if (attempt.refused !== undefined) return rejection(attempt.hop, attempt.refused)
+  return error === undefined ? hungUp(attempt.hop) : dialling(attempt.hop, error, attempt)
+}
+
+/** Asked again whenever the keys are exchanged anew. */
+const verifier = (attempt: Attempt) => (blob: Buffer) => {
+  const shown = judge(attempt.hop, blob)
+  if (shown.verdict === "pinned") return true
+  attempt.refused = shown
+  return false
+}
+
+/** Hands out one method after the other; first `none`, as OpenSSH does, for servers that know by other means who comes. */
+const chooser = (attempt: Attempt, { methods }: Credentials) => {
+  const left: Array<AnyAuthMethod> = [{ type: "none", username: attempt.hop.endpoint.user }, ...methods]
+  return (accepted: Array<AuthenticationType> | null, _partial: boolean, next: NextAuthHandler) => {
+    if (accepted !== null) attempt.accepted = accepted
+    // ssh2 takes `false` for "nothing left", which its types do not know.
+    next((left.shift() ?? false) as AnyAuthMethod)
+  }
+}
 
 /** Runs the key exchange only: learns the key and hangs up. No user name and no credential is sent. */
 export const probe = (hop: Hop, stream: Duplex, settings: Settings): Effect.Effect<Shown, RemoteError> =>

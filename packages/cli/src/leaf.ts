@@ -1,0 +1,133 @@
+/** A leaf of the command tree: its options, what it does, and how people see the answer. */
+import * as Args from "@effect/cli/Args"
+import type * as CliConfig from "@effect/cli/CliConfig"
+import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Options from "@effect/cli/Options"
+import type { ValidationError } from "@effect/cli/ValidationError"
+import * as Effect from "effect/Effect"
+import { nameOf, sort, type Unsortable } from "./argv.js"
+import { shared } from "./options.js"
+import { present, type Renderer } from "./output.js"
+import { UsageError } from "./usage.js"
+
+type AnyOptions = Readonly<Record<string, Options.Options<any>>>
+type AnyArgs = Readonly<Record<string, Args.Args<any>>>
+
+/** What a person gave, by the names of the options and arguments. */
+export type Given<O extends AnyOptions, A extends AnyArgs> = {
+  readonly [K in keyof (O & typeof shared)]: (O & typeof shared)[K] extends Options.Options<infer V> ? V : never
+} & { readonly [K in keyof A]: A[K] extends Args.Args<infer V> ? V : never } & {
+  /** What stood after `--`, for a leaf that passes it on. */
+  readonly rest: ReadonlyArray<string>
+}
+
+export interface Leaf {
+  readonly name: string
+  readonly command: Command.Command<any, any, any, any>
+  /** Parses what follows its name and does it. `path` is the whole command, for messages. */
+  readonly run: (path: string, argv: ReadonlyArray<string>) => Effect.Effect<void, unknown>
+}
+
+export interface LeafSpec<O extends AnyOptions, A extends AnyArgs, V> {
+  readonly name: string
+  readonly description: string
+  /** Lines to learn from, without `context infra`. */
+  readonly examples?: ReadonlyArray<string>
+  readonly args?: A
+  readonly options?: O
+  /** Whether what stands after `--` is passed on as it is. */
+  readonly passesRest?: boolean
+  readonly run: (given: Given<O, A>) => Effect.Effect<V, unknown>
+  /** The answer as text for people, loaded when it is needed. With `--json` the answer itself is printed. */
+  readonly render: (given: Given<O, A>) => Promise<Renderer<V>>
+  /** Whether the answer is bad news: exit status 1. */
+  readonly unwell?: (value: V) => boolean
+}
+
+const config: CliConfig.CliConfig = {
+  isCaseSensitive: true,
+  autoCorrectLimit: 0,
+  finalCheckBuiltIn: false,
+  showAllNames: true,
+  showBuiltIns: false,
+  showTypes: true,
+}
+
+/** Makes a leaf. Every one takes `--json` and `--db`. */
+export const leaf = <V, const O extends AnyOptions = {}, const A extends AnyArgs = {}>(
+  spec: LeafSpec<O, A, V>,
+): Leaf => {
+  const args = spec.args ?? ({} as A)
+  const options = { ...spec.options, ...shared }
+  const execute = (given: Given<O, A>) =>
+    Effect.flatMap(spec.run(given), (value) => present(given.json, value, () => spec.render(given), spec.unwell))
+  return {
+    name: spec.name,
+    command: Command.make(spec.name, { ...args, ...options } as Command.Command.Config, execute as never).pipe(
+      Command.withDescription(describe(spec.description, spec.examples)),
+    ),
+    run: (path, argv) =>
+      Effect.suspend(() => {
+        const cut = spec.passesRest && argv.includes("--") ? argv.indexOf("--") : argv.length
+        const rest = argv.slice(cut + 1)
+        return Effect.flatMap(parse(path, argv.slice(0, cut), options, args), (values) =>
+          execute({ ...values, rest } as Given<O, A>),
+        )
+      }),
+  }
+}
+
+const describe = (description: string, examples: ReadonlyArray<string> = []): HelpDoc.HelpDoc =>
+  HelpDoc.blocks([
+    HelpDoc.p(description),
+    ...examples.map((example) => HelpDoc.p(`context infra ${example}`)),
+  ])
+
+const parse = (path: string, argv: ReadonlyArray<string>, options: AnyOptions, args: AnyArgs) =>
+  Effect.gen(function* () {
+    const refuse = (message: string) => new UsageError({ message, see: `${path} --help` })
+    const sorted = sort(argv, Object.values(options))
+    if ("problem" in sorted) return yield* refuse(yield* explain(sorted, options))
+    const values: Record<string, unknown> = {}
+    for (const [key, option] of Object.entries(options)) {
+      const tokens = sorted.options.get(nameOf(option)) ?? []
+      const [, , value] = yield* Options.processCommandLine(option, tokens, config).pipe(
+        Effect.mapError((error) => refuse(optionProblem(nameOf(option), tokens, error))),
+      )
+      values[key] = value
+    }
+    let words = sorted.words
+    for (const [key, arg] of Object.entries(args)) {
+      const [left, value] = yield* Args.validate(arg, words, config).pipe(
+        Effect.mapError((error) => refuse(plain(error.error))),
+      )
+      values[key] = value
+      words = left
+    }
+    if (words.length > 0) return yield* refuse(`there is one word too many: ${JSON.stringify(words[0])}`)
+    return values
+  }) as Effect.Effect<Record<string, unknown>, UsageError>
+
+/** Adds the option that was probably meant. */
+const explain = (problem: Unsortable, options: AnyOptions): Effect.Effect<string> => {
+  const { unknown } = problem
+  if (unknown === undefined) return Effect.succeed(problem.problem)
+  return Effect.promise(async () => {
+    const { nearest } = await import("@context-engine/core/services/names")
+    const [near] = nearest(unknown, Object.values(options).map(nameOf))
+    return near === undefined ? problem.problem : `${problem.problem} — did you mean ${near}?`
+  })
+}
+
+const optionProblem = (name: string, tokens: ReadonlyArray<string>, error: ValidationError): string => {
+  const text = plain(error.error)
+  const words = /^Expected one of the following cases: (.*)$/s.exec(text)?.[1]
+  if (words !== undefined) return `${name} must be one of ${words}, not ${JSON.stringify(tokens[1] ?? "")}`
+  return tokens.length === 0 ? `${name} is missing` : `${name} ${text}`
+}
+
+/** The text of a document, without its colours. */
+const plain = (doc: HelpDoc.HelpDoc): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what it looks for
+  HelpDoc.toAnsiText(doc).replace(/\u001b\[[0-9;]*m/g, "").trim().replace(/^M(issing argument <)/, "m$1")
