@@ -53,10 +53,10 @@ export class NativeConnection implements Connection {
    * A connection that cannot even roll back is replaced: libSQL may otherwise keep the lock.
    */
   transact<A>(body: (connection: Connection) => A): A {
-    this.exec("BEGIN IMMEDIATE")
+    this.prepare("BEGIN IMMEDIATE").run()
     try {
       const result = body(this)
-      this.exec("COMMIT")
+      this.prepare("COMMIT").run()
       return result
     } catch (error) {
       this.#rollback()
@@ -82,7 +82,7 @@ export class NativeConnection implements Connection {
 const open = (path: string, busyTimeout: number): NativeDatabase => {
   const Native = createRequire(import.meta.url)("libsql") as new (path: string, options: object) => NativeDatabase
   const database = new Native(path, { timeout: busyTimeout })
-  database.exec("PRAGMA synchronous = FULL")
+  database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000")
   return database
 }
 

@@ -42,14 +42,14 @@ CREATE TABLE projections (
   name     TEXT PRIMARY KEY,
   version  INTEGER NOT NULL,
   position INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 `
 
 const indexes = `
 CREATE INDEX deployments_by_service ON deployments (service_id, started_at);
-CREATE INDEX infra_events_by_time ON infra_events (created_at);
-CREATE INDEX infra_events_by_service ON infra_events (service_id, created_at);
-CREATE INDEX infra_events_by_server ON infra_events (server_id, created_at);
+CREATE INDEX infra_events_by_position ON infra_events (position);
+CREATE INDEX infra_events_by_service ON infra_events (service_id, position) WHERE service_id IS NOT NULL;
+CREATE INDEX infra_events_by_server ON infra_events (server_id, position) WHERE server_id IS NOT NULL;
 `
 
 /**

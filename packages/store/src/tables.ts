@@ -67,7 +67,7 @@ const table = (
     version,
     columns,
     encode: (row) => columns.map(({ field, kind }) => encoders[kind]((row as Record<string, unknown>)[field])),
-    create: (as) => `CREATE TABLE "${as}" (\n${[...definitions, ...constraints].join(",\n")}\n) STRICT;`,
+    create: (as) => `CREATE TABLE "${as}" (\n${[...definitions, ...constraints].join(",\n")}\n) STRICT, WITHOUT ROWID;`,
     rowAsJson: `json_object(${columns.map(({ field, column, kind }) => `'${field}', ${asJson[kind](`"${column}"`)}`).join(", ")})`,
     order: `"${snake(unique[0]?.[0] ?? "id")}", id`,
   }

@@ -42,7 +42,7 @@ export const loginLine = (command: RemoteCommand, token: string): string =>
 
 /** One line that sends a signal to a process group, or to the process if it leads no group. */
 export const killLine = (pid: number, signal: "TERM" | "KILL"): string =>
-  `exec /bin/sh -c 'kill -s ${signal} -- "-$1" 2>/dev/null || kill -s ${signal} "$1"' sh ${pid}`
+  `exec /bin/sh -c 'kill -${signal} "-$1" 2>/dev/null || kill -${signal} "$1"' sh ${pid}`
 
 const escape = (text: string): string =>
   text.replaceAll(/[\\'!\n\r]/g, (char) => `\\0${char.charCodeAt(0).toString(8).padStart(3, "0")}`)

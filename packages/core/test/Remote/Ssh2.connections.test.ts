@@ -139,7 +139,7 @@ describeSshd("Ssh2 connections", () => {
     const sshd = await server()
     await use((remote) =>
       Effect.gen(function* () {
-        const error = yield* Effect.flip(remote.run(sshd.target("web"), { script: "kill -9 $PPID; sleep 20" }))
+        const error = yield* Effect.flip(remote.run(sshd.target("web"), { script: "kill -9 $PPID; sleep 3" }))
         expect(error).toMatchObject({ reason: "connection-lost", host: "web" })
         const next = yield* remote.run(sshd.target("web"), { script: "echo again" })
         expect(next.stdout).toBe("again\n")
@@ -186,7 +186,7 @@ describeSshd("Ssh2 connections", () => {
     }
     const options = { keepaliveInterval: 100, keepaliveCountMax: 2 }
     const error = await use((remote) => {
-      const running = remote.run(target, { script: "echo begun; sleep 20", onOutput: () => Effect.sync(proxy.stall) })
+      const running = remote.run(target, { script: "echo begun; sleep 3", onOutput: () => Effect.sync(proxy.stall) })
       return Effect.flip(running)
     }, options)
     expect(error.reason).toBe("connection-lost")

@@ -1,0 +1,3 @@
+/** The log and its read models in a local libSQL file. */
+export { Database } from "./Database.js"
+export { layer } from "./layer.js"
