@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import { type Connection, NativeConnection, storageError } from "./connection.js"
+import { type Connection, isDriverError, NativeConnection, storageError } from "./connection.js"
 import { applicationId, migrations } from "./schema.js"
 
 /**
@@ -25,6 +25,8 @@ export class Database extends Context.Tag("@context-engine/store/Database")<
   {
     readonly path: string
     readonly write: <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
+    /** The same at once, or not at all: throws `StorageError`, also where the file is busy. */
+    readonly transact: <A>(body: (connection: Connection) => A) => A
     readonly read: <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
   }
 >() {}
@@ -75,6 +77,13 @@ const makeDatabase = (path: string) =>
       path,
       read: (body) => retryWhileBusy(attempt(path, () => body(connect()))),
       write: (body) => retryWhileBusy(attempt(path, () => connect().transact(body))),
+      transact: (body) => {
+        try {
+          return connect().transact(body)
+        } catch (cause) {
+          throw isDriverError(cause) ? storageError(path, cause) : cause
+        }
+      },
     })
   })
 

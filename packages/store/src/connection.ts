@@ -119,3 +119,6 @@ export const storageError = (path: string, cause: unknown): StorageError => {
   const detail = reason === "unavailable" ? `: ${message}` : ""
   return new StorageError({ reason, message: `${path}: ${advice[reason]}${detail}`, cause })
 }
+
+/** Whether the driver itself threw it: then it is about the file, not about what was asked. */
+export const isDriverError = (error: unknown): boolean => codeOf(error).startsWith("SQLITE")

@@ -20,7 +20,8 @@ export const writeRows = (
     for (const event of events) {
       const key = projection.key(event)
       if (key === undefined) continue
-      const row = changed.has(key) ? changed.get(key) : readRow(connection, table, key)
+      // A row that bears the event's own id cannot have been there before it.
+      const row = changed.has(key) ? changed.get(key) : key === event.id ? undefined : readRow(connection, table, key)
       changed.set(key, projection.evolve(row, event))
     }
     // Deletions first: a row may take over the unique name of one that goes in the same append.

@@ -30,19 +30,23 @@ BEGIN SELECT RAISE(ABORT, 'the log is append-only: no event is ever deleted'); E
 -- An INSERT OR REPLACE deletes without firing the trigger above, so what would be replaced is refused here.
 CREATE TRIGGER events_append_only BEFORE INSERT ON events
 BEGIN
-  SELECT RAISE(ABORT, 'the log is append-only: this position or id exists')
-   WHERE EXISTS (SELECT 1 FROM events WHERE position = NEW.position OR id = NEW.id);
-  SELECT RAISE(ABORT, 'the log has no gaps: position must be the last plus one')
+  SELECT RAISE(ABORT, 'the log has no gaps and replaces nothing: position must be the last plus one')
    WHERE NEW.position <> (SELECT coalesce(max(position), 0) + 1 FROM events);
-  SELECT RAISE(ABORT, 'a stream has no gaps: version must be the last plus one')
+  SELECT RAISE(ABORT, 'a stream has no gaps and replaces nothing: version must be the last plus one')
    WHERE NEW.version <> (SELECT coalesce(max(version), 0) + 1 FROM events WHERE stream = NEW.stream);
+  SELECT RAISE(ABORT, 'the log is append-only: this id exists')
+   WHERE EXISTS (SELECT 1 FROM events WHERE id = NEW.id);
 END;
 
+-- Which version of each view the tables hold.
 CREATE TABLE projections (
-  name     TEXT PRIMARY KEY,
-  version  INTEGER NOT NULL,
-  position INTEGER NOT NULL
+  name    TEXT PRIMARY KEY,
+  version INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The last event that is folded into the tables: one row.
+CREATE TABLE checkpoint (position INTEGER NOT NULL) STRICT;
+INSERT INTO checkpoint VALUES (0);
 `
 
 const indexes = `
@@ -58,6 +62,6 @@ CREATE INDEX infra_events_by_server ON infra_events (server_id, position) WHERE 
  */
 export const migrations: ReadonlyArray<string> = [
   `${log}${tables.map((table) => table.create(table.name)).join("\n")}${indexes}
-   INSERT INTO projections (name, version, position) VALUES ${tables.map((table) => `('${table.name}', ${table.version}, 0)`).join(", ")};
+   INSERT INTO projections (name, version) VALUES ${tables.map((table) => `('${table.name}', ${table.version})`).join(", ")};
    PRAGMA application_id = ${applicationId};`,
 ]

@@ -1,0 +1,133 @@
+/** One append, within a transaction: check, chain, insert, fold. Synchronous; what it throws undoes it. */
+import { StorageError, VersionConflict } from "@context-engine/core/Errors"
+import type { Recorded } from "@context-engine/core/Event"
+import type { AppendOptions, NewEvent, StreamAppend } from "@context-engine/core/EventLog"
+import { projections } from "@context-engine/core/views/all"
+import { canonicalJson } from "./canonical.js"
+import type { Connection } from "./connection.js"
+import { columns, decode, type EventRow, genesis, hashOf } from "./record.js"
+import { writeRows } from "./rows.js"
+
+/** An event whose texts are made: what is signed and stored. */
+export interface Sealed {
+  readonly stream: string
+  readonly event: NewEvent
+  readonly data: string
+  readonly meta: string
+}
+
+/** Serialises the events of an append, once, outside the lock. Events of one command share their meta. */
+export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Sealed> => {
+  let last: NewEvent["meta"] | undefined
+  let meta = ""
+  return appends.flatMap(({ events, stream }) =>
+    events.map((event) => {
+      if (event.meta !== last) meta = canonicalJson(event.meta)
+      last = event.meta
+      return { stream, event, data: canonicalJson(event.data), meta }
+    }),
+  )
+}
+
+interface Head {
+  readonly position: number
+  readonly hash: string
+  readonly recordedAt: string
+}
+
+/** The last event of the log; position 0 and the genesis hash where there is none. */
+export const readHead = (connection: Connection): Head => {
+  const row = connection.prepare("SELECT position, hash, recorded_at FROM events ORDER BY position DESC LIMIT 1").get()
+  return row === undefined
+    ? { position: 0, hash: genesis, recordedAt: "" }
+    : { position: row[0], hash: row[1], recordedAt: row[2] }
+}
+
+/** Appends sealed events and folds them into the views. Made before (the answer was lost), it gives what there is. */
+export const append = (
+  connection: Connection,
+  appends: ReadonlyArray<StreamAppend>,
+  sealed: ReadonlyArray<Sealed>,
+  signature: string | null,
+  options: AppendOptions,
+): ReadonlyArray<Recorded> => {
+  const known = alreadyThere(connection, sealed)
+  if (known !== undefined) return known
+  const head = readHead(connection)
+  if (options.head !== undefined && options.head !== head.position) {
+    throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
+  }
+  const versions = versionsOf(connection, appends)
+  const recorded = insert(connection, sealed, versions, head, signature)
+  writeRows(connection, projections, recorded)
+  const last = recorded[recorded.length - 1]
+  if (last !== undefined) connection.prepare("UPDATE checkpoint SET position = ?").run(last.position)
+  return recorded
+}
+
+/** The version each stream is at, where it is the one that was expected. */
+const versionsOf = (connection: Connection, appends: ReadonlyArray<StreamAppend>): Map<string, number> => {
+  const versions = new Map<string, number>()
+  for (const { events, expected, stream } of appends) {
+    const version =
+      versions.get(stream) ?? connection.prepare("SELECT max(version) FROM events WHERE stream = ?").get(stream)[0] ?? 0
+    if (expected !== "any" && expected !== version) throw new VersionConflict({ stream, expected, actual: version })
+    versions.set(stream, version + events.length)
+  }
+  for (const { events, stream } of appends) versions.set(stream, (versions.get(stream) as number) - events.length)
+  return versions
+}
+
+const insert = (
+  connection: Connection,
+  sealed: ReadonlyArray<Sealed>,
+  versions: Map<string, number>,
+  head: Head,
+  signature: string | null,
+): ReadonlyArray<Recorded> => {
+  const now = new Date().toISOString()
+  // The clock may have gone back; `--at` needs times that never do.
+  const recordedAt = now > head.recordedAt ? now : head.recordedAt
+  const statement = connection.prepare(`INSERT INTO events (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+  let { hash, position } = head
+  return sealed.map(({ data, event, meta, stream }) => {
+    position += 1
+    const version = (versions.get(stream) as number) + 1
+    versions.set(stream, version)
+    const { id, occurredAt, schema, type } = event
+    hash = hashOf(hash, [
+      position,
+      id,
+      stream,
+      version,
+      type,
+      schema,
+      data,
+      meta,
+      occurredAt,
+      recordedAt,
+      "",
+      signature,
+    ])
+    statement.run(position, id, stream, version, type, schema, data, meta, occurredAt, recordedAt, hash, signature)
+    return { ...event, position, stream, version, recordedAt, hash, signature }
+  })
+}
+
+/**
+ * The events themselves, if this very append was made before. The ids of an append are made together, so the first tells
+ * for all; an id with other content is an alarm.
+ */
+const alreadyThere = (connection: Connection, sealed: ReadonlyArray<Sealed>): ReadonlyArray<Recorded> | undefined => {
+  const find = connection.prepare(`SELECT ${columns} FROM events WHERE id = ?`)
+  const first = sealed[0] && (find.get(sealed[0].event.id) as EventRow | undefined)
+  if (first === undefined) return undefined
+  return sealed.map(({ data, event, stream }) => {
+    const row = find.get(event.id) as EventRow | undefined
+    if (row !== undefined && row[2] === stream && row[4] === event.type && row[6] === data) return decode(row)
+    throw new StorageError({
+      reason: "corrupt",
+      message: `event ${event.id} is already in the log with other content: two writers made the same id`,
+    })
+  })
+}
