@@ -7,14 +7,26 @@
 /** What a column holds, and so how it is stored. */
 type Kind = "text" | "integer" | "real" | "boolean" | "json"
 
+export interface Column {
+  readonly field: string
+  readonly column: string
+  readonly kind: Kind
+  readonly encode: (value: unknown) => unknown
+}
+
 export interface Table {
   readonly name: string
   /** The projection version this layout belongs to. */
   readonly version: number
-  readonly columns: ReadonlyArray<{ readonly field: string; readonly column: string; readonly kind: Kind }>
+  readonly columns: ReadonlyArray<Column>
   /** The fields of a row as SQL parameters, in the order of `columns`. */
   readonly encode: (row: object) => ReadonlyArray<unknown>
   readonly create: (name: string) => string
+  /** Inserts a row, given as the parameters that `encode` makes, into the table or its double. */
+  readonly insert: (into: string) => string
+  /** Reads one row as JSON, by its id. */
+  readonly select: string
+  readonly delete: string
   /** One row as a JSON object, built by SQLite: cheaper to read than many columns. */
   readonly rowAsJson: string
   /** The default order, as SQL. */
@@ -53,22 +65,26 @@ const table = (
   fields: Record<string, Kind>,
   unique: ReadonlyArray<ReadonlyArray<string>> = [],
 ): Table => {
-  const columns = Object.entries({ id: "text" as Kind, ...fields }).map(([field, kind]) => ({
-    field,
-    column: snake(field),
-    kind,
-  }))
+  const columns = Object.entries({ id: "text" as Kind, ...fields }).map(
+    ([field, kind]): Column => ({ field, column: snake(field), kind, encode: encoders[kind] }),
+  )
   const definitions = columns.map(
-    ({ column, kind }) => `  "${column}" ${sqlType[kind]}${column === "id" ? " PRIMARY KEY" : ""}`,
+    ({ column, kind }) => `  "${column}" ${sqlType[kind]}${column === "id" ? " NOT NULL PRIMARY KEY" : ""}`,
   )
   const constraints = unique.map((key) => `  UNIQUE (${key.map(snake).join(", ")})`)
+  const members = columns.map(({ column, field, kind }) => `'${field}', ${asJson[kind](`"${column}"`)}`)
+  const rowAsJson = `json_object(${members.join(", ")})`
+  const names = columns.map(({ column }) => `"${column}"`).join(", ")
   return {
     name,
     version,
     columns,
-    encode: (row) => columns.map(({ field, kind }) => encoders[kind]((row as Record<string, unknown>)[field])),
+    rowAsJson,
+    encode: (row) => columns.map(({ encode, field }) => encode((row as Record<string, unknown>)[field])),
     create: (as) => `CREATE TABLE "${as}" (\n${[...definitions, ...constraints].join(",\n")}\n) STRICT, WITHOUT ROWID;`,
-    rowAsJson: `json_object(${columns.map(({ field, column, kind }) => `'${field}', ${asJson[kind](`"${column}"`)}`).join(", ")})`,
+    insert: (into) => `INSERT INTO "${into}" (${names}) VALUES (${columns.map(() => "?").join(", ")})`,
+    select: `SELECT ${rowAsJson} FROM "${name}" WHERE id = ?`,
+    delete: `DELETE FROM "${name}" WHERE id = ?`,
     order: `"${snake(unique[0]?.[0] ?? "id")}", id`,
   }
 }

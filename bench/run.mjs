@@ -1,0 +1,21 @@
+// Bundles a bench written in TypeScript and runs it: `node bench/run.mjs bench/log.ts [arguments]`.
+import { spawnSync } from "node:child_process"
+import { rmSync } from "node:fs"
+import { build } from "esbuild"
+
+const [entry, ...args] = process.argv.slice(2)
+const outfile = `node_modules/.cache/context-bench-${process.pid}.mjs`
+await build({
+  entryPoints: [entry],
+  outfile,
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  format: "esm",
+  packages: "bundle",
+  external: ["libsql", "@effect/sql", "effect", "@libsql/*", "@effect/*", "esbuild"],
+  conditions: ["source"],
+})
+const { status } = spawnSync(process.execPath, ["--expose-gc", outfile, ...args], { stdio: "inherit" })
+rmSync(outfile, { force: true })
+process.exit(status ?? 1)
