@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import { type Connection, isDriverError, NativeConnection, storageError } from "./connection.js"
 import { applicationId, migrations } from "./schema.js"
 
@@ -25,6 +26,8 @@ export class Database extends Context.Tag("@context-engine/store/Database")<
   {
     readonly path: string
     readonly write: <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
+    /** A connection to the same file for one long piece of work, closed with the scope. */
+    readonly dedicated: Effect.Effect<NativeConnection, StorageError, Scope.Scope>
     /** The same at once, or not at all: throws `StorageError`, also where the file is busy. */
     readonly transact: <A>(body: (connection: Connection) => A) => A
     readonly read: <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
@@ -77,6 +80,7 @@ const makeDatabase = (path: string) =>
       path,
       read: (body) => retryWhileBusy(attempt(path, () => body(connect()))),
       write: (body) => retryWhileBusy(attempt(path, () => connect().transact(body))),
+      dedicated: openConnection(path),
       transact: (body) => {
         try {
           return connect().transact(body)
@@ -86,6 +90,13 @@ const makeDatabase = (path: string) =>
       },
     })
   })
+
+/** A connection of its own to a file, closed with the scope. */
+export const openConnection = (path: string): Effect.Effect<NativeConnection, StorageError, Scope.Scope> =>
+  Effect.acquireRelease(
+    attempt(path, () => new NativeConnection(path, 5000)),
+    (connection) => Effect.sync(() => connection.close()),
+  )
 
 const retryWhileBusy = <A>(effect: Effect.Effect<A, StorageError>) =>
   Effect.retry(effect, { while: (error) => error.reason === "busy", schedule: patience })

@@ -1,8 +1,19 @@
 /** The log over libSQL: one append is one transaction of events, rows and checkpoint. */
+
+import { MachineJoined } from "@context-engine/core/domain/Machine"
 import { type StorageError, UniqueViolation, VersionConflict } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
-import { EventLog, type ReadOptions } from "@context-engine/core/EventLog"
+import {
+  type AppendOptions,
+  EventLog,
+  type NewEvent,
+  type ReadOptions,
+  type StreamAppend,
+} from "@context-engine/core/EventLog"
+import * as Id from "@context-engine/core/Id"
+import { Origin } from "@context-engine/core/Origin"
 import * as Chunk from "effect/Chunk"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -12,54 +23,100 @@ import { append, readHead, seal } from "./append.js"
 import { CommitQueue } from "./CommitQueue.js"
 import { Database } from "./Database.js"
 import { columns, decode, type EventRow } from "./record.js"
+import { loadSigner, type Signer } from "./Signer.js"
+
+export interface Options {
+  /** The file with this machine's key. Without one, what is appended is not signed. */
+  readonly keyPath?: string
+}
 
 /** The log in the local database. */
-export const layer: Layer.Layer<EventLog, never, Database> = Layer.effect(
-  EventLog,
-  Effect.gen(function* () {
-    const database = yield* Database
-    const queue = new CommitQueue(database.transact)
-    const head = database.read((connection) => readHead(connection).position)
-    const page: Page = (options, size) =>
+export const layer = (options: Options = {}): Layer.Layer<EventLog, never, Database> =>
+  Layer.effect(
+    EventLog,
+    Effect.map(Database, (database) => make(database, options)),
+  )
+
+const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"] => {
+  const head = database.read((connection) => readHead(connection).position)
+  const page: Page = (options, size) =>
+    database.read((connection) =>
+      connection
+        .prepare(`SELECT ${columns} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?`)
+        .all(options.after ?? 0, options.until ?? Number.MAX_SAFE_INTEGER, size)
+        .map((row) => decode(row as EventRow)),
+    )
+  return EventLog.of({
+    append: makeAppend(database, keyPath),
+    head,
+    readAll: (options = {}) => {
+      const until = options.until === undefined ? head : Effect.succeed(options.until)
+      return Stream.unwrap(Effect.map(until, (last) => pages(page, options.after ?? 0, last)))
+    },
+    read: (stream, options = {}) =>
       database.read((connection) =>
         connection
-          .prepare(`SELECT ${columns} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?`)
-          .all(options.after ?? 0, options.until ?? Number.MAX_SAFE_INTEGER, size)
+          .prepare(`SELECT ${columns} FROM events WHERE stream = ? AND version > ? AND position <= ? ORDER BY version`)
+          .all(stream, options.after ?? 0, options.until ?? Number.MAX_SAFE_INTEGER)
           .map((row) => decode(row as EventRow)),
-      )
-    return EventLog.of({
-      append: (appends, options = {}) => {
-        const sealed = seal(appends)
-        return queue.run({
-          body: (connection) => append(connection, appends, sealed, null, options),
-          refuses: (error) => error instanceof VersionConflict || error instanceof UniqueViolation,
-        })
-      },
-      head,
-      readAll: (options = {}) => {
-        const until = options.until === undefined ? head : Effect.succeed(options.until)
-        return Stream.unwrap(Effect.map(until, (last) => pages(page, options.after ?? 0, last)))
-      },
-      read: (stream, options = {}) =>
-        database.read((connection) =>
-          connection
-            .prepare(
-              `SELECT ${columns} FROM events WHERE stream = ? AND version > ? AND position <= ? ORDER BY version`,
-            )
-            .all(stream, options.after ?? 0, options.until ?? Number.MAX_SAFE_INTEGER)
-            .map((row) => decode(row as EventRow)),
-        ),
-      positionAt: (instant) =>
-        database.read((connection) => {
-          const row = connection
-            .prepare("SELECT position FROM events WHERE recorded_at <= ? ORDER BY position DESC LIMIT 1")
-            .get(instant)
-          return row === undefined ? 0 : (row[0] as number)
-        }),
-      changes: Stream.unwrap(Effect.map(head, (from) => follow(page, from))),
+      ),
+    positionAt: (instant) =>
+      database.read((connection) => {
+        const row = connection
+          .prepare("SELECT position FROM events WHERE recorded_at <= ? ORDER BY position DESC LIMIT 1")
+          .get(instant)
+        return row === undefined ? 0 : (row[0] as number)
+      }),
+    changes: Stream.unwrap(Effect.map(head, (from) => follow(page, from))),
+  })
+}
+
+/** Appends go through the queue. With a key they are signed, after the machine has joined the log by an event of its own. */
+const makeAppend = (database: Database["Type"], keyPath: string | undefined): EventLog["Type"]["append"] => {
+  const queue = new CommitQueue(database.transact)
+  let member: Signer | undefined
+  const put = (appends: ReadonlyArray<StreamAppend>, options: AppendOptions, signer: Signer | undefined) => {
+    const sealed = seal(appends)
+    const signature = signer?.sign(sealed) ?? null
+    return queue.run<ReadonlyArray<Recorded>, VersionConflict | UniqueViolation>({
+      body: (connection) => append(connection, appends, sealed, signature, options),
+      refuses: (error) => error instanceof VersionConflict || error instanceof UniqueViolation,
     })
-  }),
-)
+  }
+  const join = (path: string) =>
+    Effect.gen(function* () {
+      const signer = yield* Effect.try({ try: () => loadSigner(path), catch: (error) => error as StorageError })
+      const hello = yield* machineJoined(signer)
+      // Expected at version 0: if it has joined before, there is nothing to do.
+      yield* put([hello], {}, signer).pipe(
+        Effect.catchTags({ VersionConflict: () => Effect.void, UniqueViolation: Effect.die }),
+      )
+      member = signer
+    })
+  return (appends, options = {}) =>
+    Effect.suspend(() =>
+      keyPath === undefined || member !== undefined
+        ? put(appends, options, member)
+        : Effect.zipRight(
+            join(keyPath),
+            Effect.suspend(() => put(appends, options, member)),
+          ),
+    )
+}
+
+const machineJoined = (signer: Signer) =>
+  Effect.gen(function* () {
+    const { actor, machine, via } = yield* Origin
+    const event: NewEvent = {
+      id: yield* Id.make,
+      type: MachineJoined.type,
+      schema: MachineJoined.schema,
+      data: { machineId: signer.id, name: signer.name, publicKey: signer.publicKey },
+      meta: { actor, machine, via, commandId: yield* Id.make },
+      occurredAt: DateTime.formatIso(yield* DateTime.now),
+    }
+    return { stream: `machine-${signer.id}`, expected: 0, events: [event] }
+  })
 
 type Page = (options: ReadOptions, size: number) => Effect.Effect<ReadonlyArray<Recorded>, StorageError>
 

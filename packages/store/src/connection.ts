@@ -53,29 +53,37 @@ export class NativeConnection implements Connection {
    * A connection that cannot even roll back is replaced: libSQL may otherwise keep the lock.
    */
   transact<A>(body: (connection: Connection) => A): A {
-    this.prepare("BEGIN IMMEDIATE").run()
+    this.begin()
     try {
       const result = body(this)
-      this.prepare("COMMIT").run()
+      this.commit()
       return result
     } catch (error) {
-      this.#rollback()
+      this.rollback()
       throw error
     }
   }
 
-  close(): void {
-    this.#statements.clear()
-    if (this.#database.open) this.#database.close()
+  begin(): void {
+    this.prepare("BEGIN IMMEDIATE").run()
   }
 
-  #rollback(): void {
+  commit(): void {
+    this.prepare("COMMIT").run()
+  }
+
+  rollback(): void {
     try {
       if (this.#database.inTransaction) this.exec("ROLLBACK")
     } catch {
       this.close()
       this.#database = open(this.path, this.busyTimeout)
     }
+  }
+
+  close(): void {
+    this.#statements.clear()
+    if (this.#database.open) this.#database.close()
   }
 }
 

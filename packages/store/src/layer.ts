@@ -9,8 +9,11 @@ import * as SqlEventLog from "./SqlEventLog.js"
 import * as SqlReadModels from "./SqlReadModels.js"
 
 /** Everything a program needs to work on the log in a file. The file is made if there is none. */
-export const layer = (path: string): Layer.Layer<EventLog | ReadModels | Commands | Database.Database, StorageError> =>
+export const layer = (
+  path: string,
+  options: SqlEventLog.Options = {},
+): Layer.Layer<EventLog | ReadModels | Commands | Database.Database, StorageError> =>
   Commands.layer.pipe(
-    Layer.provideMerge(Layer.merge(SqlEventLog.layer, SqlReadModels.layer)),
+    Layer.provideMerge(Layer.merge(SqlEventLog.layer(options), SqlReadModels.layer)),
     Layer.provideMerge(Database.layer(path)),
   )

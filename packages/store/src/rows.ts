@@ -16,13 +16,7 @@ export const writeRows = (
   for (const projection of projections) {
     const table = tableOf.get(projection.name)
     if (table === undefined) continue
-    const changes = new Map<string, Change>()
-    for (const event of events) {
-      const key = projection.key(event)
-      if (key === undefined) continue
-      const change = changes.get(key) ?? before(connection, table, key, event)
-      changes.set(key, { before: change.before, after: projection.evolve(change.after, event) })
-    }
+    const changes = fold(connection, projection, table, events)
     // Deletions first: a row may take over the unique name of one that goes in the same append.
     for (const [key, change] of changes) if (change.after === undefined) deleteRow(connection, table, key, change)
     for (const [key, change] of changes) if (change.after !== undefined) writeRow(connection, table, key, change)
@@ -37,15 +31,31 @@ interface Change {
 
 type Row = Record<string, unknown>
 
-const before = (connection: Connection, table: Table, key: string, event: Recorded): Change => {
+/** What the events make of the rows they touch. */
+const fold = (
+  connection: Connection,
+  projection: Projection,
+  table: Table,
+  events: ReadonlyArray<Recorded>,
+): ReadonlyMap<string, Change> => {
+  const touched = events.map((event) => ({ event, key: projection.key(event) }))
   // A row that bears the event's own id cannot have been there before it.
-  const row = key === event.id ? undefined : readRow(connection, table, key)
-  return { before: row, after: row }
+  const keys = new Set(touched.flatMap(({ event, key }) => (key === undefined || key === event.id ? [] : [key])))
+  const rows = readRows(connection, table, [...keys])
+  const changes = new Map<string, Change>()
+  for (const { event, key } of touched) {
+    if (key === undefined) continue
+    const before = rows.get(key)
+    const change = changes.get(key) ?? { before, after: before }
+    changes.set(key, { before, after: projection.evolve(change.after, event) })
+  }
+  return changes
 }
 
-const readRow = (connection: Connection, table: Table, id: string): Row | undefined => {
-  const found = connection.prepare(table.select).get(id)
-  return found === undefined ? undefined : JSON.parse(found[0])
+const readRows = (connection: Connection, table: Table, ids: ReadonlyArray<string>): ReadonlyMap<string, Row> => {
+  if (ids.length === 0) return new Map()
+  const [json] = connection.prepare(table.select).get(JSON.stringify(ids))
+  return new Map((JSON.parse(json) as ReadonlyArray<Row>).map((row) => [row.id as string, row]))
 }
 
 const deleteRow = (connection: Connection, table: Table, id: string, change: Change): void => {

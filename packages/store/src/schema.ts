@@ -65,3 +65,11 @@ export const migrations: ReadonlyArray<string> = [
    INSERT INTO projections (name, version) VALUES ${tables.map((table) => `('${table.name}', ${table.version})`).join(", ")};
    PRAGMA application_id = ${applicationId};`,
 ]
+
+/** The statements that guard the log, by name, as a new file has them: what an audit compares a file with. */
+export const expectedSchema: ReadonlyMap<string, string> = new Map(
+  [...log.matchAll(/CREATE (?:TABLE|TRIGGER) (events\w*)[\s\S]*?(?:STRICT|END)(?=;)/g)].map((match) => [
+    match[1] as string,
+    match[0],
+  ]),
+)

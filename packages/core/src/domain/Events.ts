@@ -2,6 +2,7 @@
 import type { Definition } from "../Event.js"
 import * as Dependency from "./Dependency.js"
 import * as InfraEvent from "./InfraEvent.js"
+import * as Machine from "./Machine.js"
 import * as Route from "./Route.js"
 import * as Secret from "./Secret.js"
 import * as Server from "./Server.js"
@@ -14,6 +15,7 @@ export type DomainEvent =
   | Dependency.DependencyEvent
   | Secret.SecretEvent
   | InfraEvent.InfraEventEvent
+  | Machine.MachineEvent
 
 /** Every event definition, by type. */
 export const definitions: ReadonlyMap<string, Definition<string, any>> = new Map(
@@ -24,5 +26,6 @@ export const definitions: ReadonlyMap<string, Definition<string, any>> = new Map
     ...Dependency.entity.definitions,
     ...Secret.definitions,
     ...InfraEvent.entity.definitions,
+    ...Machine.definitions,
   ].map((definition) => [definition.type, definition as Definition<string, any>]),
 )

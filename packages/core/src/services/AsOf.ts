@@ -7,7 +7,7 @@ import { InvalidInput, type StorageError } from "../Errors.js"
 import { EventLog } from "../EventLog.js"
 import { Fold } from "../Fold.js"
 import { ReadModels } from "../ReadModels.js"
-import { type Moment, parseMoment } from "../Time.js"
+import { parseMoment } from "../Time.js"
 import { projections } from "../views/all.js"
 
 /** The read models as of a moment such as `2h`, `2026-11-01T12:00Z` or `1234`. The live log is only read. */
@@ -16,19 +16,20 @@ export const layer = (moment: string): Layer.Layer<ReadModels, InvalidInput | St
     ReadModels,
     Effect.gen(function* () {
       const log = yield* EventLog
-      const parsed = yield* parseMoment(moment, yield* Clock.currentTimeMillis)
-      const until = yield* positionOf(log, parsed)
+      const until = yield* positionOf(log, moment)
       const fold = new Fold(projections)
       yield* Stream.runForEach(log.readAll({ until }), (event) => Effect.sync(() => fold.apply(event)))
       return ReadModels.of(fold.readModels)
     }),
   )
 
-const positionOf = (log: EventLog["Type"], moment: Moment): Effect.Effect<number, InvalidInput | StorageError> =>
+/** The position of the last event at a moment such as `2h`, `2026-11-01T12:00Z` or `1234`. */
+export const positionOf = (log: EventLog["Type"], moment: string): Effect.Effect<number, InvalidInput | StorageError> =>
   Effect.gen(function* () {
-    if (moment._tag === "Instant") return yield* log.positionAt(moment.instant)
+    const parsed = yield* parseMoment(moment, yield* Clock.currentTimeMillis)
+    if (parsed._tag === "Instant") return yield* log.positionAt(parsed.instant)
     const head = yield* log.head
-    if (moment.position <= head) return moment.position
-    const reason = `the log ends at position ${head}; there is no ${moment.position} yet`
+    if (parsed.position <= head) return parsed.position
+    const reason = `the log ends at position ${head}; there is no ${parsed.position} yet`
     return yield* new InvalidInput({ field: "at", reason })
   })

@@ -7,7 +7,8 @@ import * as Layer from "effect/Layer"
 import { Commands } from "../Commands.js"
 import { entity, ServerChecked, type ServerStatus } from "../domain/Server.js"
 import { type RegistryError, RemoteError, type StorageError } from "../Errors.js"
-import { ReadModels } from "../ReadModels.js"
+import { ReadModels, type Views } from "../ReadModels.js"
+import { HostKeyPrompt } from "../Remote.js"
 import type { ServerRow } from "../views/servers.js"
 import { Hosts } from "./Hosts.js"
 import { findServer } from "./names.js"
@@ -18,7 +19,7 @@ export interface ServerReport {
   readonly server: string
   readonly status: ServerStatus
   readonly reason: string | null
-  /** Milliseconds for the whole look, connecting included. */
+  /** Milliseconds for the whole look, connecting included, without the time people took to accept a host key. */
   readonly latency: number | null
   readonly metrics: Metrics | null
   /** ISO 8601 UTC. */
@@ -29,6 +30,9 @@ export interface ServerReport {
 
 /** How long one server may take, connecting included, before it counts as offline. */
 const deadline = Duration.seconds(15)
+
+/** How many at once: so many that those which keep silent do not hold up the rest, each being one socket. */
+const concurrency = 128
 
 export class Fleet extends Context.Tag("@context-engine/core/Fleet")<
   Fleet,
@@ -44,50 +48,72 @@ export class Fleet extends Context.Tag("@context-engine/core/Fleet")<
       const commands = yield* Commands
       const hosts = yield* Hosts
 
-      const look = (server: ServerRow): Effect.Effect<ServerReport, StorageError> =>
-        Effect.gen(function* () {
-          const [took, found] = yield* Effect.timed(
-            Effect.either(hosts.run(server, { script: probeScript, timeout: 10_000 }).pipe(within(server))),
+      /** The probe's output, and how long it took to come. */
+      const probe = (server: ServerRow) =>
+        Effect.timed(hosts.run(server, { script: probeScript, timeout: 10_000 }).pipe(within(server)))
+
+      /** People are asked about host keys between two tries: they think longer than a server may take. */
+      const reach = (server: ServerRow) =>
+        Effect.flatMap(HostKeyPrompt, (ask) => {
+          if (ask === undefined) return probe(server)
+          return Effect.provideService(probe(server), HostKeyPrompt, undefined).pipe(
+            Effect.catchIf(
+              (error) => error._tag === "RemoteError" && error.reason === "host-key-unknown",
+              () => Effect.zipRight(hosts.trusted(server), probe(server)),
+            ),
           )
-          const checkedAt = DateTime.formatIso(yield* DateTime.now)
-          if (found._tag === "Left" && found.left._tag === "StorageError") return yield* found.left
-          const reached = found._tag === "Right"
-          const metrics = reached ? parseProbe(found.right.stdout) : null
-          const verdict = reached ? judge(metrics) : { status: "offline" as const, reason: found.left.message }
-          const latency = reached ? Math.round(Duration.toMillis(took)) : null
-          const lastSeen = reached ? checkedAt : server.lastSeen
-          return { server: server.name, ...verdict, latency, metrics, checkedAt, lastSeen }
         })
 
-      const record = (server: ServerRow, report: ServerReport) =>
-        commands.record(entity.aggregate, server.id, [
-          ServerChecked({
-            server: server.name,
-            status: report.status,
-            previous: server.status,
-            reason: report.reason,
-            os: report.metrics?.os ?? null,
-            resources: report.metrics === null ? null : resourcesOf(report.metrics),
-            at: report.checkedAt,
-          }),
-        ])
+      const look = (server: ServerRow): Effect.Effect<ServerReport, StorageError> =>
+        Effect.gen(function* () {
+          const found = yield* Effect.either(reach(server))
+          const checkedAt = DateTime.formatIso(yield* DateTime.now)
+          const about = { server: server.name, checkedAt }
+          if (found._tag === "Right") {
+            const [took, { stdout }] = found.right
+            const metrics = parseProbe(stdout)
+            const latency = Math.round(Duration.toMillis(took))
+            return { ...about, ...judge(metrics), latency, metrics, lastSeen: checkedAt }
+          }
+          if (found.left._tag === "StorageError") return yield* found.left
+          const { message: reason } = found.left
+          return { ...about, status: "offline", reason, latency: null, metrics: null, lastSeen: server.lastSeen }
+        })
+
+      const record = ({ id }: ServerRow, report: ServerReport) =>
+        Effect.gen(function* () {
+          // What the log says now: others look, too, and a change is told once.
+          const server = yield* models.servers.get(id)
+          if (server === undefined) return
+          yield* commands.record(entity.aggregate, id, [
+            ServerChecked({
+              server: server.name,
+              status: report.status,
+              previous: server.status,
+              reason: report.reason,
+              os: report.metrics?.os ?? null,
+              resources: report.metrics === null ? null : resourcesOf(report.metrics),
+              at: report.checkedAt,
+            }),
+          ])
+        })
 
       return Fleet.of({
-        status: Effect.fn("Fleet.status")(function* (names) {
-          const servers =
-            names === undefined || names.length === 0
-              ? yield* models.servers.list()
-              : yield* Effect.forEach(names, (name) => findServer(models, name))
+        status: Effect.fn("Fleet.status")(function* (names = []) {
+          const servers = names.length === 0 ? yield* models.servers.list() : yield* namedServers(models, names)
           return yield* Effect.forEach(
             servers,
             (server) => Effect.tap(look(server), (report) => record(server, report)),
-            { concurrency: 32 },
+            { concurrency },
           )
         }),
       })
     }),
   )
 }
+
+const namedServers = (models: Views, names: ReadonlyArray<string>) =>
+  Effect.forEach([...new Set(names)].sort(), (name) => findServer(models, name))
 
 const within =
   (server: ServerRow) =>

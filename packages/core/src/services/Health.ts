@@ -7,6 +7,7 @@ import { Commands } from "../Commands.js"
 import { entity, HealthChecked, type HealthStatus } from "../domain/Service.js"
 import type { RegistryError, RemoteError, StorageError } from "../Errors.js"
 import { ReadModels } from "../ReadModels.js"
+import { plain } from "./deployer/output.js"
 import { Hosts } from "./Hosts.js"
 import { findService, type Placed, placeAll } from "./names.js"
 
@@ -26,6 +27,9 @@ export interface HealthReport {
 /** How long an endpoint may take, and from when on an answer counts as slow, in milliseconds. */
 const deadline = 10_000
 const slow = 2_000
+
+/** How many at once: so many that those which keep silent do not hold up the rest. */
+const concurrency = 128
 
 export class Health extends Context.Tag("@context-engine/core/Health")<
   Health,
@@ -66,9 +70,12 @@ export class Health extends Context.Tag("@context-engine/core/Health")<
           return { service: placed.service.name, server: placed.server.name, ...answer, checkedAt }
         })
 
-      const record = ({ server, service }: Placed, report: HealthReport) =>
-        Effect.asVoid(
-          commands.record(entity.aggregate, service.id, [
+      const record = ({ server, service: { id } }: Placed, report: HealthReport) =>
+        Effect.gen(function* () {
+          // What the log says now: others check, too, and a change is told once.
+          const service = yield* models.services.get(id)
+          if (service === undefined) return
+          yield* commands.record(entity.aggregate, id, [
             HealthChecked({
               service: service.name,
               server: server.name,
@@ -79,19 +86,20 @@ export class Health extends Context.Tag("@context-engine/core/Health")<
               latency: report.latency,
               at: report.checkedAt,
             }),
-          ]),
-        )
+          ])
+        })
 
       return Health.of({
         probe,
         record,
-        check: Effect.fn("Health.check")(function* (names) {
+        check: Effect.fn("Health.check")(function* (names = []) {
           const placed =
-            names === undefined || names.length === 0
+            names.length === 0
               ? yield* placeAll(models, yield* models.services.list())
               : yield* Effect.forEach(names, (name) => findService(models, name))
-          return yield* Effect.forEach(placed, (one) => Effect.tap(probe(one), (report) => record(one, report)), {
-            concurrency: 32,
+          const each = new Map(placed.map((one) => [one.service.id, one])).values()
+          return yield* Effect.forEach(each, (one) => Effect.tap(probe(one), (report) => record(one, report)), {
+            concurrency,
           })
         }),
       })
@@ -130,13 +138,34 @@ const fetchUrl = (url: string) =>
     const response = yield* Effect.tryPromise({
       try: (signal) =>
         fetch(url, { redirect: "manual", signal: AbortSignal.any([signal, AbortSignal.timeout(deadline)]) }),
-      catch: (error) => new FetchFailed(causeOf(error)),
+      catch: (error) => new FetchFailed(whyNot(url, error)),
     })
-    yield* Effect.promise(async () => response.body?.cancel())
-    return { status: response.status, latency: performance.now() - started }
+    const latency = performance.now() - started
+    // Only the head counts; the body may be broken off already.
+    yield* Effect.ignore(Effect.tryPromise(async () => response.body?.cancel()))
+    return { status: response.status, latency }
   })
 
-const causeOf = (error: unknown): string => {
-  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return inner instanceof Error ? inner.message : String(inner)
+/** Why a URL could not be fetched, in words. */
+const whyNot = (url: string, error: unknown): string => {
+  if (!URL.canParse(url)) return `${url} is not a URL`
+  const { host, hostname } = new URL(url)
+  const cause = causeOf(error)
+  if (cause.name === "TimeoutError") return `${host} gave no answer within ${deadline / 1000} s`
+  switch ((cause as { readonly code?: unknown }).code) {
+    case "ECONNREFUSED":
+      return `nothing listens at ${host} (is the service running, and is the URL right?)`
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `the name ${hostname} cannot be resolved (check its spelling and this machine's DNS)`
+    default:
+      return `${host} could not be asked: ${plain(cause.message).replaceAll(/\s+/g, " ").slice(0, 200)}`
+  }
+}
+
+/** What is behind `fetch failed`: a cause, or the first of several, one for each address of a name. */
+const causeOf = (error: unknown): Error => {
+  const inner = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const first = inner instanceof AggregateError ? inner.errors[0] : inner
+  return first instanceof Error ? first : new Error(String(first))
 }

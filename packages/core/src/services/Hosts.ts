@@ -7,6 +7,7 @@ import { entity, HostKeyPinned } from "../domain/Server.js"
 import { RemoteError, type StorageError } from "../Errors.js"
 import { ReadModels } from "../ReadModels.js"
 import {
+  type HostKey,
   HostKeyPrompt,
   Remote,
   type RemoteCommand,
@@ -16,9 +17,10 @@ import {
   type Target,
 } from "../Remote.js"
 import type { ServerRow } from "../views/servers.js"
-import { targetOf } from "./targets.js"
+import { ownerOf, targetOf } from "./targets.js"
 
 type HostError = RemoteError | StorageError
+type Prompt = (server: string, key: HostKey) => Effect.Effect<boolean>
 
 /**
  * Runs things on servers of the registry.
@@ -44,11 +46,7 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
       const commands = yield* Commands
 
       const target = (server: ServerRow): Effect.Effect<Target, HostError> =>
-        Effect.flatMap(models.servers.list(), (all) => {
-          // The row may be older than the pins.
-          const current = all.find((row) => row.id === server.id) ?? server
-          return targetOf(current, all)
-        })
+        Effect.flatMap(models.servers.list(), (all) => targetOf(latest(server, all), all))
 
       /** Asks about each unknown key on the way, nearest hop first, and pins what is accepted. */
       const trust = (server: ServerRow, to: Target): Effect.Effect<Target, HostError> =>
@@ -56,10 +54,22 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
           const key = yield* remote.unknownHostKey(to)
           if (key === undefined) return to
           const ask = yield* HostKeyPrompt
-          const accepted = ask !== undefined && (yield* ask(server.name, key))
-          if (!accepted) return yield* notTrusted(server, key)
-          yield* commands.record(entity.aggregate, server.id, [HostKeyPinned({ server: server.name, ...key })])
+          // One question at a time: a jump host may have been accepted meanwhile, on the way to another server.
+          yield* ask === undefined ? accept(server, key) : turn.withPermits(1)(accept(server, key, ask))
           return yield* trust(server, yield* target(server))
+        })
+
+      const turn = yield* Effect.makeSemaphore(1)
+      const accept = (server: ServerRow, key: HostKey, ask?: Prompt): Effect.Effect<void, HostError> =>
+        Effect.gen(function* () {
+          const all = yield* models.servers.list()
+          const to = yield* targetOf(latest(server, all), all)
+          if (to._tag === "Local" || to.hostKeys.some((pin) => pin.address === key.address)) return
+          // A jump host's key belongs to the jump host: it is found, and forgotten, there.
+          const owner = ownerOf(to, key.address, all) ?? server
+          const accepted = ask !== undefined && (yield* ask(owner.name, key))
+          if (!accepted) return yield* notTrusted(server, owner, key)
+          yield* commands.record(entity.aggregate, owner.id, [HostKeyPinned({ server: owner.name, ...key })])
         })
 
       const reach = <A>(server: ServerRow, use: (target: Target) => Effect.Effect<A, RemoteError>) =>
@@ -82,14 +92,16 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
   )
 }
 
-const notTrusted = (
-  server: ServerRow,
-  key: { readonly address: string; readonly algorithm: string; readonly fingerprint: string },
-) =>
+/** The row as it is now: the one given may be older than the pins. */
+const latest = (server: ServerRow, all: ReadonlyArray<ServerRow>): ServerRow =>
+  all.find((row) => row.id === server.id) ?? server
+
+const notTrusted = (server: ServerRow, owner: ServerRow, key: HostKey) =>
   new RemoteError({
     reason: "host-key-unknown",
     host: server.name,
     message:
-      `${server.name} (${key.address}) shows a host key that nobody has accepted yet: ${key.algorithm} ${key.fingerprint}. ` +
+      `${server.name}${owner.id === server.id ? "" : `, through ${owner.name}`} (${key.address}) shows a host key that ` +
+      `nobody has accepted yet: ${key.algorithm} ${key.fingerprint}. ` +
       "Compare it with the host's own, then run the command again with --accept-host-key",
   })

@@ -1,5 +1,6 @@
 /** Metrics without an agent: one POSIX sh script that reads /proc, and the reading of what it prints. */
 import type { Resources } from "../domain/Server.js"
+import { plain } from "./deployer/output.js"
 
 /** Sizes in bytes, uptime in seconds; `null` where the system does not tell. */
 export interface Metrics {
@@ -28,23 +29,22 @@ df -Pk / 2>/dev/null | while read -r device blocks used available rest; do case 
 exit 0
 `
 
-/** Reads the script's output; lines it does not know (a login banner) are skipped. `null` if it did not run at all. */
+/** Reads the script's output; what comes before it (a login's greeting) is skipped. `null` if it did not run at all. */
 export const parseProbe = (output: string): Metrics | null => {
+  const lines = output.split("\n").map((line) => line.trim())
+  const begin = lines.indexOf("context-probe=1")
+  if (begin < 0) return null
   const values = new Map<string, string>()
-  for (const line of output.split("\n")) {
-    const match = /^([\w-]+)[=:]\s*(.*)$/.exec(line.trim())
+  for (const line of lines.slice(begin)) {
+    const match = /^([\w-]+)[=:]\s*(.*)$/.exec(line)
     if (match !== null) values.set(match[1] as string, match[2] as string)
   }
-  if (values.get("context-probe") !== "1") return null
   const text = (key: string) => clean(values.get(key))
-  const numbers = (key: string) =>
-    (values.get(key) ?? "")
-      .split(" ")
-      .filter((part) => part !== "")
-      .map(Number)
-  const number = (key: string) => finite(numbers(key)[0])
-  const [one, five, fifteen] = numbers("load").map(finite)
+  const numbers = (key: string) => (values.get(key) ?? "").split(" ").filter(notEmpty).map(decimal)
+  const number = (key: string) => numbers(key)[0] ?? null
+  const [one, five, fifteen] = numbers("load")
   const load = isNumber(one) && isNumber(five) && isNumber(fifteen) ? ([one, five, fifteen] as const) : null
+  const [blocks, available] = numbers("disk")
   return {
     os: text("os"),
     kernel: text("kernel"),
@@ -52,7 +52,7 @@ export const parseProbe = (output: string): Metrics | null => {
     load,
     cpus: number("cpus"),
     memory: size(number("MemTotal"), number("MemAvailable")),
-    disk: size(finite(numbers("disk")[0]), finite(numbers("disk")[1])),
+    disk: size(blocks, available),
   }
 }
 
@@ -65,16 +65,24 @@ export const resourcesOf = (metrics: Metrics): Resources => ({
 
 const gigabytes = (bytes: number): string => `${Math.max(1, Math.round(bytes / 2 ** 30))}GB`
 
-const size = (totalKib: number | null, availableKib: number | null) =>
-  totalKib === null || availableKib === null ? null : { total: totalKib * 1024, available: availableKib * 1024 }
+const size = (totalKib: number | null | undefined, availableKib: number | null | undefined) =>
+  isNumber(totalKib) && isNumber(availableKib) ? { total: totalKib * 1024, available: availableKib * 1024 } : null
 
 const isNumber = (value: number | null | undefined): value is number => typeof value === "number"
 
-const finite = (value: number | undefined): number | null =>
-  value !== undefined && Number.isFinite(value) && value >= 0 ? value : null
+/** Kibibytes up to this many are whole bytes that JavaScript can count: 8 PiB. */
+const largest = Number.MAX_SAFE_INTEGER / 1024
 
-const clean = (value: string | undefined): string | null => {
-  const printable = (value ?? "")
+/** A plain decimal number; `null` for anything else, and for more than any machine has. */
+const decimal = (word: string): number | null => {
+  const value = /^\d+(\.\d+)?$/.test(word) ? Number(word) : Number.NaN
+  return value <= largest ? value : null
+}
+
+const notEmpty = (word: string): boolean => word !== ""
+
+const clean = (value = ""): string | null => {
+  const printable = plain(value)
     .replace(/[^\x20-\x7e]/g, "")
     .slice(0, 100)
     .trim()

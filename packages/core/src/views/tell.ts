@@ -160,6 +160,13 @@ const otherStory = (event: DomainEvent): Story | undefined => {
         serviceId: event.data.serviceId,
         serverId: event.data.serverId,
       })
+    case "MachineJoined":
+      return {
+        type: "security",
+        severity: "info",
+        title: `machine ${event.data.name} joined the log`,
+        description: `its events are signed with the key ${event.data.machineId}`,
+      }
     case "SecretRotated":
       return { type: "security", severity: "info", title: `secret ${event.data.name} rotated` }
     default:

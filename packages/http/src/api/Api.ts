@@ -31,7 +31,9 @@ export const Api = HttpApi.make("context")
     OpenApi.annotations({
       title: "context infra",
       version: "1",
-      description: "Every server, service, route, dependency, deployment and secret (names only) of a small business.",
+      description:
+        "Every server, service, route, dependency, deployment and secret (names only) of a small software business. " +
+        "With `X-Context-Actor: <name>` a program says for whom it asks; the log notes it.",
       transform: describe,
     }),
   )

@@ -4,13 +4,20 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
 import { at, query } from "./fields.js"
+import { withCreated } from "./rows.js"
 
 export interface Reading {
   readonly at?: string | undefined
 }
 
-type Endpoint<Name extends string, Method extends "GET" | "POST" | "PATCH" | "DELETE", Path, Query, Body, Success> =
-  HttpApiEndpoint.HttpApiEndpoint<Name, Method, Path, Query, Body, never, Success>
+type Endpoint<
+  Name extends string,
+  Method extends "GET" | "POST" | "PATCH" | "DELETE",
+  Path,
+  Query,
+  Body,
+  Success,
+> = HttpApiEndpoint.HttpApiEndpoint<Name, Method, Path, Query, Body, never, Success>
 
 /** The endpoints `list`, `one`, `create`, `update` and `remove`. */
 export type Crud<Name extends string, Row, Path, Key, List, Create, Update, Remove> = HttpApiGroup.HttpApiGroup<
@@ -57,39 +64,48 @@ export const crud = <
   name: Name,
   parts: Parts<Row, Path, Create, Update, Key, List, Remove>,
 ): Crud<Name, Row, Path, TypeOf<Key>, TypeOf<List>, Create, Update, TypeOf<Remove>> => {
-  const all = `/${name}` as const
-  const one = `${all}${parts.at}` as const
-  const keyed = (fields: Fields) => query({ ...parts.key, ...fields }) as any
-  const path = parts.path as any
-  const says = (summary: string) => OpenApi.annotations({ summary })
-  const list = HttpApiEndpoint.get("list", all)
-    .setUrlParams(query({ ...parts.list, at }) as any)
-    .addSuccess(Schema.Array(parts.row))
-    .annotateContext(says(`List ${name}`))
-  const show = HttpApiEndpoint.get("one", one)
-    .setPath(path)
-    .setUrlParams(keyed({ at }))
-    .addSuccess(parts.row)
-    .annotateContext(says(`Show ${parts.noun}`))
-  const create = HttpApiEndpoint.post("create", all)
-    .setPayload(parts.create)
-    .addSuccess(parts.row, { status: 201 })
-    .annotateContext(says(`Add ${parts.noun}`))
-  const update = HttpApiEndpoint.patch("update", one)
-    .setPath(path)
-    .setUrlParams(keyed({}))
-    .setPayload(parts.update)
-    .addSuccess(parts.row)
-    .annotateContext(says(`Change ${parts.noun}`))
-  const remove = HttpApiEndpoint.del("remove", one)
-    .setPath(path)
-    .setUrlParams(keyed(parts.remove))
-    .annotateContext(says(`Remove ${parts.noun}`))
+  const [list, one] = readers(name, parts)
+  const [create, update, remove] = writers(name, parts)
   return HttpApiGroup.make(name)
     .add(list)
-    .add(show)
+    .add(one)
     .add(create)
     .add(update)
     .add(remove)
     .annotateContext(OpenApi.annotations({ description: parts.description })) as any
 }
+
+type AnyParts = Parts<any, any, any, any, Fields, Fields, Fields>
+
+const says = (summary: string) => OpenApi.annotations({ summary })
+
+const readers = (name: string, parts: AnyParts) =>
+  [
+    HttpApiEndpoint.get("list", `/${name}`)
+      .setUrlParams(query({ ...parts.list, at }) as any)
+      .addSuccess(Schema.Array(parts.row))
+      .annotateContext(says(`List ${name}`)),
+    HttpApiEndpoint.get("one", `/${name}${parts.at}`)
+      .setPath(parts.path)
+      .setUrlParams(query({ ...parts.key, at }) as any)
+      .addSuccess(parts.row)
+      .annotateContext(says(`Show ${parts.noun}`)),
+  ] as const
+
+const writers = (name: string, parts: AnyParts) =>
+  [
+    HttpApiEndpoint.post("create", `/${name}`)
+      .setPayload(parts.create)
+      .addSuccess(withCreated(parts.row))
+      .annotateContext(says(`Add ${parts.noun}`)),
+    HttpApiEndpoint.patch("update", `/${name}${parts.at}`)
+      .setPath(parts.path)
+      .setUrlParams(query(parts.key) as any)
+      .setPayload(parts.update)
+      .addSuccess(parts.row)
+      .annotateContext(says(`Change ${parts.noun}`)),
+    HttpApiEndpoint.del("remove", `/${name}${parts.at}`)
+      .setPath(parts.path)
+      .setUrlParams(query({ ...parts.key, ...parts.remove }) as any)
+      .annotateContext(says(`Remove ${parts.noun}`)),
+  ] as const

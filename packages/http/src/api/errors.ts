@@ -12,6 +12,17 @@ import * as Schema from "effect/Schema"
 /** No token, or not the right one. */
 export class Unauthorized extends Data.TaggedError("Unauthorized")<{ readonly message: string }> {}
 
+/** What a status means here, for the documentation. */
+export const meanings = {
+  400: "The request is not as it should be; `message` says what is wrong with it",
+  401: "The token is missing or not the right one",
+  404: "There is no such thing; `suggestions` are the nearest names there are",
+  409: "It does not go with what there is",
+  422: "It was refused, and nothing was run",
+  502: "A host could not be reached, or did not do as asked",
+  503: "The log cannot be read or written",
+} as const
+
 interface Tagged {
   readonly _tag: string
   readonly message: string
@@ -21,7 +32,7 @@ interface Tagged {
 const wire = <E extends Tagged>(
   make: new (fields: any) => E,
   tag: E["_tag"],
-  status: number,
+  status: keyof typeof meanings,
   fields: Schema.Struct.Fields,
 ): Schema.Schema<E, any> => {
   const encoded = Schema.Struct({ _tag: Schema.Literal(tag), message: Schema.String, ...fields }).annotations({
@@ -31,7 +42,7 @@ const wire = <E extends Tagged>(
     strict: false,
     decode: (body: any) => new make(body),
     encode: (error: any) => ({ ...error, _tag: tag, message: error.message }),
-  }).annotations(HttpApiSchema.annotations({ status })) as any
+  }).annotations(HttpApiSchema.annotations({ status, description: meanings[status] })) as any
 }
 
 const names = Schema.Array(Schema.String)

@@ -1,24 +1,47 @@
 /** What the generated OpenAPI document cannot know by itself. Pure. */
+import { meanings } from "./errors.js"
 
 /**
  * The whole API is behind the token but for `/healthz`; the generator says so of none of its routes. Nor does it know that
- * a request that does not fit the contract is an `InvalidInput`, and that a body may be left out.
+ * a request that does not fit the contract is an `InvalidInput`, that a body may be left out, and how HTTP itself refuses.
  */
 export const describe = (document: Record<string, any>): Record<string, any> => {
   const { HttpApiDecodeError: _, Issue: __, PropertyKey: ___, ...schemas } = document.components.schemas
   return {
     ...document,
-    components: { ...document.components, schemas },
+    components: { ...document.components, schemas: { ...schemas, Refusal: refusal } },
     paths: mapValues(document.paths, (methods: object, path) =>
-      mapValues(methods, (operation: any) => ({
-        ...operation,
-        security: path === "/healthz" ? [] : document.security,
-        responses: mapValues(operation.responses, withoutDecodeError),
-        ...(operation.requestBody === undefined ? {} : { requestBody: honest(operation.requestBody) }),
-      })),
+      mapValues(methods, path === "/healthz" ? open : (operation) => guarded(operation, document.security)),
     ),
   }
 }
+
+/** An operation that may also answer with server-sent events. */
+export const streaming = (operation: Record<string, any>): Record<string, any> => {
+  const answer = operation.responses["200"]
+  const content = { ...answer.content, "text/event-stream": { schema: { type: "string" } } }
+  return { ...operation, responses: { ...operation.responses, 200: { ...answer, content } } }
+}
+
+const refusal = {
+  type: "object",
+  required: ["_tag", "message"],
+  properties: { _tag: { type: "string" }, message: { type: "string" } },
+}
+
+const refused = {
+  description: "No such route, a body too large or not JSON, a request meant for another host, or a bug in the server",
+  content: { "application/json": { schema: { $ref: "#/components/schemas/Refusal" } } },
+}
+
+const open = (operation: any) => ({ ...operation, security: [], responses: { 200: operation.responses["200"] } })
+
+const guarded = (operation: any, security: unknown) => ({
+  ...operation,
+  security,
+  responses: { ...mapValues(operation.responses, withoutDecodeError), default: refused },
+  ...(operation.requestBody === undefined ? {} : { requestBody: honest(operation.requestBody) }),
+})
 
 const mapValues = <A, B>(record: { readonly [key: string]: A } | object, f: (value: A, key: string) => B) =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value as A, key)]))
@@ -27,17 +50,14 @@ const isDecodeError = (schema: any): boolean => schema.$ref === "#/components/sc
 
 const withoutDecodeError = (response: any) => {
   const schema = response.content?.["application/json"]?.schema
-  if (!Array.isArray(schema?.anyOf)) return response
-  const anyOf = schema.anyOf.filter((member: any) => !isDecodeError(member))
-  if (anyOf.length === schema.anyOf.length) return response
-  return {
-    description: "The request is not as it should be; `message` says what is wrong with it",
-    content: { "application/json": { schema: anyOf.length === 1 ? anyOf[0] : { anyOf } } },
-  }
+  const members: ReadonlyArray<any> = schema?.anyOf ?? []
+  const [first, ...others] = members.filter((member) => !isDecodeError(member))
+  if (others.length + 1 === members.length || first === undefined) return response
+  const left = others.length === 0 ? first : { anyOf: [first, ...others] }
+  return { description: meanings[400], content: { "application/json": { schema: left } } }
 }
 
 const honest = (body: any) => {
   const members: ReadonlyArray<any> = body.content?.["application/json"]?.schema?.anyOf ?? []
-  const optional = members.some((member) => member.type === "null")
-  return { ...body, required: !optional }
+  return { ...body, required: !members.some((member) => member.type === "null") }
 }

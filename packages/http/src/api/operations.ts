@@ -6,10 +6,12 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
 import { OperationFailed, RemoteError } from "./errors.js"
 import * as Fields from "./fields.js"
+import { streaming } from "./openapi.js"
 import * as Reports from "./reports.js"
 import * as Rows from "./rows.js"
 
-const says = (summary: string, description?: string) => OpenApi.annotations({ summary, description })
+const says = (summary: string, description?: string, transform?: typeof streaming) =>
+  OpenApi.annotations({ summary, description, transform })
 
 const status = HttpApiEndpoint.get("status", "/status")
   .setUrlParams(Fields.query({ at: Fields.at }))
@@ -48,7 +50,7 @@ const deploy = HttpApiEndpoint.post("deploy", "/services/:name/deploy")
   .addSuccess(Rows.Deployment)
   .addError(RemoteError)
   .addError(OperationFailed)
-  .annotateContext(says("Deploy a service", lasting))
+  .annotateContext(says("Deploy a service", lasting, streaming))
 
 const rollback = HttpApiEndpoint.post("rollback", "/services/:name/rollback")
   .setPath(Fields.path("name"))
@@ -56,7 +58,7 @@ const rollback = HttpApiEndpoint.post("rollback", "/services/:name/rollback")
   .addSuccess(Rows.Deployment)
   .addError(RemoteError)
   .addError(OperationFailed)
-  .annotateContext(says("Go back to the last version that was deployed well, or to the one given", lasting))
+  .annotateContext(says("Go back to the last version that was deployed well, or to the one given", lasting, streaming))
 
 export const operations = HttpApiGroup.make("operations", { topLevel: true })
   .add(status)

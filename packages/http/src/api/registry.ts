@@ -47,7 +47,7 @@ export const servers = crud("servers", {
 })
   .add(renamed("/servers/:name/rename", Rows.Server, "a server"))
   .add(
-    HttpApiEndpoint.post("look", "/servers/status")
+    HttpApiEndpoint.post("status", "/servers/status")
       .setPayload(Fields.optionalBody("Look", { servers: Schema.optional(Schema.Array(Schema.String)) }))
       .addSuccess(Schema.Array(Reports.ServerReport))
       .annotateContext(OpenApi.annotations({ summary: "Connect to servers, all or the named ones, and look at them" })),

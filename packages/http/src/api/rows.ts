@@ -12,7 +12,10 @@ import type { ServiceView } from "@context-engine/core/services/registry/service
 import type { DeploymentRow } from "@context-engine/core/views/deployments"
 import type { InfraEventRow } from "@context-engine/core/views/infraEvents"
 import type { ServerRow } from "@context-engine/core/views/servers"
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as AST from "effect/SchemaAST"
 
 /**
  * The schema of an answer. The compiler holds it to the type of the row: every field, none more, and of the same type.
@@ -22,6 +25,13 @@ export const row = <Row>(
   identifier: string,
   fields: { readonly [K in keyof Row]-?: Schema.Schema<Row[K], any> },
 ): Schema.Schema<Row, any> => Schema.Struct(fields as any).annotations({ identifier }) as any
+
+/** The same answer with status 201. */
+export const withCreated = <Row>(schema: Schema.Schema<Row, any>): Schema.Schema<Row, any> =>
+  schema.annotations({
+    ...HttpApiSchema.annotations({ status: 201 }),
+    identifier: Option.getOrUndefined(AST.getIdentifierAnnotation(schema.ast)),
+  })
 
 const text = Schema.NullOr(Schema.String)
 const strings = Schema.Array(Schema.String)
@@ -34,9 +44,7 @@ export const Server = row<ServerRow>("Server", {
   hostname: text,
   ipAddresses: strings,
   role: Schema.NullOr(ServerRole),
-  sshConfig: Schema.NullOr(
-    Schema.Struct({ user: text, port: Schema.Number, keyPath: text, jumpHost: text }),
-  ),
+  sshConfig: Schema.NullOr(Schema.Struct({ user: text, port: Schema.Number, keyPath: text, jumpHost: text })),
   local: Schema.Boolean,
   os: text,
   resources: Schema.NullOr(Schema.Struct({ cpu: Schema.NullOr(Schema.Number), ram: text, disk: text })),

@@ -71,6 +71,9 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
       yield* execute(commands, { entity: "server", name: to }, plan)
       return yield* get(to)
     }),
+    /** Whether it could be removed now: fails with what stands in the way. */
+    checkRemoval: (name: string, options?: { readonly cascade?: boolean }) =>
+      Effect.asVoid(planRemoval(name, options?.cascade ?? false)),
     remove: Effect.fn("Registry.removeServer")(function* (name: string, options?: { readonly cascade?: boolean }) {
       return yield* execute(commands, { entity: "server", name }, planRemoval(name, options?.cascade ?? false))
     }),

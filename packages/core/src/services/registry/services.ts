@@ -69,6 +69,9 @@ export const makeServices = (models: ReadModels["Type"], commands: Commands["Typ
       yield* execute(commands, { entity: "service", name: `${server.name}/${to}` }, plan, false)
       return yield* get(`${server.name}/${to}`)
     }),
+    /** Whether it could be removed now: fails with what stands in the way. */
+    checkRemoval: (name: string, options?: { readonly cascade?: boolean }) =>
+      Effect.asVoid(planRemoval(name, options?.cascade ?? false)),
     remove: Effect.fn("Registry.removeService")(function* (name: string, options?: { readonly cascade?: boolean }) {
       return yield* execute(commands, { entity: "service", name }, planRemoval(name, options?.cascade ?? false))
     }),

@@ -1,0 +1,65 @@
+/** Port: can the log be believed? Walked, compared, exported, imported and replayed by the store that keeps it. */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { InvalidInput, StorageError } from "../Errors.js"
+
+/** One thing that does not hold. */
+export interface Finding {
+  readonly kind: "chain" | "gap" | "stream" | "signature" | "trigger" | "row" | "checkpoint" | "damage"
+  /** Where in the log; `null` for what has no place there. */
+  readonly position: number | null
+  /** In words. */
+  readonly message: string
+}
+
+/** How many events each machine wrote, and whether its signature held. */
+export interface MachineReport {
+  readonly machineId: string
+  readonly name: string
+  readonly events: number
+}
+
+export interface AuditReport {
+  readonly ok: boolean
+  readonly events: number
+  readonly rows: number
+  readonly signed: number
+  readonly unsigned: number
+  readonly machines: ReadonlyArray<MachineReport>
+  /** Types that this version does not know, with how many there are. */
+  readonly unknownTypes: Readonly<Record<string, number>>
+  /** The first findings, in the order of the log; at most 100. */
+  readonly findings: ReadonlyArray<Finding>
+  /** The hash of the last event: who keeps it elsewhere can tell if the log was ever cut short. */
+  readonly head: { readonly position: number; readonly hash: string }
+  /** Seconds. */
+  readonly duration: number
+}
+
+/** How far a long walk has come. */
+export interface Progress {
+  readonly done: number
+  readonly total: number
+}
+
+export class Audit extends Context.Tag("@context-engine/core/Audit")<
+  Audit,
+  {
+    /** Walks the chain from the first event, checks every signature, and compares every live row with one folded anew. */
+    readonly verify: (
+      onProgress?: (progress: Progress) => Effect.Effect<void>,
+    ) => Effect.Effect<AuditReport, StorageError>
+    /** The whole log as lines of canonical JSON: byte for byte the same for the same log. */
+    readonly export: Stream.Stream<string, StorageError>
+    /**
+     * Takes an exported log over, into an empty log or one that is a beginning of it. The chain is verified on the way in; a
+     * line that breaks it refuses everything. Gives how many events were new.
+     */
+    readonly import: (
+      lines: Stream.Stream<string, StorageError | InvalidInput>,
+    ) => Effect.Effect<number, StorageError | InvalidInput>
+    /** Writes the log up to a moment, and its rows, into a new file that any SQLite program opens. Gives the position. */
+    readonly replay: (moment: string, into: string) => Effect.Effect<number, StorageError | InvalidInput>
+  }
+>() {}

@@ -1,0 +1,102 @@
+/** The audit of a log in a local file. */
+
+import { existsSync } from "node:fs"
+import { InvalidInput, type StorageError } from "@context-engine/core/Errors"
+import { EventLog } from "@context-engine/core/EventLog"
+import { positionOf } from "@context-engine/core/services/AsOf"
+import { Audit, type AuditReport, type Progress } from "@context-engine/core/services/Audit"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { Database, layer as databaseLayer, openConnection } from "./Database.js"
+import { decodeLine, encodeLine } from "./exchange.js"
+import { columns, type EventRow } from "./record.js"
+import { takeOver } from "./takeOver.js"
+import { checkGuards, compareRows, Walk } from "./verify.js"
+
+const pageSize = 1_000
+
+/** The audit of the log in the local database. */
+export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effect(
+  Audit,
+  Effect.gen(function* () {
+    const database = yield* Database
+    const log = yield* EventLog
+
+    const page = (after: number, until: number) =>
+      database.read(
+        (connection) =>
+          connection
+            .prepare(
+              `SELECT ${columns} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ${pageSize}`,
+            )
+            .all(after, until) as ReadonlyArray<EventRow>,
+      )
+
+    /** The rows of the log up to a position, page by page. */
+    const rows = (until: number): Stream.Stream<ReadonlyArray<EventRow>, StorageError> =>
+      Stream.unfoldEffect(0, (after) =>
+        Effect.map(page(after, until), (found) => {
+          const last = found[found.length - 1]
+          return last === undefined ? Option.none() : Option.some([found, last[0]] as const)
+        }),
+      )
+
+    const verify = Effect.fn("Audit.verify")(function* (onProgress?: (progress: Progress) => Effect.Effect<void>) {
+      const started = performance.now()
+      const walk = new Walk()
+      const total = yield* log.head
+      const step = (found: ReadonlyArray<EventRow>) => {
+        for (const row of found) walk.next(row)
+        return onProgress?.({ done: walk.events, total }) ?? Effect.void
+      }
+      yield* Stream.runForEach(rows(Number.MAX_SAFE_INTEGER), step)
+      // What was appended meanwhile, and the rows of all of it, at one moment: nobody writes during this part.
+      const count = yield* database.write((connection) => {
+        const rest = connection
+          .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position`)
+          .all(walk.head.position)
+        for (const row of rest as ReadonlyArray<EventRow>) walk.next(row)
+        walk.end()
+        checkGuards(connection, walk)
+        return compareRows(connection, walk)
+      })
+      return report(walk, count, (performance.now() - started) / 1000)
+    })
+
+    return Audit.of({
+      verify,
+      export: Stream.unwrap(
+        Effect.map(log.head, (head) => Stream.mapConcat(rows(head), (found) => found.map((row) => encodeLine(row)))),
+      ),
+      import: (lines) =>
+        Effect.scoped(
+          Effect.flatMap(database.dedicated, (connection) => takeOver(connection, Stream.mapEffect(lines, decodeLine))),
+        ),
+      replay: Effect.fn("Audit.replay")(function* (moment: string, into: string) {
+        const until = yield* positionOf(log, moment)
+        if (existsSync(into)) {
+          return yield* new InvalidInput({ field: "into", reason: `${into} exists already; name a file that does not` })
+        }
+        const events = Stream.mapConcat(rows(until), (found) => found)
+        const copy = Effect.flatMap(openConnection(into), (connection) => takeOver(connection, events))
+        yield* copy.pipe(Effect.scoped, Effect.provide(databaseLayer(into)))
+        return until
+      }),
+    })
+  }),
+)
+
+const report = (walk: Walk, rows: number, duration: number): AuditReport => ({
+  ok: walk.findings.length === 0,
+  events: walk.events,
+  rows,
+  signed: walk.signed,
+  unsigned: walk.unsigned,
+  machines: [...walk.machines.values()].map(({ events, machineId, name }) => ({ machineId, name, events })),
+  unknownTypes: walk.unknownTypes,
+  findings: walk.findings,
+  head: walk.head,
+  duration,
+})
