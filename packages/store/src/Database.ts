@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
-import { createClient } from "@libsql/client/sqlite3"
+import { type Client, createClient } from "@libsql/client/sqlite3"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -13,6 +13,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { type Connection, isDriverError, NativeConnection, storageError } from "./connection.js"
 import { applicationId, migrations } from "./schema.js"
+import { tables } from "./tables.js"
 
 /**
  * The database behind one log.
@@ -49,6 +50,7 @@ export const layer = (path: string): Layer.Layer<Database | SqlClient, StorageEr
         catch: (cause) => storageError(path, cause),
       })
       yield* migrate(database, header.rows[0] as unknown as Header)
+      yield* renewViews(database, client)
       return Layer.merge(Layer.succeed(Database, database), LibsqlClient.layer({ liveClient: client }))
     }),
   )
@@ -89,6 +91,23 @@ const makeDatabase = (path: string) =>
         }
       },
     })
+  })
+
+/** Builds views of which this program has another version than the file. Costs one small query where there are none. */
+const renewViews = (database: Database["Type"], client: Client): Effect.Effect<void, StorageError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const stored = yield* Effect.tryPromise({
+      try: () => client.execute("SELECT name, version FROM projections"),
+      catch: (cause) => storageError(database.path, cause),
+    })
+    const versions = new Map(stored.rows.map((row) => [row[0] as string, row[1] as number]))
+    if (tables.every((table) => versions.get(table.name) === table.version)) return
+    if (tables.some((table) => (versions.get(table.name) ?? 0) > table.version)) {
+      const message = `${database.path}: its views were built by a newer context; upgrade this one`
+      return yield* new StorageError({ reason: "newer-schema", message })
+    }
+    const { rebuildOn } = yield* Effect.promise(() => import("./rebuildOn.js"))
+    yield* Effect.flatMap(database.dedicated, (connection) => rebuildOn(connection))
   })
 
 /** A connection of its own to a file, closed with the scope. */

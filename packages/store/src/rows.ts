@@ -7,19 +7,24 @@ import { type Table, tables } from "./tables.js"
 
 const tableOf = new Map(tables.map((table) => [table.name, table]))
 
-/** Folds the events into every view. Rows are read once, folded in memory, and written once, where they changed. */
+/**
+ * Folds the events into every view. Rows are read once, folded in memory, and written once, where they changed. `suffix`
+ * names the doubles of the tables instead.
+ */
 export const writeRows = (
   connection: Connection,
   projections: ReadonlyArray<Projection>,
   events: ReadonlyArray<Recorded>,
+  suffix = "",
 ): void => {
   for (const projection of projections) {
     const table = tableOf.get(projection.name)
     if (table === undefined) continue
-    const changes = fold(connection, projection, table, events)
-    // Deletions first: a row may take over the unique name of one that goes in the same append.
-    for (const [key, change] of changes) if (change.after === undefined) deleteRow(connection, table, key, change)
-    for (const [key, change] of changes) if (change.after !== undefined) writeRow(connection, table, key, change)
+    const into = `${table.name}${suffix}`
+    const changes = fold(connection, projection, table, into, events)
+    // Rows that go, or give up a unique value, make room first: another may take it in the same breath.
+    for (const [key, change] of changes) if (givesUp(table, change)) connection.prepare(table.delete(into)).run(key)
+    for (const [key, change] of changes) if (change.after !== undefined) writeRow(connection, table, into, key, change)
   }
 }
 
@@ -36,12 +41,13 @@ const fold = (
   connection: Connection,
   projection: Projection,
   table: Table,
+  from: string,
   events: ReadonlyArray<Recorded>,
 ): ReadonlyMap<string, Change> => {
   const touched = events.map((event) => ({ event, key: projection.key(event) }))
   // A row that bears the event's own id cannot have been there before it.
   const keys = new Set(touched.flatMap(({ event, key }) => (key === undefined || key === event.id ? [] : [key])))
-  const rows = readRows(connection, table, [...keys])
+  const rows = readRows(connection, table, from, [...keys])
   const changes = new Map<string, Change>()
   for (const { event, key } of touched) {
     if (key === undefined) continue
@@ -52,26 +58,31 @@ const fold = (
   return changes
 }
 
-const readRows = (connection: Connection, table: Table, ids: ReadonlyArray<string>): ReadonlyMap<string, Row> => {
+const readRows = (
+  connection: Connection,
+  table: Table,
+  from: string,
+  ids: ReadonlyArray<string>,
+): ReadonlyMap<string, Row> => {
   if (ids.length === 0) return new Map()
-  const [json] = connection.prepare(table.select).get(JSON.stringify(ids))
+  const [json] = connection.prepare(table.select(from)).get(JSON.stringify(ids))
   return new Map((JSON.parse(json) as ReadonlyArray<Row>).map((row) => [row.id as string, row]))
 }
 
-const deleteRow = (connection: Connection, table: Table, id: string, change: Change): void => {
-  if (change.before !== undefined) connection.prepare(table.delete).run(id)
-}
+/** Whether the row as it was must go: for good, or to come back with another unique value. */
+const givesUp = (table: Table, { after, before }: Change): boolean =>
+  before !== undefined && (after === undefined || table.keys.some((field) => after[field] !== before[field]))
 
-const writeRow = (connection: Connection, table: Table, id: string, change: Change): void => {
+const writeRow = (connection: Connection, table: Table, into: string, id: string, change: Change): void => {
   const after = change.after as Row
   try {
-    if (change.before === undefined) {
-      connection.prepare(table.insert(table.name)).run(...table.encode(after))
+    if (change.before === undefined || givesUp(table, change)) {
+      connection.prepare(table.insert(into)).run(...table.encode(after))
       return
     }
     const changed = table.columns.filter(({ field }) => after[field] !== change.before?.[field])
     if (changed.length === 0) return
-    const statement = `UPDATE "${table.name}" SET ${changed.map(({ column }) => `"${column}" = ?`).join(", ")} WHERE id = ?`
+    const statement = `UPDATE "${into}" SET ${changed.map(({ column }) => `"${column}" = ?`).join(", ")} WHERE id = ?`
     connection.prepare(statement).run(...changed.map((column) => column.encode(after[column.field])), id)
   } catch (error) {
     if (codeOf(error) !== "SQLITE_CONSTRAINT") throw error

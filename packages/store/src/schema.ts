@@ -49,7 +49,8 @@ CREATE TABLE checkpoint (position INTEGER NOT NULL) STRICT;
 INSERT INTO checkpoint VALUES (0);
 `
 
-const indexes = `
+/** The indexes of the tables of rows: made again whenever those are. */
+export const indexes = `
 CREATE INDEX deployments_by_service ON deployments (service_id, started_at);
 CREATE INDEX infra_events_by_position ON infra_events (position);
 CREATE INDEX infra_events_by_service ON infra_events (service_id, position) WHERE service_id IS NOT NULL;

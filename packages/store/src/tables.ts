@@ -25,8 +25,10 @@ export interface Table {
   /** Inserts a row, given as the parameters that `encode` makes, into the table or its double. */
   readonly insert: (into: string) => string
   /** Reads the rows of some ids, given as a JSON array, as one JSON array. */
-  readonly select: string
-  readonly delete: string
+  readonly select: (from: string) => string
+  readonly delete: (from: string) => string
+  /** The fields that are part of a unique key. */
+  readonly keys: ReadonlyArray<string>
   /** One row as a JSON object, built by SQLite: cheaper to read than many columns. */
   readonly rowAsJson: string
   /** The default order, as SQL. */
@@ -83,8 +85,10 @@ const table = (
     encode: (row) => columns.map(({ encode, field }) => encode((row as Record<string, unknown>)[field])),
     create: (as) => `CREATE TABLE "${as}" (\n${[...definitions, ...constraints].join(",\n")}\n) STRICT, WITHOUT ROWID;`,
     insert: (into) => `INSERT INTO "${into}" (${names}) VALUES (${columns.map(() => "?").join(", ")})`,
-    select: `SELECT json_group_array(${rowAsJson}) FROM "${name}" WHERE id IN (SELECT value FROM json_each(?))`,
-    delete: `DELETE FROM "${name}" WHERE id = ?`,
+    select: (from) =>
+      `SELECT json_group_array(${rowAsJson}) FROM "${from}" WHERE id IN (SELECT value FROM json_each(?))`,
+    delete: (from) => `DELETE FROM "${from}" WHERE id = ?`,
+    keys: unique.flat(),
     order: `"${snake(unique[0]?.[0] ?? "id")}", id`,
   }
 }

@@ -1,0 +1,185 @@
+/** What changed, when, and by whom: between two moments, or over the life of one thing. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { type InvalidInput, NotFound, type StorageError } from "../Errors.js"
+import type { Meta, Recorded } from "../Event.js"
+import { EventLog } from "../EventLog.js"
+import { Fold, type Rows } from "../Fold.js"
+import { projections } from "../views/all.js"
+import { infraEvents } from "../views/infraEvents.js"
+import { positionOf } from "./AsOf.js"
+import { nearest } from "./names.js"
+
+/** An event that took part in a change: which, where, when, and on whose behalf. */
+export interface Cause {
+  readonly position: number
+  readonly type: string
+  readonly at: string
+  readonly actor: Meta["actor"]
+  readonly via: Meta["via"]
+  readonly machine: Meta["machine"]
+}
+
+export interface FieldChange {
+  readonly field: string
+  readonly before: unknown
+  readonly after: unknown
+}
+
+/** What became of one row of one view. `fields` of an added or removed one are all that were not empty. */
+export interface EntityChange {
+  readonly view: string
+  readonly id: string
+  readonly name: string
+  readonly kind: "added" | "changed" | "removed"
+  readonly fields: ReadonlyArray<FieldChange>
+  readonly causes: ReadonlyArray<Cause>
+}
+
+export interface Difference {
+  readonly from: number
+  readonly to: number
+  readonly changes: ReadonlyArray<EntityChange>
+}
+
+/** One event in the life of a thing, with what it changed. */
+export interface LifeEvent extends Cause {
+  readonly data: unknown
+  readonly fields: ReadonlyArray<FieldChange>
+}
+
+export class History extends Context.Tag("@context-engine/core/History")<
+  History,
+  {
+    /** What changed between two moments, given as for `--at`. */
+    readonly diff: (from: string, to: string) => Effect.Effect<Difference, InvalidInput | StorageError>
+    /** Every event of a thing, by any name it ever had, or by its stream. What was removed is found too. */
+    readonly life: (name: string) => Effect.Effect<ReadonlyArray<LifeEvent>, NotFound | StorageError>
+  }
+>() {
+  static readonly layer = Layer.effect(
+    History,
+    Effect.map(EventLog, (log) =>
+      History.of({
+        diff: Effect.fn("History.diff")(function* (from: string, to: string) {
+          const [a, b] = [yield* positionOf(log, from), yield* positionOf(log, to)]
+          const [start, end] = a <= b ? [a, b] : [b, a]
+          const fold = new Fold(projections.filter((view) => view !== infraEvents))
+          yield* Stream.runForEach(log.readAll({ until: start }), (event) => Effect.sync(() => fold.apply(event)))
+          const before = new Map([...fold.tables].map(([name, rows]) => [name, new Map(rows)]))
+          const causes = new Causes(fold)
+          yield* Stream.runForEach(log.readAll({ after: start, until: end }), (event) =>
+            Effect.sync(() => causes.apply(event)),
+          )
+          const changes = fold.projections.flatMap(({ name }) =>
+            compare(name, before.get(name) as Rows, fold.tables.get(name) as Rows, causes),
+          )
+          return { from: start, to: end, changes }
+        }),
+        life: Effect.fn("History.life")(function* (name: string) {
+          const names = new Map<string, Set<string>>()
+          yield* Stream.runForEach(log.readAll(), (event) => Effect.sync(() => noteNames(names, event)))
+          const streams = names.get(name)
+          if (streams === undefined) {
+            const suggestions = nearest(name, [...names.keys()])
+            return yield* new NotFound({ entity: "thing in the log", name, suggestions })
+          }
+          const lives = yield* Effect.forEach([...streams], (stream) => log.read(stream))
+          return lives.flatMap((events) => tell(events)).sort((x, y) => x.position - y.position)
+        }),
+      }),
+    ),
+  )
+}
+
+/** Folds on, and notes which events touched which row. */
+class Causes {
+  readonly #byRow = new Map<string, Array<Cause>>()
+  constructor(readonly fold: Fold) {}
+
+  apply(event: Recorded): void {
+    for (const projection of this.fold.projections) {
+      const key = projection.key(event)
+      if (key === undefined) continue
+      const row = `${projection.name} ${key}`
+      this.#byRow.set(row, [...(this.#byRow.get(row) ?? []), causeOf(event)])
+    }
+    this.fold.apply(event)
+  }
+
+  of(view: string, id: string): ReadonlyArray<Cause> {
+    return this.#byRow.get(`${view} ${id}`) ?? []
+  }
+}
+
+const causeOf = ({ meta, occurredAt, position, type }: Recorded): Cause => ({
+  position,
+  type,
+  at: occurredAt,
+  actor: meta.actor,
+  via: meta.via,
+  machine: meta.machine,
+})
+
+const compare = (view: string, before: Rows, after: Rows, causes: Causes): ReadonlyArray<EntityChange> => {
+  const ids = new Set([...before.keys(), ...after.keys()])
+  return [...ids].flatMap((id): ReadonlyArray<EntityChange> => {
+    const [a, b] = [before.get(id), after.get(id)]
+    if (a === b) return []
+    const fields = fieldsOf(a, b)
+    if (fields.length === 0) return []
+    const kind = a === undefined ? "added" : b === undefined ? "removed" : "changed"
+    return [{ view, id, name: nameOf(b ?? a, id), kind, fields, causes: causes.of(view, id) }]
+  })
+}
+
+/** What every row has and nobody wants to read of. */
+const routine = new Set(["id", "createdAt", "updatedAt"])
+
+/** The fields that differ. Against nothing, those that are not empty. */
+const fieldsOf = (before: object | undefined, after: object | undefined): ReadonlyArray<FieldChange> => {
+  const [a, b] = [(before ?? {}) as Record<string, unknown>, (after ?? {}) as Record<string, unknown>]
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])]
+    .filter((field) => !routine.has(field))
+    .map((field) => ({ field, before: a[field] ?? null, after: b[field] ?? null }))
+    .filter((change) => JSON.stringify(change.before) !== JSON.stringify(change.after))
+    .filter((change) => (before !== undefined && after !== undefined ? true : !isEmpty(change.before ?? change.after)))
+}
+
+const isEmpty = (value: unknown): boolean =>
+  value === null || value === "" || value === false || (Array.isArray(value) && value.length === 0)
+
+const nameOf = (row: object | undefined, id: string): string => {
+  const named = (row ?? {}) as Record<string, unknown>
+  const { dependsOnExternal, domain, name, path, service, version } = named
+  if (typeof name === "string") return name
+  if (typeof domain === "string") return `${domain}${path === "/" ? "" : String(path)}`
+  if (typeof service === "string") return `${service} ${String(version ?? "").slice(0, 12)}`.trim()
+  return typeof dependsOnExternal === "string" ? dependsOnExternal : id
+}
+
+/** Every name that an event gives its stream, and the stream's own. */
+const noteNames = (names: Map<string, Set<string>>, event: Recorded): void => {
+  const data = (typeof event.data === "object" && event.data !== null ? event.data : {}) as Record<string, unknown>
+  const given = [event.stream, data.name, data.from, data.to, data.domain, data.title, data.dependsOnExternal]
+  for (const name of given) {
+    if (typeof name !== "string") continue
+    const streams = names.get(name) ?? new Set()
+    names.set(name, streams.add(event.stream))
+  }
+}
+
+/** The events of one stream with what each changed in the row it belongs to. */
+const tell = (events: ReadonlyArray<Recorded>): ReadonlyArray<LifeEvent> => {
+  const fold = new Fold(projections.filter((view) => view !== infraEvents))
+  return events.map((event) => {
+    const owner = fold.projections.find((projection) => projection.key(event) !== undefined)
+    const key = owner?.key(event)
+    const before = owner && key !== undefined ? fold.rows(owner).get(key) : undefined
+    fold.apply(event)
+    const after = owner && key !== undefined ? fold.rows(owner).get(key) : undefined
+    return { ...causeOf(event), data: event.data, fields: fieldsOf(before, after) }
+  })
+}

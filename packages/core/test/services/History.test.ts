@@ -1,0 +1,99 @@
+import * as Effect from "effect/Effect"
+import { describe, expect, it } from "vitest"
+import { EventLog } from "../../src/EventLog.js"
+import { History } from "../../src/services/History.js"
+import { Registry } from "../../src/services/Registry.js"
+import { inWorld, type World } from "../support/world.js"
+
+/** alpha (1) with an api (2); alpha becomes omega (3) and staging (4); beta comes (5); the api goes (6). */
+const story = Effect.gen(function* () {
+  const registry = yield* Registry
+  yield* registry.servers.add({ name: "alpha", tags: ["docker"] })
+  yield* registry.services.add({ name: "api", server: "alpha", port: 3000 })
+  yield* registry.servers.rename("alpha", "omega")
+  yield* registry.servers.update("omega", { role: "staging" })
+  yield* registry.servers.add({ name: "beta" })
+  yield* registry.services.remove("api")
+})
+
+const ask = <A, E>(question: (history: History["Type"]) => Effect.Effect<A, E>) => {
+  const asked: Effect.Effect<A, E, World> = Effect.zipRight(
+    Effect.orDie(story),
+    Effect.flatMap(History, question),
+  ).pipe(Effect.provide(History.layer))
+  return inWorld(asked)
+}
+
+describe("what changed between two moments", () => {
+  it("is told entity by entity, field by field, with who and how", async () => {
+    const { changes, from, to } = await ask((history) => history.diff("2", "6"))
+    expect([from, to]).toEqual([2, 6])
+    expect(changes.map(({ kind, name, view }) => `${view} ${name} ${kind}`)).toEqual([
+      "servers omega changed",
+      "servers beta added",
+      "services api removed",
+    ])
+    expect(changes[0]?.fields).toEqual([
+      { field: "name", before: "alpha", after: "omega" },
+      { field: "role", before: null, after: "staging" },
+    ])
+    expect(changes[0]?.causes).toMatchObject([
+      { position: 3, type: "ServerRenamed", actor: "ada", via: "library", machine: "test" },
+      { position: 4, type: "ServerUpdated", actor: "ada" },
+    ])
+  })
+
+  it("names only what was set, of what came or went", async () => {
+    const { changes } = await ask((history) => history.diff("0", "1"))
+    expect(changes[0]?.fields.map(({ after, field }) => [field, after])).toEqual([
+      ["name", "alpha"],
+      ["tags", ["docker"]],
+      ["status", "unknown"],
+    ])
+  })
+
+  it("is nothing where nothing changed, and the same whichever moment is named first", async () => {
+    expect((await ask((history) => history.diff("4", "4"))).changes).toEqual([])
+    expect(await ask((history) => Effect.map(history.diff("6", "2"), ({ changes }) => changes.length))).toBe(3)
+  })
+
+  it("needs moments that are there", async () => {
+    const error = await ask((history) => Effect.flip(history.diff("1", "99")))
+    expect(error.message).toContain("ends at position 6")
+  })
+})
+
+describe("the life of one thing", () => {
+  it("is every event of it, under any name it had", async () => {
+    const expected = ["ServerAdded", "ServerRenamed", "ServerUpdated"]
+    for (const name of ["alpha", "omega"]) {
+      const life = await ask((history) => history.life(name))
+      expect(life.map((event) => event.type)).toEqual(expected)
+      expect(life[2]?.fields).toEqual([{ field: "role", before: null, after: "staging" }])
+    }
+  })
+
+  it("is told of what is gone, too", async () => {
+    const life = await ask((history) => history.life("api"))
+    expect(life.map((event) => event.type)).toEqual(["ServiceAdded", "ServiceRemoved"])
+  })
+
+  it("suggests the nearest for a wrong name", async () => {
+    expect(await ask((history) => Effect.flip(history.life("omgea")))).toMatchObject({ suggestions: ["omega"] })
+  })
+
+  it("may be asked by the stream", async () => {
+    const life = await inWorld(
+      Effect.gen(function* () {
+        yield* story
+        const [first] = yield* (yield* EventLog).read(yield* streamOfFirst)
+        return yield* Effect.flatMap(History, (history) => history.life(first?.stream ?? ""))
+      }).pipe(Effect.provide(History.layer)),
+    )
+    expect(life.length).toBe(3)
+  })
+})
+
+const streamOfFirst = Effect.flatMap(Registry, (registry) =>
+  Effect.map(registry.servers.get("omega"), (server) => `server-${server.id}`),
+)

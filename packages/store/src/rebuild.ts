@@ -1,0 +1,72 @@
+/** The doubles of the tables of rows: made beside the live ones, filled from the log, compared, and put in their place. */
+import { projections } from "@context-engine/core/views/all"
+import type { Connection } from "./connection.js"
+import { columns, decode, type EventRow } from "./record.js"
+import { writeRows } from "./rows.js"
+import { indexes } from "./schema.js"
+import { type Table, tables } from "./tables.js"
+
+/** How far the doubles are. */
+export interface Doubles {
+  position: number
+}
+
+const suffix = "__new"
+
+/** Makes empty doubles; those of an earlier rebuild that was cut off are thrown away. */
+export const begin = (connection: Connection): Doubles => {
+  drop(connection)
+  for (const table of tables) connection.exec(table.create(`${table.name}${suffix}`))
+  return { position: 0 }
+}
+
+/** Removes the doubles. */
+export const drop = (connection: Connection): void => {
+  for (const table of tables) connection.exec(`DROP TABLE IF EXISTS "${table.name}${suffix}"`)
+}
+
+/** Folds the next events, at most so many, into the doubles. */
+export const catchUp = (connection: Connection, doubles: Doubles, limit: number): void => {
+  const rows = connection
+    .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
+    .all(doubles.position, limit) as ReadonlyArray<EventRow>
+  writeRows(connection, projections, rows.map(decode), suffix)
+  doubles.position = rows[rows.length - 1]?.[0] ?? doubles.position
+}
+
+/** Folds what is left, compares, and puts the doubles in the place of the live tables. */
+export const swap = (connection: Connection, doubles: Doubles) => {
+  catchUp(connection, doubles, Number.MAX_SAFE_INTEGER)
+  const versions = new Map(connection.prepare("SELECT name, version FROM projections").all() as Array<[string, number]>)
+  let rows = 0
+  let differing = 0
+  for (const table of tables) {
+    const { count, different } = compare(connection, table, versions.get(table.name) === table.version)
+    rows += count
+    differing += different
+    connection.exec(
+      `DROP TABLE IF EXISTS "${table.name}"; ALTER TABLE "${table.name}${suffix}" RENAME TO "${table.name}"`,
+    )
+    connection
+      .prepare("INSERT OR REPLACE INTO projections (name, version) VALUES (?, ?)")
+      .run(table.name, table.version)
+  }
+  connection.exec(indexes)
+  connection.prepare("UPDATE checkpoint SET position = ?").run(doubles.position)
+  return { events: doubles.position, rows, differing }
+}
+
+/**
+ * How many rows the double has, and how many of them the live table has otherwise or not at all, or has beyond them. A live
+ * table of another version has other columns: nothing can be said of it.
+ */
+const compare = (connection: Connection, table: Table, comparable: boolean) => {
+  const double = `${table.name}${suffix}`
+  const number = (sql: string): number => connection.prepare(sql).get()[0]
+  const count = number(`SELECT count(*) FROM "${double}"`)
+  if (!comparable) return { count, different: 0 }
+  const rowsOf = (name: string) => `SELECT ${table.rowAsJson} AS row FROM "${name}"`
+  const extra = number(`SELECT count(*) FROM "${table.name}" WHERE id NOT IN (SELECT id FROM "${double}")`)
+  const changed = number(`SELECT count(*) FROM (${rowsOf(double)} EXCEPT ${rowsOf(table.name)})`)
+  return { count, different: extra + changed }
+}
