@@ -36,7 +36,8 @@ export const entityView = <N extends string, A, Extra extends object>(options: {
       if (fields === undefined) return undefined
       const createdAt = row?.createdAt ?? event.occurredAt
       const id = row?.id ?? idOf(event.stream)
-      return { ...options.initial, ...row, ...fields, id, createdAt, updatedAt: event.occurredAt } as Row
+      // The first spread only sets the order of the columns: what was configured comes first.
+      return { id, ...fields, ...options.initial, ...row, ...fields, createdAt, updatedAt: event.occurredAt } as Row
     },
   }
 }
