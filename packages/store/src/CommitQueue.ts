@@ -1,9 +1,14 @@
 /** Group commit: what waits at the same time is committed together, by one fsync, and nobody waits in SQLite. */
 import { StorageError } from "@context-engine/core/Errors"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Connection } from "./connection.js"
+import { type Connection, isDriverError } from "./connection.js"
+import { Patience } from "./Database.js"
 
-/** The part of a transaction that belongs to one caller. What it throws undoes this part only, if `refuses` says so. */
+/**
+ * The part of a transaction that belongs to one caller. What it throws undoes this part only: a refusal or a `StorageError`
+ * fails its caller, anything else is a defect. Only the driver's own errors undo the whole transaction.
+ */
 export interface Work<A> {
   readonly body: (connection: Connection) => A
   readonly refuses: (error: unknown) => boolean
@@ -12,13 +17,12 @@ export interface Work<A> {
 interface Waiting {
   readonly work: Work<any>
   readonly resume: (effect: Effect.Effect<any, any>) => void
+  /** When it gives up, on the clock of `Date.now`. It counts from the call: the wait behind others is part of it. */
+  readonly deadline: number
 }
 
 /** How many callers may share a transaction: more would make the first of them wait for long. */
 const groupSize = 64
-
-/** How long a writer waits for its turn before it gives up, in milliseconds. */
-const patience = 15_000
 
 export class CommitQueue {
   #waiting: Array<Waiting> = []
@@ -29,35 +33,43 @@ export class CommitQueue {
 
   /** Runs work in a transaction, its own or one shared with others, and cannot be interrupted half-way. */
   run<A, E>(work: Work<A>): Effect.Effect<A, E | StorageError> {
-    return Effect.uninterruptible(
-      Effect.async<A, E | StorageError>((resume) => {
-        this.#waiting.push({ work, resume })
-        if (this.#scheduled) return
-        this.#scheduled = true
-        // After the other fibers that are ready now have put their work beside this one.
-        queueMicrotask(() => this.#flush(this.#waiting.splice(0, groupSize), Date.now() + patience))
-      }),
+    return Effect.flatMap(Patience, (patience) =>
+      Effect.uninterruptible(
+        Effect.async<A, E | StorageError>((resume) => {
+          this.#waiting.push({ work, resume, deadline: Date.now() + Duration.toMillis(patience) })
+          if (this.#scheduled) return
+          this.#scheduled = true
+          // After the other fibers that are ready now have put their work beside this one.
+          queueMicrotask(() => this.#flush([]))
+        }),
+      ),
     )
   }
 
-  #flush(group: ReadonlyArray<Waiting>, deadline: number): void {
+  /** Commits those that have tried before, and as many more as fit beside them. */
+  #flush(again: ReadonlyArray<Waiting>): void {
+    const group = [...again, ...this.#waiting.splice(0, groupSize - again.length)]
     let results: ReadonlyArray<Effect.Effect<any, any>>
     try {
       results = this.transact((connection) => runGroup(connection, group))
     } catch (error) {
-      if (error instanceof StorageError && error.reason === "busy" && Date.now() < deadline) {
-        // A little apart from the other processes that wait, while the event loop goes on.
-        setTimeout(() => this.#flush(group, deadline), 1 + Math.random() * 4)
-        return
-      }
+      if (error instanceof StorageError && error.reason === "busy") return this.#wait(group, error)
       results = group.map(() => (error instanceof StorageError ? Effect.fail(error) : Effect.die(error)))
     }
     group.forEach((waiting, index) => {
       waiting.resume(results[index] as Effect.Effect<any, any>)
     })
-    const next = this.#waiting.splice(0, groupSize)
-    if (next.length === 0) this.#scheduled = false
-    else setImmediate(() => this.#flush(next, Date.now() + patience))
+    if (this.#waiting.length === 0) this.#scheduled = false
+    else setImmediate(() => this.#flush([]))
+  }
+
+  /** Lets the event loop go on and tries again, a little apart from the other processes that wait. */
+  #wait(group: ReadonlyArray<Waiting>, busy: StorageError): void {
+    const now = Date.now()
+    for (const waiting of group) if (waiting.deadline <= now) waiting.resume(Effect.fail(busy))
+    const patient = group.filter((waiting) => waiting.deadline > now)
+    if (patient.length + this.#waiting.length === 0) this.#scheduled = false
+    else setTimeout(() => this.#flush(patient), 1 + Math.random() * 4)
   }
 }
 
@@ -71,9 +83,10 @@ const runPart = (connection: Connection, work: Work<any>): Effect.Effect<any, an
     connection.prepare("RELEASE part").run()
     return Effect.succeed(result)
   } catch (error) {
-    if (!work.refuses(error)) throw error
+    // About the file, and so about everyone. Whatever else it is, the others of the group have no part in it.
+    if (isDriverError(error)) throw error
     connection.prepare("ROLLBACK TO part").run()
     connection.prepare("RELEASE part").run()
-    return Effect.fail(error)
+    return work.refuses(error) || error instanceof StorageError ? Effect.fail(error) : Effect.die(error)
   }
 }

@@ -7,6 +7,7 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { type Client, createClient } from "@libsql/client/sqlite3"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -34,6 +35,11 @@ export class Database extends Context.Tag("@context-engine/store/Database")<
     readonly read: <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
   }
 >() {}
+
+/** How long a call waits for its turn, behind other processes and other fibers, before it fails as busy. */
+export class Patience extends Context.Reference<Patience>()("@context-engine/store/Patience", {
+  defaultValue: () => Duration.seconds(15),
+}) {}
 
 /** The database in a file, which is made if there is none. Gives `SqlClient` too. */
 export const layer = (path: string): Layer.Layer<Database | SqlClient, StorageError> =>
@@ -66,9 +72,6 @@ const headerQuery = `SELECT a.application_id AS application, v.user_version AS v
 
 const attempt = <A>(path: string, body: () => A) =>
   Effect.try({ try: body, catch: (cause) => storageError(path, cause) })
-
-/** How long a writer waits for its turn before it gives up. */
-const patience = Schedule.jittered(Schedule.spaced("4 millis")).pipe(Schedule.upTo("15 seconds"))
 
 const makeDatabase = (path: string) =>
   Effect.gen(function* () {
@@ -117,8 +120,12 @@ export const openConnection = (path: string): Effect.Effect<NativeConnection, St
     (connection) => Effect.sync(() => connection.close()),
   )
 
-const retryWhileBusy = <A>(effect: Effect.Effect<A, StorageError>) =>
-  Effect.retry(effect, { while: (error) => error.reason === "busy", schedule: patience })
+const retryWhileBusy = <A>(effect: Effect.Effect<A, StorageError>) => {
+  const isBusy = (error: StorageError) => error.reason === "busy"
+  const wait = (patience: Duration.Duration) => Schedule.upTo(Schedule.jittered(Schedule.spaced("4 millis")), patience)
+  const again = Effect.flatMap(Patience, (patience) => Effect.retry(effect, { while: isBusy, schedule: wait(patience) }))
+  return Effect.catchIf(effect, isBusy, () => again)
+}
 
 /** Checks that the file is a log of ours, and brings an older one up to date. Costs nothing where it is. */
 const migrate = (database: Database["Type"], header: Header): Effect.Effect<void, StorageError> => {

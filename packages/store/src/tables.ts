@@ -144,7 +144,7 @@ export const services = table(
     notes: "text",
     ...times,
   },
-  [["serverId", "name"]],
+  [["name", "serverId"]],
 )
 
 export const routes = table(

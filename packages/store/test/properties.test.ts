@@ -97,7 +97,7 @@ describe("any commands", () => {
     "in any interleaving keep the invariants",
     () =>
       fc.assert(
-        fc.asyncProperty(fc.array(command, { minLength: 5, maxLength: 30 }), (commands) =>
+        fc.asyncProperty(fc.array(command, { minLength: 10, maxLength: 30 }), (commands) =>
           inLog(
             Effect.gen(function* () {
               const registry = yield* Registry
@@ -107,7 +107,7 @@ describe("any commands", () => {
             }),
           ),
         ),
-        { numRuns: 25 },
+        { numRuns: 60 },
       ),
     60_000,
   )

@@ -18,7 +18,7 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
   version: 1,
   entity,
   stream: "service",
-  unique: [["serverId", "name"]],
+  unique: [["name", "serverId"]],
   initial: {
     healthStatus: "unknown",
     healthDetail: null,
