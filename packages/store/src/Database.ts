@@ -123,7 +123,9 @@ export const openConnection = (path: string): Effect.Effect<NativeConnection, St
 const retryWhileBusy = <A>(effect: Effect.Effect<A, StorageError>) => {
   const isBusy = (error: StorageError) => error.reason === "busy"
   const wait = (patience: Duration.Duration) => Schedule.upTo(Schedule.jittered(Schedule.spaced("4 millis")), patience)
-  const again = Effect.flatMap(Patience, (patience) => Effect.retry(effect, { while: isBusy, schedule: wait(patience) }))
+  const again = Effect.flatMap(Patience, (patience) =>
+    Effect.retry(effect, { while: isBusy, schedule: wait(patience) }),
+  )
   return Effect.catchIf(effect, isBusy, () => again)
 }
 

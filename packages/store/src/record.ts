@@ -1,5 +1,6 @@
 /** An event as a row of the log: its columns, and the hash that chains it to the one before. */
 import { createHash } from "node:crypto"
+import { lift } from "@context-engine/core/domain/Upcasts"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
 
@@ -44,21 +45,22 @@ export const hashOf = (previous: string, row: EventRow): string => {
   return createHash("sha256").update(content).digest("hex")
 }
 
-/** Reads a row back. Text that is not JSON is damage, and says where. */
-export const decode = (row: EventRow): Recorded => ({
-  position: row[0],
-  id: row[1],
-  stream: row[2],
-  version: row[3],
-  type: row[4],
-  schema: row[5],
-  data: parse(row, row[6]),
-  meta: parse(row, row[7]) as Recorded["meta"],
-  occurredAt: row[8],
-  recordedAt: row[9],
-  hash: row[10],
-  signature: row[11],
-})
+/** Reads a row back, in the shape this version knows. Text that is not JSON is damage, and says where. */
+export const decode = (row: EventRow): Recorded =>
+  lift({
+    position: row[0],
+    id: row[1],
+    stream: row[2],
+    version: row[3],
+    type: row[4],
+    schema: row[5],
+    data: parse(row, row[6]),
+    meta: parse(row, row[7]) as Recorded["meta"],
+    occurredAt: row[8],
+    recordedAt: row[9],
+    hash: row[10],
+    signature: row[11],
+  })
 
 const parse = (row: EventRow, text: string): unknown => {
   try {

@@ -2,13 +2,13 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { ReadModels } from "../../src/ReadModels.js"
-import type { HostKey } from "../../src/Remote.js"
+import { type HostKey, HostKeyPrompt } from "../../src/Remote.js"
 import { Hosts } from "../../src/services/Hosts.js"
 import { Registry } from "../../src/services/Registry.js"
 import { targetOf } from "../../src/services/targets.js"
 import type { ServerRow } from "../../src/views/servers.js"
 import { describeSshd, freePort, type Sshd, startSshd } from "../support/sshd.js"
-import { appended, inSshWorld, inWorld, serverAt, someone } from "../support/world.js"
+import { appended, inSshWorld, inWorld, serverAt, someone, type World } from "../support/world.js"
 
 /** Runs something on a server by its name, and gives what it printed. */
 const echo = (name: string) =>
@@ -110,6 +110,22 @@ describeSshd("a host key that is seen for the first time", () => {
       }),
     ))
 
+  it("is refused at once where nobody can be asked, even while somebody thinks about it elsewhere", () =>
+    withServers(
+      [serverAt("web", sshd)],
+      Effect.gen(function* () {
+        const refused = Effect.flip(echo("web"))
+        const world = yield* Effect.context<World>()
+        const thinking = (): Effect.Effect<boolean> =>
+          Effect.gen(function* () {
+            const error = yield* Effect.provideService(refused, HostKeyPrompt, undefined)
+            expect(error).toMatchObject({ reason: "host-key-unknown" })
+            return true
+          }).pipe(Effect.orDie, Effect.provide(world))
+        expect(yield* Effect.provideService(echo("web"), HostKeyPrompt, thinking)).toBe("ok\n")
+      }),
+    ))
+
   it("can be accepted beforehand", () =>
     withServers(
       [serverAt("web", sshd)],
@@ -145,9 +161,14 @@ describeSshd("a host key that has changed", () => {
         expect(ada.asked).toHaveLength(1)
         yield* Effect.promise(() => expectNoLogin(sshd))
 
+        const held = yield* (yield* Registry).servers.get("web")
         const forgotten = yield* appended((yield* Registry).servers.forgetHostKeys("web"))
         expect(forgotten).toEqual({ value: [old.address], events: ["HostKeyForgotten"] })
         expect(yield* Effect.flip(echo("web"))).toMatchObject({ reason: "host-key-unknown" })
+        // A row from before is no way to trust it all the same.
+        expect(yield* Effect.flip((yield* Hosts).run(held, { script: "true" }))).toMatchObject({
+          reason: "host-key-unknown",
+        })
         expect(yield* ada.answering(echo("web"))).toBe("ok\n")
         expect(yield* pins).toEqual({ web: [sshd.hostKey] })
       }),

@@ -48,12 +48,13 @@ export const serverAt = (name: string, sshd: Sshd, jumpHost: string | null = nul
   sshConfig: { user: sshd.user, port: sshd.port, keyPath: sshd.keyPath, jumpHost },
 })
 
-/** Someone who gives the same answer to every host key, and what they were asked: `[server, key]`. */
+/** Someone who, after a moment's thought, gives the same answer to every host key, and what they were asked: `[server, key]`. */
 export const someone = (answer: boolean) => {
   const asked: Array<readonly [string, HostKey]> = []
   const prompt = (server: string, key: HostKey) =>
-    Effect.sync(() => {
+    Effect.promise(async () => {
       asked.push([server, key])
+      await new Promise((thought) => setTimeout(thought, 20))
       return answer
     })
   /** Lets a story ask them. */
