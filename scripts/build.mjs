@@ -1,28 +1,32 @@
 /**
- * Builds everything: each package to JavaScript and declarations, and the CLI to one file with a warm code cache.
+ * Builds everything: the libraries to JavaScript and declarations, the CLI to one file with a warm code cache.
  *
  * Run it with `npm run build`.
  */
 import { spawn } from "node:child_process"
-import { createHash } from "node:crypto"
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
+import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { build } from "esbuild"
+import { bundleCli } from "./build/bundle.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const cli = join(root, "packages", "cli")
 const bundle = join(cli, "dist", "context.cjs")
 const launcher = join(cli, "bin", "context.cjs")
 
-/** Each package after those it imports. */
-const packages = ["core", "store", "http", "cli"]
+/** The libraries, each after those it imports. The CLI is a program: its bundle is all there is to it. */
+const libraries = ["core", "store", "http"]
 
 const main = async () => {
-  for (const name of packages) rmSync(join(root, "packages", name, "dist"), { recursive: true, force: true })
-  for (const name of packages) await step(`packages/${name}/dist`, () => compile(name))
-  await step("packages/cli/dist/context.cjs", bundleCli)
+  for (const name of [...libraries, "cli"]) {
+    rmSync(join(root, "packages", name, "dist"), { recursive: true, force: true })
+  }
+  for (const name of libraries) await step(`packages/${name}/dist`, () => compile(name))
+  await step("packages/cli/dist/context.cjs", async () => {
+    await bundleCli(bundle)
+    return `${Math.round(statSync(bundle).size / 1024)} kB`
+  })
   await step("the code cache", warm)
 }
 
@@ -54,81 +58,22 @@ const compile = async (name) => {
   ])
 }
 
-const bundleCli = async () => {
-  await build({
-    absWorkingDir: root,
-    entryPoints: [join(cli, "src", "bin.ts")],
-    outfile: bundle,
-    bundle: true,
-    platform: "node",
-    target: "node20",
-    format: "cjs",
-    conditions: ["source"],
-    // Identifiers stay: a stack trace in a bug report should name its functions.
-    minifySyntax: true,
-    minifyWhitespace: true,
-    // Modules behind an `import()` are in the same file, and evaluated when it runs.
-    supported: { "dynamic-import": false },
-    define: { "import.meta.url": "importMetaUrl" },
-    banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
-    sourcemap: "linked",
-    legalComments: "none",
-    // Optional accelerators of ssh2, which does without.
-    external: ["cpu-features", "*/sshcrypto.node"],
-    plugins: [nativeTarget],
-    logLevel: "warning",
-  })
-  // The launcher takes it as the key of its cache.
-  const hash = createHash("sha256").update(readFileSync(bundle)).digest("hex").slice(0, 16)
-  appendFileSync(bundle, `//${hash}\n`)
-  return `${Math.round(statSync(bundle).size / 1024)} kB`
-}
-
-/**
- * libsql asks two packages which binary fits, and each has Node write a diagnostic report: slower than opening the database.
- * The name of the C library also stands in the head of Node's own executable.
- */
-const nativeTarget = {
-  name: "native-target",
-  setup: ({ onLoad }) => {
-    onLoad({ filter: /[\\/]libsql[\\/]index\.js$/ }, ({ path }) => {
-      const original = /const \{ load, currentTarget \}[^]*?\nfunction requireNative\(\) \{[^]*?\n\}\n/
-      const text = readFileSync(path, "utf8")
-      if (!original.test(text)) throw new Error(`${path} does not choose its binary as it did: adapt scripts/build.mjs`)
-      return { contents: text.replace(original, () => `const requireNative = ${requireNative}\n`) }
-    })
-  },
-}
-
-/** Goes into the bundle as text. */
-const requireNative = () => {
-  const { platform, arch, execPath } = process
-  const isMusl = () => {
-    const { closeSync, openSync, readSync } = require("node:fs")
-    const head = Buffer.alloc(4096)
-    const fd = openSync(execPath, "r")
-    readSync(fd, head)
-    closeSync(fd)
-    return head.includes("/ld-musl-")
-  }
-  const abi = () => `-${isMusl() ? "musl" : "gnu"}${arch === "arm" ? "eabihf" : ""}`
-  const suffix = platform === "linux" ? abi() : platform === "win32" ? "-msvc" : ""
-  const { createRequire } = require("node:module")
-  // The copy that belongs to libsql: there must never be two in one process.
-  return createRequire(createRequire(__filename).resolve("libsql"))(`@libsql/${platform}-${arch}${suffix}`)
-}
-
-/** The cache grows with each kind of command it has seen. */
+/** Each command has its own cache; the others make theirs when they are first used. */
 const warm = async () => {
   const directory = mkdtempSync(join(tmpdir(), "context-build-"))
   try {
     const env = { HOME: directory, CONTEXT_DB: join(directory, "infra.db") }
     await run([launcher, "--help"], env)
     await run([launcher, "infra", "status"], env)
-    await run([launcher, "infra", "status"], env)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
 }
 
-await main()
+try {
+  await main()
+} catch (error) {
+  // esbuild has said itself what is wrong.
+  if (error.errors === undefined) console.error(error.message)
+  process.exitCode = 1
+}

@@ -8,7 +8,7 @@ import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const root = resolve(fileURLToPath(import.meta.url), "../../..")
-const cli = join(root, "packages/cli/bin/context.js")
+const cli = join(root, "packages/cli/bin/context.cjs")
 const directory = mkdtempSync(join(tmpdir(), "context-quickstart-"))
 const db = join(directory, "infra.db")
 const origin = join(directory, "hello.git")
@@ -25,7 +25,7 @@ const main = async () => {
   const deploy = `git pull --quiet && PORT=${port} sh ./restart.sh`
   context("service", "add", "hello", "--server", "here", "--type", "app", "--runtime", "node", "--port", String(port),
     "--health", "/health", "--project", project, "--deploy", deploy) // biome-ignore format: one command, one paragraph
-  context("server", "status")
+  context.either("server", "status") // a busy machine is "degraded", and says so
 
   heading("Version 1, and whether it is well")
   context("deploy", "hello", "--note", "the first one")
@@ -42,10 +42,10 @@ const main = async () => {
   context("health", "hello")
 
   heading("What happened, and how it was before the bad deploy")
-  context("status")
+  context.either("status")
   context("history", "hello")
   context("events", "--limit", "8")
-  context("status", "--at", String(before))
+  context.either("status", "--at", String(before))
 
   say(`\nDone in ${((Date.now() - started) / 1000).toFixed(1)} s. The service still runs on port ${port}. Try next:\n`)
   say(`  export CONTEXT_DB=${db}`)
@@ -63,6 +63,12 @@ const context = (...args) => expectStatus(0, run(args), args)
 /** The same for a command that must end with status 1: the point of this step. */
 context.failing = (...args) => expectStatus(1, run(args), args)
 
+/** The same for a command whose answer depends on the machine. */
+context.either = (...args) => {
+  const status = run(args)
+  if (status !== 1) expectStatus(0, status, args)
+}
+
 const run = (args) => {
   say(`\n$ context infra ${args.map((arg) => (/^[\w./:=-]+$/.test(arg) ? arg : `"${arg}"`)).join(" ")}`)
   return spawnSync(process.execPath, [cli, "infra", ...args], { stdio: "inherit", env: environment }).status
@@ -76,8 +82,8 @@ const expectStatus = (expected, status, args) => {
 }
 
 const position = () => {
-  const output = execFileSync(process.execPath, [cli, "infra", "status", "--json"], { env: environment })
-  return JSON.parse(output).asOf.position
+  const { stdout } = spawnSync(process.execPath, [cli, "infra", "status", "--json"], { env: environment })
+  return JSON.parse(stdout).asOf.position
 }
 
 const git = (...args) =>
@@ -125,10 +131,19 @@ if (!existsSync(join(root, "packages/cli/dist"))) {
   })
 }
 
-await main().catch((error) => {
+/** Stops the service and removes the directory. */
+const cleanUp = () => {
   const pid = join(project, "service.pid")
   if (existsSync(pid)) process.kill(Number(readFileSync(pid, "utf8")))
   rmSync(directory, { recursive: true, force: true })
+}
+
+try {
+  await main()
+  // People look around afterwards; a CI machine is left as it was found.
+  if (process.env.CI === "true") cleanUp()
+} catch (error) {
+  cleanUp()
   console.error(`\nquickstart: ${error.message}`)
   process.exitCode = 1
-})
+}

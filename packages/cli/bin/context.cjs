@@ -2,7 +2,7 @@
 /**
  * Starts the bundled CLI with V8's code cache, which halves its start-up time.
  *
- * The cache holds what earlier runs compiled. It lies beside the bundle, else in the user's cache directory. Without it, or
+ * The cache holds what an earlier run of the same command compiled. It lies beside the bundle, else in the user's cache directory. Without it, or
  * with one that does not fit, everything works the same, only slower.
  */
 "use strict"
@@ -44,7 +44,7 @@ const checksum = (data) => {
   return require("node:crypto").createHash("md5").update(data).digest("hex")
 }
 
-/** A file is V8's data, then a line that says which commands it was made from, then its checksum. */
+/** A file is V8's data and its checksum. */
 const readCache = (file) => {
   let fd
   try {
@@ -55,12 +55,9 @@ const readCache = (file) => {
     if (process.getuid !== undefined && (!trusted || (mode & 0o022) !== 0)) return undefined
     const content = Buffer.allocUnsafeSlow(size)
     if (fs.readSync(fd, content, 0, size, 0) !== size) return undefined
-    const [commands, sum] = content
-      .toString("latin1", Math.max(0, size - 4096))
-      .split("\n")
-      .slice(-2)
-    const data = content.subarray(0, size - commands.length - sum.length - 2)
-    return checksum(data) === sum ? { commands: commands.split(","), data } : undefined
+    const end = Math.max(0, content.lastIndexOf("\n"))
+    const data = content.subarray(0, end)
+    return checksum(data) === content.latin1Slice(end + 1) ? data : undefined
   } catch {
     return undefined
   } finally {
@@ -69,7 +66,7 @@ const readCache = (file) => {
 }
 
 /** Puts the cache into the first place that takes it. Another process may do the same: the last one wins, whole. */
-const writeCache = (files, data, commands) => {
+const writeCache = (files, data) => {
   for (const file of files) {
     const temporary = `${file}.${process.pid}`
     try {
@@ -77,7 +74,7 @@ const writeCache = (files, data, commands) => {
       const fd = fs.openSync(temporary, "wx", 0o644)
       try {
         fs.writeSync(fd, data)
-        fs.writeSync(fd, `\n${commands.join(",")}\n${checksum(data)}`)
+        fs.writeSync(fd, `\n${checksum(data)}`)
         fs.fsyncSync(fd)
       } finally {
         fs.closeSync(fd)
@@ -86,9 +83,15 @@ const writeCache = (files, data, commands) => {
       forgetOld(file)
       return
     } catch {
-      fs.rmSync(temporary, { force: true })
+      remove(temporary)
     }
   }
+}
+
+const remove = (file) => {
+  try {
+    fs.unlinkSync(file)
+  } catch {}
 }
 
 /** Removes the caches of bundles and Node versions that are no longer used. */
@@ -97,38 +100,43 @@ const forgetOld = (kept) => {
   const old = Date.now() - 30 * 24 * 3600 * 1000
   for (const name of fs.readdirSync(directory)) {
     const file = path.join(directory, name)
-    if (/^context-.*\.cache/.test(name) && fs.statSync(file).mtimeMs < old) fs.rmSync(file, { force: true })
+    if (/^context-.*\.cache/.test(name) && fs.statSync(file).mtimeMs < old) remove(file)
   }
 }
 
-/** The command of this run: `infra status`, `infra server`. Names that people gave are further right. */
-const commandOf = (args) =>
-  args
-    .filter((arg) => /^[a-z][a-z-]*$/.test(arg))
-    .slice(0, 2)
-    .join(" ") || "context"
+/** The command without what people named, for a file's name: `infra-server`. Each has its own cache: a small one is read faster. */
+const commandOf = (argv) => {
+  const own = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv
+  const words = own.filter((arg) => /^[a-z][a-z-]*$/.test(arg)).slice(0, 2)
+  return words.join("-") || "help"
+}
 
 const main = () => {
   const source = readBundle()
-  const files = places(keyOf(source))
-  let cached
-  for (let i = 0; i < files.length && cached === undefined; i++) cached = readCache(files[i])
+  const files = places(`${commandOf(process.argv.slice(2))}-${keyOf(source)}`)
+  let cachedData
+  for (let i = 0; i < files.length && cachedData === undefined; i++) cachedData = readCache(files[i])
   const script = new vm.Script(`(function (exports, require, module, __filename, __dirname) {\n${source}\n})`, {
     filename: bundle,
     lineOffset: -1,
-    cachedData: cached?.data,
+    cachedData,
     importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   })
-  const known = cached === undefined || script.cachedDataRejected ? [] : cached.commands
-  const command = commandOf(process.argv.slice(2))
-  if (!known.includes(command) && known.length < 64) {
-    // At the end, when all that the command needs has been compiled.
+  if (cachedData === undefined || script.cachedDataRejected) {
+    // At the end, when all that the command needs has been compiled. Not after a misuse, whose words may be anything.
     process.on("exit", (code) => {
-      if (code === 0) writeCache(files, script.createCachedData(), [...known, command])
+      if (code < 2) writeCache(files, script.createCachedData())
     })
   }
   const module = { exports: {} }
   script.runInThisContext()(module.exports, require, module, bundle, path.dirname(bundle))
 }
 
-main()
+if (process.env.CONTEXT_DEBUG === "1") {
+  // Names in stack traces are those of the source then, by way of the source map.
+  process.setSourceMapsEnabled(true)
+  if (fs.existsSync(bundle)) require(bundle)
+  else readBundle()
+} else {
+  main()
+}

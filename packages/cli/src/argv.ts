@@ -21,13 +21,11 @@ export interface Unsortable {
 }
 
 /** The name of an option with its dashes. */
-export const nameOf = (option: Options.Options<any>): string => Option.getOrElse(Options.getIdentifier(option), () => "")
+export const nameOf = (option: Options.Options<any>): string =>
+  Option.getOrElse(Options.getIdentifier(option), () => "")
 
 /** Sorts the line by the options that the command has. What follows `--` are words, whatever they look like. */
-export const sort = (
-  argv: ReadonlyArray<string>,
-  known: ReadonlyArray<Options.Options<any>>,
-): Sorted | Unsortable => {
+export const sort = (argv: ReadonlyArray<string>, known: ReadonlyArray<Options.Options<any>>): Sorted | Unsortable => {
   const byName = new Map(known.map((option) => [nameOf(option), option]))
   const options = new Map<string, Array<string>>()
   const words: Array<string> = []

@@ -1,18 +1,19 @@
 /** A leaf of the command tree: its options, what it does, and how people see the answer. */
 import * as Args from "@effect/cli/Args"
 import type * as CliConfig from "@effect/cli/CliConfig"
-import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import type { ValidationError } from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
 import { nameOf, sort, type Unsortable } from "./argv.js"
 import { shared } from "./options.js"
-import { present, type Renderer } from "./output.js"
-import { UsageError } from "./usage.js"
+import { present, type Renderer, type Wanted } from "./output.js"
+import { safe } from "./render/safe.js"
+import { type Refused, UsageError } from "./usage.js"
 
-type AnyOptions = Readonly<Record<string, Options.Options<any>>>
-type AnyArgs = Readonly<Record<string, Args.Args<any>>>
+export type AnyOptions = Readonly<Record<string, Options.Options<any>>>
+export type AnyArgs = Readonly<Record<string, Args.Args<any>>>
+type None = Readonly<Record<never, never>>
 
 /** What a person gave, by the names of the options and arguments. */
 export type Given<O extends AnyOptions, A extends AnyArgs> = {
@@ -24,7 +25,11 @@ export type Given<O extends AnyOptions, A extends AnyArgs> = {
 
 export interface Leaf {
   readonly name: string
-  readonly command: Command.Command<any, any, any, any>
+  readonly description: string
+  readonly examples: ReadonlyArray<string>
+  readonly args: AnyArgs
+  readonly options: AnyOptions
+  readonly passesRest: boolean
   /** Parses what follows its name and does it. `path` is the whole command, for messages. */
   readonly run: (path: string, argv: ReadonlyArray<string>) => Effect.Effect<void, unknown>
 }
@@ -40,9 +45,11 @@ export interface LeafSpec<O extends AnyOptions, A extends AnyArgs, V> {
   readonly passesRest?: boolean
   readonly run: (given: Given<O, A>) => Effect.Effect<V, unknown>
   /** The answer as text for people, loaded when it is needed. With `--json` the answer itself is printed. */
-  readonly render: (given: Given<O, A>) => Promise<Renderer<V>>
-  /** Whether the answer is bad news: exit status 1. */
-  readonly unwell?: (value: V) => boolean
+  readonly render?: (given: Given<O, A>) => Promise<Renderer<V>>
+  /** The same where one sentence says it: what was done. */
+  readonly said?: (value: NoInfer<V>, given: Given<O, A>) => string
+  /** Whether the answer is bad news, and what to say about it: exit status 1. */
+  readonly unwell?: (value: NoInfer<V>, given: Given<O, A>) => boolean | Refused | undefined
 }
 
 const config: CliConfig.CliConfig = {
@@ -55,18 +62,22 @@ const config: CliConfig.CliConfig = {
 }
 
 /** Makes a leaf. Every one takes `--json` and `--db`. */
-export const leaf = <V, const O extends AnyOptions = {}, const A extends AnyArgs = {}>(
+export const leaf = <V, const O extends AnyOptions = None, const A extends AnyArgs = None>(
   spec: LeafSpec<O, A, V>,
 ): Leaf => {
   const args = spec.args ?? ({} as A)
   const options = { ...spec.options, ...shared }
   const execute = (given: Given<O, A>) =>
-    Effect.flatMap(spec.run(given), (value) => present(given.json, value, () => spec.render(given), spec.unwell))
+    Effect.flatMap(spec.run(given), (value) =>
+      present(given as Wanted, value, () => rendererOf(spec, given), spec.unwell?.(value, given)),
+    )
   return {
     name: spec.name,
-    command: Command.make(spec.name, { ...args, ...options } as Command.Command.Config, execute as never).pipe(
-      Command.withDescription(describe(spec.description, spec.examples)),
-    ),
+    description: spec.description,
+    examples: spec.examples ?? [],
+    args,
+    options,
+    passesRest: spec.passesRest ?? false,
     run: (path, argv) =>
       Effect.suspend(() => {
         const cut = spec.passesRest && argv.includes("--") ? argv.indexOf("--") : argv.length
@@ -78,11 +89,15 @@ export const leaf = <V, const O extends AnyOptions = {}, const A extends AnyArgs
   }
 }
 
-const describe = (description: string, examples: ReadonlyArray<string> = []): HelpDoc.HelpDoc =>
-  HelpDoc.blocks([
-    HelpDoc.p(description),
-    ...examples.map((example) => HelpDoc.p(`context infra ${example}`)),
-  ])
+const rendererOf = async <O extends AnyOptions, A extends AnyArgs, V>(
+  { render, said }: LeafSpec<O, A, V>,
+  given: Given<O, A>,
+): Promise<Renderer<V>> => {
+  if (render !== undefined) return render(given)
+  if (said === undefined) return () => ""
+  const { done } = await import("./render/done.js")
+  return done((value) => said(value, given))
+}
 
 const parse = (path: string, argv: ReadonlyArray<string>, options: AnyOptions, args: AnyArgs) =>
   Effect.gen(function* () {
@@ -129,5 +144,7 @@ const optionProblem = (name: string, tokens: ReadonlyArray<string>, error: Valid
 
 /** The text of a document, without its colours. */
 const plain = (doc: HelpDoc.HelpDoc): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what it looks for
-  HelpDoc.toAnsiText(doc).replace(/\u001b\[[0-9;]*m/g, "").trim().replace(/^M(issing argument <)/, "m$1")
+  safe(HelpDoc.toAnsiText(doc))
+    .replace(/\s+/g, " ")
+    .trim()
+    .replace(/^M(issing argument <)/, "m$1")

@@ -48,7 +48,9 @@ export const flag = (name: string, description: string): Options.Options<boolean
 
 /** `yes` or `no`: for updates, where leaving it out changes nothing. */
 export const yesNo = (name: string, description: string): Options.Options<boolean | undefined> =>
-  choice(name, ["yes", "no"], description).pipe(Options.map((word) => (word === undefined ? undefined : word === "yes")))
+  choice(name, ["yes", "no"], description).pipe(
+    Options.map((word) => (word === undefined ? undefined : word === "yes")),
+  )
 
 /** Text that a function reads; what it throws is the reason for the refusal. */
 export const parsed = <A>(
@@ -72,7 +74,10 @@ export const integerOrNone = (name: string, description: string): Options.Option
   parsed(name, "number", description, (value) => (value === "" ? null : readInteger(value)))
 
 /** A JSON object; empty text takes it away. */
-export const jsonObject = (name: string, description: string): Options.Options<Record<string, unknown> | null | undefined> =>
+export const jsonObject = (
+  name: string,
+  description: string,
+): Options.Options<Record<string, unknown> | null | undefined> =>
   parsed(name, "json", description, (value) => {
     if (value === "") return null
     const read = parseJson(value)

@@ -7,8 +7,8 @@ export class UsageError extends Data.TaggedError("UsageError")<{
   readonly see: string
 }> {}
 
-/** The answer was given and it is bad news: exit status 1, nothing more to say. */
-export class Unwell extends Data.TaggedError("Unwell")<object> {}
+/** All has been said; only the exit status is left: 1 for bad news, or that of a command which ran in our place. */
+export class ExitStatus extends Data.TaggedError("ExitStatus")<{ readonly status: number }> {}
 
 /** A refusal of the CLI's own: exit status 1. */
 export class Refused extends Data.TaggedError("Refused")<{ readonly message: string; readonly next?: string }> {}

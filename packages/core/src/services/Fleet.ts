@@ -134,8 +134,8 @@ const judge = (metrics: Metrics | null): { readonly status: ServerStatus; readon
   const troubles = [
     full("disk", metrics.disk, 0.95),
     full("memory", metrics.memory, 0.97),
-    metrics.load !== null && metrics.cpus !== null && metrics.load[1] > metrics.cpus * 4
-      ? `load ${metrics.load[1]} on ${metrics.cpus} processors`
+    metrics.load !== null && metrics.cpus !== null && metrics.load[2] > metrics.cpus * 4
+      ? `load ${metrics.load[2]} over 15 minutes on ${metrics.cpus} processors`
       : undefined,
   ].filter((trouble) => trouble !== undefined)
   return troubles.length === 0

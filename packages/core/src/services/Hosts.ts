@@ -63,10 +63,13 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
       const accept = (server: ServerRow, key: HostKey, ask?: Prompt): Effect.Effect<void, HostError> =>
         Effect.gen(function* () {
           const all = yield* models.servers.list()
-          const to = yield* targetOf(latest(server, all), all)
+          const current = all.find((row) => row.id === server.id)
+          // Nothing can be pinned for it, and what is not pinned would be asked about again and again.
+          if (current === undefined) return yield* removed(server)
+          const to = yield* targetOf(current, all)
           if (to._tag === "Local" || to.hostKeys.some((pin) => pin.address === key.address)) return
           // A jump host's key belongs to the jump host: it is found, and forgotten, there.
-          const owner = ownerOf(to, key.address, all) ?? server
+          const owner = ownerOf(to, key.address, all) ?? current
           const accepted = ask !== undefined && (yield* ask(owner.name, key))
           if (!accepted) return yield* notTrusted(server, owner, key)
           yield* commands.record(entity.aggregate, owner.id, [HostKeyPinned({ server: owner.name, ...key })])
@@ -95,6 +98,13 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
 /** The row as it is now: the one given may be older than the pins. */
 const latest = (server: ServerRow, all: ReadonlyArray<ServerRow>): ServerRow =>
   all.find((row) => row.id === server.id) ?? server
+
+const removed = (server: ServerRow) =>
+  new RemoteError({
+    reason: "refused",
+    host: server.name,
+    message: `server ${server.name} is not registered any more, so its host key cannot be accepted: context infra server list`,
+  })
 
 const notTrusted = (server: ServerRow, owner: ServerRow, key: HostKey) =>
   new RemoteError({

@@ -2,14 +2,13 @@ import { createServer, type RequestListener, type Server } from "node:http"
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Schedule from "effect/Schedule"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { ReadModels } from "../../src/ReadModels.js"
 import { Health } from "../../src/services/Health.js"
 import { Registry } from "../../src/services/Registry.js"
 import type { AddService } from "../../src/services/registry/services.js"
 import { describeSshd, freePort, type Sshd, startSshd, until } from "../support/sshd.js"
-import { appended, healthChanges, inSshWorld, inWorld, serverAt, someone, type World } from "../support/world.js"
+import { addTrusted, appended, eventually, healthChanges, inSshWorld, inWorld, type World } from "../support/world.js"
 
 const open: Array<Server | TcpServer> = []
 afterEach(() => {
@@ -49,17 +48,13 @@ const row = Effect.map(
 )
 
 /** The report on the only service of a world, and the events that the check left. */
-const checked = Effect.map(appended(someone(true).answering(check())), ({ value: [report], events }) => ({
-  report: report!,
-  events: events.filter((type) => type !== "HostKeyPinned"),
-}))
+const checked = Effect.map(appended(check()), ({ value: [report], events }) => ({ report: report!, events }))
 
-/** Adds a server and a service `api` on it, and checks it. */
-const checkOn = (server: Parameters<Registry["Type"]["servers"]["add"]>[0], service: Partial<AddService>) =>
+/** Checks a service `api` on a server. */
+const checkOn = (server: string, service: Partial<AddService>) =>
   Effect.gen(function* () {
     const registry = yield* Registry
-    yield* registry.servers.add(server)
-    yield* registry.services.add({ name: "api", server: server.name, healthEndpoint: "/health", ...service })
+    yield* registry.services.add({ name: "api", server, healthEndpoint: "/health", ...service })
     return yield* checked
   })
 
@@ -72,7 +67,8 @@ describeSshd("a service asked through SSH", () => {
   })
   afterAll(() => Promise.all([sshd.dispose(), closed.dispose()]))
 
-  const checkService = (service: Partial<AddService>, on = sshd) => inSshWorld(checkOn(serverAt("web", on), service))
+  const checkService = (service: Partial<AddService>, on = sshd) =>
+    inSshWorld(Effect.zipRight(addTrusted("web", on), checkOn("web", service)))
 
   it("is healthy when it answers on the loopback there", async () => {
     const { port, seen } = await startService()
@@ -141,21 +137,18 @@ describeSshd("a service asked through SSH", () => {
     await inSshWorld(
       Effect.gen(function* () {
         const registry = yield* Registry
-        yield* registry.servers.add(serverAt("web", sshd))
+        yield* addTrusted("web", sshd)
         // By their order, those that hang come first.
         for (let i = 0; i < 50; i++) {
           const port = i < 40 ? hung.port : well.port
           yield* registry.services.add({ name: `api-${i + 10}`, server: "web", port, healthEndpoint: "/" })
         }
-        const checking = yield* Effect.fork(someone(true).answering(check()))
+        const checking = yield* Effect.fork(check())
         const counts = Effect.map((yield* ReadModels).services.list(), (rows) => ({
           healthy: rows.filter((one) => one.healthStatus === "healthy").length,
           unhealthy: rows.filter((one) => one.healthStatus === "unhealthy").length,
         }))
-        const found = yield* Effect.repeat(counts, {
-          until: ({ healthy }) => healthy === 10,
-          schedule: Schedule.spaced("10 millis"),
-        })
+        const found = yield* eventually(counts, ({ healthy }) => healthy === 10)
         // Every one that hangs is still waited for.
         expect(found).toEqual({ healthy: 10, unhealthy: 0 })
         yield* Fiber.interrupt(checking)
@@ -164,15 +157,19 @@ describeSshd("a service asked through SSH", () => {
   })
 })
 
-const here = { name: "here", local: true }
-const onThisMachine = (service: Partial<AddService>) => inWorld(checkOn(here, service))
+const addHere = Effect.flatMap(Registry, ({ servers }) => servers.add({ name: "here", local: true }))
+const onThisMachine = (service: Partial<AddService>) => inWorld(Effect.zipRight(addHere, checkOn("here", service)))
 
 describe("a health endpoint that is a whole URL", () => {
   it("is fetched from here, whatever server the service is on", async () => {
     const { port, seen } = await startService()
-    // Nobody could reach this server.
-    const server = { name: "web" }
-    const { report, events } = await inWorld(checkOn(server, { healthEndpoint: `http://127.0.0.1:${port}/up?x=1` }))
+    const { report, events } = await inWorld(
+      Effect.gen(function* () {
+        // Nobody could reach this server: it has no address.
+        yield* (yield* Registry).servers.add({ name: "web" })
+        return yield* checkOn("web", { healthEndpoint: `http://127.0.0.1:${port}/up?x=1` })
+      }),
+    )
     expect(report).toMatchObject({ status: "healthy", server: "web", detail: expect.stringMatching(/^200 in \d+ ms$/) })
     expect(events).toEqual(["HealthChecked"])
     expect(seen).toEqual(["/up?x=1"])
@@ -251,7 +248,7 @@ describe("what a check leaves", () => {
     await inWorld(
       Effect.gen(function* () {
         const registry = yield* Registry
-        yield* registry.servers.add(here)
+        yield* addHere
         yield* registry.services.add({ name: "api", server: "here", port, healthEndpoint: "/" })
         yield* story(state)
       }),
@@ -327,7 +324,7 @@ describe("what a check leaves", () => {
     await inWorld(
       Effect.gen(function* () {
         const registry = yield* Registry
-        yield* registry.servers.add(here)
+        yield* addHere
         yield* registry.services.add({ name: "api", server: "here", port, healthEndpoint: "/" })
         const checking = yield* Effect.fork(check())
         yield* Effect.promise(() =>

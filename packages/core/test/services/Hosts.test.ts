@@ -126,6 +126,22 @@ describeSshd("a host key that is seen for the first time", () => {
       }),
     ))
 
+  it("is not accepted for a server that has been removed", () =>
+    withServers(
+      [serverAt("web", sshd)],
+      Effect.gen(function* () {
+        const ada = someone(true)
+        const { servers } = yield* Registry
+        const held = yield* servers.get("web")
+        yield* servers.remove("web")
+        const run = ada.answering((yield* Hosts).run(held, { script: "echo ok" }))
+        const { value: error, events } = yield* appended(Effect.flip(run))
+        expect(error).toMatchObject({ reason: "refused", host: "web" })
+        expect(events).toEqual([])
+        expect(ada.asked).toEqual([])
+      }),
+    ))
+
   it("can be accepted beforehand", () =>
     withServers(
       [serverAt("web", sshd)],

@@ -2,8 +2,8 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import type { Commands } from "../../src/Commands.js"
-import type { ServerInput } from "../../src/domain/Server.js"
+import { Commands } from "../../src/Commands.js"
+import { entity, HostKeyPinned, type ServerInput } from "../../src/domain/Server.js"
 import { EventLog } from "../../src/EventLog.js"
 import { Origin } from "../../src/Origin.js"
 import { ReadModels } from "../../src/ReadModels.js"
@@ -12,6 +12,7 @@ import * as Local from "../../src/Remote/Local.js"
 import type { Ssh2Options } from "../../src/Remote/Ssh2.js"
 import { type HostKey, HostKeyPrompt, type Remote } from "../../src/Remote.js"
 import * as Services from "../../src/services/layer.js"
+import { Registry } from "../../src/services/Registry.js"
 import { layerMemory } from "../../src/testing/memory.js"
 import type { Sshd } from "./sshd.js"
 
@@ -48,6 +49,13 @@ export const serverAt = (name: string, sshd: Sshd, jumpHost: string | null = nul
   sshConfig: { user: sshd.user, port: sshd.port, keyPath: sshd.keyPath, jumpHost },
 })
 
+/** Registers a running sshd as a server whose host key has been accepted. */
+export const addTrusted = (name: string, sshd: Sshd) =>
+  Effect.gen(function* () {
+    const { id } = yield* (yield* Registry).servers.add(serverAt(name, sshd))
+    yield* (yield* Commands).record(entity.aggregate, id, [HostKeyPinned({ server: name, ...sshd.hostKey })])
+  })
+
 /** Someone who, after a moment's thought, gives the same answer to every host key, and what they were asked: `[server, key]`. */
 export const someone = (answer: boolean) => {
   const asked: Array<readonly [string, HostKey]> = []
@@ -80,3 +88,7 @@ export const healthChanges = Effect.gen(function* () {
   })
   return rows.map((row) => row.title)
 })
+
+/** Looks again and again until what it sees holds, and gives that. */
+export const eventually = <A, E, R>(look: Effect.Effect<A, E, R>, holds: (seen: A) => boolean) =>
+  Effect.repeat(Effect.delay(look, "10 millis"), { until: holds })

@@ -9,6 +9,7 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { NativeConnection } from "../../src/connection.js"
 import { Database } from "../../src/Database.js"
 import { layer } from "../../src/layer.js"
 import { assertOneNative } from "../../src/native.js"
@@ -16,7 +17,6 @@ import { randomFrom } from "../support/random.js"
 import { mixed, single, triple } from "./appends.js"
 import { inspect } from "./inspect.js"
 import type { Failure, Said } from "./processes.js"
-import { withConnection } from "./verify.js"
 
 /** Written at once, so that what was said was said before whatever comes next. */
 const say = (said: Said): void => {
@@ -133,18 +133,16 @@ const roles = {
       say({ kind: "result", result: { reads, wrong } })
     }).pipe(Effect.provide(layer(path))),
 
-  /** Holds the write lock from the start until told to let go. */
+  /** Holds the write lock until told to let go. */
   hold: (path: string) =>
-    Effect.promise(async () => {
-      const { value } = await withConnection(path, async (connection) => {
-        connection.exec("BEGIN IMMEDIATE")
-        say({ kind: "held" })
-        const line = await input.next()
-        connection.exec("ROLLBACK")
-        return line
-      })
+    Effect.gen(function* () {
+      const connection = new NativeConnection(path, 5_000)
+      connection.exec("BEGIN IMMEDIATE")
+      say({ kind: "held" })
+      yield* heard
+      connection.exec("ROLLBACK")
+      connection.close()
       say({ kind: "done" })
-      return value
     }),
 
   /** Opens each file that it is told of, and gives what it found there. */

@@ -1,0 +1,59 @@
+/** The options that name a dependency, and those that set its fields. */
+import type { Dependency } from "@context-engine/core/domain/Dependency"
+import * as Effect from "effect/Effect"
+import { argument, change, choice, given, text } from "../../options.js"
+import { UsageError } from "../../usage.js"
+
+const types = ["database", "cache", "api", "queue", "auth"] as const satisfies ReadonlyArray<
+  NonNullable<Dependency["dependencyType"]>
+>
+
+export const service = argument("service", "The service that needs something: api, or myserver/api")
+
+/** What it needs: one of these two. */
+export const targetOptions = {
+  on: text("on", "service", "The service it depends on"),
+  external: text("external", "name", "What it depends on, if that is not one of ours: stripe, s3, …"),
+}
+
+export const fieldOptions = {
+  type: choice("type", types, "What it is used as"),
+  env: text("env", "NAME", "The environment variable that says how to reach it: its name only"),
+  notes: text("notes", "text", "Anything worth knowing"),
+}
+
+interface Key {
+  readonly service: string
+  readonly on: string | undefined
+  readonly external: string | undefined
+}
+
+/** The dependency that is meant. */
+export const keyOf = (options: Key): Effect.Effect<{ readonly service: string; readonly on: string }, UsageError> => {
+  const { external, on, service } = options
+  if ((on === undefined) !== (external === undefined))
+    return Effect.succeed({ service, on: (on ?? external) as string })
+  return new UsageError({
+    message: "say what it depends on: either --on <service> or --external <name>",
+    see: "context infra dep --help",
+  })
+}
+
+interface Fields {
+  readonly type: (typeof types)[number] | undefined
+  readonly env: string | undefined
+  readonly notes: string | undefined
+  readonly required?: boolean | undefined
+}
+
+/** The fields that the options set. */
+export const fieldsOf = (options: Fields) =>
+  given({
+    dependencyType: options.type,
+    connectionStringEnv: change(options.env),
+    notes: change(options.notes),
+    required: options.required,
+  })
+
+/** `dependency api → postgres`, as people say it. */
+export const labelOf = ({ external, on, service }: Key): string => `dependency ${service} → ${on ?? external}`

@@ -1,0 +1,40 @@
+/** `context infra serve` */
+import { randomBytes } from "node:crypto"
+import * as Effect from "effect/Effect"
+import { leaf } from "../leaf.js"
+import { integer, text } from "../options.js"
+import { safeJson } from "../render/safe.js"
+import { databasePath } from "../runtime/log.js"
+import { load } from "../runtime.js"
+import { print } from "../terminal.js"
+
+export const serve = leaf({
+  name: "serve",
+  description:
+    "Serves the HTTP API, on this machine only unless --host says otherwise. Every request needs the token: $CONTEXT_TOKEN, or one that is made up and shown once.",
+  examples: ["serve --port 4400"],
+  options: {
+    port: integer("port", "The port to listen on (default: 4400)"),
+    host: text("host", "address", "The address to listen on (default: 127.0.0.1)"),
+  },
+  run: (given) =>
+    Effect.gen(function* () {
+      const db = yield* databasePath(given.db)
+      const known = process.env.CONTEXT_TOKEN || undefined
+      const token = known ?? randomBytes(24).toString("base64url")
+      const onListen = (url: string) =>
+        print(given.json ? `${safeJson({ url, token })}\n` : announcement(url, known ?? token, known))
+      return yield* load(
+        () => import("@context-engine/http/serve"),
+        (http) => http.serve({ db, port: given.port ?? 4400, host: given.host ?? "127.0.0.1", token, onListen }),
+      )
+    }),
+})
+
+const announcement = (url: string, token: string, known: string | undefined): string =>
+  [
+    `serving on ${url}, with docs at ${url}/docs`,
+    known === undefined ? `token, shown this once: ${token}` : "token: the one in $CONTEXT_TOKEN",
+    `try: curl -H "Authorization: Bearer ${known === undefined ? token : "$CONTEXT_TOKEN"}" ${url}/v1/status`,
+    "",
+  ].join("\n")

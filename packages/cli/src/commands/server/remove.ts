@@ -1,0 +1,13 @@
+/** `context infra server remove <name>` */
+import { argument, flag } from "../../options.js"
+import { removal } from "../../removal.js"
+
+export const remove = removal({
+  description: "Removes a server from the registry. The log keeps its history.",
+  examples: ["server remove myserver", "server remove myserver --cascade --yes"],
+  args: { name: argument("name", "The server") },
+  options: { cascade: flag("cascade", "Remove its services, and what hangs on them, too") },
+  label: ({ name }) => `server ${name}`,
+  check: ({ servers }, { cascade, name }) => servers.checkRemoval(name, { cascade }),
+  remove: ({ servers }, { cascade, name }) => servers.remove(name, { cascade }),
+})

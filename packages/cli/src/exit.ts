@@ -1,0 +1,106 @@
+/** From what went wrong to what is said about it and the exit status. Loaded only when something did. */
+import * as Cause from "effect/Cause"
+import * as Option from "effect/Option"
+import { safe, safeLines } from "./render/safe.js"
+
+export interface Ending {
+  /** 1 refused, failed or unwell · 2 usage · 70 our bug · 130 interrupted. */
+  readonly status: number
+  /** What to say on standard error; empty for nothing. */
+  readonly text: string
+}
+
+interface Failure {
+  readonly _tag?: string
+  readonly message?: string
+  readonly [field: string]: unknown
+}
+
+/** How a command that did not succeed ends. */
+export const ending = (cause: Cause.Cause<unknown>): Ending => {
+  if (Cause.isInterruptedOnly(cause)) return { status: 130, text: "" }
+  const failure = Option.getOrUndefined(Cause.failureOption(cause)) as Failure | undefined
+  if (failure === undefined || typeof failure !== "object" || typeof failure._tag !== "string") return bug(cause)
+  if (failure._tag === "ExitStatus") return { status: Number(failure.status), text: "" }
+  const next = nextStep(failure)
+  const said = [`error: ${safe(describe(failure))}`, ...(next === undefined ? [] : [`  ${safe(next)}`])].join("\n")
+  const status = failure._tag === "UsageError" || failure._tag === "InvalidInput" ? 2 : 1
+  return { status, text: said }
+}
+
+const bug = (cause: Cause.Cause<unknown>): Ending => {
+  const [defect] = [...Cause.defects(cause), Cause.squash(cause)]
+  const what = defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
+  const [line = ""] = safeLines(what).split("\n")
+  const text =
+    process.env.CONTEXT_DEBUG === "1"
+      ? safeLines(Cause.pretty(cause, { renderErrorCause: true }))
+      : `bug in context: ${line}\n  run it again with CONTEXT_DEBUG=1 and report what it prints, with the command`
+  return { status: 70, text }
+}
+
+/** The options that set a field of the domain, where they are not called the same. */
+const flags: Record<string, string> = {
+  name: "the name",
+  id: "the event",
+  ipAddresses: "--ip",
+  sshConfig: "--ssh",
+  tags: "--tag",
+  healthEndpoint: "--health",
+  projectPath: "--project",
+  deployCommand: "--deploy",
+  restartCommand: "--restart",
+  logPath: "--log",
+  gitRepo: "--repo",
+  envVars: "--env",
+  connectionStringEnv: "--env",
+  dependsOnExternal: "--external",
+  proxyType: "--proxy",
+  rateLimit: "--rate-limit",
+  authRequired: "--auth",
+  secretManager: "--manager",
+  rotationPolicy: "--rotate",
+  domain: "the domain",
+}
+
+const describe = (failure: Failure): string => {
+  if (failure._tag !== "InvalidInput") return failure.message ?? String(failure._tag)
+  const [field = ""] = String(failure.field).split(".")
+  const reason = String(failure.reason)
+  return field === "" ? reason : `${flags[field] ?? `--${field}`} ${reason}`
+}
+
+const lists: Record<string, string> = {
+  server: "context infra server list",
+  service: "context infra service list",
+  route: "context infra route list",
+  dependency: "context infra dep list",
+  secret: "context infra secret list",
+  event: "context infra events",
+}
+
+/** What to do next, where the message does not say it already. */
+const nextStep = (failure: Failure): string | undefined => {
+  const entity = String(failure.entity)
+  switch (failure._tag) {
+    case "UsageError":
+      return `see ${failure.see}`
+    case "NotFound":
+      return lists[entity] && `see ${lists[entity]}`
+    case "Ambiguous":
+      return entity === "route" ? "say which with --path or --method" : undefined
+    case "AlreadyExists":
+      return "choose another name, or change what there is with update"
+    case "InUse":
+      return `remove those first, or all together with --cascade`
+    case "RemoteError":
+      return remoteStep(failure)
+    default:
+      return typeof failure.next === "string" ? failure.next : undefined
+  }
+}
+
+const remoteStep = (failure: Failure): string | undefined =>
+  failure.reason === "host-key-changed"
+    ? "if its owner confirms the new key: context infra server trust <server>"
+    : undefined

@@ -1,0 +1,19 @@
+/** One sentence about what was done. */
+import type { Removed } from "../removal.js"
+import { safe } from "./safe.js"
+import { paint, type Renderer } from "./text.js"
+import { count } from "./units.js"
+
+/** A sentence about the answer, with a tick. */
+export const done =
+  <V>(sentence: (value: V) => string): Renderer<V> =>
+  (value, screen) =>
+    `${paint(screen, "good", "✓")} ${safe(sentence(value))}`
+
+/** What was taken away, and how much went with it. */
+export const removed = (what: string): Renderer<Removed> =>
+  done(({ removed }) => {
+    const others = removed.slice(0, -1).map(({ type }) => type.replace("Removed", "").toLowerCase())
+    const kinds = [...new Set(others)].map((kind) => count(others.filter((other) => other === kind).length, kind))
+    return `removed ${what}${kinds.length === 0 ? "" : `, and with it ${kinds.join(", ").replace(/dependencys/g, "dependencies")}`}`
+  })

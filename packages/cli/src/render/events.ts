@@ -1,0 +1,30 @@
+/** The timeline as text. */
+import type { InfraEventRow } from "@context-engine/core/views/infraEvents"
+import { state, styleOf } from "./states.js"
+import { type Column, table } from "./table.js"
+import type { Renderer } from "./text.js"
+import { ago } from "./units.js"
+
+/** `ids`: with the ids by which entries are changed. */
+export const timeline =
+  (ids: boolean): Renderer<ReadonlyArray<InfraEventRow>> =>
+  (rows, screen) => {
+    const columns: ReadonlyArray<Column<InfraEventRow>> = [
+      { title: "when", cell: (row) => ago(screen, row.createdAt) },
+      { title: "severity", cell: (row) => state(row.severity) },
+      { title: "type", cell: (row) => row.type.replace("_", " ") },
+      { title: "by", cell: (row) => row.actor },
+      ...(ids ? [{ title: "id", cell: (row: InfraEventRow) => row.id }] : []),
+      {
+        title: "what",
+        cell: (row) => ({ text: what(row), style: row.severity === "info" ? undefined : styleOf(row.severity) }),
+        flexible: true,
+      },
+    ]
+    return rows.length === 0 ? "nothing has happened" : table(screen, columns, rows)
+  }
+
+const what = (row: InfraEventRow): string => {
+  const where = [row.server, row.service].filter((name) => name !== null && !row.title.includes(name)).join("/")
+  return `${where === "" ? "" : `${where}: `}${row.title}${row.description === null ? "" : `: ${row.description}`}`
+}

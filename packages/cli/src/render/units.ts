@@ -1,0 +1,58 @@
+/** Times, spans and sizes as people say them. */
+import type { Screen } from "./text.js"
+
+const minute = 60
+const hour = 60 * minute
+const day = 24 * hour
+
+/** How long ago an instant (ISO 8601) was: `12s ago`, `3m ago`, `2d ago`; the date if that was long ago. */
+export const ago = (screen: Screen, instant: string | null): string => {
+  if (instant === null) return ""
+  if (screen.now === undefined) return moment(instant)
+  const seconds = Math.floor((screen.now - Date.parse(instant)) / 1000)
+  if (Number.isNaN(seconds)) return instant
+  if (seconds < -minute) return `in ${span(-seconds)}`
+  if (seconds < 1) return "just now"
+  return seconds > 90 * day ? instant.slice(0, 10) : `${span(seconds)} ago`
+}
+
+/** A span in its largest unit: `45s`, `3m`, `5h`, `12d`. */
+export const span = (seconds: number): string => {
+  if (seconds < minute) return `${Math.floor(seconds)}s`
+  if (seconds < hour) return `${Math.floor(seconds / minute)}m`
+  if (seconds < 2 * day) return `${Math.floor(seconds / hour)}h`
+  return `${Math.floor(seconds / day)}d`
+}
+
+/** A span in its two largest units: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
+export const duration = (seconds: number): string => {
+  if (seconds < 10) return `${Number(seconds.toFixed(1))} s`
+  if (seconds < minute) return `${Math.round(seconds)} s`
+  const [large, small, names] = seconds < hour ? [minute, 1, ["min", "s"]] : [hour, minute, ["h", "min"]]
+  const rest = Math.floor((seconds % large) / small)
+  return `${Math.floor(seconds / large)} ${names[0]}${rest === 0 ? "" : ` ${rest} ${names[1]}`}`
+}
+
+/** A point in time to the second, in UTC: `2026-11-01 12:00:05`. */
+export const moment = (instant: string): string => `${instant.slice(0, 10)} ${instant.slice(11, 19)}`
+
+/** A size: `512 B`, `3.2 GB` (of 1024 each). */
+export const bytes = (size: number): string => {
+  const units = ["B", "KB", "MB", "GB", "TB", "PB"]
+  const step = size <= 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(size) / 10))
+  const value = size / 1024 ** step
+  return `${value < 10 && step > 0 ? value.toFixed(1) : Math.round(value)} ${units[step]}`
+}
+
+/** How full something is: `62% of 15 GB`. */
+export const used = (size: { readonly total: number; readonly available: number } | null): string =>
+  size === null || size.total === 0
+    ? ""
+    : `${Math.round((1 - size.available / size.total) * 100)}% of ${bytes(size.total)}`
+
+/** A version, shortened if it is a git sha. */
+export const version = (text: string | null): string =>
+  text === null ? "" : /^[0-9a-f]{40,64}$/.test(text) ? text.slice(0, 12) : text
+
+/** `1 service`, `2 services`. */
+export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`

@@ -1,0 +1,42 @@
+/** How a leaf gets its services: each door loads what is behind it when it is opened, and nothing before. */
+import type { Deployer } from "@context-engine/core/services/Deployer"
+import type { Overview } from "@context-engine/core/services/Overview"
+import type { Registry } from "@context-engine/core/services/Registry"
+import * as Effect from "effect/Effect"
+import type { HostOptions, LogOptions } from "./runtime/log.js"
+import type { Operations } from "./runtime/operations.js"
+
+/** What a door gives. Whatever goes wrong behind it is reported as it is. */
+type Use<S, A> = (service: S) => Effect.Effect<A, unknown>
+
+/** The registry: to read, as of a moment if one is given, and to write. */
+export const withRegistry = <A>(options: LogOptions, use: Use<Registry["Type"], A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/registry.js"),
+    (door) => door.open(options, use),
+  )
+
+/** The overview, with the read side only: the fastest door. */
+export const withOverview = <A>(options: LogOptions, use: Use<Overview["Type"], A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/overview.js"),
+    (door) => door.open(options, use),
+  )
+
+/** All that reaches out to hosts. */
+export const withOperations = <A>(options: HostOptions, use: Use<Operations, A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/operations.js"),
+    (door) => door.open(options, use),
+  )
+
+/** Deploys, rollbacks and their history. */
+export const withDeployer = <A>(options: HostOptions, use: Use<Deployer["Type"], A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/deployer.js"),
+    (door) => door.open(options, use),
+  )
+
+/** Imports a module and goes on with it. */
+export const load = <M, A, E>(module: () => Promise<M>, use: (module: M) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.flatMap(Effect.promise(module), use)

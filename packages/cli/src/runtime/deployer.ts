@@ -1,0 +1,16 @@
+/** Behind `withDeployer`. */
+import { HostKeyPrompt } from "@context-engine/core/Remote"
+import { Deployer } from "@context-engine/core/services/Deployer"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { hostKeyPrompt } from "./hostKeys.js"
+import type { HostOptions } from "./log.js"
+import { services } from "./operations.js"
+import { run } from "./store.js"
+
+export const open = <A>(options: HostOptions, use: (deployer: Deployer["Type"]) => Effect.Effect<A, unknown>) =>
+  run(
+    options,
+    Deployer.layer.pipe(Layer.provide(services)),
+    Effect.flatMap(Deployer, use).pipe(Effect.provideService(HostKeyPrompt, hostKeyPrompt(options.acceptHostKey))),
+  )

@@ -1,0 +1,41 @@
+/** Which log a command works on, and on whose behalf. */
+import { homedir, hostname, userInfo } from "node:os"
+import { join } from "node:path"
+import type { OriginData } from "@context-engine/core/Origin"
+import * as Effect from "effect/Effect"
+import { Refused } from "../usage.js"
+
+/** Which log, and as of when. */
+export interface LogOptions {
+  readonly db: string | undefined
+  readonly at?: string | undefined
+}
+
+/** The same, with the answer to an unknown host key. */
+export interface HostOptions extends LogOptions {
+  readonly acceptHostKey: boolean
+}
+
+/** The log's file: `--db`, else `CONTEXT_DB`, else `~/.claude/infra.db`. */
+export const databasePath = (db: string | undefined): Effect.Effect<string, Refused> => {
+  if (db?.trim() === "")
+    return new Refused({ message: "--db is empty", next: "name the log's file, or leave --db out" })
+  const path = db ?? (process.env.CONTEXT_DB || join(homedir(), ".claude", "infra.db"))
+  return Effect.succeed(path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
+}
+
+/** Who gives this command, for the log. */
+export const origin = (): OriginData => ({
+  actor: process.env.CONTEXT_ACTOR || userName(),
+  via: "cli",
+  machine: hostname(),
+})
+
+const userName = (): string => {
+  try {
+    return userInfo().username
+  } catch {
+    // A container may run under a number that has no name.
+    return process.env.USER || "unknown"
+  }
+}

@@ -1,0 +1,21 @@
+/** Behind `withOverview`: no write side, unless the past has to be folded. */
+import { Overview } from "@context-engine/core/services/Overview"
+import { layer as readOnly } from "@context-engine/store/layerRead"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { databasePath, type LogOptions } from "./log.js"
+
+export const open = <A>(
+  options: LogOptions,
+  use: (overview: Overview["Type"]) => Effect.Effect<A, unknown>,
+): Effect.Effect<A, unknown> => {
+  const asked = Effect.flatMap(Overview, use)
+  if (options.at !== undefined) {
+    return Effect.flatMap(
+      Effect.promise(() => import("./store.js")),
+      ({ run }) => run(options, Overview.layer, asked),
+    )
+  }
+  const live = Layer.unwrapEffect(Effect.map(databasePath(options.db), readOnly))
+  return Effect.provide(asked, Overview.layer.pipe(Layer.provide(live)))
+}

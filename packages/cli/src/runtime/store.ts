@@ -1,0 +1,27 @@
+/** The log in its file: behind every door but the overview's. */
+import { Origin } from "@context-engine/core/Origin"
+import { layer } from "@context-engine/store/layer"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { asOf } from "./asOf.js"
+import { databasePath, type LogOptions, origin } from "./log.js"
+
+/** The log, the commands on it and its read models. */
+type Store = Layer.Layer.Success<ReturnType<typeof layer>>
+
+/** Live, or as of the moment that is asked for. */
+const store = (options: LogOptions): Layer.Layer<Store, unknown> => {
+  const live = Layer.unwrapEffect(Effect.map(databasePath(options.db), layer))
+  return options.at === undefined ? live : asOf(options.at).pipe(Layer.provideMerge(live))
+}
+
+/** Runs with services over the log, on behalf of whoever gave the command. */
+export const run = <A, E, S>(
+  options: LogOptions,
+  services: Layer.Layer<S, unknown, Store>,
+  effect: Effect.Effect<A, E, S | Store>,
+): Effect.Effect<A, unknown> =>
+  effect.pipe(
+    Effect.provide(services.pipe(Layer.provideMerge(store(options)))),
+    Effect.provideService(Origin, origin()),
+  )

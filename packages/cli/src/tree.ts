@@ -1,0 +1,142 @@
+/** The command tree: which words there are, and which of them a command line names. Loads no other. */
+import type { Leaf } from "./leaf.js"
+
+/** A word after `context infra`: a leaf itself, or a group of leaves. */
+export interface Noun extends Entry {
+  readonly load: () => Promise<Leaf | ReadonlyArray<Leaf>>
+}
+
+export const nouns: ReadonlyArray<Noun> = [
+  {
+    name: "status",
+    description: "Is everything well? Every server and service, from what the log knows",
+    load: async () => (await import("./commands/status.js")).status,
+  },
+  {
+    name: "health",
+    description: "Check the services at their health endpoints, now",
+    load: async () => (await import("./commands/health.js")).health,
+  },
+  {
+    name: "deploy",
+    description: "Deploy a service and watch it become well",
+    load: async () => (await import("./commands/deploy.js")).deploy,
+  },
+  {
+    name: "rollback",
+    description: "Go back to the last version of a service that worked",
+    load: async () => (await import("./commands/rollback.js")).rollback,
+  },
+  {
+    name: "history",
+    description: "The deployments of a service, newest first",
+    load: async () => (await import("./commands/history.js")).history,
+  },
+  {
+    name: "server",
+    description: "The machines: add, look at, connect to",
+    load: async () => (await import("./commands/server.js")).verbs,
+  },
+  {
+    name: "service",
+    description: "What runs on the servers",
+    load: async () => (await import("./commands/service.js")).verbs,
+  },
+  {
+    name: "route",
+    description: "Which domains and paths lead to which service",
+    load: async () => (await import("./commands/route.js")).verbs,
+  },
+  {
+    name: "dep",
+    description: "What services need: each other, and what others run",
+    load: async () => (await import("./commands/dep.js")).verbs,
+  },
+  {
+    name: "deps",
+    description: "What a service depends on, or with --reverse what depends on it",
+    load: async () => (await import("./commands/deps.js")).deps,
+  },
+  {
+    name: "secret",
+    description: "Which secrets there are and where they are kept; never their values",
+    load: async () => (await import("./commands/secret.js")).verbs,
+  },
+  {
+    name: "events",
+    description: "The timeline: what happened, newest first",
+    load: async () => (await import("./commands/events.js")).events,
+  },
+  {
+    name: "event",
+    description: "Write on the timeline: incidents, maintenance, notes",
+    load: async () => (await import("./commands/event.js")).verbs,
+  },
+  {
+    name: "serve",
+    description: "Serve the HTTP API",
+    load: async () => (await import("./commands/serve.js")).serve,
+  },
+]
+
+export type Group = ReadonlyArray<Leaf>
+
+export const isGroup = (found: Leaf | Group): found is Group => Array.isArray(found)
+
+/** Where a line leads: to a leaf and what is left for it, to a group, or nowhere. */
+export type Place =
+  | { readonly name: string; readonly leaf: Leaf; readonly argv: ReadonlyArray<string> }
+  | { readonly name: string; readonly description: string; readonly commands: ReadonlyArray<Entry> }
+  | { readonly name: string; readonly unknown: string; readonly known: ReadonlyArray<string> }
+
+/** What a list of commands shows of one. */
+export interface Entry {
+  readonly name: string
+  readonly description: string
+}
+
+const root: Entry = {
+  name: "context",
+  description: "Knows your infrastructure, does the daily work on it, and keeps every change",
+}
+
+const infra: Entry = {
+  name: "context infra",
+  description: "Servers, services, routes, dependencies, secrets and deployments",
+}
+
+/** Follows the first words of a line down the tree. Options that stand between them belong to the leaf. */
+export const locate = async (argv: ReadonlyArray<string>): Promise<Place> => {
+  const first = takeWord(argv)
+  // All there is lies under `infra`: no need to ask twice.
+  if (first.word === undefined) return { ...root, commands: nouns.map(under("infra")) }
+  if (first.word !== "infra") return { name: root.name, unknown: first.word, known: ["infra"] }
+  const second = takeWord(first.rest)
+  if (second.word === undefined) return { ...infra, commands: nouns }
+  const noun = nouns.find(({ name }) => name === second.word)
+  if (noun === undefined) return { name: infra.name, unknown: second.word, known: nouns.map(nameOf) }
+  const name = `${infra.name} ${noun.name}`
+  const found = await noun.load()
+  if (!isGroup(found)) return { name, leaf: found, argv: second.rest }
+  const third = takeWord(second.rest)
+  if (third.word === undefined) return { name, description: noun.description, commands: found }
+  const leaf = found.find((verb) => verb.name === third.word)
+  if (leaf === undefined) return { name, unknown: third.word, known: found.map(nameOf) }
+  return { name: `${name} ${leaf.name}`, leaf, argv: third.rest }
+}
+
+const nameOf = ({ name }: Entry): string => name
+
+const under =
+  (parent: string) =>
+  ({ description, name }: Entry): Entry => ({ name: `${parent} ${name}`, description })
+
+/** The first word, and the line without it. The values of the options that every leaf takes are no words. */
+const takeWord = (argv: ReadonlyArray<string>): { readonly word?: string; readonly rest: ReadonlyArray<string> } => {
+  for (let i = 0; i < argv.length && argv[i] !== "--"; i++) {
+    const token = argv[i] as string
+    if (!token.startsWith("-")) return { word: token, rest: [...argv.slice(0, i), ...argv.slice(i + 1)] }
+    if (token === "--db" || token === "--at") i++
+  }
+  return { rest: argv }
+}

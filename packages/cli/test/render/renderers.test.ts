@@ -1,0 +1,181 @@
+/** What people see, at 80 and at 40 columns. */
+import { describe, expect, it } from "vitest"
+import { history } from "../../src/render/deployments.js"
+import { overview } from "../../src/render/overview.js"
+import { safe, safeJson, safeLines } from "../../src/render/safe.js"
+import { status } from "../../src/render/servers.js"
+import { type Screen, width } from "../../src/render/text.js"
+import { ago, bytes, duration, used, version } from "../../src/render/units.js"
+
+const now = Date.parse("2026-11-22T12:00:00.000Z")
+const on = (columns: number): Screen => ({ columns, colour: false, now })
+const at = (secondsAgo: number) => new Date(now - secondsAgo * 1000).toISOString()
+
+const report = {
+  server: "hetzner",
+  status: "online",
+  reason: null,
+  latency: 42,
+  metrics: {
+    os: "debian-12",
+    kernel: null,
+    uptime: 864_000,
+    load: [0.5, 0.4, 0.3],
+    cpus: 8,
+    memory: { total: 32 * 2 ** 30, available: 16 * 2 ** 30 },
+    disk: { total: 2 ** 40, available: 2 ** 39 },
+  },
+  checkedAt: at(0),
+  lastSeen: at(0),
+} as const
+
+describe("servers' status", () => {
+  const down = {
+    ...report,
+    server: "node1",
+    status: "offline",
+    metrics: null,
+    latency: null,
+    lastSeen: at(7200),
+  } as const
+
+  it("is a table where there is room", () => {
+    const text = status([report], on(80))
+    expect(text).toBe(
+      [
+        "NAME     STATUS  LATENCY  UPTIME  LOAD  MEMORY        DISK           OS",
+        "hetzner  online    42 ms     10d  0.50  50% of 32 GB  50% of 1.0 TB  debian-12",
+      ].join("\n"),
+    )
+  })
+
+  it("is a list at 40 columns", () => {
+    const text = status(
+      [report, { ...down, reason: "nothing answered on 192.0.2.7:22 within 15 s, neither host nor port" }],
+      on(40),
+    )
+    expect(Math.max(...text.split("\n").map(width))).toBeLessThanOrEqual(40)
+    expect(text).toMatch(/node1\n {2}status +offline\n/)
+    expect(text).toContain("\n\n✗ node1: nothing answered on")
+    expect(text).toMatch(/\(last seen:\s+2h ago\)$/)
+  })
+})
+
+describe("the overview", () => {
+  const service = { server: "hetzner", detail: null, checkedAt: at(180), version: null, status: "running" } as const
+  const value = {
+    ok: false,
+    asOf: { position: 1, recordedAt: at(0) },
+    servers: [
+      {
+        name: "hetzner",
+        role: "production",
+        status: "online",
+        reason: null,
+        checkedAt: at(60),
+        services: [
+          { ...service, name: "api", health: "healthy", version: "a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0" },
+          { ...service, name: "worker", health: "unhealthy", detail: "nothing listens on port 3001" },
+          { ...service, name: "new", health: "unknown", checkedAt: null },
+        ],
+      },
+    ],
+  } as const
+
+  it("says the state and age of everything", () => {
+    expect(overview(value, on(80)).split("\n")).toEqual([
+      "✓ hetzner  online  production, checked 1m ago",
+      "  ✓ api     healthy  a1b2c3d4e5f6, checked 3m ago",
+      "  ✗ worker  unhealthy  checked 3m ago, nothing listens on port 3001",
+      "  ? new     unknown  never checked",
+      "1 server, 3 services: 1 unwell",
+      "  ask them: context infra server status",
+      "            context infra health",
+    ])
+  })
+
+  it("fits 40 columns", () => {
+    const text = overview(value, on(40))
+    expect(Math.max(...text.split("\n").map(width))).toBeLessThanOrEqual(40)
+    expect(text).toContain("  ✗ worker  unhealthy\n")
+  })
+})
+
+describe("history", () => {
+  it("fits 40 columns", () => {
+    const row = {
+      id: "x",
+      serviceId: "s",
+      service: "api",
+      server: "hetzner",
+      version: "v1",
+      previousVersion: null,
+    } as const
+    const more = {
+      deployedBy: "ada",
+      deployMethod: "manual",
+      status: "failed",
+      startedAt: at(60),
+      completedAt: at(50),
+    } as const
+    const rest = {
+      durationSeconds: 10,
+      logs: "",
+      reason: "it did not become healthy",
+      verified: null,
+      rollbackVersion: null,
+      notes: null,
+    }
+    const text = history("api")([{ ...row, ...more, ...rest }], on(40))
+    expect(Math.max(...text.split("\n").map(width))).toBeLessThanOrEqual(40)
+    expect(text).toMatch(/^1m ago\n {2}version +v1\n {2}status +failed\n/)
+  })
+})
+
+describe("units", () => {
+  it.each([
+    [0.2, "just now"],
+    [45, "45s ago"],
+    [200, "3m ago"],
+    [7300, "2h ago"],
+    [200_000, "2d ago"],
+    [100 * 86_400, "2026-08-14"],
+    [-3600, "in 1h"],
+  ])("%s s", (seconds, text) => expect(ago(on(80), at(seconds))).toBe(text))
+
+  it("shows the past whole", () => {
+    expect(ago({ ...on(80), now: undefined }, at(60))).toBe("2026-11-22 11:59:00")
+  })
+
+  it("durations, sizes, versions", () => {
+    expect([0.44, 12.4, 200, 7500].map(duration)).toEqual(["0.4 s", "12 s", "3 min 20 s", "2 h 5 min"])
+    expect([0, 512, 1536, 32 * 2 ** 30].map(bytes)).toEqual(["0 B", "512 B", "1.5 KB", "32 GB"])
+    expect(used({ total: 100, available: 25 })).toBe("75% of 100 B")
+    expect(version("a".repeat(40))).toBe("a".repeat(12))
+    expect(version("release-1.4.2-with-a-long-name")).toBe("release-1.4.2-with-a-long-name")
+  })
+})
+
+describe("safe", () => {
+  it.each([
+    ["colours", "\u001b[31mred\u001b[0m", "red"],
+    ["cursor and screen", "a\u001b[2J\u001b[1;1Hb", "ab"],
+    ["titles and links", "\u001b]0;x\u0007\u001b]8;;http://evil\u001b\\link\u001b]8;;\u001b\\", "link"],
+    ["8-bit controls", "\u009b31mred\u009d0;t\u009c!", "red!"],
+    ["device strings", "\u001bP1;2|AAAA\u001b\\ok", "ok"],
+    ["an unfinished sequence", "x\u001b[31", "x"],
+    ["a lone escape", "x\u001b", "x"],
+    ["returns and backspaces", "good\rbad\u0008", "good bad"],
+    ["right-to-left overrides", "a\u202eb\u2066c", "abc"],
+    ["what people write", "žluťoučký 🐎 👩‍🚀 日本", "žluťoučký 🐎 👩‍🚀 日本"],
+  ])("%s", (_, text, expected) => expect(safe(text)).toBe(expected))
+
+  it("keeps lines where they are wanted", () => expect(safeLines("a\r\nb\tc")).toBe("a\nb  c"))
+
+  it("JSON stays the same, without characters that a terminal acts on", () => {
+    const value = { name: "a\u009b31m\u202e\u001b[1m" }
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+    expect(safeJson(value)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/)
+    expect(JSON.parse(safeJson(value))).toEqual(value)
+  })
+})

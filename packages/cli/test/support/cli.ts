@@ -1,0 +1,94 @@
+/** Runs the real CLI as a child process. */
+import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, expect } from "vitest"
+import { bundle } from "./bundle.js"
+
+export interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly input?: string
+  /** Called with what it has printed so far; may end it with a signal. */
+  readonly watch?: (soFar: string, signal: (name: NodeJS.Signals) => void) => void
+}
+
+/** Runs `context` with these arguments until it ends. */
+export const context = async (args: ReadonlyArray<string>, options: RunOptions = {}): Promise<Ended> => {
+  const path = await bundle()
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [path, ...args], { env: { ...plainEnv(), ...options.env } })
+    const output = { stdout: "", stderr: "" }
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream].setEncoding("utf8").on("data", (text: string) => {
+        output[stream] += text
+        options.watch?.(output.stdout + output.stderr, (name) => child.kill(name))
+      })
+    }
+    child.once("error", reject)
+    child.once("close", (code, signal) => resolve({ code: code ?? (signal === null ? -1 : 1000), ...output }))
+    child.stdin.end(options.input ?? "")
+  })
+}
+
+/** A log of its own in a directory of its own, and ways to work on it. */
+export const workspace = () => {
+  const directory = mkdtempSync(join(tmpdir(), "context-cli-"))
+  const db = join(directory, "infra.db")
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+  const run = (line: string | ReadonlyArray<string>, options: RunOptions = {}) =>
+    context(["infra", ...(typeof line === "string" ? words(line) : line)], {
+      ...options,
+      env: { CONTEXT_DB: db, HOME: directory, ...options.env },
+    })
+  const succeed = async (line: string | ReadonlyArray<string>, options?: RunOptions) => {
+    const ended = await run(line, options)
+    expect(ended, ended.stderr).toMatchObject({ code: 0 })
+    return ended.stdout
+  }
+  return {
+    directory,
+    db,
+    /** Runs `context infra …`. */
+    run,
+    /** Runs it, expects status 0, and gives its standard output. */
+    succeed,
+    /** Runs it with `--json` and gives the document. */
+    json: async (line: string | ReadonlyArray<string>, options?: RunOptions): Promise<any> =>
+      JSON.parse(await succeed(typeof line === "string" ? `${line} --json` : [...line, "--json"], options)),
+    /** How many events the log holds. */
+    events: () => countEvents(db),
+  }
+}
+
+export type Workspace = ReturnType<typeof workspace>
+
+/** A server that was reached: on a machine as busy as one that runs tests it may count as degraded, by its load. */
+export const reached = expect.stringMatching(/^(online|degraded)$/)
+
+/** Splits a line as a shell would, as far as tests need it. */
+export const words = (line: string): ReadonlyArray<string> =>
+  [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2] ?? match[3] ?? "")
+
+const plainEnv = (): NodeJS.ProcessEnv => {
+  const { CONTEXT_DB: _, CONTEXT_ACTOR: __, CONTEXT_TOKEN: ___, NO_COLOR: ____, ...env } = process.env
+  return env
+}
+
+const Native = createRequire(import.meta.url)("libsql")
+
+const countEvents = (db: string): number => {
+  const database = new Native(db, { timeout: 5000 })
+  try {
+    return database.prepare("SELECT count(*) AS n FROM events").get().n
+  } finally {
+    database.close()
+  }
+}
