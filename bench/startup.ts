@@ -45,8 +45,8 @@ const time = (args: ReadonlyArray<string>, env: NodeJS.ProcessEnv): number => {
   return elapsed
 }
 
-const measure = (directory: string): ReadonlyArray<Row> => {
-  const env = { PATH: process.env.PATH, HOME: directory, CONTEXT_DB: join(directory, "infra.db") }
+const measure = (directory: string, given: NodeJS.ProcessEnv): ReadonlyArray<Row> => {
+  const env = { ...given, HOME: directory, XDG_CACHE_HOME: undefined, CONTEXT_DB: join(directory, "infra.db") }
   const commands = [
     { what: "node -e 0", args: ["-e", "0"], reach: 1, times: [] as Array<number> },
     { what: "context --help", args: [launcher, "--help"], reach: 1.8, times: [] as Array<number> },
@@ -80,9 +80,14 @@ const main = async () => {
   const directory = mkdtempSync(join(tmpdir(), "context-bench-"))
   try {
     await fill(join(directory, "infra.db"), 100, 500)
-    const rows = measure(directory)
+    const rows = measure(directory, process.env)
     console.log(`${machine()}, ${new Date().toISOString().slice(0, 10)}, medians of ${runs} whole processes\n`)
     console.log(markdown(rows))
+    if (process.env.NODE_EXTRA_CA_CERTS !== undefined) {
+      // Node reads them at every start, which makes all three slower and so the ratios smaller.
+      console.log("\nThe same without NODE_EXTRA_CA_CERTS, which is set here and slows every start of Node:\n")
+      console.log(markdown(measure(directory, { ...process.env, NODE_EXTRA_CA_CERTS: undefined })))
+    }
     if (process.argv.includes("--check") && rows.some((row) => !row.ok)) process.exitCode = 1
   } finally {
     rmSync(directory, { recursive: true, force: true })

@@ -74,7 +74,7 @@ const run = (args) => {
   return spawnSync(process.execPath, [cli, "infra", ...args], { stdio: "inherit", env: environment }).status
 }
 
-const environment = { ...process.env, CONTEXT_DB: db }
+const environment = { ...process.env, CONTEXT_DB: db, CONTEXT_KEY: join(directory, "machine.key") }
 
 const expectStatus = (expected, status, args) => {
   if (status === expected) return

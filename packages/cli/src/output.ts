@@ -21,6 +21,8 @@ export const present = <V>(
   bad: boolean | Refused | undefined,
 ): Effect.Effect<void, ExitStatus | Refused> =>
   Effect.gen(function* () {
+    // It has been printed already, as a stream.
+    if (value === undefined) return
     if (wanted.json) {
       yield* print(`${safeJson(value, 2)}\n`)
     } else {

@@ -3,6 +3,7 @@ import type { Deployer } from "@context-engine/core/services/Deployer"
 import type { Overview } from "@context-engine/core/services/Overview"
 import type { Registry } from "@context-engine/core/services/Registry"
 import * as Effect from "effect/Effect"
+import type { Books } from "./runtime/audit.js"
 import type { HostOptions, LogOptions } from "./runtime/log.js"
 import type { Operations } from "./runtime/operations.js"
 
@@ -34,6 +35,13 @@ export const withOperations = <A>(options: HostOptions, use: Use<Operations, A>)
 export const withDeployer = <A>(options: HostOptions, use: Use<Deployer["Type"], A>): Effect.Effect<A, unknown> =>
   load(
     () => import("./runtime/deployer.js"),
+    (door) => door.open(options, use),
+  )
+
+/** The log itself: audits, differences, rebuilds and backups. */
+export const withAudit = <A>(options: LogOptions, use: Use<Books, A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/audit.js"),
     (door) => door.open(options, use),
   )
 

@@ -73,6 +73,31 @@ export const nouns: ReadonlyArray<Noun> = [
     load: async () => (await import("./commands/event.js")).verbs,
   },
   {
+    name: "diff",
+    description: "What changed between two moments, field by field, and by whom",
+    load: async () => (await import("./commands/diff.js")).diff,
+  },
+  {
+    name: "audit",
+    description: "Can the log be believed? Verify, export, import and replay it",
+    load: async () => (await import("./commands/audit.js")).verbs,
+  },
+  {
+    name: "rebuild",
+    description: "Fold every row anew from the log, beside the live ones",
+    load: async () => (await import("./commands/rebuild.js")).rebuild,
+  },
+  {
+    name: "backup",
+    description: "Copy the whole log into a file, while others write",
+    load: async () => (await import("./commands/backup.js")).backup,
+  },
+  {
+    name: "restore",
+    description: "Put a backup in the place of the log",
+    load: async () => (await import("./commands/restore.js")).restore,
+  },
+  {
     name: "serve",
     description: "Serve the HTTP API",
     load: async () => (await import("./commands/serve.js")).serve,

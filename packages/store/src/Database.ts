@@ -1,5 +1,5 @@
 /** Owns the local file: opens it, brings its schema up to date, and is the only way to it. */
-import { mkdirSync } from "node:fs"
+import { chmodSync, mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
@@ -144,7 +144,10 @@ const migrate = (database: Database["Type"], header: Header): Effect.Effect<void
   }
   if (header.version === migrations.length) return Effect.void
   return Effect.zipRight(
-    database.read((connection) => connection.exec("PRAGMA journal_mode = WAL")),
+    database.read((connection) => {
+      chmodSync(database.path, 0o600)
+      connection.exec("PRAGMA journal_mode = WAL")
+    }),
     database.write((connection) => {
       // Another process may have been faster: look again, now that nobody else can write.
       const [done] = connection.prepare("SELECT user_version FROM pragma_user_version").get() as [number]

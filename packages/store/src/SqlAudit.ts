@@ -80,7 +80,12 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
           return yield* new InvalidInput({ field: "into", reason: `${into} exists already; name a file that does not` })
         }
         const events = Stream.mapConcat(rows(until), (found) => found)
-        const copy = Effect.flatMap(openConnection(into), (connection) => takeOver(connection, events))
+        const copy = Effect.flatMap(openConnection(into), (connection) =>
+          Effect.tap(takeOver(connection, events), () =>
+            // All of it in the one file, for programs that know nothing of the one beside it.
+            Effect.sync(() => connection.exec("PRAGMA wal_checkpoint(TRUNCATE)")),
+          ),
+        )
         yield* copy.pipe(Effect.scoped, Effect.provide(databaseLayer(into)))
         return until
       }),

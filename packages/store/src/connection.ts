@@ -1,6 +1,6 @@
 /** A native libSQL connection to the local file: synchronous, with its statements prepared once. */
-import { createRequire } from "node:module"
 import { StorageError } from "@context-engine/core/Errors"
+import Libsql from "libsql"
 
 /** The part of the native driver that is used. Its own typings are those of another package. */
 export interface NativeStatement {
@@ -87,8 +87,9 @@ export class NativeConnection implements Connection {
   }
 }
 
+const Native = Libsql as unknown as new (path: string, options: object) => NativeDatabase
+
 const open = (path: string, busyTimeout: number): NativeDatabase => {
-  const Native = createRequire(import.meta.url)("libsql") as new (path: string, options: object) => NativeDatabase
   const database = new Native(path, { timeout: busyTimeout })
   database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000")
   return database

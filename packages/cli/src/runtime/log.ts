@@ -24,6 +24,17 @@ export const databasePath = (db: string | undefined): Effect.Effect<string, Refu
   return Effect.succeed(path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
 }
 
+/**
+ * The file with this machine's key, which signs what it appends: `CONTEXT_KEY` (`off` for none), else
+ * `~/.config/context/machine.key`.
+ */
+export const machineKey = (): { readonly keyPath?: string } => {
+  const named = process.env.CONTEXT_KEY
+  if (named === "off") return {}
+  const config = process.env.XDG_CONFIG_HOME || join(homedir(), ".config")
+  return { keyPath: named || join(config, "context", "machine.key") }
+}
+
 /** Who gives this command, for the log. */
 export const origin = (): OriginData => ({
   actor: process.env.CONTEXT_ACTOR || userName(),

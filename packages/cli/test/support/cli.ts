@@ -79,7 +79,8 @@ export const words = (line: string): ReadonlyArray<string> =>
 
 const plainEnv = (): NodeJS.ProcessEnv => {
   const { CONTEXT_DB: _, CONTEXT_ACTOR: __, CONTEXT_TOKEN: ___, NO_COLOR: ____, ...env } = process.env
-  return env
+  // Unsigned unless a test wants it: a machine that joins takes the first position of the log.
+  return { ...env, CONTEXT_KEY: "off" }
 }
 
 const Native = createRequire(import.meta.url)("libsql")

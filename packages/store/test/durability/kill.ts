@@ -2,7 +2,7 @@
 import { join } from "node:path"
 import { randomFrom } from "../support/random.js"
 import type { Worker, Workers } from "./processes.js"
-import { integrityProblems, problemsOf, Verifier, withConnection } from "./verify.js"
+import { integrityProblems, problemsOf, released, Verifier, withConnection } from "./verify.js"
 
 export interface Killing {
   readonly workers: Workers
@@ -49,6 +49,8 @@ export const killWriters = async (options: Killing): Promise<Killed> => {
       ready.push(first.sinceOpen)
       sinceStart.push(first.sinceStart)
       verify()
+      // Else the file would never have been left by everyone, and nothing would be recovered.
+      await released(path)
     }
     await delay(random.next() * (early ? 25 : 60))
     await workers.kill(writer)
@@ -72,6 +74,7 @@ export const killWriters = async (options: Killing): Promise<Killed> => {
     acknowledged.push(...writers.map((writer) => writer.acknowledged))
     if (Math.floor(done / integrityEvery) > Math.floor(before / integrityEvery)) {
       verifier.problems.push(...withConnection(path, integrityProblems))
+      await released(path)
       onProgress?.(done, verifier.position)
     }
     if (verifier.problems.length > 0) break

@@ -1,5 +1,8 @@
 /** What must hold of a log's file, whatever happened to the processes that wrote it. */
 import { createHash } from "node:crypto"
+import { existsSync, readdirSync, readlinkSync } from "node:fs"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { Fold } from "@context-engine/core/Fold"
 import { projections } from "@context-engine/core/views/all"
 import { canonicalJson } from "../../src/canonical.js"
@@ -121,6 +124,31 @@ export const withConnection = <A>(path: string, use: (connection: NativeConnecti
   } finally {
     connection.close()
   }
+}
+
+/**
+ * Waits until this process holds the file no more. The driver closes a connection only when its statements are collected,
+ * and until then it keeps the log's shared memory alive: nothing that is meant to happen after everyone is gone would.
+ */
+export const released = async (path: string): Promise<void> => {
+  const isOpen = (fd: string) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(path)
+    } catch {
+      return false
+    }
+  }
+  for (let tries = 0; tries < 200; tries++) {
+    collect()
+    await new Promise((resolve) => setImmediate(resolve))
+    if (existsSync("/proc/self/fd") ? !readdirSync("/proc/self/fd").some(isOpen) : tries > 3) return
+  }
+  throw new Error(`${path} is still open`)
+}
+
+const collect = (): void => {
+  setFlagsFromString("--expose-gc")
+  runInNewContext("gc")()
 }
 
 /** Everything that does not hold of a log that was written by `appends.ts`. */

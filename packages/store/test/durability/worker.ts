@@ -17,6 +17,7 @@ import { randomFrom } from "../support/random.js"
 import { mixed, single, triple } from "./appends.js"
 import { inspect } from "./inspect.js"
 import type { Failure, Said } from "./processes.js"
+import { released } from "./verify.js"
 
 /** Written at once, so that what was said was said before whatever comes next. */
 const say = (said: Said): void => {
@@ -184,18 +185,18 @@ const roles = {
       say({ kind: "result", result: samples })
     }).pipe(Effect.provide(layer(path))),
 
-  /** Opens and closes the log many times, and gives the number of descriptors after each. */
+  /** Opens and closes the log many times, and gives the number of descriptors after the first and after the last. */
   reopen: (path: string, count: string) =>
     Effect.gen(function* () {
-      const descriptors: Array<number> = []
-      for (let i = 0; i < Number(count); i++) {
-        yield* Effect.provide(
-          Effect.flatMap(EventLog, (log) => log.append(single())),
-          layer(path),
-        )
-        descriptors.push(readdirSync("/proc/self/fd").length)
-      }
-      say({ kind: "result", result: descriptors })
+      const once = Effect.suspend(() => Effect.flatMap(EventLog, (log) => log.append(single())))
+      const descriptors = Effect.promise(() => released(path)).pipe(
+        Effect.map(() => readdirSync("/proc/self/fd").length),
+      )
+      const open = Effect.suspend(() => Effect.provide(once, layer(path)))
+      yield* open
+      const before = yield* descriptors
+      yield* Effect.replicateEffect(open, Number(count))
+      say({ kind: "result", result: { before, after: yield* descriptors } })
     }),
 
   /** Appends from several fibers until each has failed; then, whenever it is told to, ten more. */

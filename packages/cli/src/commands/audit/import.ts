@@ -1,0 +1,23 @@
+/** `context infra audit import <file>` */
+import * as Effect from "effect/Effect"
+import { leaf } from "../../leaf.js"
+import { argument } from "../../options.js"
+import { withAudit } from "../../runtime.js"
+import { progress } from "../../terminal.js"
+
+export const importLog = leaf({
+  name: "import",
+  description:
+    "Takes an exported log over, into an empty log or one that is a beginning of it. The chain is verified on the way in; " +
+    "a line that breaks it refuses everything.",
+  examples: ["audit import log.jsonl --db copy.db"],
+  args: { file: argument("file", "A file that audit export wrote") },
+  run: (given) =>
+    withAudit(given, ({ audit }) =>
+      Effect.gen(function* () {
+        const { readLines } = yield* Effect.promise(() => import("../../lines.js"))
+        return { events: yield* progress("importing")(audit.import(readLines(given.file))) }
+      }),
+    ),
+  said: ({ events }) => `took over ${events.toLocaleString("en")} ${events === 1 ? "event" : "events"}`,
+})

@@ -1,0 +1,14 @@
+/** `context infra audit log <name>` */
+import { leaf } from "../../leaf.js"
+import { argument } from "../../options.js"
+import { withAudit } from "../../runtime.js"
+
+export const log = leaf({
+  name: "log",
+  description:
+    "Every event in the life of one thing: what it changed, from what to what, by whom, how and on which machine.",
+  examples: ["audit log myserver", "audit log api.example.com", "audit log api --json"],
+  args: { name: argument("name", "A server, service, domain, secret, …, by any name it ever had, or a stream") },
+  run: (given) => withAudit(given, ({ history }) => history.life(given.name)),
+  render: async () => (await import("../../render/audit.js")).life,
+})

@@ -1,0 +1,25 @@
+/** `context infra audit replay --to <moment> --into <file>` */
+import * as Effect from "effect/Effect"
+import { leaf } from "../../leaf.js"
+import { required } from "../../options.js"
+import { withAudit } from "../../runtime.js"
+import { progress } from "../../terminal.js"
+
+export const replay = leaf({
+  name: "replay",
+  description:
+    "Writes the log up to a moment, and all rows as they were then, into a database that any SQLite tool opens.",
+  examples: ["audit replay --to 2026-11-01 --into november.db"],
+  options: {
+    to: required("to", "moment", "2026-11-01T12:00Z, 2h (that long ago) or 1234 (a position in the log)"),
+    into: required("into", "file", "The database to write; it must not exist yet"),
+  },
+  run: (given) =>
+    withAudit(given, ({ audit }) =>
+      Effect.map(progress("replaying")(audit.replay(given.to, given.into)), (position) => ({
+        position,
+        into: given.into,
+      })),
+    ),
+  said: ({ into, position }) => `replayed the log up to position ${position} into ${into}`,
+})

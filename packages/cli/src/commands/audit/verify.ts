@@ -1,0 +1,16 @@
+/** `context infra audit verify` */
+import { leaf } from "../../leaf.js"
+import { withAudit } from "../../runtime.js"
+import { progress } from "../../terminal.js"
+import { walked } from "../../walk.js"
+
+export const verify = leaf({
+  name: "verify",
+  description:
+    "Walks the log from its first event: every hash, every signature, every trigger, and every row against one folded anew. " +
+    "Names the first position that does not hold.",
+  examples: ["audit verify", "audit verify --json"],
+  run: (given) => withAudit(given, ({ audit }) => progress("verifying")(audit.verify(walked("verifying")))),
+  render: async () => (await import("../../render/audit.js")).verdict,
+  unwell: ({ ok }) => !ok,
+})

@@ -1,0 +1,18 @@
+/** `context infra rebuild` */
+import { leaf } from "../leaf.js"
+import { withAudit } from "../runtime.js"
+import { progress } from "../terminal.js"
+import { walked } from "../walk.js"
+
+export const rebuild = leaf({
+  name: "rebuild",
+  description:
+    "Folds every row anew from the log into tables beside the live ones, compares them, and swaps them in one transaction. " +
+    "Others go on reading and writing meanwhile.",
+  examples: ["rebuild"],
+  run: (given) =>
+    withAudit(given, ({ maintenance }) => progress("rebuilding")(maintenance.rebuild(walked("rebuilding")))),
+  said: ({ differing, duration, events, rows }) =>
+    `folded ${events.toLocaleString("en")} events into ${rows.toLocaleString("en")} rows in ${duration.toFixed(1)} s; ` +
+    (differing === 0 ? "all were as the log says" : `${differing} were not what the log says, and are now`),
+})

@@ -1,0 +1,96 @@
+/** Audits, differences and lives, for people. */
+import type { AuditReport } from "@context-engine/core/services/Audit"
+import type { Cause, Difference, EntityChange, FieldChange, LifeEvent } from "@context-engine/core/services/History"
+import { safe } from "./safe.js"
+import { table } from "./table.js"
+import { paint, type Renderer, type Screen, wrap } from "./text.js"
+import { count, moment } from "./units.js"
+
+const number = (n: number): string => n.toLocaleString("en")
+
+/** Whether the log holds, and if not, where it does not. */
+export const verdict: Renderer<AuditReport> = (report, screen) => {
+  const { duration, events, findings, head, rows, signed, unsigned } = report
+  const rate = number(Math.round(events / Math.max(0.001, duration)))
+  const machines = table(
+    screen,
+    [
+      { title: "Machine", cell: (machine) => machine.name },
+      { title: "Key", cell: (machine) => machine.machineId },
+      { title: "Events", cell: (machine) => number(machine.events), right: true },
+    ],
+    report.machines,
+  )
+  const unknown = Object.entries(report.unknownTypes).map(([type, n]) => `${safe(type)} ${n}`)
+  return [
+    report.ok
+      ? `${paint(screen, "good", "✓")} the log holds: ${number(events)} events, ${number(rows)} rows, ${rate} events/s`
+      : `${paint(screen, "bad", "✗")} the log does not hold`,
+    ...findings.map((finding) => lines(screen, `${paint(screen, "bad", "✗")} ${safe(finding.message)}`)),
+    `${number(signed)} signed, ${number(unsigned)} unsigned`,
+    ...(report.machines.length === 0 ? [] : [machines]),
+    ...(unknown.length === 0 ? [] : [`not known to this version: ${unknown.join(", ")}`]),
+    `head: position ${head.position}`,
+    `      ${head.hash}`,
+  ].join("\n")
+}
+
+/** What a file was given. */
+export const exported: Renderer<{ readonly into: string; readonly events: number } | undefined> = (value, screen) =>
+  value === undefined
+    ? ""
+    : `${paint(screen, "good", "✓")} exported ${count(value.events, "event")} into ${safe(value.into)}`
+
+/** What changed, entity by entity. */
+export const difference: Renderer<Difference> = ({ changes, from, to }, screen) =>
+  [
+    `from position ${from} to ${to}: ${changes.length === 0 ? "nothing changed" : count(changes.length, "change")}`,
+    ...changes.map((change) => entity(change, screen)),
+  ].join("\n")
+
+const marks = { added: ["+", "good"], changed: ["~", "warn"], removed: ["-", "bad"] } as const
+
+const entity = ({ causes, fields, kind, name, view }: EntityChange, screen: Screen): string => {
+  const [mark, style] = marks[kind]
+  return [
+    "",
+    `${paint(screen, style, mark)} ${paint(screen, "strong", safe(name))} ${paint(screen, "faint", `(${view})`)} ${kind}`,
+    ...fields.map((field) => lines(screen, `    ${change(field, kind)}`)),
+    ...causes.map((cause) => lines(screen, paint(screen, "faint", `    ${told(cause)}`))),
+  ].join("\n")
+}
+
+/** Every event of a thing, with what it changed. */
+export const life: Renderer<ReadonlyArray<LifeEvent>> = (events, screen) =>
+  events
+    .map((event) =>
+      [
+        `${paint(screen, "strong", safe(event.type))} ${paint(screen, "faint", who(event))}`,
+        ...event.fields.map((field) => lines(screen, `    ${change(field, "changed")}`)),
+      ].join("\n"),
+    )
+    .join("\n\n")
+
+const change = ({ after, before, field }: FieldChange, kind: EntityChange["kind"]): string => {
+  if (kind === "added") return `${field}: ${value(after)}`
+  if (kind === "removed") return `${field}: ${value(before)}`
+  return `${field}: ${value(before)} → ${value(after)}`
+}
+
+const value = (of: unknown): string => {
+  if (of === null || of === undefined) return "–"
+  const text = safe(typeof of === "string" ? of : JSON.stringify(of))
+  return text.length > 120 ? `${text.slice(0, 119)}…` : text
+}
+
+const who = ({ actor, at, machine, position, via }: Cause): string =>
+  `at ${position}, ${moment(at)}, by ${safe(actor)} via ${via} on ${safe(machine)}`
+
+const told = (cause: Cause): string => `${safe(cause.type)} ${who(cause)}`
+
+/** A line that goes on below itself, indented, where it is too long. */
+const lines = (screen: Screen, text: string): string => {
+  const indent = text.match(/^ */)?.[0] ?? ""
+  const [first = "", ...rest] = wrap(text.trimStart(), screen.columns - indent.length - 2)
+  return [`${indent}${first}`, ...rest.map((line) => `${indent}  ${line}`)].join("\n")
+}

@@ -1,0 +1,131 @@
+/** The log itself, by hand: verified, compared, taken out, brought in, rebuilt, copied and put back. */
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { join } from "node:path"
+import { beforeAll, describe, expect, it } from "vitest"
+import { workspace } from "./support/cli.js"
+
+const ws = workspace()
+const at = (name: string) => join(ws.directory, name)
+const key = { env: { CONTEXT_KEY: at("machine.key"), CONTEXT_ACTOR: "ada" } }
+
+/** A machine that joins (1), a server (2), a service (3), a rename (4). */
+beforeAll(async () => {
+  await ws.succeed("server add alpha --ip 192.0.2.1", key)
+  await ws.succeed("service add api --server alpha --port 3000", key)
+  await ws.succeed("server rename alpha omega", key)
+})
+
+const tamper = (path: string, sql: string) => {
+  const Native = createRequire(import.meta.url)("libsql")
+  const database = new Native(path)
+  database.exec(sql)
+  database.close()
+}
+
+describe("audit verify", () => {
+  it("says that the log holds, and whose events they are", async () => {
+    const report = await ws.json("audit verify", key)
+    expect(report).toMatchObject({ ok: true, events: 4, signed: 4, machines: [{ events: 4 }], head: { position: 4 } })
+    expect(await ws.succeed("audit verify", key)).toContain("the log holds: 4 events")
+    expect(statSync(at("machine.key")).mode & 0o777).toBe(0o600)
+  })
+
+  it("exits with 1 and names the place where it does not", async () => {
+    await ws.succeed(`backup ${at("tampered.db")}`, key)
+    tamper(
+      at("tampered.db"),
+      "DROP TRIGGER events_no_update; UPDATE events SET meta = replace(meta, 'ada', 'eve') WHERE position = 3",
+    )
+    const ended = await ws.run(`audit verify --db ${at("tampered.db")}`)
+    expect(ended.code).toBe(1)
+    expect(ended.stdout).toContain("the event at position 3 is not the one that was written here")
+    expect(ended.stdout).toContain("events_no_update is missing")
+  })
+})
+
+describe("diff", () => {
+  it("says what changed between two moments, with who and how", async () => {
+    const { changes } = await ws.json("diff 2 4", key)
+    expect(changes).toMatchObject([
+      { view: "servers", name: "omega", kind: "changed", fields: [{ field: "name", before: "alpha", after: "omega" }] },
+      { view: "services", name: "api", kind: "added", causes: [{ position: 3, actor: "ada", via: "cli" }] },
+    ])
+    const text = await ws.succeed("diff 2 4", key)
+    expect(text).toContain("name: alpha → omega")
+    expect(text).toMatch(/ServerRenamed at 4, .* by ada via cli on /)
+  })
+
+  it("goes up to now where only one is named, and refuses what is no moment", async () => {
+    expect(await ws.json("diff 3", key)).toMatchObject({ from: 3, to: 4 })
+    expect(await ws.run("diff tuesday")).toMatchObject({ code: 2 })
+  })
+})
+
+describe("audit log", () => {
+  it("tells the life of a thing under any of its names", async () => {
+    const life = await ws.json("audit log alpha", key)
+    expect(life.map((event: { type: string }) => event.type)).toEqual(["ServerAdded", "ServerRenamed"])
+    expect(await ws.succeed("audit log omega", key)).toContain("name: alpha → omega")
+    expect(await ws.run("audit log nobody")).toMatchObject({ code: 1 })
+  })
+})
+
+describe("audit export and import", () => {
+  it("gives the same bytes twice, and takes them over into another log", async () => {
+    const first = await ws.succeed("audit export", key)
+    await ws.succeed(`audit export --into ${at("log.jsonl")}`, key)
+    expect(readFileSync(at("log.jsonl"), "utf8")).toBe(first)
+    expect(first.trim().split("\n").length).toBe(4)
+    await ws.succeed(`audit import ${at("log.jsonl")} --db ${at("copy.db")}`)
+    expect(await ws.succeed(`audit export --db ${at("copy.db")}`)).toBe(first)
+    expect(await ws.json(`audit verify --db ${at("copy.db")}`)).toMatchObject({ ok: true, signed: 4 })
+  })
+
+  it("refuses a broken chain, and files that are not there", async () => {
+    writeFileSync(at("broken.jsonl"), readFileSync(at("log.jsonl"), "utf8").replace("omega", "evil!"))
+    const ended = await ws.run(`audit import ${at("broken.jsonl")} --db ${at("none.db")}`)
+    expect(ended.code).not.toBe(0)
+    expect(ended.stderr).toContain("the chain breaks at position 4")
+    expect(await ws.json(`server list --db ${at("none.db")}`)).toEqual([])
+    expect((await ws.run("audit import nothing.jsonl")).stderr).toContain("there is no such file")
+    expect((await ws.run(`audit export --into ${at("log.jsonl")}`)).stderr).toContain("exists already")
+  })
+})
+
+describe("audit replay", () => {
+  it("writes a database as it was then", async () => {
+    await ws.succeed(`audit replay --to 3 --into ${at("then.db")}`, key)
+    const servers = await ws.json(`server list --db ${at("then.db")}`)
+    expect(servers.map((server: { name: string }) => server.name)).toEqual(["alpha"])
+  })
+})
+
+describe("rebuild, backup and restore", () => {
+  it("mends rows, and says how many", async () => {
+    await ws.succeed(`backup ${at("rows.db")}`, key)
+    tamper(at("rows.db"), "UPDATE services SET port = 1")
+    expect(await ws.succeed(`rebuild --db ${at("rows.db")}`)).toContain("1 were not what the log says, and are now")
+    expect(await ws.json(`rebuild --db ${at("rows.db")}`)).toMatchObject({ events: 4, differing: 0 })
+  })
+
+  it("puts a backup back, and keeps what was there", async () => {
+    await ws.succeed(`backup ${at("backup.db")}`, key)
+    await ws.succeed("server add beta", key)
+    const refused = await ws.run(`restore ${at("backup.db")}`, key)
+    expect(refused).toMatchObject({ code: 1 })
+    expect(refused.stderr).toContain("--yes")
+    const { aside, events } = await ws.json(`restore ${at("backup.db")} --yes`, key)
+    expect(events).toBe(4)
+    expect(existsSync(aside)).toBe(true)
+    expect((await ws.json("server list", key)).length).toBe(1)
+    expect((await ws.json(`server list --db ${aside}`, key)).length).toBe(2)
+  })
+
+  it("does not put a backup back that does not hold", async () => {
+    const ended = await ws.run(`restore ${at("tampered.db")} --yes`, key)
+    expect(ended).toMatchObject({ code: 1 })
+    expect(ended.stderr).toContain("does not hold")
+    expect((await ws.run("restore nothing.db --yes")).stderr).toContain("there is no file")
+  })
+})
