@@ -33,7 +33,15 @@ export const makeEmmett = async (path: string) => {
   return {
     append: async ({ events, stream }: StreamAppend): Promise<void> => {
       const { data, type } = events[0]!
-      await store.appendToStream(stream, [{ type, data }])
+      for (let tries = 0; ; tries++) {
+        try {
+          await store.appendToStream(stream, [{ type, data }])
+          return
+        } catch (error) {
+          // On a busy machine it now and then fails to commit with "SQL statements in progress"; its users try again, too.
+          if (tries === 4) throw error
+        }
+      }
     },
   }
 }

@@ -28,7 +28,11 @@ export const measureReplay = async (directory: string): Promise<ReadonlyArray<Ro
   const live = Layer.provideMerge(SqlMaintenance.layer, layer(path))
   const run = <A, E>(effect: Effect.Effect<A, E, Layer.Layer.Success<typeof live>>) =>
     Effect.runPromise(Effect.provide(effect, live))
-  const rebuild = Effect.flatMap(Maintenance, (care) => care.rebuild())
+  let peak = 0
+  const sample = Effect.sync(() => {
+    peak = Math.max(peak, process.memoryUsage.rss())
+  })
+  const rebuild = Effect.flatMap(Maintenance, (care) => care.rebuild(() => sample))
   const past = Effect.provide(
     Effect.flatMap(ReadModels, (models) => models.servers.list()),
     AsOf.layer(String(size / 2)),
@@ -36,16 +40,11 @@ export const measureReplay = async (directory: string): Promise<ReadonlyArray<Ro
   const reads: Array<number> = []
   const rebuilds: Array<number> = []
   const pasts: Array<number> = []
-  let peak = 0
-  const watch = setInterval(() => {
-    peak = Math.max(peak, process.memoryUsage.rss())
-  }, 10)
   for (let round = 0; round < 3; round++) {
     reads.push(await time(() => readAndParse(path)))
     rebuilds.push(await time(() => run(rebuild)))
     pasts.push(await time(() => run(past)))
   }
-  clearInterval(watch)
   const rate = (milliseconds: number) => Math.round(size / (milliseconds / 1000))
   const share = median(reads) / median(rebuilds)
   const megabytes = Math.round(peak / 2 ** 20)

@@ -34,6 +34,8 @@ export interface ServeOptions {
   readonly token: string
   /** Milliseconds that requests and deployments on their way have to end once the server is told to stop. Default 5,000. */
   readonly grace?: number
+  /** The file with this machine's key, which signs what is appended. Without one, nothing is signed. */
+  readonly keyPath?: string
   /** Called once the server listens, with its URL. */
   readonly onListen?: (url: string) => Effect.Effect<void>
 }
@@ -57,7 +59,7 @@ export const serve = (options: ServeOptions): Effect.Effect<never, ServeError> =
 
 /** The server as a layer, for programs that have other things to do. */
 export const layer = (options: ServeOptions): Layer.Layer<HttpServer.HttpServer, ServeError> => {
-  const { grace = 5_000, host = "127.0.0.1", port, token } = options
+  const { grace = 5_000, keyPath, host = "127.0.0.1", port, token } = options
   return app(token, Guard.isLoopback(bracketed(host))).pipe(
     Layer.provide(Deployments.layer(grace)),
     Layer.provideMerge(listening(host, port, grace)),
@@ -82,7 +84,7 @@ const services = (db: string) =>
     Layer.provideMerge(Health.layer),
     Layer.provideMerge(Hosts.layer),
     Layer.provide(Remote.layer),
-    Layer.provideMerge(Store.layer(db)),
+    Layer.provideMerge(Store.layer(db, keyPath === undefined ? {} : { keyPath })),
   )
 
 const listening = (host: string, port: number, grace: number) => {

@@ -43,7 +43,8 @@ const fill = (
       )
       yield* onProgress?.({ done: doubles.position, total: doubles.position + left }) ?? Effect.void
       if (left < stride) return
-      yield* Effect.yieldNow()
+      // Timers and sockets get their turn, too.
+      yield* Effect.sleep(0)
     }
   })
 

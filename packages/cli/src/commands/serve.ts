@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { integer, text } from "../options.js"
 import { safeJson } from "../render/safe.js"
-import { databasePath } from "../runtime/log.js"
+import { databasePath, machineKey } from "../runtime/log.js"
 import { load } from "../runtime.js"
 import { print } from "../terminal.js"
 
@@ -26,7 +26,15 @@ export const serve = leaf({
         print(given.json ? `${safeJson({ url, token })}\n` : announcement(url, known ?? token, known))
       return yield* load(
         () => import("@context-engine/http/serve"),
-        (http) => http.serve({ db, port: given.port ?? 4400, host: given.host ?? "127.0.0.1", token, onListen }),
+        (http) =>
+          http.serve({
+            db,
+            port: given.port ?? 4400,
+            host: given.host ?? "127.0.0.1",
+            token,
+            onListen,
+            ...machineKey(),
+          }),
       )
     }),
 })

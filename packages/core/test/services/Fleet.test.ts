@@ -9,7 +9,7 @@ import { ReadModels } from "../../src/ReadModels.js"
 import { type HostKey, HostKeyPrompt } from "../../src/Remote.js"
 import { Fleet } from "../../src/services/Fleet.js"
 import { Registry } from "../../src/services/Registry.js"
-import { describeSshd, freePort, makeKey, type Sshd, startSshd, until } from "../support/sshd.js"
+import { describeSshd, freePort, makeKey, type Sshd, type SshdOptions, startSshd, until } from "../support/sshd.js"
 import {
   addTrusted,
   appended,
@@ -24,6 +24,16 @@ import {
 
 const silents: Array<Server> = []
 afterEach(() => silents.splice(0).forEach((server) => void server.close()))
+
+const odds: Array<Sshd> = []
+afterEach(() => Promise.all(odds.splice(0).map((sshd) => sshd.dispose())))
+
+/** An sshd for one test. */
+const startOdd = async (options: SshdOptions) => {
+  const sshd = await startSshd(options)
+  odds.push(sshd)
+  return sshd
+}
 
 /** A TCP server that accepts and then says nothing, until it hangs up; `accepted` tells when it has for the first time. */
 const startSilent = async () => {
@@ -168,7 +178,7 @@ describeSshd("a server that can be reached", () => {
     ))
 
   it("is degraded when its answer cannot be read", async () => {
-    const odd = await startSshd({ extra: [`ForceCommand sh -c "$SSH_ORIGINAL_COMMAND" | grep -v context-probe`] })
+    const odd = await startOdd({ extra: [`ForceCommand sh -c "$SSH_ORIGINAL_COMMAND" | grep -v context-probe`] })
     await inSshWorld(
       Effect.gen(function* () {
         yield* addTrusted("odd", odd)
@@ -177,7 +187,6 @@ describeSshd("a server that can be reached", () => {
         expect(report.reason).toBe("it answered, but not with anything that can be read")
       }),
     )
-    await odd.dispose()
   })
 
   it.each([
@@ -186,7 +195,7 @@ describeSshd("a server that can be reached", () => {
     [{ "load=": "4096 4096 1" }, "online", null],
     [{ "disk=": "0 0", "MemTotal:": "x", "load=": "" }, "online", null],
   ])("with %j is %s: %s", async (lines, expected, reason) => {
-    const odd = await startSshd(saying(lines))
+    const odd = await startOdd(saying(lines))
     await inSshWorld(
       Effect.gen(function* () {
         yield* addTrusted("odd", odd)
@@ -194,11 +203,10 @@ describeSshd("a server that can be reached", () => {
         expect([report.status, report.reason]).toEqual([expected, reason])
       }),
     )
-    await odd.dispose()
   })
 
   it("but runs no commands is offline, with what it said", async () => {
-    const closed = await startSshd({ extra: ["ForceCommand echo This account is closed."] })
+    const closed = await startOdd({ extra: ["ForceCommand echo This account is closed."] })
     await inSshWorld(
       Effect.gen(function* () {
         yield* addTrusted("closed", closed)
@@ -207,7 +215,6 @@ describeSshd("a server that can be reached", () => {
         expect(report.reason).toContain("This account is closed.")
       }),
     )
-    await closed.dispose()
   })
 })
 
