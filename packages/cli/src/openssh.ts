@@ -97,9 +97,9 @@ const alias = (index: number): string => `hop${index}`
 /** `ssh` hands host and user on to a shell when there is a jump host, so they must not be able to mean anything there. */
 const checkHop = (target: SshTarget, hop: SshEndpoint): Effect.Effect<void, Refused> => {
   const plain =
-    /^[A-Za-z0-9._:%][A-Za-z0-9._:%-]*$/.test(hop.host) && /^[A-Za-z0-9._@\\][A-Za-z0-9._@\\+-]*$/.test(hop.user)
+    /^[A-Za-z0-9._:%][A-Za-z0-9._:%-]*$/.test(hop.host) && /^[A-Za-z0-9._@\\][A-Za-z0-9._@\\+-]*$/.test(hop.user ?? "x")
   if (plain) return checkKey(hop.keyPath, target.name)
-  return new Refused({ message: `${target.name}: ssh cannot be given the address ${hop.user}@${hop.host}` })
+  return new Refused({ message: `${target.name}: ssh cannot be given the address ${hop.user ?? ""}@${hop.host}` })
 }
 
 /** A line of `known_hosts` (sshd(8)); nothing for a key of some other address. */
@@ -115,7 +115,7 @@ const configuration = (hops: ReadonlyArray<SshEndpoint>, knownHosts: string): st
     `Host ${alias(index)}`,
     `  HostName ${hop.host.replaceAll("%", "%%")}`,
     `  Port ${hop.port}`,
-    `  User ${hop.user}`,
+    ...(hop.user === undefined ? [] : [`  User ${hop.user}`]),
     ...(hop.keyPath === undefined ? [] : [`  IdentityFile ${quoted(hop.keyPath)}`, "  IdentitiesOnly yes"]),
     `  ProxyJump ${index + 1 < hops.length ? alias(index + 1) : "none"}`,
   ])

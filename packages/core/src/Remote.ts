@@ -24,7 +24,8 @@ export interface HostKey {
 export interface SshEndpoint {
   readonly host: string
   readonly port: number
-  readonly user: string
+  /** Absent: the name of whoever runs this program, as OpenSSH has it. */
+  readonly user?: string | undefined
   /** A private key file, `~` allowed. Absent: the agent and OpenSSH's default key files. */
   readonly keyPath?: string | undefined
   /** The hosts to go through, dialled one through the other. */

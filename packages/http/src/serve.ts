@@ -59,11 +59,11 @@ export const serve = (options: ServeOptions): Effect.Effect<never, ServeError> =
 
 /** The server as a layer, for programs that have other things to do. */
 export const layer = (options: ServeOptions): Layer.Layer<HttpServer.HttpServer, ServeError> => {
-  const { grace = 5_000, keyPath, host = "127.0.0.1", port, token } = options
+  const { grace = 5_000, host = "127.0.0.1", port, token } = options
   return app(token, Guard.isLoopback(bracketed(host))).pipe(
     Layer.provide(Deployments.layer(grace)),
     Layer.provideMerge(listening(host, port, grace)),
-    Layer.provide(services(options.db)),
+    Layer.provide(services(options)),
     Layer.provide(Layer.effectDiscard(check(options))),
   )
 }
@@ -79,7 +79,7 @@ const app = (token: string, loopback: boolean) =>
   )
 
 /** Everything the handlers call. */
-const services = (db: string) =>
+const services = ({ db, keyPath }: ServeOptions) =>
   Layer.mergeAll(Registry.layer, Overview.layer, Fleet.layer, Deployer.layer).pipe(
     Layer.provideMerge(Health.layer),
     Layer.provideMerge(Hosts.layer),

@@ -19,7 +19,11 @@ interface Waiting {
   readonly resume: (effect: Effect.Effect<any, any>) => void
   /** When it gives up, on the clock of `Date.now`. It counts from the call: the wait behind others is part of it. */
   readonly deadline: number
+  readonly since: number
 }
+
+/** Who has waited for longer tries more often: no process is left behind by chance. In milliseconds. */
+const pauseAfter = (waited: number): number => (waited < 20 ? 2 + Math.random() * 4 : waited < 60 ? 1 + Math.random() * 2 : 1)
 
 /** How many callers may share a transaction: more would make the first of them wait for long. */
 const groupSize = 64
@@ -27,6 +31,8 @@ const groupSize = 64
 export class CommitQueue {
   #waiting: Array<Waiting> = []
   #scheduled = false
+  /** When another process was last seen to write, on the clock of `Date.now`. */
+  #othersSeen = 0
 
   /** `transact` runs a body in one transaction, synchronously, and throws `StorageError`. */
   constructor(readonly transact: <A>(body: (connection: Connection) => A) => A) {}
@@ -36,11 +42,12 @@ export class CommitQueue {
     return Effect.flatMap(Patience, (patience) =>
       Effect.uninterruptible(
         Effect.async<A, E | StorageError>((resume) => {
-          this.#waiting.push({ work, resume, deadline: Date.now() + Duration.toMillis(patience) })
+          const since = Date.now()
+          this.#waiting.push({ work, resume, since, deadline: since + Duration.toMillis(patience) })
           if (this.#scheduled) return
           this.#scheduled = true
           // After the other fibers that are ready now have put their work beside this one.
-          queueMicrotask(() => this.#flush([]))
+          queueMicrotask(() => this.#next())
         }),
       ),
     )
@@ -60,16 +67,23 @@ export class CommitQueue {
       waiting.resume(results[index] as Effect.Effect<any, any>)
     })
     if (this.#waiting.length === 0) this.#scheduled = false
-    else setImmediate(() => this.#flush([]))
+    else setImmediate(() => this.#next())
+  }
+
+  /** Begins a group: at once, or after those who wait in other processes have had a chance to. */
+  #next(): void {
+    if (Date.now() - this.#othersSeen > 100) this.#flush([])
+    else setTimeout(() => this.#flush([]), 2 + Math.random() * 3)
   }
 
   /** Lets the event loop go on and tries again, a little apart from the other processes that wait. */
   #wait(group: ReadonlyArray<Waiting>, busy: StorageError): void {
     const now = Date.now()
+    this.#othersSeen = now
     for (const waiting of group) if (waiting.deadline <= now) waiting.resume(Effect.fail(busy))
     const patient = group.filter((waiting) => waiting.deadline > now)
     if (patient.length + this.#waiting.length === 0) this.#scheduled = false
-    else setTimeout(() => this.#flush(patient), 1 + Math.random() * 4)
+    else setTimeout(() => this.#flush(patient), pauseAfter(now - (patient[0]?.since ?? now)))
   }
 }
 

@@ -59,7 +59,7 @@ const endpointOf = (
     return refuse(server, `has no address: context infra server update ${server.name} --ip <address>`)
   }
   const ssh = server.sshConfig
-  const endpoint = { host, port: ssh?.port ?? 22, user: ssh?.user ?? "root", keyPath: ssh?.keyPath ?? undefined }
+  const endpoint = { host, port: ssh?.port ?? 22, user: ssh?.user ?? undefined, keyPath: ssh?.keyPath ?? undefined }
   const jumpName = ssh?.jumpHost ?? undefined
   if (jumpName === undefined) return Either.right(endpoint)
   if (way.includes(jumpName)) return refuse(server, `is behind itself: ${[...way, jumpName].join(" → ")}`)

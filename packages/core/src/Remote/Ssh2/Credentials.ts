@@ -4,8 +4,8 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import ssh2, { type AnyAuthMethod, type ParsedKey } from "ssh2"
 import { RemoteError } from "../../Errors.js"
-import type { SshEndpoint } from "../../Remote.js"
 import { clean } from "../Text.js"
+import type { Hop } from "./Hop.js"
 import type { Settings } from "./Options.js"
 
 /** What is offered to a server, and how to name it in a message. */
@@ -15,7 +15,7 @@ export interface Credentials {
 }
 
 /** Fails with `unreadable-key` when a key file is named and cannot be used. Unusable default files are passed over. */
-export const credentials = (endpoint: SshEndpoint, settings: Settings): Effect.Effect<Credentials, RemoteError> =>
+export const credentials = (endpoint: Hop["endpoint"], settings: Settings): Effect.Effect<Credentials, RemoteError> =>
   endpoint.keyPath === undefined
     ? usual(endpoint.user, settings)
     : named(endpoint.user, endpoint.keyPath, `${endpoint.host}:${endpoint.port}`, settings)
