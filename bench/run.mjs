@@ -1,10 +1,11 @@
 // Bundles a bench written in TypeScript and runs it: `node bench/run.mjs bench/log.ts [arguments]`.
 import { spawnSync } from "node:child_process"
-import { rmSync } from "node:fs"
+import { mkdirSync, rmSync } from "node:fs"
 import { build } from "esbuild"
 
 const [entry, ...args] = process.argv.slice(2)
 const outfile = `node_modules/.cache/context-bench-${process.pid}.mjs`
+mkdirSync("node_modules/.cache", { recursive: true })
 await build({
   entryPoints: [entry],
   outfile,

@@ -68,8 +68,6 @@ export const workspace = () => {
   }
 }
 
-export type Workspace = ReturnType<typeof workspace>
-
 /** A server that was reached: on a machine as busy as one that runs tests it may count as degraded, by its load. */
 export const reached = expect.stringMatching(/^(online|degraded)$/)
 
