@@ -74,5 +74,6 @@ const select = (table: Tables.Table, query: Query<any>): { text: string; params:
   const order = query.order === undefined ? table.order : `${column(query.order.by)}${direction}, id${direction}`
   const limit = query.limit === undefined ? "" : ` LIMIT ${Math.trunc(query.limit)}`
   const rows = `SELECT ${table.rowAsJson} AS row FROM "${table.name}"${where} ORDER BY ${order}${limit}`
-  return { text: `SELECT json_group_array(json(row)) AS rows FROM (${rows})`, params }
+  // The rows are JSON already: joining them costs less than parsing them once more for json_group_array.
+  return { text: `SELECT '[' || coalesce(group_concat(row), '') || ']' AS rows FROM (${rows})`, params }
 }

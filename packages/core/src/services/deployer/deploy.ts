@@ -16,13 +16,13 @@ import * as Id from "../../Id.js"
 import { Origin } from "../../Origin.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { DeploymentRow } from "../../views/deployments.js"
-import type { DeployError, Deployer, DeployOptions, RollbackOptions } from "../Deployer.js"
 import type { Health } from "../Health.js"
 import type { Hosts } from "../Hosts.js"
 import { findService, fullName, type Placed } from "../names.js"
 import { awaitHealth } from "./gate.js"
 import { type History, namesOf } from "./history.js"
 import { Tail } from "./output.js"
+import type { DeployError, DeployerShape, DeployOptions, RollbackOptions } from "./types.js"
 import { checkVersion, deployScript, mentionsVersion, readCommit, resolveCommit } from "./version.js"
 
 interface Parts {
@@ -53,7 +53,7 @@ interface Outcome {
   readonly version: string | null
 }
 
-export const makeDeploy = (parts: Parts): Pick<Deployer["Type"], "deploy" | "rollback"> => ({
+export const makeDeploy = (parts: Parts): Pick<DeployerShape, "deploy" | "rollback"> => ({
   deploy: Effect.fn("Deployer.deploy")(function* (name: string, options: DeployOptions = {}) {
     const placed = yield* findService(parts.models, name)
     const plan = yield* prepare(parts, placed, options.method ?? "manual", options)

@@ -16,12 +16,12 @@ import * as Id from "../../Id.js"
 import { Origin } from "../../Origin.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { DeploymentRow } from "../../views/deployments.js"
-import type { Deployer, RecordDeployment } from "../Deployer.js"
 import { findService, missing, type Placed } from "../names.js"
 import { decode } from "../registry/crud.js"
+import type { DeployerShape, RecordDeployment } from "./types.js"
 import { checkVersion } from "./version.js"
 
-export type History = Pick<Deployer["Type"], "history" | "list" | "get" | "record" | "annotate" | "hide">
+export type History = Pick<DeployerShape, "history" | "list" | "get" | "record" | "annotate" | "hide">
 
 /** What a service and its server are called now, for the event to remember. */
 export const namesOf = ({ server, service }: Placed) => ({
