@@ -23,7 +23,8 @@ interface Waiting {
 }
 
 /** Who has waited for longer tries more often: no process is left behind by chance. In milliseconds. */
-const pauseAfter = (waited: number): number => (waited < 20 ? 2 + Math.random() * 4 : waited < 60 ? 1 + Math.random() * 2 : 1)
+const pauseAfter = (waited: number): number =>
+  waited < 20 ? 2 + Math.random() * 4 : waited < 60 ? 1 + Math.random() * 2 : 1
 
 /** How many callers may share a transaction: more would make the first of them wait for long. */
 const groupSize = 64
@@ -60,7 +61,10 @@ export class CommitQueue {
     try {
       results = this.transact((connection) => runGroup(connection, group))
     } catch (error) {
-      if (error instanceof StorageError && error.reason === "busy") return this.#wait(group, error)
+      if (error instanceof StorageError && error.reason === "busy") {
+        this.#wait(group, error)
+        return
+      }
       results = group.map(() => (error instanceof StorageError ? Effect.fail(error) : Effect.die(error)))
     }
     group.forEach((waiting, index) => {

@@ -90,19 +90,48 @@ const insert = (
   const recordedAt = now > head.recordedAt ? now : head.recordedAt
   let { hash, position } = head
   const rows: Array<EventRow> = []
-  const recorded = sealed.map(({ data, event, meta, stream }) => {
+  const recorded = sealed.map(({ data, event, meta, stream }): Recorded => {
     position += 1
     const version = (versions.get(stream) as number) + 1
     versions.set(stream, version)
     const { id, occurredAt, schema, type } = event
-    const fixed = [position, id, stream, version, type, schema, data, meta, occurredAt, recordedAt] as const
-    hash = hashOf(hash, [...fixed, "", signature])
-    rows.push([...fixed, hash, signature])
-    return { ...event, position, stream, version, recordedAt, hash, signature }
+    const row: Writable<EventRow> = [
+      position,
+      id,
+      stream,
+      version,
+      type,
+      schema,
+      data,
+      meta,
+      occurredAt,
+      recordedAt,
+      "",
+      signature,
+    ]
+    hash = hashOf(hash, row)
+    row[10] = hash
+    rows.push(row)
+    return {
+      position,
+      id,
+      stream,
+      version,
+      type,
+      schema,
+      data: event.data,
+      meta: event.meta,
+      occurredAt,
+      recordedAt,
+      hash,
+      signature,
+    }
   })
   insertRows(connection, rows)
   return recorded
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** A statement of many rows costs less than many statements; the rest goes row by row. */
 export const insertRows = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {

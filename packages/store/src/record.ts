@@ -1,5 +1,5 @@
 /** An event as a row of the log: its columns, and the hash that chains it to the one before. */
-import { createHash } from "node:crypto"
+import * as crypto from "node:crypto"
 import { lift } from "@context-engine/core/domain/Upcasts"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
@@ -42,8 +42,14 @@ export const hashOf = (previous: string, row: EventRow): string => {
     occurredAt,
     signature,
   ])
-  return createHash("sha256").update(content).digest("hex")
+  return sha256(content)
 }
+
+/** In one call where Node has it (from 20.12 on): half the cost of a hash object for a text as short as an event. */
+const sha256: (text: string) => string =
+  typeof crypto.hash === "function"
+    ? (text) => crypto.hash("sha256", text, "hex")
+    : (text) => crypto.createHash("sha256").update(text).digest("hex")
 
 /** Reads a row back, in the shape this version knows. Text that is not JSON is damage, and says where. */
 export const decode = (row: EventRow): Recorded =>

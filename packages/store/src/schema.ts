@@ -29,13 +29,11 @@ BEGIN SELECT RAISE(ABORT, 'the log is append-only: no event is ever deleted'); E
 
 -- An INSERT OR REPLACE deletes without firing the trigger above, so what would be replaced is refused here.
 CREATE TRIGGER events_append_only BEFORE INSERT ON events
+WHEN NEW.position <> (SELECT coalesce(max(position), 0) + 1 FROM events)
+  OR NEW.version <> (SELECT coalesce(max(version), 0) + 1 FROM events WHERE stream = NEW.stream)
+  OR EXISTS (SELECT 1 FROM events WHERE id = NEW.id)
 BEGIN
-  SELECT RAISE(ABORT, 'the log has no gaps and replaces nothing: position must be the last plus one')
-   WHERE NEW.position <> (SELECT coalesce(max(position), 0) + 1 FROM events);
-  SELECT RAISE(ABORT, 'a stream has no gaps and replaces nothing: version must be the last plus one')
-   WHERE NEW.version <> (SELECT coalesce(max(version), 0) + 1 FROM events WHERE stream = NEW.stream);
-  SELECT RAISE(ABORT, 'the log is append-only: this id exists')
-   WHERE EXISTS (SELECT 1 FROM events WHERE id = NEW.id);
+  SELECT RAISE(ABORT, 'the log is append-only: an event goes to the last position plus one, as the last version of its stream plus one, under an id that is new');
 END;
 
 -- Which version of each view the tables hold.
