@@ -9,8 +9,9 @@ import { machine, markdown, type Row } from "./log/stats.js"
 
 const directory = mkdtempSync(join(tmpdir(), "context-bench-"))
 const parts: Record<string, () => Promise<ReadonlyArray<Row>>> = {
-  append: () => measureAppend(directory),
+  // First, while the process is small: it tells how much memory a replay takes.
   replay: () => measureReplay(directory),
+  append: () => measureAppend(directory),
   scale: () => measureScale(directory, 1_000_000),
 }
 const wanted = process.argv.slice(2).filter((argument) => argument in parts)

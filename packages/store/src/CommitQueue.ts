@@ -2,12 +2,12 @@
 import { StorageError } from "@context-engine/core/Errors"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { type Connection, isDriverError } from "./connection.js"
+import { type Connection, codeOf, isDriverError, storageError } from "./connection.js"
 import { Patience } from "./Database.js"
 
 /**
  * The part of a transaction that belongs to one caller. What it throws undoes this part only: a refusal or a `StorageError`
- * fails its caller, anything else is a defect. Only the driver's own errors undo the whole transaction.
+ * fails its caller, anything else is a defect. Only what the driver says of the file undoes the whole transaction.
  */
 export interface Work<A> {
   readonly body: (connection: Connection) => A
@@ -91,6 +91,9 @@ export class CommitQueue {
   }
 }
 
+/** What the driver says of values that it was given, not of the file. */
+const aboutValues = new Set(["SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLITE_TOOBIG"])
+
 const runGroup = (connection: Connection, group: ReadonlyArray<Waiting>) =>
   group.map(({ work }) => runPart(connection, work))
 
@@ -102,9 +105,10 @@ const runPart = (connection: Connection, work: Work<any>): Effect.Effect<any, an
     return Effect.succeed(result)
   } catch (error) {
     // About the file, and so about everyone. Whatever else it is, the others of the group have no part in it.
-    if (isDriverError(error)) throw error
+    if (isDriverError(error) && !aboutValues.has(codeOf(error))) throw error
     connection.prepare("ROLLBACK TO part").run()
     connection.prepare("RELEASE part").run()
+    if (isDriverError(error)) return Effect.fail(storageError("the log", error))
     return work.refuses(error) || error instanceof StorageError ? Effect.fail(error) : Effect.die(error)
   }
 }

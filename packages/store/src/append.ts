@@ -67,16 +67,26 @@ export const append = (
 
 /** The version each stream is at, where it is the one that was expected. */
 const versionsOf = (connection: Connection, appends: ReadonlyArray<StreamAppend>): Map<string, number> => {
+  const streams = [...new Set(appends.map(({ stream }) => stream))]
   const versions = new Map<string, number>()
-  for (const { events, expected, stream } of appends) {
-    const version =
-      versions.get(stream) ?? connection.prepare("SELECT max(version) FROM events WHERE stream = ?").get(stream)[0] ?? 0
-    if (expected !== "any" && expected !== version) throw new VersionConflict({ stream, expected, actual: version })
-    versions.set(stream, version + events.length)
+  if (streams.length === 1) {
+    const [version] = connection.prepare("SELECT max(version) FROM events WHERE stream = ?").get(streams[0])
+    versions.set(streams[0] as string, version ?? 0)
+  } else {
+    for (const [stream, version] of connection.prepare(manyVersions).all(JSON.stringify(streams))) {
+      versions.set(stream, version)
+    }
   }
-  for (const { events, stream } of appends) versions.set(stream, (versions.get(stream) as number) - events.length)
+  const next = new Map(versions)
+  for (const { events, expected, stream } of appends) {
+    const version = next.get(stream) ?? 0
+    if (expected !== "any" && expected !== version) throw new VersionConflict({ stream, expected, actual: version })
+    next.set(stream, version + events.length)
+  }
   return versions
 }
+
+const manyVersions = `SELECT value, (SELECT max(version) FROM events WHERE stream = value) FROM json_each(?)`
 
 const insert = (
   connection: Connection,
@@ -92,7 +102,7 @@ const insert = (
   const rows: Array<EventRow> = []
   const recorded = sealed.map(({ data, event, meta, stream }): Recorded => {
     position += 1
-    const version = (versions.get(stream) as number) + 1
+    const version = (versions.get(stream) ?? 0) + 1
     versions.set(stream, version)
     const { id, occurredAt, schema, type } = event
     const row: Writable<EventRow> = [
@@ -135,7 +145,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** A statement of many rows costs less than many statements; the rest goes row by row. */
 export const insertRows = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
-  const many = 25
+  const many = 50
   const whole = rows.length - (rows.length % many)
   for (let i = 0; i < whole; i += many) connection.prepare(insertOf(many)).run(...rows.slice(i, i + many).flat())
   for (const row of rows.slice(whole)) connection.prepare(insertOf(1)).run(...row)

@@ -9,14 +9,12 @@ import { StorageError } from "@context-engine/core/Errors"
  * Throws `StorageError` "unavailable" if a second copy is loaded. It looks at the modules that are there, and loads none:
  * call it when ours is, before anything is written.
  */
-export const assertOneNative = (): void => {
-  const copies = Object.keys(createRequire(import.meta.url).cache).filter((file) => native.test(file))
+export const assertOneNative = (loaded: object = createRequire(import.meta.url).cache): void => {
+  // `…/@libsql/linux-x64-gnu/index.node`. A name stands for one copy: Node has resolved its links.
+  const copies = Object.keys(loaded).filter((file) => file.endsWith(".node") && file.includes("@libsql"))
   if (copies.length < 2) return
   throw new StorageError({
     reason: "unavailable",
     message: `two copies of libSQL are loaded, which could lose what is written: ${copies.join(" and ")}; install one version only (npm ls libsql)`,
   })
 }
-
-/** `@libsql/linux-x64-gnu/index.node`: a file name stands for one copy, since Node has resolved its links. */
-const native = /[\\/]@libsql[\\/][^\\/]+[\\/][^\\/]+\.node$/

@@ -8,7 +8,7 @@ import { type NativeConnection, storageError } from "./connection.js"
 import { begin, catchUp, type Doubles, drop, swap } from "./rebuild.js"
 
 /** How many events are folded in one transaction: others get their turn between two of them. */
-const stride = 2_000
+const stride = 1_000
 
 /** Folds the whole log into new tables and puts them in the place of the live ones, on a connection of its own. */
 export const rebuildOn = (

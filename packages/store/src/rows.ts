@@ -44,16 +44,22 @@ const fold = (
   from: string,
   events: ReadonlyArray<Recorded>,
 ): ReadonlyMap<string, Change> => {
-  const touched = events.map((event) => ({ event, key: projection.key(event) }))
-  // A row that bears the event's own id cannot have been there before it.
-  const keys = new Set(touched.flatMap(({ event, key }) => (key === undefined || key === event.id ? [] : [key])))
-  const rows = readRows(connection, table, from, [...keys])
   const changes = new Map<string, Change>()
-  for (const { event, key } of touched) {
+  const touched: Array<readonly [key: string, event: Recorded]> = []
+  const keys = new Set<string>()
+  for (const event of events) {
+    const key = projection.key(event)
     if (key === undefined) continue
+    touched.push([key, event])
+    // A row that bears the event's own id cannot have been there before it.
+    if (key !== event.id) keys.add(key)
+  }
+  if (touched.length === 0) return changes
+  const rows = readRows(connection, table, from, [...keys])
+  for (const [key, event] of touched) {
     const before = rows.get(key)
-    const change = changes.get(key) ?? { before, after: before }
-    changes.set(key, { before, after: projection.evolve(change.after, event) })
+    const change = changes.get(key)
+    changes.set(key, { before, after: projection.evolve(change === undefined ? before : change.after, event) })
   }
   return changes
 }
