@@ -86,8 +86,8 @@ const parts: Readonly<Record<string, Part>> = {
   kill,
   creation,
   many,
-  wal: damage("the write-ahead log cut or flipped at every frame", damageWal, 150, Number.POSITIVE_INFINITY),
-  pages: damage("bits flipped in every page", damagePages, 150, 3_000),
+  wal: damage("the write-ahead log cut or flipped at every frame", damageWal, 60, Number.POSITIVE_INFINITY),
+  pages: damage("bits flipped in every page", damagePages, 150, 2_000),
   full,
 }
 

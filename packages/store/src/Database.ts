@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { type Connection, isDriverError, NativeConnection, storageError } from "./connection.js"
+import { assertOneNative } from "./native.js"
 import { applicationId, migrations } from "./schema.js"
 import { tables } from "./tables.js"
 
@@ -77,7 +78,10 @@ const makeDatabase = (path: string) =>
   Effect.gen(function* () {
     let connection: NativeConnection | undefined
     const connect = () => {
-      connection ??= new NativeConnection(path, 0)
+      if (connection === undefined) {
+        connection = new NativeConnection(path, 0)
+        assertOneNative()
+      }
       return connection
     }
     yield* Effect.addFinalizer(() => Effect.sync(() => connection?.close()))

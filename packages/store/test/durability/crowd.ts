@@ -6,14 +6,16 @@ import { problemsOf } from "./verify.js"
 export interface Crowd {
   readonly workers: Workers
   readonly directory: string
+  /** Of the file. */
+  readonly name: string
   readonly writers: number
   readonly readers: number
   /** Of three events and two rows each. */
   readonly appendsEach: number
 }
 
-export const crowd = async ({ appendsEach, directory, readers, workers, writers }: Crowd) => {
-  const path = join(directory, "crowded.db")
+export const crowd = async ({ appendsEach, directory, name, readers, workers, writers }: Crowd) => {
+  const path = join(directory, `${name}.db`)
   // All of them find no file, and make it at the same moment.
   const writing = Array.from({ length: writers }, () => workers.start("append", path, appendsEach))
   const reading = Array.from({ length: readers }, () => workers.start("read", path))

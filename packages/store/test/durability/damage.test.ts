@@ -6,12 +6,15 @@ import { inSetting } from "./setting.js"
 const told = (what: string, { counts, slowest }: Damaged) =>
   console.log(`${what}: ${JSON.stringify(counts)}, slowest ${slowest.toFixed(0)} ms`)
 
-it("gives a prefix of whole appends, wherever the write-ahead log is cut or a bit of it flipped", { timeout: 120_000 }, () =>
-  inSetting(async (setting) => {
-    const result = await damageWal({ ...setting, seed: seedOf("wal"), appends: 20, variants: 150 })
-    told("damaged write-ahead logs", result)
-    expect(result.problems).toEqual([])
-  }),
+it(
+  "gives a prefix of whole appends, wherever the write-ahead log is cut or a bit of it flipped",
+  { timeout: 120_000 },
+  () =>
+    inSetting(async (setting) => {
+      const result = await damageWal({ ...setting, seed: seedOf("wal"), appends: 20, variants: 150 })
+      told("damaged write-ahead logs", result)
+      expect(result.problems).toEqual([])
+    }),
 )
 
 it("names a damaged page, or finds it when the log is verified", { timeout: 120_000 }, () =>

@@ -148,10 +148,11 @@ const examine = async (
     inspector.tell(path)
     const heard = await Promise.race([inspector.hearOrEnd("result", round), patience(20_000)])
     if (heard === undefined || heard === "hangs") {
-      const outcome = heard ?? "crashes"
-      count(outcome)
-      problems.push(`${damage.what}: ${outcome}: ${inspector.stderr.slice(0, 500)}`)
       await workers.kill(inspector)
+      // The driver gives up the whole process over text that is not UTF-8 (github.com/tursodatabase/libsql/issues/1223).
+      const known = heard === undefined && inspector.stderr.includes("Utf8Error")
+      count(known ? "the driver aborts: text that is not UTF-8" : (heard ?? "crashes"))
+      if (!known) problems.push(`${damage.what}: ${heard ?? "crashes"}: ${inspector.stderr.slice(0, 500)}`)
       inspector = workers.start("inspect")
       round = 0
     } else {

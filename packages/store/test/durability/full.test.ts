@@ -30,22 +30,25 @@ const skipped = refused !== undefined && process.env.CI !== "true"
 const suite = `a full disk${skipped ? ` (skipped: no small disk can be mounted here: ${refused})` : ""}`
 
 describe.skipIf(skipped)(suite, () => {
-  it.each([1, 16])("is a typed error to %i fibers, and costs nothing that was acknowledged", { timeout: 60_000 }, (fibers) =>
-    onSmallDisk((disk) =>
-      inSetting(async ({ workers }) => {
-        const filled = await fillDisk({ workers, disk, megabytes, fibers, seed: seedOf("full") })
-        expect(filled.problems).toEqual([])
-        expect(filled.failures.map(({ reason, tag }) => `${tag} ${reason}`)).toEqual(
-          Array(fibers).fill("StorageError full"),
-        )
-        expect(filled.acknowledged).toBeGreaterThan(100)
-        const still = filled.whileFull.filter((one) => one !== "appended" && one.reason !== "full")
-        expect(still).toEqual([])
-        expect(["full", "appended"]).toContain(filled.freshWhileFull)
-        expect(filled.withRoom).toEqual(Array(10).fill("appended"))
-        expect(filled.freshWithRoom).toBe("appended")
-      }),
-    ),
+  it.each([1, 16])(
+    "is a typed error to %i fibers, and costs nothing that was acknowledged",
+    { timeout: 60_000 },
+    (fibers) =>
+      onSmallDisk((disk) =>
+        inSetting(async ({ workers }) => {
+          const filled = await fillDisk({ workers, disk, megabytes, fibers, seed: seedOf("full") })
+          expect(filled.problems).toEqual([])
+          expect(filled.failures.map(({ reason, tag }) => `${tag} ${reason}`)).toEqual(
+            Array(fibers).fill("StorageError full"),
+          )
+          expect(filled.acknowledged).toBeGreaterThan(100)
+          const still = filled.whileFull.filter((one) => one !== "appended" && one.reason !== "full")
+          expect(still).toEqual([])
+          expect(["full", "appended"]).toContain(filled.freshWhileFull)
+          expect(filled.withRoom).toEqual(Array(10).fill("appended"))
+          expect(filled.freshWithRoom).toBe("appended")
+        }),
+      ),
   )
 
   it("leaves a log that opens, when the process on it was killed", { timeout: 60_000 }, () =>

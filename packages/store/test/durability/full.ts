@@ -11,7 +11,9 @@ export const mountSmallDisk = (at: string, megabytes: number): string | undefine
   const errors: Array<string> = []
   for (const [program, ...args] of [["mount"], ["sudo", "-n", "mount"]] as ReadonlyArray<[string, ...Array<string>]>) {
     try {
-      execFileSync(program, [...args, "-t", "tmpfs", "-o", `size=${megabytes}m,mode=777`, "tmpfs", at], { stdio: "pipe" })
+      execFileSync(program, [...args, "-t", "tmpfs", "-o", `size=${megabytes}m,mode=777`, "tmpfs", at], {
+        stdio: "pipe",
+      })
       return undefined
     } catch (error) {
       errors.push((error as Error).message.trim().split("\n").join(" "))
@@ -21,7 +23,9 @@ export const mountSmallDisk = (at: string, megabytes: number): string | undefine
 }
 
 export const unmount = (at: string): void => {
-  for (const [program, ...args] of [["umount"], ["sudo", "-n", "umount"]] as ReadonlyArray<[string, ...Array<string>]>) {
+  for (const [program, ...args] of [["umount"], ["sudo", "-n", "umount"]] as ReadonlyArray<
+    [string, ...Array<string>]
+  >) {
     try {
       return void execFileSync(program, [...args, at], { stdio: "pipe" })
     } catch {}

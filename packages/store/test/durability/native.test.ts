@@ -8,13 +8,12 @@ it("notices a second copy of the driver in the process, cheaply, and says what t
   inSetting(async ({ directory, workers }) => {
     const path = join(directory, "infra.db")
     const alone = (await workers.start("natives", path).hear("result")).result
-    expect(alone).toMatchObject({ before: "Right", after: "Right" })
     console.log(`one native driver: checked in ${alone.took.toFixed(3)} ms`)
+    expect(alone.error).toBeNull()
 
-    const second = (await workers.start("natives", path, copyDriver(directory)).hear("result")).result
-    expect(second).toMatchObject({ before: "Right", after: "Left", error: { tag: "StorageError", reason: "unavailable" } })
-    expect(second.error.message).toContain("two copies of libSQL")
-    expect(second.error.message).toContain(directory)
+    const two = (await workers.start("natives", path, copyDriver(directory)).hear("result")).result
+    expect(two.error).toMatchObject({ reason: "unavailable", message: expect.stringContaining("two copies of libSQL") })
+    expect(two.error.message).toContain(directory)
   }))
 
 /** Copies the driver and its native half, as another package's own dependency would lie there; gives its path. */

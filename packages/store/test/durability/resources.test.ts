@@ -11,7 +11,9 @@ it.skipIf(!onLinux)("holds as many files and as much memory after 10,000 appends
     const { result } = await workers.start("grow", path, 10_000, 1_000).hear("result")
     const samples = result as ReadonlyArray<{ descriptors: number; heapUsed: number; rss: number }>
     const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20)
-    console.log(samples.map((s) => `${s.descriptors} files, ${megabytes(s.heapUsed)}/${megabytes(s.rss)} MB`).join("; "))
+    console.log(
+      samples.map((s) => `${s.descriptors} files, ${megabytes(s.heapUsed)}/${megabytes(s.rss)} MB`).join("; "),
+    )
     expect(new Set(samples.map((sample) => sample.descriptors)).size).toBe(1)
     // The first thousand warm it up; what is not given back by then would grow nine times more.
     expect(megabytes(samples.at(-1)!.heapUsed - samples[1]!.heapUsed)).toBeLessThan(8)

@@ -3,6 +3,7 @@ import { readdirSync, statSync, writeSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname } from "node:path"
 import { createInterface } from "node:readline"
+import type { StorageError } from "@context-engine/core/Errors"
 import { EventLog, type StreamAppend } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import * as Cause from "effect/Cause"
@@ -129,7 +130,7 @@ const roles = {
         if (page.length % 3 !== 0) wrong.push(`half an append at the end of ${page.length} events`)
         reads += 1
         // Not a wait for anything: a reader that does not take the whole processor.
-        yield* Effect.sleep("5 millis")
+        yield* Effect.sleep("20 millis")
       }
       say({ kind: "result", result: { reads, wrong } })
     }).pipe(Effect.provide(layer(path))),
@@ -220,24 +221,19 @@ const roles = {
       }
     }).pipe(Effect.provide(layer(path))),
 
-  /** Loads another copy of the driver beside ours, and asks whether that is noticed. */
+  /** Loads another copy of the driver beside ours, and asks before and after whether that is noticed. */
   natives: (path: string, other?: string) =>
     Effect.gen(function* () {
-      const ask = Effect.either(Effect.try({ try: () => assertOneNative(), catch: (error) => error as Failure }))
       yield* Effect.provide(EventLog, layer(path))
       const start = performance.now()
-      const before = yield* ask
+      assertOneNative()
       const took = performance.now() - start
       if (other !== undefined) createRequire(import.meta.url)(other)
-      const after = yield* ask
-      say({ kind: "result", result: { took, before: before._tag, after: after._tag, error: describe(after) } })
+      const error = yield* Effect.try({ try: () => assertOneNative(), catch: (thrown) => thrown as StorageError }).pipe(
+        Effect.match({ onFailure: ({ message, reason }) => ({ reason, message }), onSuccess: () => null }),
+      )
+      say({ kind: "result", result: { took, error } })
     }),
-}
-
-const describe = (result: any) => {
-  if (result._tag === "Right") return undefined
-  const { _tag: tag, message, reason } = result.left
-  return { tag, reason, message }
 }
 
 const [role, ...args] = process.argv.slice(2) as [keyof typeof roles, ...Array<string>]
