@@ -24,10 +24,23 @@ export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Sealed
     events.map((event) => {
       if (event.meta !== last) meta = canonicalJson(event.meta)
       last = event.meta
-      return { stream, event, data: canonicalJson(event.data), meta }
+      const data = canonicalJson(event.data)
+      const fit = storable(data)
+      return fit === data
+        ? { stream, event, data, meta }
+        : { stream, event: { ...event, data: JSON.parse(fit) }, data: fit, meta }
     }),
   )
 }
+
+/**
+ * What a host printed may have been cut in the middle of a character, or hold NUL. SQLite keeps neither as it is, so they
+ * become U+FFFD before anything is hashed. What people type never comes this far: it is refused.
+ */
+const storable = (json: string): string =>
+  /\\u(?:0000|d[89a-f])/i.test(json)
+    ? json.replace(/\\(?:u(0000|d[89a-f][0-9a-f]{2})|.)/gis, (escape, bad) => (bad === undefined ? escape : "\ufffd"))
+    : json
 
 interface Head {
   readonly position: number

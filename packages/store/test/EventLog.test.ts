@@ -212,3 +212,20 @@ describe("the log in a file", () => {
     expect(events).toMatchObject([{ position: 1, type: "ServerAdded", data: { name: "a" } }])
   })
 })
+
+describe("what a host printed", () => {
+  it("is kept without the halves of characters and NULs that no database keeps", async () => {
+    const story = Effect.gen(function* () {
+      const log = yield* EventLog
+      const models = yield* ReadModels
+      const said = "cut \ud83d, NUL \u0000, a whole 😀, and a written \\ud83d"
+      const event = { ...serverAdded("x"), type: "MoonLanded", data: { said } }
+      yield* log.append([{ stream: "moon-1", expected: 0, events: [event] }])
+      const [row] = yield* models.infraEvents.list()
+      const expected = { said: "cut \ufffd, NUL \ufffd, a whole 😀, and a written \\ud83d" }
+      expect(row?.metadata).toEqual(expected)
+      expect((yield* log.read("moon-1"))[0]?.data).toEqual(expected)
+    })
+    await Effect.runPromise(Effect.provide(story, layer(freshPath())))
+  })
+})

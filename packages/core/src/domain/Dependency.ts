@@ -1,7 +1,7 @@
 /** Dependencies: what a service needs, of ours or of others'. */
 import * as Schema from "effect/Schema"
 import * as Entity from "./Entity.js"
-import { defaulted, Line, optional, Text, VariableName } from "./fields.js"
+import { defaulted, Line, optional, Reference, Text, VariableName } from "./fields.js"
 
 export const DependencyType = Schema.Literal("database", "cache", "api", "queue", "auth")
 
@@ -9,9 +9,9 @@ export const entity = Entity.make({
   entity: "Dependency",
   stream: "dependency",
   fields: {
-    serviceId: Schema.String,
+    serviceId: Reference,
     /** One of `dependsOnServiceId` and `dependsOnExternal` is set. */
-    dependsOnServiceId: optional(Schema.String),
+    dependsOnServiceId: optional(Reference),
     dependsOnExternal: optional(Line),
     dependencyType: optional(DependencyType),
     connectionStringEnv: optional(VariableName),

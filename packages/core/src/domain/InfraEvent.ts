@@ -1,7 +1,7 @@
 /** Timeline entries that people write themselves: incidents, maintenance, notes. */
 import * as Schema from "effect/Schema"
 import * as Entity from "./Entity.js"
-import { defaulted, JsonObject, Line, optional, Text } from "./fields.js"
+import { defaulted, JsonObject, Line, optional, Reference, Text } from "./fields.js"
 
 export const InfraEventType = Schema.Literal(
   "deploy",
@@ -21,8 +21,8 @@ export const entity = Entity.make({
   entity: "InfraEvent",
   stream: "entry",
   fields: {
-    serverId: optional(Schema.String),
-    serviceId: optional(Schema.String),
+    serverId: optional(Reference),
+    serviceId: optional(Reference),
     /** What the server and service were called then. */
     server: optional(Line),
     service: optional(Line),

@@ -1,7 +1,7 @@
 /** Routes: which domain and path lead to which service. */
 import * as Schema from "effect/Schema"
 import * as Entity from "./Entity.js"
-import { Domain, defaulted, Interval, optional, Text, UrlPath } from "./fields.js"
+import { Domain, defaulted, Interval, optional, Reference, Text, UrlPath } from "./fields.js"
 
 export const ProxyType = Schema.Literal("nginx", "caddy", "cloudflare", "direct")
 export const Ssl = Schema.Literal("letsencrypt", "cloudflare", "self-signed")
@@ -18,7 +18,7 @@ export const entity = Entity.make({
     domain: Domain,
     path: defaulted(UrlPath, "/"),
     method: defaulted(Method, "*"),
-    serviceId: Schema.String,
+    serviceId: Reference,
     proxyType: optional(ProxyType),
     ssl: optional(Ssl),
     rateLimit: optional(RateLimit),

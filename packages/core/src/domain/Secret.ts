@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import * as Event from "../Event.js"
 import * as Entity from "./Entity.js"
-import { Instant, Interval, Line, optional, Text, VariableName } from "./fields.js"
+import { Instant, Interval, Line, optional, Reference, Text, VariableName } from "./fields.js"
 import { looksRandom } from "./secretShapes.js"
 
 export const SecretManager = Schema.Literal("env_file", "1password", "vault", "doppler")
@@ -20,8 +20,8 @@ export const entity = Entity.make({
   stream: "secret",
   fields: {
     name: VariableName.pipe(Schema.filter(notAValue)),
-    serviceId: optional(Schema.String),
-    serverId: optional(Schema.String),
+    serviceId: optional(Reference),
+    serverId: optional(Reference),
     secretManager: optional(SecretManager),
     /** Where the manager keeps it: a vault path, an `op://` reference, the path of an env file. */
     path: optional(Line.pipe(Schema.filter(notAValue))),

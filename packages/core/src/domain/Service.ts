@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import * as Event from "../Event.js"
 import * as Entity from "./Entity.js"
-import { Instant, JsonObject, Line, list, Name, optional, Port, Text, VariableName } from "./fields.js"
+import { Instant, JsonObject, Line, list, Name, optional, Port, Reference, Text, VariableName } from "./fields.js"
 
 export const ServiceType = Schema.Literal("app", "database", "cache", "queue", "proxy")
 export type ServiceType = typeof ServiceType.Type
@@ -18,7 +18,7 @@ export const entity = Entity.make({
   stream: "service",
   fields: {
     name: Name,
-    serverId: Schema.String,
+    serverId: Reference,
     type: optional(ServiceType),
     /** bun, node, go, docker, systemd, … */
     runtime: optional(Line),

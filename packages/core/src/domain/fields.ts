@@ -38,6 +38,11 @@ export const Name = Schema.String.pipe(
   ),
 )
 
+/** The id of something else in the registry; empty only until it is known. */
+export const Reference = Schema.String.pipe(
+  Schema.filter((value) => /^[0-9A-Za-z-]{0,64}$/.test(value) || "must be the id of something in the registry"),
+)
+
 /** A TCP port. */
 export const Port = Schema.Number.pipe(
   Schema.filter(
