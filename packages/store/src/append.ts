@@ -5,6 +5,7 @@ import type { AppendOptions, NewEvent, StreamAppend } from "@context-engine/core
 import { projections } from "@context-engine/core/views/all"
 import { canonicalJson } from "./canonical.js"
 import type { Connection } from "./connection.js"
+import type { RowCache } from "./RowCache.js"
 import { columns, decode, type EventRow, genesis, hashOf } from "./record.js"
 import { writeRows } from "./rows.js"
 
@@ -63,6 +64,7 @@ export const append = (
   sealed: ReadonlyArray<Sealed>,
   signature: string | null,
   options: AppendOptions,
+  cache: RowCache,
 ): ReadonlyArray<Recorded> => {
   const known = alreadyThere(connection, sealed)
   if (known !== undefined) return known
@@ -72,7 +74,8 @@ export const append = (
   }
   const versions = versionsOf(connection, appends)
   const recorded = insert(connection, sealed, versions, head, signature)
-  writeRows(connection, projections, recorded)
+  cache.begin(head.hash)
+  writeRows(connection, projections, recorded, { cache })
   const last = recorded[recorded.length - 1]
   if (last !== undefined) connection.prepare("UPDATE checkpoint SET position = ?").run(last.position)
   return recorded

@@ -1,6 +1,7 @@
 /** The doubles of the tables of rows: made beside the live ones, filled from the log, compared, and put in their place. */
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
+import { RowCache } from "./RowCache.js"
 import { columns, decode, type EventRow } from "./record.js"
 import { writeRows } from "./rows.js"
 import { indexes } from "./schema.js"
@@ -9,6 +10,7 @@ import { type Table, tables } from "./tables.js"
 /** How far the doubles are. */
 export interface Doubles {
   position: number
+  readonly cache: RowCache
 }
 
 const suffix = "__new"
@@ -17,7 +19,7 @@ const suffix = "__new"
 export const begin = (connection: Connection): Doubles => {
   drop(connection)
   for (const table of tables) connection.exec(table.create(`${table.name}${suffix}`))
-  return { position: 0 }
+  return { position: 0, cache: new RowCache() }
 }
 
 /** Removes the doubles. */
@@ -30,7 +32,7 @@ export const catchUp = (connection: Connection, doubles: Doubles, limit: number)
   const rows = connection
     .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
     .all(doubles.position, limit) as ReadonlyArray<EventRow>
-  writeRows(connection, projections, rows.map(decode), suffix)
+  writeRows(connection, projections, rows.map(decode), { suffix, cache: doubles.cache })
   doubles.position = rows[rows.length - 1]?.[0] ?? doubles.position
 }
 

@@ -3,38 +3,52 @@ import { UniqueViolation } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
 import type { Projection } from "@context-engine/core/Projection"
 import { type Connection, codeOf } from "./connection.js"
+import type { Row, RowCache } from "./RowCache.js"
 import { type Table, tables } from "./tables.js"
 
 const tableOf = new Map(tables.map((table) => [table.name, table]))
 
-/**
- * Folds the events into every view. Rows are read once, folded in memory, and written once, where they changed. `suffix`
- * names the doubles of the tables instead.
- */
+/** Where rows are written, and what is known of them already. */
+export interface Folding {
+  /** Names the doubles of the tables instead of the live ones. */
+  readonly suffix?: string
+  readonly cache?: RowCache
+}
+
+/** Folds the events into every view. Rows are read once, folded in memory, and written once, where they changed. */
 export const writeRows = (
   connection: Connection,
   projections: ReadonlyArray<Projection>,
   events: ReadonlyArray<Recorded>,
-  suffix = "",
+  { cache, suffix = "" }: Folding = {},
 ): void => {
+  const written = new Map<string, ReadonlyMap<string, Row | undefined>>()
   for (const projection of projections) {
     const table = tableOf.get(projection.name)
     if (table === undefined) continue
     const into = `${table.name}${suffix}`
-    const changes = fold(connection, projection, table, into, events)
+    const changes = fold(connection, projection, table, into, events, cache)
     // Rows that go, or give up a unique value, make room first: another may take it in the same breath.
     for (const [key, change] of changes) if (givesUp(table, change)) connection.prepare(table.delete(into)).run(key)
     for (const [key, change] of changes) if (change.after !== undefined) writeRow(connection, table, into, key, change)
+    if (changes.size > 0) written.set(table.name, lasting(changes))
   }
+  cache?.end(events[events.length - 1]?.hash ?? "", written)
 }
 
-/** What an append makes of a row. */
+/** The rows that later events may change: not those that bear an event's own id. */
+const lasting = (changes: ReadonlyMap<string, Change>): ReadonlyMap<string, Row | undefined> => {
+  const rows = new Map<string, Row | undefined>()
+  for (const [key, { after, once }] of changes) if (!once) rows.set(key, after)
+  return rows
+}
+
+/** What an append makes of a row. `once`: no other event will ever touch it. */
 interface Change {
   readonly before: Row | undefined
   readonly after: Row | undefined
+  readonly once: boolean
 }
-
-type Row = Record<string, unknown>
 
 /** What the events make of the rows they touch. */
 const fold = (
@@ -43,23 +57,28 @@ const fold = (
   table: Table,
   from: string,
   events: ReadonlyArray<Recorded>,
+  cache: RowCache | undefined,
 ): ReadonlyMap<string, Change> => {
   const changes = new Map<string, Change>()
   const touched: Array<readonly [key: string, event: Recorded]> = []
-  const keys = new Set<string>()
+  const rows = new Map<string, Row | undefined>()
+  const unknown: Array<string> = []
   for (const event of events) {
     const key = projection.key(event)
     if (key === undefined) continue
     touched.push([key, event])
     // A row that bears the event's own id cannot have been there before it.
-    if (key !== event.id) keys.add(key)
+    if (key === event.id || rows.has(key)) continue
+    const known = cache?.get(table.name, key)
+    rows.set(key, known)
+    if (known === undefined) unknown.push(key)
   }
-  if (touched.length === 0) return changes
-  const rows = readRows(connection, table, from, [...keys])
+  for (const row of readRows(connection, table, from, unknown)) rows.set(row.id as string, row)
   for (const [key, event] of touched) {
     const before = rows.get(key)
     const change = changes.get(key)
-    changes.set(key, { before, after: projection.evolve(change === undefined ? before : change.after, event) })
+    const after = projection.evolve(change === undefined ? before : change.after, event)
+    changes.set(key, { before, after, once: key === event.id })
   }
   return changes
 }
@@ -69,11 +88,8 @@ const readRows = (
   table: Table,
   from: string,
   ids: ReadonlyArray<string>,
-): ReadonlyMap<string, Row> => {
-  if (ids.length === 0) return new Map()
-  const [json] = connection.prepare(table.select(from)).get(JSON.stringify(ids))
-  return new Map((JSON.parse(json) as ReadonlyArray<Row>).map((row) => [row.id as string, row]))
-}
+): ReadonlyArray<Row> =>
+  ids.length === 0 ? [] : JSON.parse(connection.prepare(table.select(from)).get(JSON.stringify(ids))[0])
 
 /** Whether the row as it was must go: for good, or to come back with another unique value. */
 const givesUp = (table: Table, { after, before }: Change): boolean =>

@@ -11,7 +11,7 @@ it(
   { timeout: 120_000 },
   () =>
     inSetting(async (setting) => {
-      const result = await damageWal({ ...setting, seed: seedOf("wal"), appends: 20, variants: 150 })
+      const result = await damageWal({ ...setting, seed: seedOf("wal"), appends: 20, variants: 100 })
       told("damaged write-ahead logs", result)
       expect(result.problems).toEqual([])
     }),
@@ -19,7 +19,7 @@ it(
 
 it("names a damaged page, or finds it when the log is verified", { timeout: 120_000 }, () =>
   inSetting(async (setting) => {
-    const result = await damagePages({ ...setting, seed: seedOf("pages"), appends: 40, variants: 150 })
+    const result = await damagePages({ ...setting, seed: seedOf("pages"), appends: 40, variants: 100 })
     told("damaged pages", result)
     expect(result.problems).toEqual([])
   }),
