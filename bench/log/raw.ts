@@ -49,10 +49,10 @@ export const makeRaw = (path: string) => {
     ]
   }
   return {
-    one: (append: StreamAppend) => void one.run(...params(append)),
+    one: (append: StreamAppend) => void one.run(params(append)),
     batch: (appends: ReadonlyArray<StreamAppend>) => {
       database.exec("BEGIN IMMEDIATE")
-      for (let i = 0; i < appends.length; i += 50) fifty.run(...appends.slice(i, i + 50).flatMap(params))
+      for (let i = 0; i < appends.length; i += 50) fifty.run(appends.slice(i, i + 50).flatMap(params))
       database.exec("COMMIT")
     },
     close: () => database.close(),

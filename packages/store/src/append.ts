@@ -163,8 +163,8 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
 export const insertRows = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
   const many = 50
   const whole = rows.length - (rows.length % many)
-  for (let i = 0; i < whole; i += many) connection.prepare(insertOf(many)).run(...rows.slice(i, i + many).flat())
-  for (const row of rows.slice(whole)) connection.prepare(insertOf(1)).run(...row)
+  for (let i = 0; i < whole; i += many) connection.prepare(insertOf(many)).run(rows.slice(i, i + many).flat())
+  for (const row of rows.slice(whole)) connection.prepare(insertOf(1)).run(row)
 }
 
 const insertOf = (count: number): string =>

@@ -99,7 +99,7 @@ const writeRow = (connection: Connection, table: Table, into: string, id: string
   const after = change.after as Row
   try {
     if (change.before === undefined || givesUp(table, change)) {
-      connection.prepare(table.insert(into)).run(...table.encode(after))
+      connection.prepare(table.insert(into)).run(table.encode(after))
       return
     }
     const changed = table.columns.filter(({ field }) => after[field] !== change.before?.[field])
