@@ -161,7 +161,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 /** A statement of many rows costs less than many statements; the rest goes row by row. */
 export const insertRows = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
-  const many = 50
+  const many = 100
   const whole = rows.length - (rows.length % many)
   for (let i = 0; i < whole; i += many) connection.prepare(insertOf(many)).run(rows.slice(i, i + many).flat())
   for (const row of rows.slice(whole)) connection.prepare(insertOf(1)).run(row)

@@ -78,6 +78,8 @@ const fold = (
     const before = rows.get(key)
     const change = changes.get(key)
     const after = projection.evolve(change === undefined ? before : change.after, event)
+    // Most events tell nothing worth a row of the timeline.
+    if (after === undefined && before === undefined && change === undefined) continue
     changes.set(key, { before, after, once: key === event.id })
   }
   return changes
