@@ -57,7 +57,7 @@ const rows = (
   const rate = median(single.raw) / median(single.ours)
   const p99 = quantile(single.ours, 0.99)
   const over = median(single.emmett) / median(single.ours)
-  const sum = (values: Array<number>) => values.reduce((a, b) => a + b, 0)
+  const batch = median(batches.raw) / median(batches.ours)
   return [
     {
       what: "append one event",
@@ -82,10 +82,10 @@ const rows = (
     },
     {
       what: "append 10,000 in batches of 100",
-      figure: `${ms(sum(batches.ours))} (${percent(sum(batches.raw) / sum(batches.ours))} of raw)`,
-      baseline: `raw multi-row inserts ${ms(sum(batches.raw))}`,
+      figure: `${ms(median(batches.ours))} a batch, p99 ${ms(quantile(batches.ours, 0.99))} (${percent(batch)} of raw)`,
+      baseline: `raw multi-row inserts ${ms(median(batches.raw))}, p99 ${ms(quantile(batches.raw, 0.99))}`,
       reach: "≥ 50 % of raw",
-      ok: sum(batches.raw) / sum(batches.ours) >= 0.5,
+      ok: batch >= 0.5,
     },
   ]
 }

@@ -65,7 +65,8 @@ export class CommitQueue {
         this.#wait(group, error)
         return
       }
-      results = group.map(() => (error instanceof StorageError ? Effect.fail(error) : Effect.die(error)))
+      const refused = error instanceof StorageError || (group.length === 1 && group[0]?.work.refuses(error))
+      results = group.map(() => (refused ? Effect.fail(error) : Effect.die(error)))
     }
     group.forEach((waiting, index) => {
       waiting.resume(results[index] as Effect.Effect<any, any>)
@@ -94,8 +95,12 @@ export class CommitQueue {
 /** What the driver says of values that it was given, not of the file. */
 const aboutValues = new Set(["SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_RANGE", "SQLITE_TOOBIG"])
 
-const runGroup = (connection: Connection, group: ReadonlyArray<Waiting>) =>
-  group.map(({ work }) => runPart(connection, work))
+/** One alone needs no savepoint, for which SQLite would copy every page it changes: its refusal undoes the transaction. */
+const runGroup = (connection: Connection, group: ReadonlyArray<Waiting>): ReadonlyArray<Effect.Effect<any, any>> => {
+  const [first] = group
+  if (first !== undefined && group.length === 1) return [Effect.succeed(first.work.body(connection))]
+  return group.map(({ work }) => runPart(connection, work))
+}
 
 const runPart = (connection: Connection, work: Work<any>): Effect.Effect<any, any> => {
   connection.prepare("SAVEPOINT part").run()
