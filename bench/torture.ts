@@ -98,7 +98,10 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(parts)) {
   const seed = seedOf(name)
   const progress = (text: string) =>
     console.log(`  ${Math.round((performance.now() - began) / 1000)} s  ${name}: ${text}`)
-  outcomes.push(await inSetting((setting) => (parts[name] as Part)(setting, seed, progress)))
+  const outcome = await inSetting((setting) => (parts[name] as Part)(setting, seed, progress))
+  // At once: whoever ends it early has what was found until then.
+  progress(`${outcome.problems.length === 0 ? "held" : "DID NOT HOLD"}; ${outcome.figures}`)
+  outcomes.push(outcome)
 }
 const cell = (text: string) => text.replaceAll("|", "\\|")
 console.log("\n| what | held | figures |\n|---|---|---|")
