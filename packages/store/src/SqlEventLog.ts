@@ -22,7 +22,7 @@ import * as Stream from "effect/Stream"
 import { append, readHead, seal } from "./append.js"
 import { CommitQueue } from "./CommitQueue.js"
 import { Database } from "./Database.js"
-import { RowCache } from "./RowCache.js"
+import { HeadCache } from "./HeadCache.js"
 import { columns, decode, type EventRow } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
 
@@ -75,7 +75,7 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
 /** Appends go through the queue. With a key they are signed, after the machine has joined the log by an event of its own. */
 const makeAppend = (database: Database["Type"], keyPath: string | undefined): EventLog["Type"]["append"] => {
   const queue = new CommitQueue(database.transact)
-  const cache = new RowCache()
+  const cache = new HeadCache()
   let member: Signer | undefined
   const put = (appends: ReadonlyArray<StreamAppend>, options: AppendOptions, signer: Signer | undefined) => {
     const sealed = seal(appends)

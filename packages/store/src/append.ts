@@ -5,7 +5,7 @@ import type { AppendOptions, NewEvent, StreamAppend } from "@context-engine/core
 import { projections } from "@context-engine/core/views/all"
 import { canonicalJson } from "./canonical.js"
 import type { Connection } from "./connection.js"
-import type { RowCache } from "./RowCache.js"
+import type { HeadCache } from "./HeadCache.js"
 import { columns, decode, type EventRow, genesis, hashOf } from "./record.js"
 import { writeRows } from "./rows.js"
 
@@ -64,7 +64,7 @@ export const append = (
   sealed: ReadonlyArray<Sealed>,
   signature: string | null,
   options: AppendOptions,
-  cache: RowCache,
+  cache: HeadCache,
 ): ReadonlyArray<Recorded> => {
   const known = alreadyThere(connection, sealed)
   if (known !== undefined) return known
@@ -72,27 +72,30 @@ export const append = (
   if (options.head !== undefined && options.head !== head.position) {
     throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
   }
-  const versions = versionsOf(connection, appends)
-  const recorded = insert(connection, sealed, versions, head, signature)
   cache.begin(head.hash)
+  const versions = versionsOf(connection, appends, cache)
+  const recorded = insert(connection, sealed, versions, head, signature)
   writeRows(connection, projections, recorded, { cache })
+  cache.keepVersions(versions)
   const last = recorded[recorded.length - 1]
   if (last !== undefined) connection.prepare("UPDATE checkpoint SET position = ?").run(last.position)
   return recorded
 }
 
 /** The version each stream is at, where it is the one that was expected. */
-const versionsOf = (connection: Connection, appends: ReadonlyArray<StreamAppend>): Map<string, number> => {
-  const streams = [...new Set(appends.map(({ stream }) => stream))]
+const versionsOf = (
+  connection: Connection,
+  appends: ReadonlyArray<StreamAppend>,
+  cache: HeadCache,
+): Map<string, number> => {
   const versions = new Map<string, number>()
-  if (streams.length === 1) {
-    const [version] = connection.prepare("SELECT max(version) FROM events WHERE stream = ?").get(streams[0])
-    versions.set(streams[0] as string, version ?? 0)
-  } else {
-    for (const [stream, version] of connection.prepare(manyVersions).all(JSON.stringify(streams))) {
-      versions.set(stream, version)
-    }
+  const unknown = new Set<string>()
+  for (const { stream } of appends) {
+    const version = cache.versionOf(stream)
+    if (version === undefined) unknown.add(stream)
+    else versions.set(stream, version)
   }
+  for (const [stream, version] of readVersions(connection, [...unknown])) versions.set(stream, version)
   const next = new Map(versions)
   for (const { events, expected, stream } of appends) {
     const version = next.get(stream) ?? 0
@@ -102,7 +105,10 @@ const versionsOf = (connection: Connection, appends: ReadonlyArray<StreamAppend>
   return versions
 }
 
-const manyVersions = `SELECT value, (SELECT max(version) FROM events WHERE stream = value) FROM json_each(?)`
+const readVersions = (connection: Connection, streams: ReadonlyArray<string>): ReadonlyArray<[string, number]> =>
+  streams.length === 0 ? [] : connection.prepare(manyVersions).all(JSON.stringify(streams))
+
+const manyVersions = `SELECT value, (SELECT coalesce(max(version), 0) FROM events WHERE stream = value) FROM json_each(?)`
 
 const insert = (
   connection: Connection,

@@ -4,9 +4,11 @@
 export const canonicalJson = (value: unknown): string => {
   if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null"
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`
-  const members = Object.keys(value)
-    .filter((key) => (value as Record<string, unknown>)[key] !== undefined)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson((value as Record<string, unknown>)[key])}`)
-  return `{${members.join(",")}}`
+  const object = value as Record<string, unknown>
+  let members = ""
+  for (const key of Object.keys(object).sort()) {
+    if (object[key] === undefined) continue
+    members += `${members === "" ? "" : ","}${JSON.stringify(key)}:${canonicalJson(object[key])}`
+  }
+  return `{${members}}`
 }

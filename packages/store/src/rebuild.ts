@@ -1,7 +1,7 @@
 /** The doubles of the tables of rows: made beside the live ones, filled from the log, compared, and put in their place. */
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
-import { RowCache } from "./RowCache.js"
+import { HeadCache } from "./HeadCache.js"
 import { columns, decode, type EventRow } from "./record.js"
 import { writeRows } from "./rows.js"
 import { indexes } from "./schema.js"
@@ -10,7 +10,7 @@ import { type Table, tables } from "./tables.js"
 /** How far the doubles are. */
 export interface Doubles {
   position: number
-  readonly cache: RowCache
+  readonly cache: HeadCache
 }
 
 const suffix = "__new"
@@ -19,7 +19,7 @@ const suffix = "__new"
 export const begin = (connection: Connection): Doubles => {
   drop(connection)
   for (const table of tables) connection.exec(table.create(`${table.name}${suffix}`))
-  return { position: 0, cache: new RowCache() }
+  return { position: 0, cache: new HeadCache() }
 }
 
 /** Removes the doubles. */

@@ -3,7 +3,7 @@ import { UniqueViolation } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
 import type { Projection } from "@context-engine/core/Projection"
 import { type Connection, codeOf } from "./connection.js"
-import type { Row, RowCache } from "./RowCache.js"
+import type { Row, HeadCache } from "./HeadCache.js"
 import { type Table, tables } from "./tables.js"
 
 const tableOf = new Map(tables.map((table) => [table.name, table]))
@@ -12,7 +12,7 @@ const tableOf = new Map(tables.map((table) => [table.name, table]))
 export interface Folding {
   /** Names the doubles of the tables instead of the live ones. */
   readonly suffix?: string
-  readonly cache?: RowCache
+  readonly cache?: HeadCache
 }
 
 /** Folds the events into every view. Rows are read once, folded in memory, and written once, where they changed. */
@@ -57,7 +57,7 @@ const fold = (
   table: Table,
   from: string,
   events: ReadonlyArray<Recorded>,
-  cache: RowCache | undefined,
+  cache: HeadCache | undefined,
 ): ReadonlyMap<string, Change> => {
   const changes = new Map<string, Change>()
   const touched: Array<readonly [key: string, event: Recorded]> = []

@@ -100,6 +100,9 @@ const suite = (name: string, makeLayer: () => Layer.Layer<Log, unknown>) => {
           expect(error).toMatchObject({ _tag: "UniqueViolation", view: "servers", columns: ["name"] })
           expect((yield* models.servers.list()).length).toBe(1)
           expect(yield* (yield* EventLog).head).toBe(1)
+          // Nor of what it remembers: the stream that was refused is still to begin.
+          yield* append("server-b", 0, serverAdded("beta"))
+          expect(yield* (yield* EventLog).read("server-b")).toMatchObject([{ version: 1 }])
         }),
       ))
 
