@@ -53,7 +53,7 @@ const full: Part = async ({ directory, workers }, seed, progress) => {
   const problems: Array<string> = []
   let acknowledged = 0
   let rounds = 0
-  for (const megabytes of [2, 4, 8, 24]) {
+  for (const megabytes of [2, 4, 8, 48]) {
     for (const fibers of [1, 16, 64]) {
       const disk = join(directory, `disk-${megabytes}-${fibers}`)
       const refused = mountSmallDisk(disk, megabytes)
@@ -66,7 +66,7 @@ const full: Part = async ({ directory, workers }, seed, progress) => {
         const failures = [...filled.failures, ...filled.whileFull.filter((one) => one !== "appended")]
         problems.push(...failures.filter(({ reason }) => reason !== "full").map((failure) => JSON.stringify(failure)))
         if (filled.withRoom.some((one) => one !== "appended")) problems.push("no append though there was room")
-        if (filled.freshWithRoom !== "appended") problems.push(`a new process, with room: ${filled.freshWithRoom}`)
+        if (filled.freshWithRoom !== "appended") problems.push(`${megabytes} MB, ${fibers} fibers: a new process, with room: ${filled.freshWithRoom}`)
       } finally {
         unmount(disk)
       }

@@ -57,8 +57,8 @@ export interface Filled {
 export const fillDisk = async ({ disk, fibers, megabytes, seed, workers }: Filling): Promise<Filled> => {
   const path = join(disk, "infra.db")
   const ballast = join(disk, "ballast")
-  // What will be taken away to make room again.
-  writeFileSync(ballast, Buffer.alloc((megabytes * 2 ** 20) / 4))
+  // What will be taken away to make room again: as much as is in use, for a checkpoint writes all of it a second time.
+  writeFileSync(ballast, Buffer.alloc((megabytes * 2 ** 20) / 2))
   const problems: Array<string> = []
   const check = (stage: string, worker: Worker) =>
     problems.push(...problemsOf(path, worker.acknowledged).map((problem) => `${stage}: ${problem}`))
