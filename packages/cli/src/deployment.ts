@@ -23,9 +23,13 @@ interface Asked {
 }
 
 const steps: Record<DeployStep, string | undefined> = {
-  version: "looking at what is there",
+  prepare: "looking at what is there",
+  waiting: "waiting for the lock",
   command: "running the deploy command",
+  reconnecting: "the link is down; the deploy goes on, reconnecting",
+  connected: "connected again",
   health: "waiting until it is healthy",
+  rollback: "rolling back",
   done: undefined,
 }
 

@@ -93,11 +93,12 @@ export class StorageError extends Data.TaggedError("StorageError")<{
   readonly cause?: unknown
 }> {}
 
-/** A host did not do as asked; `reason` tells how far it got. */
+/** A host did not do as asked; `reason` tells how far it got. `no-answer`: the host was there, the service on it kept silent. */
 export class RemoteError extends Data.TaggedError("RemoteError")<{
   readonly reason:
     | "unreachable"
     | "timeout"
+    | "no-answer"
     | "authentication"
     | "unreadable-key"
     | "host-key-unknown"
@@ -111,7 +112,7 @@ export class RemoteError extends Data.TaggedError("RemoteError")<{
 
 /** An operation was refused or failed on the ground that `message` gives: a failed deploy, no version to go back to. */
 export class OperationFailed extends Data.TaggedError("OperationFailed")<{
-  readonly operation: "deploy" | "rollback" | "health" | "restart"
+  readonly operation: "deploy" | "rollback" | "health" | "restart" | "lock"
   readonly message: string
   readonly next?: string
 }> {}

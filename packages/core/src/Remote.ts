@@ -56,6 +56,13 @@ export interface RemoteCommand {
   readonly timeout?: number
   /** How many bytes of each stream the result keeps; the rest is counted only. The head is kept. Default 1 MiB. */
   readonly maxOutput?: number
+  /**
+   * What the command reads from its standard input, which is not closed afterwards: it must know where it ends. For what
+   * must not be seen in the host's list of processes. Absent: an empty input.
+   */
+  readonly input?: string
+  /** Whether it is left alone when nobody waits for it any more, instead of being killed. Default false. */
+  readonly detach?: boolean
   /** Called with every piece of output as it comes, in order. */
   readonly onOutput?: (chunk: OutputChunk) => Effect.Effect<void>
 }

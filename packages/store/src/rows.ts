@@ -3,7 +3,7 @@ import { UniqueViolation } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
 import type { Projection } from "@context-engine/core/Projection"
 import { type Connection, codeOf } from "./connection.js"
-import type { Row, HeadCache } from "./HeadCache.js"
+import type { HeadCache, Row } from "./HeadCache.js"
 import { type Table, tables } from "./tables.js"
 
 const tableOf = new Map(tables.map((table) => [table.name, table]))

@@ -137,7 +137,9 @@ export const services = table(
     projectPath: "text",
     gitRepo: "text",
     currentVersion: "text",
+    pinned: "json",
     deployCommand: "text",
+    deploySettings: "json",
     restartCommand: "text",
     logPath: "text",
     status: "text",
@@ -201,6 +203,7 @@ export const deployments = table("deployments", 1, {
   verified: "boolean",
   rollbackVersion: "text",
   notes: "text",
+  steps: "json",
 })
 
 export const infraEvents = table("infra_events", 1, {

@@ -1,5 +1,7 @@
 /** The log in its file: behind every door but the overview's. */
+import { Attendant } from "@context-engine/core/Attendant"
 import { Origin } from "@context-engine/core/Origin"
+import { attendant } from "@context-engine/core/Remote/Process"
 import { layer } from "@context-engine/store/layer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,4 +26,5 @@ export const run = <A, E, S>(
   effect.pipe(
     Effect.provide(services.pipe(Layer.provideMerge(store(options)))),
     Effect.provideService(Origin, origin()),
+    Effect.provideService(Attendant, attendant),
   )

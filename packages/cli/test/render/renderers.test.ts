@@ -125,6 +125,7 @@ describe("history", () => {
       verified: null,
       rollbackVersion: null,
       notes: null,
+      steps: [],
     }
     const text = history("api")([{ ...row, ...more, ...rest }], on(40))
     expect(Math.max(...text.split("\n").map(width))).toBeLessThanOrEqual(40)

@@ -27,7 +27,7 @@ export const posixLine = (command: RemoteCommand): string => {
     "sh",
     ...(command.args ?? []).map(quote),
     // Not a closed channel: an SSH channel whose input has ended takes no signals from ssh2 any more.
-    "</dev/null",
+    ...(command.input === undefined ? ["</dev/null"] : []),
   ]
   return `${command.cwd === undefined ? "" : `${changeDirectory(command.cwd)} && `}${words.join(" ")}`
 }

@@ -13,6 +13,8 @@ export interface Running<E = never> {
   readonly status: Effect.Effect<number, RemoteError>
   /** Asks it to end. */
   readonly signal: (name: "TERM" | "KILL") => void
+  /** Lets go of it without asking it to end. */
+  readonly abandon: () => void
   /** Returns when nothing of it is left. */
   readonly closed: Effect.Effect<void>
 }
@@ -35,7 +37,7 @@ export const execute = <E>(
       Effect.flatMap(running.streams, (streams) =>
         Effect.all({ output: collect(streams, command), exitCode: running.status }, { concurrency: "unbounded" }),
       ),
-    (running, exit) => (Exit.isSuccess(exit) ? Effect.void : end(running)),
+    (running, exit) => (Exit.isSuccess(exit) ? Effect.void : letGo(running, command)),
   ).pipe(
     Effect.map(({ output, exitCode }) => ({ exitCode, ...output })),
     Effect.timeoutFail({
@@ -53,6 +55,9 @@ export const execute = <E>(
 /** `os.constants.signals` by name to the status that a shell reports. */
 export const signalStatus = (signals: Readonly<Record<string, number>>, name: string): number =>
   128 + (signals[name] ?? 0)
+
+const letGo = <E>(running: Running<E>, { detach }: RemoteCommand): Effect.Effect<void> =>
+  detach ? Effect.sync(running.abandon) : end(running)
 
 const end = <E>(running: Running<E>): Effect.Effect<void> =>
   endWith(running, "TERM").pipe(

@@ -39,7 +39,7 @@ export const within =
       duration: request.timeout,
       onTimeout: () =>
         new RemoteError({
-          reason: "timeout",
+          reason: "no-answer",
           host,
           message: `${host}: port ${request.port} gave no answer to GET ${clean(request.path)} within ${request.timeout / 1000} s`,
         }),

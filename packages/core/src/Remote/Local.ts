@@ -2,7 +2,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { constants, homedir } from "node:os"
-import type { Readable } from "node:stream"
+import type { Readable, Writable } from "node:stream"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
@@ -46,7 +46,7 @@ const onlyLocal = (target: Target): Effect.Effect<void, RemoteError> =>
         }),
       )
 
-type Child = ChildProcessByStdio<null, Readable, Readable>
+type Child = ChildProcessByStdio<Writable | null, Readable, Readable>
 
 const start = (host: string, command: RemoteCommand): Running => {
   const status = Deferred.unsafeMake<number, RemoteError>(FiberId.none)
@@ -62,6 +62,7 @@ const start = (host: string, command: RemoteCommand): Running => {
       streams: Effect.fail(notStarted(host, child)),
       status: Deferred.await(status),
       signal: () => {},
+      abandon: () => {},
       closed: Deferred.await(closed),
     }
   }
@@ -76,6 +77,11 @@ const start = (host: string, command: RemoteCommand): Running => {
     status: Deferred.await(status),
     // Once it is over, the number of the group may be someone else's.
     signal: (name) => (over ? undefined : signalGroup(child, `SIG${name}`)),
+    abandon: () => {
+      child.stdout.destroy()
+      child.stderr.destroy()
+      child.unref()
+    },
     closed: Deferred.await(closed),
   }
 }
@@ -83,11 +89,15 @@ const start = (host: string, command: RemoteCommand): Running => {
 /** `detached` gives the command a process group of its own, so that its children can be ended with it. */
 const launch = (command: RemoteCommand): Child | Error => {
   try {
-    return spawn("/bin/sh", ["-c", CommandLine.posixLine(command)], {
+    const { input } = command
+    const child = spawn("/bin/sh", ["-c", CommandLine.posixLine(command)], {
       cwd: existsSync(homedir()) ? homedir() : "/",
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    })
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    }) as Child
+    // One that ends without having read it is no error.
+    child.stdin?.on("error", () => {}).write(input)
+    return child
   } catch (error) {
     return error as Error
   }

@@ -2,7 +2,19 @@
 import * as Schema from "effect/Schema"
 import * as Event from "../Event.js"
 import * as Entity from "./Entity.js"
-import { Instant, JsonObject, Line, list, Name, optional, Port, Reference, Text, VariableName } from "./fields.js"
+import {
+  Instant,
+  Interval,
+  JsonObject,
+  Line,
+  list,
+  Name,
+  optional,
+  Port,
+  Reference,
+  Text,
+  VariableName,
+} from "./fields.js"
 
 export const ServiceType = Schema.Literal("app", "database", "cache", "queue", "proxy")
 export type ServiceType = typeof ServiceType.Type
@@ -12,6 +24,30 @@ export type HealthStatus = typeof HealthStatus.Type
 
 export const DeployMethod = Schema.Literal("manual", "ci", "claude", "rollback")
 export type DeployMethod = typeof DeployMethod.Type
+
+const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+/** How a service is deployed, beyond its deploy command. What is left out has the default. */
+export const DeploySettings = Schema.Struct({
+  /** Run before and after the deploy command; what fails ends the deployment. */
+  pre: maybe(Text),
+  post: maybe(Text),
+  /** Names of environment variables that the steps are given from the environment of whoever deploys. */
+  env: maybe(Schema.Array(VariableName)),
+  /** Where the steps run. Default: the project path. */
+  directory: maybe(Line),
+  /** How long the steps may take together. Default 15m. */
+  timeout: maybe(Interval),
+  /** How long it may take to become healthy. Default 60s. */
+  healthTimeout: maybe(Interval),
+  /** How many checks in a row must find it healthy. Default 2. */
+  healthCount: maybe(Schema.Int.pipe(Schema.between(1, 100))),
+  /** Whether a deployment that fails is rolled back at once. Default false. */
+  autoRollback: maybe(Schema.Boolean),
+  /** A note for people: whether the new one starts before the old one stops. */
+  order: maybe(Schema.Literal("start-first", "stop-first")),
+})
+export type DeploySettings = typeof DeploySettings.Type
 
 export const entity = Entity.make({
   entity: "Service",
@@ -36,6 +72,7 @@ export const entity = Entity.make({
     projectPath: optional(Line),
     gitRepo: optional(Line),
     deployCommand: optional(Text),
+    deploySettings: optional(DeploySettings),
     restartCommand: optional(Text),
     logPath: optional(Line),
     notes: optional(Text),
@@ -101,6 +138,43 @@ export const DeploymentSucceeded = Event.define(
 /** It ended badly, for the reason given. */
 export const DeploymentFailed = Event.define("DeploymentFailed", 1, Schema.Struct({ ...ended, reason: Schema.String }))
 
+/** Nobody knows how it ended: what began it is gone, and so is what it began. */
+export const DeploymentLost = Event.define("DeploymentLost", 1, Schema.Struct({ ...ended, reason: Schema.String }))
+
+/** A step of it ended. `health` is the check after the commands; its exit code is `null`. Durations are seconds. */
+export const DeploymentStepEnded = Event.define(
+  "DeploymentStepEnded",
+  1,
+  Schema.Struct({
+    ...named,
+    deploymentId: Schema.String,
+    step: Schema.Literal("pre", "command", "post", "health"),
+    ok: Schema.Boolean,
+    exitCode: Schema.NullOr(Schema.Number),
+    duration: Schema.Number,
+  }),
+)
+
+/** A person took the deploy lock of a service on its host by hand. `counter` is the lock's own, which only rises. */
+export const DeployLocked = Event.define(
+  "DeployLocked",
+  1,
+  Schema.Struct({ ...named, reason: Schema.NullOr(Text), counter: Schema.Number }),
+)
+
+/** A person released the deploy lock. */
+export const DeployUnlocked = Event.define("DeployUnlocked", 1, Schema.Struct({ ...named }))
+
+/** A person decided that the service stays at its version until it is unpinned. */
+export const ServicePinned = Event.define(
+  "ServicePinned",
+  1,
+  Schema.Struct({ ...named, version: Schema.NullOr(Schema.String), reason: Schema.NullOr(Text) }),
+)
+
+/** It may be deployed again. */
+export const ServiceUnpinned = Event.define("ServiceUnpinned", 1, Schema.Struct({ ...named }))
+
 /** A later deployment went back to `rollbackVersion`, from this one. */
 export const DeploymentRolledBack = Event.define(
   "DeploymentRolledBack",
@@ -127,9 +201,15 @@ const facts = [
   DeploymentStarted,
   DeploymentSucceeded,
   DeploymentFailed,
+  DeploymentLost,
+  DeploymentStepEnded,
   DeploymentRolledBack,
   DeploymentAnnotated,
   DeploymentHidden,
+  DeployLocked,
+  DeployUnlocked,
+  ServicePinned,
+  ServiceUnpinned,
 ] as const
 
 export const definitions = [...entity.definitions, ...facts]

@@ -11,7 +11,7 @@ import { plain } from "./deployer/output.js"
 import { Hosts } from "./Hosts.js"
 import { findService, type Placed, placeAll } from "./names.js"
 
-/** What one check found. `unknown` means there is nothing to ask. */
+/** What one check found. `unknown` means there is nothing to ask, or no way to ask it. */
 export interface HealthReport {
   readonly service: string
   readonly server: string
@@ -59,7 +59,8 @@ export class Health extends Context.Tag("@context-engine/core/Health")<
         const response: Effect.Effect<Response, RemoteError | StorageError | FetchFailed> = endpoint.startsWith("/")
           ? hosts.get(server, { port: port as number, path: endpoint, timeout: deadline })
           : fetchUrl(endpoint)
-        const failed = (error: { readonly message: string }) => Effect.succeed(unanswered("unhealthy", error.message))
+        const failed = (error: RemoteError | FetchFailed) =>
+          Effect.succeed(unanswered(isAway(error) ? "unknown" : "unhealthy", error.message))
         return response.pipe(Effect.map(judge), Effect.catchTags({ RemoteError: failed, FetchFailed: failed }))
       }
 
@@ -126,6 +127,10 @@ const judge = (response: Response): Answer => {
     ? { status: "degraded", detail: `${detail}: slow`, latency }
     : { status: "healthy", detail, latency }
 }
+
+/** Whether it was the server that could not be reached, or logged in to: that says nothing about the service. */
+const isAway = (error: RemoteError | FetchFailed): boolean =>
+  error._tag === "RemoteError" && error.reason !== "refused" && error.reason !== "no-answer"
 
 class FetchFailed {
   readonly _tag = "FetchFailed"

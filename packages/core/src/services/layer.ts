@@ -1,6 +1,7 @@
 /** Every service that frontends call, over a log and a way to reach hosts. */
 import * as Layer from "effect/Layer"
 import type { Commands } from "../Commands.js"
+import type { DeployLogs } from "../DeployLogs.js"
 import type { ReadModels } from "../ReadModels.js"
 import type { Remote } from "../Remote.js"
 import { Deployer } from "./Deployer.js"
@@ -12,7 +13,7 @@ import { Registry } from "./Registry.js"
 
 export type Services = Registry | Overview | Hosts | Fleet | Health | Deployer
 
-export const layer: Layer.Layer<Services, never, ReadModels | Commands | Remote> = Layer.mergeAll(
+export const layer: Layer.Layer<Services, never, ReadModels | Commands | DeployLogs | Remote> = Layer.mergeAll(
   Registry.layer,
   Overview.layer,
   Fleet.layer,

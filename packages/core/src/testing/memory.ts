@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import { Commands } from "../Commands.js"
+import { DeployLogs } from "../DeployLogs.js"
 import { UniqueViolation, VersionConflict } from "../Errors.js"
 import type { Recorded } from "../Event.js"
 import { type AppendOptions, EventLog, type ReadOptions, type StreamAppend } from "../EventLog.js"
@@ -16,7 +17,7 @@ import { projections as allViews } from "../views/all.js"
 /** A log in memory and its views, with the promises of the real one: all of an append or nothing of it. */
 export const layerMemory = (
   projections: ReadonlyArray<Projection> = allViews,
-): Layer.Layer<EventLog | ReadModels | Commands> =>
+): Layer.Layer<EventLog | ReadModels | Commands | DeployLogs> =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
       const memory = new Memory(projections)
@@ -33,9 +34,24 @@ export const layerMemory = (
         changes: Stream.fromPubSub(hub),
       })
       const models = Layer.succeed(ReadModels, memory.fold.readModels)
-      return Commands.layer.pipe(Layer.provideMerge(Layer.merge(Layer.succeed(EventLog, log), models)))
+      return Commands.layer.pipe(
+        Layer.provideMerge(Layer.merge(Layer.succeed(EventLog, log), models)),
+        Layer.merge(Layer.sync(DeployLogs, deployLogs)),
+      )
     }),
   )
+
+const deployLogs = () => {
+  const texts = new Map<string, string>()
+  return DeployLogs.of({
+    write: (id) =>
+      Effect.sync(() => {
+        texts.set(id, "")
+        return (text) => Effect.sync(() => void texts.set(id, texts.get(id) + text))
+      }),
+    read: (id) => Effect.sync(() => texts.get(id)),
+  })
+}
 
 class Memory {
   readonly events: Array<Recorded> = []

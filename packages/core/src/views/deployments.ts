@@ -3,7 +3,7 @@ import { idOf } from "../Aggregate.js"
 import type { DeployMethod, ServiceFact } from "../domain/Service.js"
 import type { Projection } from "../Projection.js"
 
-export type DeploymentStatus = "pending" | "in_progress" | "success" | "failed" | "rolled_back"
+export type DeploymentStatus = "pending" | "in_progress" | "success" | "failed" | "rolled_back" | "unknown"
 
 export interface DeploymentRow {
   readonly id: string
@@ -21,13 +21,23 @@ export interface DeploymentRow {
   readonly durationSeconds: number | null
   /** The end of what it printed. */
   readonly logs: string | null
-  /** Why it failed, in words. */
+  /** Why it failed, or why nobody knows, in words. */
   readonly reason: string | null
   /** Whether a health check held after it; `null` while it runs and where it failed. */
   readonly verified: boolean | null
   /** The version that was gone back to from this one. */
   readonly rollbackVersion: string | null
   readonly notes: string | null
+  /** What it did, in order. */
+  readonly steps: ReadonlyArray<DeploymentStep>
+}
+
+export interface DeploymentStep {
+  readonly step: "pre" | "command" | "post" | "health"
+  readonly ok: boolean
+  readonly exitCode: number | null
+  /** Seconds. */
+  readonly duration: number
 }
 
 export const deployments: Projection<DeploymentRow, ServiceFact> = {
@@ -39,7 +49,10 @@ export const deployments: Projection<DeploymentRow, ServiceFact> = {
       ? (data.deploymentId as string)
       : undefined,
   evolve: (row, event) => {
-    if (event.type === "DeploymentStarted") return started(event.data as Of<"DeploymentStarted">, idOf(event.stream))
+    // Two machines may both have told of it, each from what the host knows.
+    if (event.type === "DeploymentStarted") {
+      return row ?? started(event.data as Of<"DeploymentStarted">, idOf(event.stream))
+    }
     return row === undefined ? undefined : continued(row, event as ServiceFact)
   },
 }
@@ -64,14 +77,25 @@ const started = (data: Of<"DeploymentStarted">, serviceId: string): DeploymentRo
   verified: null,
   rollbackVersion: null,
   notes: data.notes,
+  steps: [],
 })
 
 const continued = (row: DeploymentRow, event: ServiceFact): DeploymentRow | undefined => {
   switch (event.type) {
     case "DeploymentSucceeded":
+      if (isOver(row)) return row
       return { ...row, ...ended(row, event.data), status: "success", verified: event.data.verified }
     case "DeploymentFailed":
+      if (isOver(row)) return row
       return { ...row, ...ended(row, event.data), status: "failed", reason: event.data.reason }
+    case "DeploymentLost":
+      if (isOver(row)) return row
+      return { ...row, ...ended(row, event.data), status: "unknown", reason: event.data.reason }
+    case "DeploymentStepEnded": {
+      const { duration, exitCode, ok, step } = event.data
+      if (isOver(row) || row.steps.some((known) => known.step === step)) return row
+      return { ...row, steps: [...row.steps, { step, ok, exitCode, duration }] }
+    }
     case "DeploymentRolledBack":
       return { ...row, status: "rolled_back", rollbackVersion: event.data.rollbackVersion }
     case "DeploymentAnnotated":
@@ -83,7 +107,13 @@ const continued = (row: DeploymentRow, event: ServiceFact): DeploymentRow | unde
   }
 }
 
-const ended = (row: DeploymentRow, data: Of<"DeploymentSucceeded"> | Of<"DeploymentFailed">) => ({
+/** Its first end counts; what was unknown may still become known. */
+const isOver = (row: DeploymentRow): boolean => row.status !== "in_progress" && row.status !== "unknown"
+
+const ended = (
+  row: DeploymentRow,
+  data: Of<"DeploymentSucceeded"> | Of<"DeploymentFailed"> | Of<"DeploymentLost">,
+) => ({
   version: data.version ?? row.version,
   completedAt: data.at,
   durationSeconds: data.duration,

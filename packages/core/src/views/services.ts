@@ -10,6 +10,8 @@ export type ServiceRow = Service &
     readonly lastHealthCheck: string | null
     /** The git sha or version that was deployed last. */
     readonly currentVersion: string | null
+    /** The version it is to stay at, with the reason; `null` while it may be deployed. */
+    readonly pinned: { readonly version: string | null; readonly reason: string | null } | null
     readonly status: "running" | "stopped" | "deploying" | "failed" | "unknown"
   }
 
@@ -24,6 +26,7 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
     healthDetail: null,
     lastHealthCheck: null,
     currentVersion: null,
+    pinned: null,
     status: "unknown",
   },
   onFact: (row, { type, data }) => {
@@ -42,6 +45,12 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
         return { ...row, status: "running", currentVersion: data.version ?? row.currentVersion }
       case "DeploymentFailed":
         return { ...row, status: "failed", currentVersion: data.version ?? row.currentVersion }
+      case "DeploymentLost":
+        return { ...row, status: "unknown", currentVersion: data.version ?? row.currentVersion }
+      case "ServicePinned":
+        return { ...row, pinned: { version: data.version, reason: data.reason } }
+      case "ServiceUnpinned":
+        return { ...row, pinned: null }
       default:
         return row
     }

@@ -92,9 +92,15 @@ const serviceStory = (event: DomainEvent, serviceId: string): Story | undefined 
     case "DeploymentStarted":
     case "DeploymentSucceeded":
     case "DeploymentFailed":
+    case "DeploymentLost":
+    case "DeploymentStepEnded":
     case "DeploymentRolledBack":
     case "DeploymentAnnotated":
-    case "DeploymentHidden": {
+    case "DeploymentHidden":
+    case "DeployLocked":
+    case "DeployUnlocked":
+    case "ServicePinned":
+    case "ServiceUnpinned": {
       const { service, server, serverId } = event.data
       const story = deploymentStory(event)
       return story && { serviceId, service, server, serverId, ...story }
@@ -127,6 +133,32 @@ const deploymentStory = (event: DomainEvent): Story | undefined => {
         description: event.data.reason,
         metadata: { deploymentId: event.data.deploymentId },
       }
+    case "DeploymentLost":
+      return {
+        type: "deploy",
+        severity: "warning",
+        title: `how the deploy of ${event.data.service}${at(event.data.version)} ended is not known`,
+        description: event.data.reason,
+        metadata: { deploymentId: event.data.deploymentId },
+      }
+    case "DeployLocked":
+      return {
+        type: "deploy",
+        severity: "info",
+        title: `deploys of ${event.data.service} locked`,
+        description: event.data.reason,
+      }
+    case "DeployUnlocked":
+      return { type: "deploy", severity: "info", title: `deploys of ${event.data.service} unlocked` }
+    case "ServicePinned":
+      return {
+        type: "deploy",
+        severity: "info",
+        title: `${event.data.service} pinned${at(event.data.version)}`,
+        description: event.data.reason,
+      }
+    case "ServiceUnpinned":
+      return { type: "deploy", severity: "info", title: `${event.data.service} unpinned` }
     case "DeploymentRolledBack":
       return {
         type: "deploy",

@@ -254,7 +254,7 @@ export const suite = (name: string, setup: () => Promise<SuiteTarget>): void =>
       const server = createTcpServer(() => {})
       const port = await listening(server)
       const error = await runtime.runPromise(Effect.flip(getting(port, "/", 200)))
-      expect(error.reason).toBe("timeout")
+      expect(error.reason).toBe("no-answer")
       server.close()
     })
 

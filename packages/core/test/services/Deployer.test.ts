@@ -2,6 +2,7 @@ import { existsSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import fc from "fast-check"
@@ -228,20 +229,18 @@ describe("what is kept of a deployment", () => {
         }),
     ))
 
-  it("that it was interrupted", () =>
-    withService({ command: "echo begun; sleep 30" }, ({ deployer }) =>
+  it("nothing yet, when whoever began it goes away: it goes on, and the next one settles it", () =>
+    withService({ command: "echo begun; sleep 1; echo ended" }, ({ deployer }) =>
       Effect.gen(function* () {
-        let begun = false
-        const onOutput: DeployOptions["onOutput"] = () =>
-          Effect.sync(() => {
-            begun = true
-          })
+        const begun = yield* Deferred.make<void>()
+        const onOutput: DeployOptions["onOutput"] = () => Deferred.succeed(begun, undefined)
         const deploying = yield* Effect.fork(deployer.deploy("api", { onOutput }))
-        yield* Effect.promise(() => until(() => begun))
+        yield* Deferred.await(begun)
         yield* Fiber.interrupt(deploying)
-        const [row] = yield* deployer.history("api")
-        expect(row).toMatchObject({ status: "failed", logs: "begun\n" })
-        expect(row?.reason).toContain("interrupted")
+        expect((yield* deployer.history("api"))[0]).toMatchObject({ status: "in_progress", logs: null })
+        const row = yield* deployer.attach("api")
+        expect(row).toMatchObject({ status: "success", logs: "begun\nended\n", deployedBy: "ada" })
+        expect(yield* deployer.history("api")).toHaveLength(1)
       }),
     ))
 

@@ -53,6 +53,8 @@ export interface Sshd {
   readonly hostKey: HostKey
   /** Its host keys as they are now. */
   readonly hostKeys: ReadonlyArray<HostKey>
+  /** The home directory that sessions have: one of its own, with the ledger of deployments in it. */
+  readonly home: string
   /** How to log in. */
   readonly endpoint: SshEndpoint
   /** A target with its keys pinned; through another server, if one is given. */
@@ -80,6 +82,7 @@ export const startSshd = async (options: SshdOptions = {}): Promise<Sshd> => {
   const directory = mkdtempSync(join(tmpdir(), "sshd-"))
   chmodSync(directory, 0o755)
   const types = options.hostKeyTypes ?? ["ed25519"]
+  mkdirSync(join(directory, "home"))
   const keyPath = options.clientKey ?? makeKey(join(directory, "client"), "ed25519")
   copyFileSync(`${keyPath}.pub`, join(directory, "authorized_keys"))
   const host = "127.0.0.1"
@@ -102,6 +105,7 @@ export const startSshd = async (options: SshdOptions = {}): Promise<Sshd> => {
     port,
     user,
     keyPath,
+    home: join(directory, "home"),
     endpoint,
     get hostKey() {
       return first(hostKeys)
@@ -205,6 +209,7 @@ const startDaemon = async (
   const yesNo = (value: boolean) => (value ? "yes" : "no")
   const config = [
     ...(options.extra ?? []),
+    `SetEnv HOME=${join(directory, "home")}`,
     "ListenAddress 127.0.0.1",
     `Port ${port}`,
     ...types.map((type) => `HostKey ${join(directory, `host_${type}`)}`),

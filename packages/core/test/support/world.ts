@@ -1,7 +1,11 @@
 /** Everything but the file: all services over a log in memory, with this machine or real SSH servers as the hosts. */
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { Attendant } from "../../src/Attendant.js"
 import { Commands } from "../../src/Commands.js"
 import { entity, HostKeyPinned, type ServerInput } from "../../src/domain/Server.js"
 import { EventLog } from "../../src/EventLog.js"
@@ -9,12 +13,16 @@ import { Origin } from "../../src/Origin.js"
 import { ReadModels } from "../../src/ReadModels.js"
 import * as Any from "../../src/Remote/Any.js"
 import * as Local from "../../src/Remote/Local.js"
+import { attendant } from "../../src/Remote/Process.js"
 import type { Ssh2Options } from "../../src/Remote/Ssh2.js"
 import { type HostKey, HostKeyPrompt, type Remote } from "../../src/Remote.js"
 import * as Services from "../../src/services/layer.js"
 import { Registry } from "../../src/services/Registry.js"
 import { layerMemory } from "../../src/testing/memory.js"
 import type { Sshd } from "./sshd.js"
+
+// Deployments keep their ledger at home; each file of tests has a home of its own.
+process.env.HOME = mkdtempSync(join(tmpdir(), "context-home-"))
 
 export type World = Services.Services | EventLog | ReadModels | Commands
 
@@ -32,7 +40,12 @@ const runIn =
   (world: Layer.Layer<World>) =>
   <A, E>(story: Effect.Effect<A, E, World>): Promise<A> =>
     Effect.runPromise(
-      story.pipe(Effect.provide(world), Effect.provideService(Origin, origin), Effect.scoped) as Effect.Effect<A, E>,
+      story.pipe(
+        Effect.provide(world),
+        Effect.provideService(Origin, origin),
+        Effect.provideService(Attendant, attendant),
+        Effect.scoped,
+      ) as Effect.Effect<A, E>,
     )
 
 /** Runs a story in a world of its own. */

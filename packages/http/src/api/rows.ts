@@ -4,7 +4,7 @@ import { Severity } from "@context-engine/core/domain/InfraEvent"
 import { Method, ProxyType, Ssl } from "@context-engine/core/domain/Route"
 import { SecretManager } from "@context-engine/core/domain/Secret"
 import { ServerRole, ServerStatus } from "@context-engine/core/domain/Server"
-import { DeployMethod, HealthStatus, ServiceType } from "@context-engine/core/domain/Service"
+import { DeployMethod, DeploySettings, HealthStatus, ServiceType } from "@context-engine/core/domain/Service"
 import type { DependencyView } from "@context-engine/core/services/registry/dependencies"
 import type { RouteView } from "@context-engine/core/services/registry/routes"
 import type { SecretView } from "@context-engine/core/services/registry/secrets"
@@ -81,7 +81,9 @@ export const Service = row<ServiceView>("Service", {
   projectPath: text,
   gitRepo: text,
   currentVersion: text,
+  pinned: Schema.NullOr(Schema.Struct({ version: text, reason: text })),
   deployCommand: text,
+  deploySettings: Schema.NullOr(DeploySettings),
   restartCommand: text,
   logPath: text,
   status: Schema.Literal("running", "stopped", "deploying", "failed", "unknown"),
@@ -141,7 +143,7 @@ export const Deployment = row<DeploymentRow>("Deployment", {
   previousVersion: text,
   deployedBy: Schema.String,
   deployMethod: DeployMethod,
-  status: Schema.Literal("pending", "in_progress", "success", "failed", "rolled_back"),
+  status: Schema.Literal("pending", "in_progress", "success", "failed", "rolled_back", "unknown"),
   startedAt: Schema.String,
   completedAt: text,
   durationSeconds: Schema.NullOr(Schema.Number),
@@ -150,6 +152,14 @@ export const Deployment = row<DeploymentRow>("Deployment", {
   verified: Schema.NullOr(Schema.Boolean),
   rollbackVersion: text,
   notes: text,
+  steps: Schema.Array(
+    Schema.Struct({
+      step: Schema.Literal("pre", "command", "post", "health"),
+      ok: Schema.Boolean,
+      exitCode: Schema.NullOr(Schema.Number),
+      duration: Schema.Number,
+    }),
+  ),
 })
 
 export const Event = row<InfraEventRow>("Event", {

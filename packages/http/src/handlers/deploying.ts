@@ -68,7 +68,7 @@ const watched = (deploy: Deploy, where: string) =>
     const stdout = lines((line) => tell({ event: "output", data: { stream: "stdout", line } }))
     const stderr = lines((line) => tell({ event: "output", data: { stream: "stderr", line } }))
     const watch: Watch = {
-      onStep: (step) => (step === "version" ? Effect.void : Effect.asVoid(tell({ event: "step", data: { step } }))),
+      onStep: (step) => (step === "prepare" ? Effect.void : Effect.asVoid(tell({ event: "step", data: { step } }))),
       onOutput: ({ data, stream }) => (stream === "stdout" ? stdout : stderr).push(data),
     }
     const finish = (exit: Exit.Exit<DeploymentRow, DeployError>) =>

@@ -1,6 +1,7 @@
 /** What the handlers share: where a reading request is answered from. */
 
 import type { Commands } from "@context-engine/core/Commands"
+import type { DeployLogs } from "@context-engine/core/DeployLogs"
 import { InvalidInput, type StorageError } from "@context-engine/core/Errors"
 import * as AsOf from "@context-engine/core/services/AsOf"
 import { Deployer } from "@context-engine/core/services/Deployer"
@@ -14,7 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 type Readers = Registry | Overview | Deployer
-type Sources = Layer.Layer.Context<ReturnType<typeof AsOf.layer>> | Commands | Health | Hosts
+type Sources = Layer.Layer.Context<ReturnType<typeof AsOf.layer>> | Commands | DeployLogs | Health | Hosts
 
 /** The reading services over the past. They answer as the live ones do. */
 const past = (moment: string): Layer.Layer<Readers, InvalidInput | StorageError, Sources> =>

@@ -40,7 +40,7 @@ export const run = (
   const token = randomBytes(16).toString("hex")
   const line = CommandLine.loginLine(command, token)
   if (Buffer.byteLength(line) >= longestLine) return Effect.fail(tooLong(host))
-  return execute(host, command, () => start(connection, line, token)).pipe(
+  return execute(host, command, () => start(connection, line, token, command.input)).pipe(
     // The server allows fewer sessions than we thought: wait until one of ours ends.
     Effect.retry({
       while: (error) => error._tag === "NotBegun" && error.why === "busy",
@@ -67,17 +67,20 @@ interface Process {
   pid: number | undefined
   /** The signal to be sent as soon as there is a process. */
   wanted: "TERM" | "KILL" | undefined
+  /** Nobody waits for it any more, and it is not to be ended. */
+  left: boolean
   readonly streams: Deferred.Deferred<Streams, RemoteError | NotBegun>
   readonly status: Deferred.Deferred<number, RemoteError>
   readonly closed: Deferred.Deferred<void>
 }
 
-const start = (connection: Connection, line: string, token: string): Running<NotBegun> => {
+const start = (connection: Connection, line: string, token: string, input: string | undefined): Running<NotBegun> => {
   const process: Process = {
     connection,
     channel: undefined,
     pid: undefined,
     wanted: undefined,
+    left: false,
     streams: Deferred.unsafeMake(FiberId.none),
     status: Deferred.unsafeMake(FiberId.none),
     closed: Deferred.unsafeMake(FiberId.none),
@@ -85,7 +88,7 @@ const start = (connection: Connection, line: string, token: string): Running<Not
   const { streams, status, closed } = process
   connection.sessions.live.add(process)
   const onOpen = (error: Error | undefined, channel: ClientChannel) =>
-    error ? notOpened(process, error) : opened(process, channel, token)
+    error ? notOpened(process, error) : opened(process, channel, token, input)
   attempt(
     () => connection.client.exec(line, onOpen),
     (error) => notOpened(process, error),
@@ -99,6 +102,7 @@ const start = (connection: Connection, line: string, token: string): Running<Not
     streams: Effect.raceFirst(Deferred.await(streams), Effect.catchAll(Deferred.await(connection.lost), onLost)),
     status: Effect.raceFirst(Deferred.await(status), Deferred.await(connection.lost)),
     signal: (name) => quit(process, name),
+    abandon: () => leave(process),
     closed: Effect.raceFirst(Deferred.await(closed), Effect.ignore(Deferred.await(connection.lost))),
   }
 }
@@ -112,7 +116,7 @@ const notOpened = (process: Process, error: Error): void => {
   Deferred.unsafeDone(process.closed, Effect.void)
 }
 
-const opened = (process: Process, channel: ClientChannel, token: string): void => {
+const opened = (process: Process, channel: ClientChannel, token: string, input: string | undefined): void => {
   const { connection, streams, status, closed } = process
   process.channel = channel
   watch(connection, channel, (outcome) => {
@@ -122,6 +126,8 @@ const opened = (process: Process, channel: ClientChannel, token: string): void =
   })
   const onBegin = (pid: number) => {
     process.pid = pid
+    if (input !== undefined) channel.write(input)
+    if (process.left) return leave(process)
     if (process.wanted !== undefined) quit(process, process.wanted)
     Deferred.unsafeDone(streams, Effect.succeed({ stdout: channel, stderr: channel.stderr }))
   }
@@ -156,6 +162,16 @@ const quit = (process: Process, signal: "TERM" | "KILL"): void => {
   }
   attempt(() => channel.signal(signal), ignore)
   attempt(() => connection.client.exec(CommandLine.killLine(pid, signal), onOpen), done)
+}
+
+/** Closes the channel, and only that. One that has not begun yet begins first: it may hold what must be done. */
+const leave = (process: Process): void => {
+  const { channel, pid } = process
+  process.left = true
+  if (channel === undefined || pid === undefined) return
+  channel.resume()
+  channel.stderr.resume()
+  attempt(() => channel.close(), ignore)
 }
 
 const ignore = (): void => {}

@@ -1,30 +1,44 @@
-/** The health gate: a service counts as well once it has answered well twice in a row. */
+/** The health gate: a service passes when it was found well several times in a row. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { StorageError } from "../../Errors.js"
+import type { ServiceRow } from "../../views/services.js"
 import type { Health, HealthReport } from "../Health.js"
 import type { Placed } from "../names.js"
+import type { Gate } from "./run.js"
 
-const inARow = 2
+/** Whether there is anything to ask. */
+export const hasCheck = ({ healthEndpoint, port }: ServiceRow): boolean =>
+  healthEndpoint !== null && (!healthEndpoint.startsWith("/") || port !== null)
 
-/** The report that let it through, or, after `timeout` milliseconds, the last one that did not. */
+/**
+ * The report that let it through, or, when its time is over, the last one that did not. Time in which the host could not be
+ * reached does not count: that says nothing about the service. After `patience` of it the report is `unknown`.
+ */
 export const awaitHealth = (
   health: Health["Type"],
   placed: Placed,
-  timeout: number,
+  { count, timeout }: Gate,
+  patience = 30 * 60_000,
 ): Effect.Effect<HealthReport, StorageError> =>
   Effect.gen(function* () {
-    const until = (yield* Clock.currentTimeMillis) + timeout
+    let left = timeout
+    let away = 0
     let held = 0
+    let last = yield* Clock.currentTimeMillis
     while (true) {
       const report = yield* health.probe(placed)
+      const now = yield* Clock.currentTimeMillis
+      if (report.status === "unknown") away += now - last
+      else left -= now - last
+      last = now
       held = report.status === "healthy" ? held + 1 : 0
-      if (held >= inARow) return report
-      if ((yield* Clock.currentTimeMillis) >= until) {
+      if (held >= count || away > patience) return report
+      if (report.status !== "unknown" && left <= 0) {
         return report.status === "healthy"
           ? { ...report, status: "degraded", detail: `it answered well only at the very end of ${timeout} ms` }
           : report
       }
-      yield* Effect.sleep("400 millis")
+      yield* Effect.sleep(report.status === "unknown" ? "2 seconds" : "400 millis")
     }
   })

@@ -2,6 +2,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type { Commands } from "../../Commands.js"
+import type { DeployLogs } from "../../DeployLogs.js"
 import { Text } from "../../domain/fields.js"
 import {
   DeploymentAnnotated,
@@ -21,7 +22,7 @@ import { decode } from "../registry/crud.js"
 import type { DeployerShape, RecordDeployment } from "./types.js"
 import { checkVersion } from "./version.js"
 
-export type History = Pick<DeployerShape, "history" | "list" | "get" | "record" | "annotate" | "hide">
+export type History = Pick<DeployerShape, "history" | "list" | "get" | "output" | "record" | "annotate" | "hide">
 
 /** What a service and its server are called now, for the event to remember. */
 export const namesOf = ({ server, service }: Placed) => ({
@@ -30,7 +31,11 @@ export const namesOf = ({ server, service }: Placed) => ({
   serverId: server.id,
 })
 
-export const makeHistory = (models: ReadModels["Type"], commands: Commands["Type"]): History => {
+export const makeHistory = (
+  models: ReadModels["Type"],
+  commands: Commands["Type"],
+  logs: DeployLogs["Type"],
+): History => {
   const newestFirst = { order: { by: "startedAt", descending: true } } as const
 
   const get = (id: string): Effect.Effect<DeploymentRow, RegistryError> =>
@@ -56,6 +61,11 @@ export const makeHistory = (models: ReadModels["Type"], commands: Commands["Type
 
   return {
     get,
+    output: Effect.fn("Deployer.output")(function* (id: string) {
+      const row = yield* get(id)
+      const text = yield* logs.read(row.id)
+      return text === undefined ? { text: row.logs ?? "", whole: false } : { text, whole: true }
+    }),
     list: (options) => models.deployments.list({ ...newestFirst, limit: options?.limit ?? 50 }),
     history: Effect.fn("Deployer.history")(function* (name: string, options?: { readonly limit?: number }) {
       const { service } = yield* findService(models, name)

@@ -1,24 +1,71 @@
-/** What a deploy command printed, fit to be kept: its end, without escape codes and without secrets. */
+/** What a deployment prints, fit to be kept: without escape codes and without secrets. */
 import { redact } from "../../domain/secretShapes.js"
 
 const limit = 64 * 1024
 
-/** Keeps the last 64 KB of what it is given. */
-export class Tail {
-  #text = ""
+/** A line longer than this is cleaned in pieces: a command may never print a newline. */
+const longest = 64 * 1024
+
+/** More than this is not kept whole on this machine; the host has it for a while. */
+const most = 64 * 1024 * 1024
+
+/** Cleans bytes as they come, line by line, and keeps the last 64 KB. */
+export class Output {
+  #open = ""
+  #tail = ""
   #cut = false
+  #kept = 0
+  #last = ""
   readonly #decoder = new TextDecoder()
 
-  push(bytes: Uint8Array): void {
-    this.#text += this.#decoder.decode(bytes, { stream: true })
-    if (this.#text.length <= 2 * limit) return
-    this.#text = this.#text.slice(-limit)
-    this.#cut = true
+  /** `hidden` are values that must not be kept, wherever they appear. */
+  constructor(readonly hidden: ReadonlyArray<string> = []) {}
+
+  /** Takes the next bytes and gives the text that has become complete by them, cleaned. */
+  push(bytes: Uint8Array): string {
+    this.#open += this.#decoder.decode(bytes, { stream: true })
+    const end = this.#open.lastIndexOf("\n") + 1
+    if (end === 0 && this.#open.length < longest) return ""
+    const whole = end === 0 ? this.#open : this.#open.slice(0, end)
+    this.#open = this.#open.slice(whole.length)
+    return this.#keep(whole)
   }
 
-  get text(): string {
-    const cleaned = redact(plain(this.#text))
-    return cleaned.length > limit || this.#cut ? `…${cleaned.slice(-limit)}` : cleaned
+  /** What is left without a newline. */
+  finish(): string {
+    const whole = this.#open + this.#decoder.decode()
+    this.#open = ""
+    return this.#keep(whole)
+  }
+
+  /** The end of it. */
+  get tail(): string {
+    return this.#cut ? `…${this.#tail.slice(-limit)}` : this.#tail
+  }
+
+  /** Its last line, if that was left open: what a question looks like. */
+  get openLine(): string {
+    return this.#last
+  }
+
+  #keep(text: string): string {
+    const clean = this.#clean(text)
+    this.#last = clean === "" ? this.#last : clean.endsWith("\n") ? "" : (clean.split("\n").at(-1) as string)
+    this.#tail += clean
+    if (this.#tail.length > limit) {
+      this.#cut = true
+      if (this.#tail.length > 2 * limit) this.#tail = this.#tail.slice(-limit)
+    }
+    const room = most - this.#kept
+    this.#kept += clean.length
+    if (clean.length <= room) return clean
+    return room > 0 ? `${clean.slice(0, room)}\n… the rest is not kept: it is more than ${most / 2 ** 20} MB\n` : ""
+  }
+
+  #clean(text: string): string {
+    let clean = redact(plain(text))
+    for (const value of this.hidden) clean = clean.replaceAll(value, "[hidden]")
+    return clean
   }
 }
 
@@ -34,3 +81,15 @@ export const plain = (text: string): string =>
     .replace(escapes, "")
     .replace(/^.*\r(?=[^\n])/gm, "")
     .replace(controls, "")
+
+/** Why a command may have failed that nobody was there to answer, going by its last words; `undefined` where nothing says so. */
+export const askedFor = (openLine: string, tail: string): string | undefined => {
+  const end = tail.slice(-2000)
+  const password =
+    /a terminal is required|no tty present|could not read (?:Username|Password)|terminal prompts disabled/i.exec(end)
+  if (password !== null) return "it asked for a password, and a deployment has nobody to give one"
+  const line = openLine.trim()
+  return /(?:[?:>]|\[[^\]]*\]|\([^)]*\))\s*$/.test(line) && line.length < 200
+    ? `it asked ${JSON.stringify(line)}, and a deployment has nobody to answer: make the command non-interactive`
+    : undefined
+}

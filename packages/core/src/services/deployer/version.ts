@@ -18,7 +18,8 @@ export const checkVersion = (version: string): Either.Either<string, InvalidInpu
 export const mentionsVersion = (command: string): boolean =>
   command.includes("{{version}}") || /\bCONTEXT_VERSION\b/.test(command) || pulls(command)
 
-const pulls = (command: string): boolean => /\bgit\s+pull\b/.test(command)
+/** Whether a command brings what is newest at the origin. */
+export const pulls = (command: string): boolean => /\bgit\s+pull\b/.test(command)
 
 /**
  * The script that deploys. `{{version}}` becomes the quoted version. A command that only says `git pull` would always bring
@@ -49,13 +50,8 @@ const returnToBranch = `git() {
 }
 `
 
-/** Prints the commit that is checked out in `$1`, or nothing where there is no repository. */
-export const readCommit = `cd -- "$1" 2>/dev/null && git rev-parse --verify --quiet HEAD || true`
-
-/** Prints the commit that `$2` names in the repository at `$1`, fetching it if it is not there yet; status 3 if it is nowhere. */
-export const resolveCommit = `cd -- "$1" || exit 2
-git rev-parse --git-dir >/dev/null 2>&1 || exit 0
+/** Shell functions: the commit that a version names in the repository one is in, and fetching what it may need for that. */
+export const findCommit = `
 find_commit() { git rev-parse --verify --quiet "$1^{commit}" || git rev-parse --verify --quiet "origin/$1^{commit}"; }
-find_commit "$2" && exit 0
-git fetch --quiet --tags --force origin >/dev/null 2>&1
-find_commit "$2" || exit 3`
+fetch_all() { git fetch --quiet --tags --force origin >/dev/null 2>&1; }
+`

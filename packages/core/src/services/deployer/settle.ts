@@ -1,0 +1,128 @@
+/** Deployments that nobody has seen to their end: found on the host, and brought into the log. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { Attendant } from "../../Attendant.js"
+import { OperationFailed } from "../../Errors.js"
+import { Origin } from "../../Origin.js"
+import type { DeploymentRow } from "../../views/deployments.js"
+import { findService, fullName, type Placed } from "../names.js"
+import { recordStart } from "./begin.js"
+import { finish } from "./finish.js"
+import { heldBy } from "./held.js"
+import type { KnownRun } from "./host/Ledger.js"
+import type { Parts } from "./parts.js"
+import { type Run, resumed } from "./run.js"
+import type { DeployError, DeployerShape, Watch } from "./types.js"
+
+/** How long after the end of its commands a deployment may still be in the hands of another machine, in seconds. */
+const grace = 30
+
+export const makeSettle = (parts: Parts): Pick<DeployerShape, "attach" | "cancel" | "settle"> => ({
+  settle: Effect.fn("Deployer.settle")(function* (name: string) {
+    return yield* settlePlaced(parts, yield* findService(parts.models, name), {})
+  }),
+  attach: Effect.fn("Deployer.attach")(function* (target: string, watch: Watch = {}) {
+    const found = yield* find(parts, target, watch)
+    return "row" in found ? found.row : yield* finish(parts, yield* adopt(parts, found.run), undefined)
+  }),
+  cancel: Effect.fn("Deployer.cancel")(function* (target: string, watch: Watch = {}) {
+    const found = yield* find(parts, target, watch)
+    if ("row" in found) {
+      return yield* new OperationFailed({
+        operation: "deploy",
+        message: `deployment ${found.row.id.slice(0, 13)} of ${found.row.service} is over already: ${found.row.status}`,
+        next: `context infra history ${found.row.service}`,
+      })
+    }
+    const { actor, machine } = yield* Origin
+    yield* parts.ledger.cancel(found.run.at, `it was cancelled by ${actor} on ${machine}`)
+    return yield* finish(parts, yield* adopt(parts, found.run), undefined)
+  }),
+})
+
+/**
+ * Settles what the log still holds for deployments on their way, as far as their host says that they are over and nobody is
+ * with them any more. A host that cannot be reached now is asked another time.
+ */
+export const settlePlaced = (
+  parts: Parts,
+  placed: Placed,
+  watch: Watch,
+): Effect.Effect<ReadonlyArray<DeploymentRow>, DeployError> =>
+  Effect.gen(function* () {
+    const open = yield* parts.models.deployments.list({
+      where: { serviceId: placed.service.id, status: "in_progress" },
+      order: { by: "startedAt", descending: true },
+    })
+    const settled: Array<DeploymentRow> = []
+    for (const row of open) {
+      const { runs } = yield* parts.ledger.inspect(placed.server, row.service, [row.id])
+      const run = runs.find(({ id }) => id === row.id)
+      if (run === undefined || !(yield* isLeft(run, row))) continue
+      yield* watch.onStep?.("prepare", `settling deployment ${row.id.slice(0, 13)}`) ?? Effect.void
+      const now = yield* Clock.currentTimeMillis
+      const patience = 10_000
+      const known = resumed({ placed, id: row.id, row, meta: run.meta, now }, { patience })
+      settled.push(yield* finish(parts, known, undefined))
+    }
+    return settled
+  })
+
+/** Whether a deployment has been left: it does not run, and who began it is gone, or has had time enough to say how it went. */
+const isLeft = ({ meta, state, status }: KnownRun, row: DeploymentRow): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    if (state === "running") return false
+    const attendant = yield* Attendant
+    const { machine } = yield* Origin
+    const began = typeof meta.attendant === "string" ? meta.attendant : ""
+    // On the same machine it can be known for sure.
+    if (meta.machine === machine && began !== "") return attendant.isGone(began)
+    const gate = (meta.gate ?? {}) as { readonly timeout?: unknown }
+    const patience = grace + (typeof gate.timeout === "number" ? gate.timeout / 1000 : 60)
+    const since = status === undefined ? Date.parse(row.startedAt) / 1000 : status.endedAt
+    return (yield* Clock.currentTimeMillis) / 1000 - since > patience
+  })
+
+/** What a name or an id means: a deployment that is over, or one that can be watched. */
+const find = (
+  parts: Parts,
+  target: string,
+  watch: Watch,
+): Effect.Effect<{ readonly row: DeploymentRow } | { readonly run: Run }, DeployError> =>
+  Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const byId = /^[0-9a-f]{8}-/.test(target) ? yield* Effect.option(parts.history.get(target)) : undefined
+    if (byId?._tag === "Some") {
+      const row = byId.value
+      if (row.status !== "in_progress" && row.status !== "unknown") return { row }
+      const placed = yield* findService(parts.models, `${row.server}/${row.service}`)
+      const { runs } = yield* parts.ledger.inspect(placed.server, row.service, [row.id])
+      return { run: resumed({ placed, id: row.id, row, meta: runs[0]?.meta ?? {}, now }, watch) }
+    }
+    const placed = yield* findService(parts.models, target)
+    const { holder, runs } = yield* parts.ledger.inspect(placed.server, placed.service.name)
+    const [newest] = runs
+    const row = newest === undefined ? undefined : yield* parts.models.deployments.get(newest.id)
+    if (newest !== undefined && (row === undefined || row.status === "in_progress" || row.status === "unknown")) {
+      return { run: resumed({ placed, id: newest.id, row, meta: newest.meta, now }, watch) }
+    }
+    if (holder !== undefined && holder.state === "hand") return yield* heldBy(placed, holder, "deploy")
+    const [left] = yield* parts.models.deployments.list({
+      where: { serviceId: placed.service.id, status: "in_progress" },
+      order: { by: "startedAt", descending: true },
+    })
+    if (left !== undefined) return { run: resumed({ placed, id: left.id, row: left, meta: {}, now }, watch) }
+    return yield* new OperationFailed({
+      operation: "deploy",
+      message: `nothing of ${fullName(placed)} is being deployed`,
+      next: `see how the last one went: context infra history ${fullName(placed)}`,
+    })
+  })
+
+/** A deployment that was begun where this log cannot see it: its beginning is noted here, too. */
+const adopt = (parts: Parts, run: Run): Effect.Effect<Run, DeployError> =>
+  Effect.gen(function* () {
+    if ((yield* parts.models.deployments.get(run.id)) === undefined) yield* recordStart(parts, run)
+    yield* run.watch.onBegin?.(run.id) ?? Effect.void
+    return run
+  })
