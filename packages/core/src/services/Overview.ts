@@ -6,6 +6,7 @@ import type { ServerStatus } from "../domain/Server.js"
 import type { HealthStatus } from "../domain/Service.js"
 import type { StorageError } from "../Errors.js"
 import { type AsOf, ReadModels } from "../ReadModels.js"
+import type { ServiceRow } from "../views/services.js"
 
 export interface OverviewServer {
   readonly name: string
@@ -25,6 +26,10 @@ export interface OverviewService {
   readonly checkedAt: string | null
   readonly version: string | null
   readonly status: string
+  /** How its last deployment stands; `null` where there was none. */
+  readonly lastDeployment: ServiceRow["lastDeployment"]
+  /** The version it is to stay at; `null` while it may be deployed. */
+  readonly pinned: ServiceRow["pinned"]
 }
 
 /** `ok` is true unless something is known to be unwell; unknown is neither. */
@@ -58,6 +63,8 @@ export class Overview extends Context.Tag("@context-engine/core/Overview")<
               checkedAt: service.lastHealthCheck,
               version: service.currentVersion,
               status: service.status,
+              lastDeployment: service.lastDeployment,
+              pinned: service.pinned,
             })
           }
           const unwell =

@@ -14,6 +14,8 @@ export interface DeploymentRow {
   readonly version: string | null
   readonly previousVersion: string | null
   readonly deployedBy: string
+  /** The machine it was begun from, as far as the log saw it. */
+  readonly machine: string | null
   readonly deployMethod: DeployMethod
   readonly status: DeploymentStatus
   readonly startedAt: string
@@ -42,7 +44,7 @@ export interface DeploymentStep {
 
 export const deployments: Projection<DeploymentRow, ServiceFact> = {
   name: "deployments",
-  version: 1,
+  version: 2,
   unique: [],
   key: ({ data, stream }) =>
     stream.startsWith("service-") && typeof data === "object" && data !== null && "deploymentId" in data
@@ -51,7 +53,7 @@ export const deployments: Projection<DeploymentRow, ServiceFact> = {
   evolve: (row, event) => {
     // Two machines may both have told of it, each from what the host knows.
     if (event.type === "DeploymentStarted") {
-      return row ?? started(event.data as Of<"DeploymentStarted">, idOf(event.stream))
+      return row ?? started(event.data as Of<"DeploymentStarted">, idOf(event.stream), event.meta.machine)
     }
     return row === undefined ? undefined : continued(row, event as ServiceFact)
   },
@@ -59,7 +61,7 @@ export const deployments: Projection<DeploymentRow, ServiceFact> = {
 
 type Of<T extends ServiceFact["type"]> = Extract<ServiceFact, { type: T }>["data"]
 
-const started = (data: Of<"DeploymentStarted">, serviceId: string): DeploymentRow => ({
+const started = (data: Of<"DeploymentStarted">, serviceId: string, machine: string): DeploymentRow => ({
   id: data.deploymentId,
   serviceId,
   service: data.service,
@@ -67,6 +69,7 @@ const started = (data: Of<"DeploymentStarted">, serviceId: string): DeploymentRo
   version: data.version,
   previousVersion: data.previousVersion,
   deployedBy: data.deployedBy,
+  machine,
   deployMethod: data.method,
   status: "in_progress",
   startedAt: data.at,

@@ -12,12 +12,14 @@ export type ServiceRow = Service &
     readonly currentVersion: string | null
     /** The version it is to stay at, with the reason; `null` while it may be deployed. */
     readonly pinned: { readonly version: string | null; readonly reason: string | null } | null
+    /** How the last deployment stands; `null` where there was none. */
+    readonly lastDeployment: "in_progress" | "success" | "failed" | "unknown" | null
     readonly status: "running" | "stopped" | "deploying" | "failed" | "unknown"
   }
 
 export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Service | keyof EntityRow>>({
   name: "services",
-  version: 1,
+  version: 2,
   entity,
   stream: "service",
   unique: [["name", "serverId"]],
@@ -27,6 +29,7 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
     lastHealthCheck: null,
     currentVersion: null,
     pinned: null,
+    lastDeployment: null,
     status: "unknown",
   },
   onFact: (row, { type, data }) => {
@@ -40,13 +43,13 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
           status: data.status === "healthy" ? "running" : row.status,
         }
       case "DeploymentStarted":
-        return { ...row, status: "deploying" }
+        return { ...row, status: "deploying", lastDeployment: "in_progress" }
       case "DeploymentSucceeded":
-        return { ...row, status: "running", currentVersion: data.version ?? row.currentVersion }
+        return { ...row, ...ended(row, data.version), status: "running", lastDeployment: "success" }
       case "DeploymentFailed":
-        return { ...row, status: "failed", currentVersion: data.version ?? row.currentVersion }
+        return { ...row, ...ended(row, data.version), status: "failed", lastDeployment: "failed" }
       case "DeploymentLost":
-        return { ...row, status: "unknown", currentVersion: data.version ?? row.currentVersion }
+        return { ...row, ...ended(row, data.version), status: "unknown", lastDeployment: "unknown" }
       case "ServicePinned":
         return { ...row, pinned: { version: data.version, reason: data.reason } }
       case "ServiceUnpinned":
@@ -56,3 +59,5 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
     }
   },
 })
+
+const ended = (row: ServiceRow, version: string | null) => ({ currentVersion: version ?? row.currentVersion })

@@ -7,7 +7,7 @@ const limit = 64 * 1024
 const longest = 64 * 1024
 
 /** More than this is not kept whole on this machine; the host has it for a while. */
-const most = 64 * 1024 * 1024
+const most = 32 * 1024 * 1024
 
 /** Cleans bytes as they come, line by line, and keeps the last 64 KB. */
 export class Output {
@@ -15,7 +15,10 @@ export class Output {
   #tail = ""
   #cut = false
   #kept = 0
-  #last = ""
+  #openLine = ""
+  /** The last bytes, as they came, once there is more than is kept whole: of that, only the end will be looked at. */
+  #raw: Array<Uint8Array> | undefined
+  #rawSize = 0
   readonly #decoder = new TextDecoder()
 
   /** `hidden` are values that must not be kept, wherever they appear. */
@@ -23,6 +26,10 @@ export class Output {
 
   /** Takes the next bytes and gives the text that has become complete by them, cleaned. */
   push(bytes: Uint8Array): string {
+    if (this.#raw !== undefined) {
+      this.#pushRaw(bytes)
+      return ""
+    }
     this.#open += this.#decoder.decode(bytes, { stream: true })
     const end = this.#open.lastIndexOf("\n") + 1
     if (end === 0 && this.#open.length < longest) return ""
@@ -33,7 +40,8 @@ export class Output {
 
   /** What is left without a newline. */
   finish(): string {
-    const whole = this.#open + this.#decoder.decode()
+    const raw = this.#raw === undefined ? "" : new TextDecoder().decode(joined(this.#raw, this.#rawSize))
+    const whole = this.#open + this.#decoder.decode() + raw
     this.#open = ""
     return this.#keep(whole)
   }
@@ -45,12 +53,12 @@ export class Output {
 
   /** Its last line, if that was left open: what a question looks like. */
   get openLine(): string {
-    return this.#last
+    return this.#openLine
   }
 
   #keep(text: string): string {
     const clean = this.#clean(text)
-    this.#last = clean === "" ? this.#last : clean.endsWith("\n") ? "" : (clean.split("\n").at(-1) as string)
+    if (clean !== "") this.#openLine = clean.endsWith("\n") ? "" : (clean.split("\n").at(-1) as string)
     this.#tail += clean
     if (this.#tail.length > limit) {
       this.#cut = true
@@ -59,7 +67,15 @@ export class Output {
     const room = most - this.#kept
     this.#kept += clean.length
     if (clean.length <= room) return clean
+    this.#raw ??= []
     return room > 0 ? `${clean.slice(0, room)}\n… the rest is not kept: it is more than ${most / 2 ** 20} MB\n` : ""
+  }
+
+  #pushRaw(bytes: Uint8Array): void {
+    const raw = this.#raw as Array<Uint8Array>
+    raw.push(bytes)
+    this.#rawSize += bytes.length
+    while (this.#rawSize - (raw[0]?.length ?? 0) > 2 * limit) this.#rawSize -= raw.shift()?.length ?? 0
   }
 
   #clean(text: string): string {
@@ -67,6 +83,16 @@ export class Output {
     for (const value of this.hidden) clean = clean.replaceAll(value, "[hidden]")
     return clean
   }
+}
+
+const joined = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
+  const whole = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what it looks for

@@ -5,6 +5,7 @@ import * as Id from "../../../Id.js"
 import { quote } from "../../../Shell.js"
 import type { ServerRow } from "../../../views/servers.js"
 import type { Hosts } from "../../Hosts.js"
+import { plain } from "../output.js"
 import {
   asState,
   commitOf,
@@ -177,7 +178,7 @@ export const makeLedger = (hosts: Hosts["Type"]) => {
         const status = readStatus(last)
         if (status !== undefined) return { _tag: "Over", status } as const
         if (last === "unlocked") return yield* lostLock(at)
-        if (last === "full") return yield* refusal(at, "full")
+        if (last.startsWith("refused ")) return yield* refusal(at, last.slice("refused ".length))
         // Whoever cancels a run ends those who follow it, too, where sessions cannot be told apart.
         if (result.exitCode !== 0 || last === "" || last === "alive") return yield* cutShort(at, result.stderr)
         return { _tag: "Gone", state: asState(last) } as const
@@ -260,21 +261,14 @@ const inputOf = ({ command, env, given, post = "", pre = "" }: Job, token: strin
     "",
   ].join("\n")
 
-const refusal = (
-  { server }: Pick<Place, "server" | "service" | "id">,
-  why: string,
-): Effect.Effect<never, OperationFailed> =>
-  new OperationFailed({
+const refusal = ({ server }: Place, why: string): Effect.Effect<never, OperationFailed> => {
+  const full = /no space|quota/i.test(why)
+  return new OperationFailed({
     operation: "deploy",
-    message:
-      why === "full"
-        ? `the disk of ${server.name} is full: there is no room for the ledger of a deployment in ~/.context, and nothing was run`
-        : `${server.name} does not let this login write to its home, where the ledger of a deployment is kept; nothing was run`,
-    next:
-      why === "full"
-        ? "make room there, then deploy again"
-        : "make ~/.context writable for that user, then deploy again",
+    message: `${server.name} cannot keep the ledger of a deployment in ~/.context${full ? ", its disk is full" : ""}; nothing was run: ${plain(why).slice(0, 200)}`,
+    next: full ? "make room there, then deploy again" : "make ~/.context writable for that login, then deploy again",
   })
+}
 
 const nowhere = ({ server }: Place, path: string | null) =>
   new OperationFailed({

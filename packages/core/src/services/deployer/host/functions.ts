@@ -41,6 +41,12 @@ expand() {
 # Writes over a file that has its size already.
 put() { printf '%s\\n' "$2" 1<>"$1"; }
 
+# What the system says to a write: shells say only that there was an error.
+why_not() {
+  LC_ALL=C dd if=/dev/zero of="$base/probe.$$" bs=1024 count=8 2>&1 | grep ': .*: ' | head -n 1
+  rm -f "$base/probe.$$"
+}
+
 # The first line of a file, in $line.
 first() { line=; { read -r line <"$1"; } 2>/dev/null; }
 

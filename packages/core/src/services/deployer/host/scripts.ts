@@ -14,20 +14,19 @@ tell_holder() {
 
 /** Takes the lock for `$owner_wanted`, whose words are `$words`; what stands in the way ends the script with a reply. */
 const acquire = `${tellHolder}
-refuse() { say "refused $*"; exit 0; }
+refuse() { say "refused $(say "$*" | head -n 1)"; exit 0; }
 
 take() {
   mkdir "$base/lock" 2>/dev/null || return 1
   first "$base/counter"
   case $line in ''|*[!0-9]*) line=0 ;; esac
   n=$((line + 1))
-  if say "$n" >"$base/counter.$$" && say "$n $(now) $1
-$2" >"$base/lock/holder" && mv -f "$base/counter.$$" "$base/counter"; then
-    say "locked $n"
-  else
+  why=$({ say "$n" >"$base/counter.$$" && say "$n $(now) $1
+$2" >"$base/lock/holder" && mv -f "$base/counter.$$" "$base/counter"; } 2>&1) || {
     rm -rf "$base/lock" "$base/counter.$$"
-    refuse full
-  fi
+    refuse "$(why_not)" "$why"
+  }
+  say "locked $n"
 }
 
 # Whether a holder that is not there any more may be put aside.
@@ -41,10 +40,10 @@ is_dead() {
 
 # $1 owner, $2 words, $3 whether to take over from a dead one, $4 an owner to inherit from
 acquire() {
-  mkdir -p "$base/runs" 2>/dev/null || refuse "$(if [ -w "$HOME" ]; then say full; else say home; fi)"
+  why=$(LC_ALL=C mkdir -p "$base/runs" 2>&1) || refuse "$why"
   for try in 1 2 3 4 5; do
     take "$1" "$2" && return
-    [ -d "$base/lock" ] || refuse home
+    [ -d "$base/lock" ] || refuse "$(LC_ALL=C mkdir "$base/lock" 2>&1 || :)"
     if ! holder; then
       # Taken this moment, and not signed yet; or nobody ever will.
       nap 0.2
@@ -77,14 +76,15 @@ look() {
 /** Takes the lock and finds out what is there. Arguments: words, take over, inherit, meta, project path, wanted version. */
 export const prepare = `${functions}${acquire}${lookAtVersion}
 acquire "$id" "$1" "$2" "$3"
-if mkdir -p "$run" 2>/dev/null && say "$4" >"$run/meta" 2>/dev/null &&
-  printf '%-600s\\n' '' >"$run/status" && printf '%-400s\\n' '' >"$run/ending" &&
-  printf '%-30s\\n%-170s\\n' '' '' >"$run/runner" && printf '%-30s\\n' '' >"$run/child" && : >"$run/output"; then :
-else
+why=$({
+  LC_ALL=C mkdir -p "$run" && say "$4" >"$run/meta" &&
+    printf '%-600s\\n' '' >"$run/status" && printf '%-400s\\n' '' >"$run/ending" &&
+    printf '%-30s\\n%-170s\\n' '' '' >"$run/runner" && printf '%-30s\\n' '' >"$run/child" && : >"$run/output"
+} 2>&1) || {
   rm -rf "$run"
   release "$id"
-  refuse full
-fi 2>/dev/null
+  refuse "$(why_not)" "$why"
+}
 ( look "$5" "$6" fetch ) || { rm -rf "$run"; release "$id"; exit 0; }
 # The ten last are kept.
 ls "$base/runs" | sort -r | tail -n +11 | while read -r old; do
@@ -195,7 +195,7 @@ if [ "$mode" = start ]; then
   read_input
   if [ ! -d "$run/launched" ]; then
     holder && [ "$owner" = "$id" ] || { tell unlocked; exit 0; }
-    write_steps "$steps" 2>/dev/null || { tell full; exit 0; }
+    why=$(write_steps "$steps" 2>&1) || { tell "refused $(why_not) $(say "$why" | head -n 1)"; exit 0; }
     printf '%-30s\\n%-170s\\n' "$$" "$(identity $$)" 1<>"$run/runner"
     if mkdir "$run/launched" 2>/dev/null; then
       set -- sh "$run/runner.sh" "$service" "$id" "$(expand "$4")" "$5" "$6"
@@ -203,7 +203,7 @@ if [ "$mode" = start ]; then
       # A pipe, not the background: see the runner. The assignments come last, for they may be of any name.
       ( eval "$text"; exec "$@" ) </dev/null >/dev/null 2>&1 | watch
       exit 0
-    elif [ ! -d "$run/launched" ]; then tell full; exit 0
+    elif [ ! -d "$run/launched" ]; then tell "refused $(LC_ALL=C mkdir "$run/launched" 2>&1)"; exit 0
     fi
   fi
 fi
