@@ -7,7 +7,7 @@ const limit = 64 * 1024
 const longest = 64 * 1024
 
 /** More than this is not kept whole on this machine; the host has it for a while. */
-const most = 32 * 1024 * 1024
+const most = 16 * 1024 * 1024
 
 /** Cleans bytes as they come, line by line, and keeps the last 64 KB. */
 export class Output {

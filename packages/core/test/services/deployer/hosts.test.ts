@@ -76,7 +76,7 @@ describeSshd("whatever the host is like", () => {
     expect(bytes).toBe(1_000_000_000)
     expect(row).toMatchObject({ status: "failed", reason: "the deploy command exited with 3" })
     expect(row.logs).toHaveLength(64 * 1024 + 1)
-    // The log in memory that these tests have keeps the 32 MB that are kept of the text; a real one has them on disk.
+    // The log in memory that these tests have holds the 16 MB that are kept of the text, too.
     expect(held / 2 ** 20).toBeLessThan(50)
     machines.dispose()
   }, 120_000)

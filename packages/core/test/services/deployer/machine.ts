@@ -16,6 +16,7 @@ const weigh = (data: Uint8Array) => {
   weighed = bytes
   // What only waits to be collected is not held.
   globalThis.gc?.()
+  globalThis.gc?.()
   const { external, heapUsed } = process.memoryUsage()
   before ??= heapUsed + external
   most = Math.max(most, heapUsed + external)

@@ -49,7 +49,7 @@ acquire() {
       nap 0.2
       holder || { [ "$try" -ge 4 ] && [ "$3" = 1 ] && rm -rf "$base/lock"; continue; }
     fi
-    if [ "$owner" = "$1" ]; then say "locked $counter"; return; fi
+    if [ "$owner" = "$1" ] && [ "$1" != - ]; then say "locked $counter"; return; fi
     if [ -n "$4" ] && [ "$owner" = "$4" ]; then release "$4"; continue; fi
     if [ "$3" = 1 ] && is_dead; then release "$owner"; continue; fi
     break
