@@ -99,13 +99,17 @@ const start = (connection: Connection, line: string, token: string, input: strin
       ? Effect.timeoutFail(Deferred.await(streams), { duration: "1 second", onTimeout: () => error })
       : Effect.fail(error)
   return {
-    streams: Effect.raceFirst(Deferred.await(streams), Effect.catchAll(Deferred.await(connection.lost), onLost)),
-    status: Effect.raceFirst(Deferred.await(status), Deferred.await(connection.lost)),
+    streams: whichever(Deferred.await(streams), Effect.catchAll(Deferred.await(connection.lost), onLost)),
+    status: whichever(Deferred.await(status), Deferred.await(connection.lost)),
     signal: (name) => quit(process, name),
     abandon: () => leave(process),
-    closed: Effect.raceFirst(Deferred.await(closed), Effect.ignore(Deferred.await(connection.lost))),
+    closed: whichever(Deferred.await(closed), Effect.ignore(Deferred.await(connection.lost))),
   }
 }
+
+/** The first of two to come, also where nothing can be interrupted: there, a race would wait for both. */
+const whichever = <A, E, B, F>(one: Effect.Effect<A, E>, other: Effect.Effect<B, F>): Effect.Effect<A | B, E | F> =>
+  Effect.raceFirst(Effect.interruptible(one), Effect.interruptible(other))
 
 const notOpened = (process: Process, error: Error): void => {
   const { live } = process.connection.sessions

@@ -27,7 +27,7 @@ export const pulls = (command: string): boolean => /\bgit\s+pull\b/.test(command
  * to the branch that the last such checkout left. The commit travels in `CONTEXT_VERSION`.
  */
 export const deployScript = (command: string, version: string | undefined): string => {
-  const filled = command.replaceAll("{{version}}", quote(version ?? ""))
+  const filled = command.replaceAll("{{version}}", () => quote(version ?? ""))
   if (!pulls(command) || command.includes("{{version}}") || /\bCONTEXT_VERSION\b/.test(command)) return filled
   return `${version === undefined ? returnToBranch : checkOutVersion}${filled}`
 }

@@ -66,7 +66,7 @@ look() {
   [ -n "$1" ] || return 0
   cd -- "$(expand "$1")" 2>/dev/null || { say nowhere; return 1; }
   git rev-parse --git-dir >/dev/null 2>&1 || return 0
-  say "commit $(git rev-parse --verify --quiet HEAD)"
+  say "commit $(git rev-parse --verify --quiet HEAD 2>/dev/null)"
   [ -n "$2" ] || return 0
   wanted=$(find_commit "$2") || { [ "$3" = fetch ] && fetch_all && wanted=$(find_commit "$2"); } || { say missing; return 1; }
   say "wanted $wanted"
@@ -129,7 +129,7 @@ for step in pre command post; do
 done
 kill "$watch" 2>/dev/null
 commit=-
-if [ -n "$1" ]; then commit=$(cd -- "$1" 2>/dev/null && git rev-parse --verify --quiet HEAD) || commit=-; fi
+if [ -n "$1" ]; then commit=$(cd -- "$1" && git rev-parse --verify --quiet HEAD) 2>/dev/null || commit=-; fi
 room=yes
 printf %1024s . >"$run/room" 2>/dev/null || room=no
 rm -f "$run/room"
