@@ -14,8 +14,9 @@ await build({
   target: "node20",
   format: "esm",
   packages: "bundle",
-  external: ["libsql", "@effect/sql", "effect", "@libsql/*", "@effect/*", "esbuild"],
+  external: ["ssh2", "libsql", "@effect/sql", "effect", "@libsql/*", "@effect/*", "esbuild"],
   conditions: ["source"],
+  alias: { vitest: "./bench/vitest.js" },
 })
 const { status } = spawnSync(process.execPath, ["--expose-gc", outfile, ...args], { stdio: "inherit" })
 rmSync(outfile, { force: true })

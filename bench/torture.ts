@@ -66,7 +66,8 @@ const full: Part = async ({ directory, workers }, seed, progress) => {
         const failures = [...filled.failures, ...filled.whileFull.filter((one) => one !== "appended")]
         problems.push(...failures.filter(({ reason }) => reason !== "full").map((failure) => JSON.stringify(failure)))
         if (filled.withRoom.some((one) => one !== "appended")) problems.push("no append though there was room")
-        if (filled.freshWithRoom !== "appended") problems.push(`${megabytes} MB, ${fibers} fibers: a new process, with room: ${filled.freshWithRoom}`)
+        if (filled.freshWithRoom !== "appended")
+          problems.push(`${megabytes} MB, ${fibers} fibers: a new process, with room: ${filled.freshWithRoom}`)
       } finally {
         unmount(disk)
       }

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { Attendant } from "../../Attendant.js"
 import { type DeployMethod, DeploymentStarted, entity } from "../../domain/Service.js"
 import { OperationFailed } from "../../Errors.js"
@@ -11,7 +12,7 @@ import { fullName, type Placed } from "../names.js"
 import { hasCheck } from "./gate.js"
 import { heldBy } from "./held.js"
 import { namesOf } from "./history.js"
-import type { Job, Prepared } from "./host/Ledger.js"
+import type { HostError, Job, Prepared } from "./host/Ledger.js"
 import type { Parts } from "./parts.js"
 import { limitsOf, metaOf, type Run } from "./run.js"
 import type { DeployError, DeployOptions } from "./types.js"
@@ -142,13 +143,19 @@ const prepared = (parts: Parts, intent: Intent, run: Run): Effect.Effect<Ready, 
     const attendant = (yield* Attendant).id
     const until = (yield* Clock.currentTimeMillis) + (options.wait ?? 0)
     while (true) {
-      const answer = yield* parts.ledger.prepare(run.at, {
+      const asking = parts.ledger.prepare(run.at, {
         holder: { actor: run.deployedBy, machine, reason: run.notes ?? "" },
         takeOver: options.takeOver ?? false,
         inherit: intent.inherit,
         meta: metaOf(run, attendant, machine),
         projectPath: placed.service.projectPath,
         version: intent.wanted,
+      })
+      // Asked again, the host finds the lock with the deployment that asks: nothing is lost with a lost answer.
+      const answer = yield* Effect.retry(asking, {
+        while: linkBroke,
+        times: 3,
+        schedule: Schedule.exponential("500 millis"),
       })
       if (answer._tag === "Ready") return answer
       if (answer._tag === "NoVersion") return yield* noVersion(intent)
@@ -157,6 +164,8 @@ const prepared = (parts: Parts, intent: Intent, run: Run): Effect.Effect<Ready, 
       yield* Effect.sleep("1 second")
     }
   })
+
+const linkBroke = (error: HostError): boolean => error._tag === "RemoteError" && error.reason === "connection-lost"
 
 const noVersion = ({ method, placed, wanted }: Intent) =>
   new OperationFailed({
