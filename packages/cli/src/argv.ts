@@ -6,7 +6,7 @@
  */
 import * as Options from "@effect/cli/Options"
 import * as Option from "effect/Option"
-import { emptyValue, isRepeatable } from "./options.js"
+import { emptyValue, isRepeatable, shortName } from "./options.js"
 
 export interface Sorted {
   /** By the option's name, for example `--tag`: the tokens to read it from. */
@@ -24,9 +24,14 @@ export interface Unsortable {
 export const nameOf = (option: Options.Options<any>): string =>
   Option.getOrElse(Options.getIdentifier(option), () => "")
 
+const namesOf = (option: Options.Options<any>): ReadonlyArray<string> => {
+  const letter = shortName(option)
+  return letter === undefined ? [nameOf(option)] : [nameOf(option), letter]
+}
+
 /** Sorts the line by the options that the command has. What follows `--` are words, whatever they look like. */
 export const sort = (argv: ReadonlyArray<string>, known: ReadonlyArray<Options.Options<any>>): Sorted | Unsortable => {
-  const byName = new Map(known.map((option) => [nameOf(option), option]))
+  const byName = new Map(known.flatMap((option) => namesOf(option).map((name) => [name, option] as const)))
   const options = new Map<string, Array<string>>()
   const words: Array<string> = []
   for (let i = 0; i < argv.length; i++) {
@@ -40,9 +45,10 @@ export const sort = (argv: ReadonlyArray<string>, known: ReadonlyArray<Options.O
       continue
     }
     const equals = token.indexOf("=")
-    const name = equals < 0 ? token : token.slice(0, equals)
-    const option = byName.get(name)
-    if (option === undefined) return { problem: `there is no option ${name}`, unknown: name }
+    const written = equals < 0 ? token : token.slice(0, equals)
+    const option = byName.get(written)
+    if (option === undefined) return { problem: `there is no option ${written}`, unknown: written }
+    const name = nameOf(option)
     if (options.has(name) && !isRepeatable(option)) return { problem: `${name} is given twice` }
     const inline = equals < 0 ? undefined : token.slice(equals + 1)
     if (Options.isBool(option)) {

@@ -3,7 +3,7 @@ import * as Command from "@effect/cli/Command"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as Effect from "effect/Effect"
 import type { Leaf } from "./leaf.js"
-import { isGroup, nouns } from "./tree.js"
+import { type Branch, isBranch, isGroup, nouns } from "./tree.js"
 
 type AnyCommand = Command.Command<any, NodeContext.NodeContext, unknown, any>
 
@@ -18,7 +18,11 @@ export const completions = (argv: ReadonlyArray<string>, version: string): Effec
 const tree = Effect.map(
   Effect.forEach(nouns, (noun) =>
     Effect.map(Effect.promise(noun.load), (found) =>
-      isGroup(found) ? group(noun.name, noun.description, found.map(command)) : command(found),
+      isBranch(found)
+        ? branch(found)
+        : isGroup(found)
+          ? group(noun.name, noun.description, found.map(command))
+          : command(found),
     ),
   ),
   (commands) => group("context", "", [group("infra", "", commands)]),
@@ -28,6 +32,9 @@ const command = (leaf: Leaf): AnyCommand =>
   Command.make(leaf.name, { ...leaf.args, ...leaf.options } as Command.Command.Config).pipe(
     Command.withDescription(leaf.description),
   ) as never
+
+const branch = ({ own, verbs }: Branch): AnyCommand =>
+  command(own).pipe(Command.withSubcommands(verbs.map(command) as never)) as never
 
 const group = (name: string, description: string, commands: ReadonlyArray<AnyCommand>): AnyCommand =>
   Command.make(name).pipe(Command.withDescription(description), Command.withSubcommands(commands as never)) as never

@@ -22,11 +22,19 @@ export const ending = (cause: Cause.Cause<unknown>): Ending => {
   const failure = Option.getOrUndefined(Cause.failureOption(cause)) as Failure | undefined
   if (failure === undefined || typeof failure !== "object" || typeof failure._tag !== "string") return bug(cause)
   if (failure._tag === "ExitStatus") return { status: Number(failure.status), text: "" }
+  if (failure._tag === "Detached") return { status: 130, text: listOf(failure.lines).join("\n") }
   const next = nextStep(failure)
-  const said = [`error: ${safe(describe(failure))}`, ...(next === undefined ? [] : [`  ${safe(next)}`])].join("\n")
+  const said = [
+    `error: ${safe(describe(failure))}`,
+    ...listOf(failure.shown).map((line) => `  │ ${line}`.trimEnd()),
+    ...(next === undefined ? [] : [`  ${safe(next)}`]),
+  ].join("\n")
   const status = failure._tag === "UsageError" || failure._tag === "InvalidInput" ? 2 : 1
   return { status, text: said }
 }
+
+/** Lines that somebody else may have written. */
+const listOf = (lines: unknown): ReadonlyArray<string> => (Array.isArray(lines) ? lines.map(String).map(safe) : [])
 
 const bug = (cause: Cause.Cause<unknown>): Ending => {
   const [defect] = [...Cause.defects(cause), Cause.squash(cause)]
@@ -61,13 +69,21 @@ const flags: Record<string, string> = {
   secretManager: "--manager",
   rotationPolicy: "--rotate",
   domain: "the domain",
+  "deploySettings.pre": "--pre",
+  "deploySettings.post": "--post",
+  "deploySettings.env": "--deploy-env",
+  "deploySettings.directory": "--deploy-dir",
+  "deploySettings.timeout": "--deploy-timeout",
+  "deploySettings.healthTimeout": "--health-timeout",
+  "deploySettings.healthCount": "--health-count",
 }
 
 const describe = (failure: Failure): string => {
   if (failure._tag !== "InvalidInput") return failure.message ?? String(failure._tag)
-  const [field = ""] = String(failure.field).split(".")
+  const path = String(failure.field)
+  const [field = "", part = ""] = path.split(".")
   const reason = String(failure.reason)
-  return field === "" ? reason : `${flags[field] ?? `--${field}`} ${reason}`
+  return field === "" ? reason : `${flags[`${field}.${part}`] ?? flags[field] ?? `--${field}`} ${reason}`
 }
 
 const lists: Record<string, string> = {
@@ -77,6 +93,7 @@ const lists: Record<string, string> = {
   dependency: "context infra dep list",
   secret: "context infra secret list",
   event: "context infra events",
+  deployment: "context infra history <service>",
 }
 
 /** What to do next, where the message does not say it already. */

@@ -1,7 +1,6 @@
 /** The help: what a place in the command tree offers, as text for the terminal's width. Needs nothing of Effect. */
 import type * as Args from "@effect/cli/Args"
 import type * as Options from "@effect/cli/Options"
-import type { Leaf } from "./leaf.js"
 import { pad, paint, type Screen, width, wrap } from "./render/text.js"
 import { type Entry, locate, type Place } from "./tree.js"
 
@@ -21,7 +20,7 @@ export const renderHelp = (place: Exclude<Place, { unknown: string }>, screen: S
     columns: Math.min(screen.columns === Number.POSITIVE_INFINITY ? 80 : screen.columns, 100),
     screen,
   }
-  const sections = "leaf" in place ? ofLeaf(page, place.name, place.leaf) : ofGroup(page, place)
+  const sections = "leaf" in place ? ofLeaf(page, place) : ofGroup(page, place)
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`
 }
 
@@ -49,7 +48,7 @@ const programOptions: ReadonlyArray<Row> = [
   ["--completions <shell>", "Print the completion script for bash, zsh, fish or sh"],
 ]
 
-const ofLeaf = (page: Page, name: string, leaf: Leaf) => {
+const ofLeaf = (page: Page, { leaf, name, verbs = [] }: Extract<Place, { leaf: unknown }>) => {
   const args = Object.values(leaf.args).map(readArgument)
   const options = Object.values(leaf.options).map(readOption)
   const isShared = (option: Read) => ["--json", "--db", "--at"].includes(option.name)
@@ -61,7 +60,12 @@ const ofLeaf = (page: Page, name: string, leaf: Leaf) => {
   ]
   return [
     paragraph(page, leaf.description),
-    usage(page, `${name} ${words.join(" ")}`),
+    usage(page, `${name} ${words.join(" ")}`, ...(verbs.length === 0 ? [] : [`${name} <command> [options]`])),
+    section(
+      page,
+      "Commands",
+      verbs.map((verb) => [verb.name, verb.description]),
+    ),
     section(page, "Arguments", args.map(row)),
     section(page, "Options", options.filter((option) => !isShared(option)).map(row)),
     section(page, "Every command", [...options.filter(isShared).map(row), ["-h, --help", "Show this help"]]),
@@ -75,10 +79,12 @@ const sentence = (text: string): string => (/[.?!)]$/.test(text) ? text : `${tex
 
 const title = ({ screen }: Page, text: string): string => paint(screen, "strong", text)
 
-const usage = (page: Page, text: string): string => {
-  const lines = wrapUnits(text, page.columns - 4)
-  const [first = "", ...rest] = lines
-  return [title(page, "Usage:"), `  ${first}`, ...rest.map((line) => `    ${line}`)].join("\n")
+const usage = (page: Page, ...texts: ReadonlyArray<string>): string => {
+  const lines = texts.flatMap((text) => {
+    const [first = "", ...rest] = wrapUnits(text, page.columns - 4)
+    return [`  ${first}`, ...rest.map((line) => `    ${line}`)]
+  })
+  return [title(page, "Usage:"), ...lines].join("\n")
 }
 
 /** Wraps at spaces that are outside brackets, so that `--ip <address>…` stays together. */
@@ -114,6 +120,8 @@ const section = (page: Page, heading: string, rows: ReadonlyArray<Row>): string 
 /** What @effect/cli knows of an option or argument. */
 interface Read {
   readonly name: string
+  /** Its short name. */
+  readonly letter?: string | undefined
   /** What stands for its value; `undefined` for a flag. */
   readonly value: string | undefined
   /** The words it can be, where there are only some. */
@@ -134,7 +142,8 @@ const row = (read: Read): Row => {
   if (!name.startsWith("-")) return [inUsage(read), description]
   const notes = [...(words.length > 0 ? [`one of ${words.join(", ")}`] : []), ...(read.required ? ["required"] : [])]
   const note = notes.length === 0 ? "" : ` (${notes.join("; ")})`
-  return [value === undefined ? name : inUsage(read), `${description}${note}`]
+  const letter = read.letter === undefined ? "" : `${read.letter}, `
+  return [`${letter}${value === undefined ? name : inUsage(read)}`, `${description}${note}`]
 }
 
 /** A node of @effect/cli's own description of options and arguments. Its types are internal; this is what is read of them. */
@@ -142,6 +151,7 @@ interface Node {
   readonly _tag: string
   readonly name?: string
   readonly fullName?: string
+  readonly aliases?: ReadonlyArray<string>
   readonly pseudoName?: { readonly value?: string }
   readonly primitiveType?: { readonly _tag: string; readonly alternatives?: ReadonlyArray<readonly [string, unknown]> }
   readonly description?: Document
@@ -164,6 +174,7 @@ const readOption = (option: Options.Options<any>): Read => {
   const words = (primitiveType?.alternatives ?? []).map(([word]) => word)
   return {
     name: leaf.fullName ?? "",
+    letter: leaf.aliases?.[0] === undefined ? undefined : `-${leaf.aliases[0]}`,
     value: isFlag ? undefined : (leaf.pseudoName?.value ?? (words.length > 0 ? (leaf.name ?? "word") : "value")),
     words,
     required: required && !isFlag && !repeatable,

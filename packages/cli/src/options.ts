@@ -13,6 +13,18 @@ const repeatable = new WeakSet<object>()
 /** Whether an option may be given more than once. */
 export const isRepeatable = (option: Options.Options<any>): boolean => repeatable.has(option)
 
+const letters = new WeakMap<object, string>()
+
+/** The same option, which can be given by one letter, too: `-m` for `--message`. */
+export const short = <A>(letter: string, option: Options.Options<A>): Options.Options<A> => {
+  const both = Options.withAlias(option, letter)
+  letters.set(both, `-${letter}`)
+  return both
+}
+
+/** The short name of an option, with its dash. */
+export const shortName = (option: Options.Options<any>): string | undefined => letters.get(option)
+
 const orUndefined = <A>(option: Options.Options<A>): Options.Options<A | undefined> =>
   option.pipe(Options.optional, Options.map(Option.getOrUndefined))
 

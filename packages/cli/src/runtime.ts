@@ -32,7 +32,10 @@ export const withOperations = <A>(options: HostOptions, use: Use<Operations, A>)
   )
 
 /** Deploys, rollbacks and their history. */
-export const withDeployer = <A>(options: HostOptions, use: Use<Deployer["Type"], A>): Effect.Effect<A, unknown> =>
+export const withDeployer = <A>(
+  options: HostOptions,
+  use: (deployer: Deployer["Type"], registry: Registry["Type"]) => Effect.Effect<A, unknown>,
+): Effect.Effect<A, unknown> =>
   load(
     () => import("./runtime/deployer.js"),
     (door) => door.open(options, use),

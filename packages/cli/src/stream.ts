@@ -2,7 +2,7 @@
 import type { OutputChunk } from "@context-engine/core/Remote"
 import * as Effect from "effect/Effect"
 import { safe } from "./render/safe.js"
-import { paint } from "./render/text.js"
+import { paint, type Style } from "./render/text.js"
 import { errorScreen, print, say, screen } from "./terminal.js"
 
 export interface OutputStream {
@@ -13,19 +13,32 @@ export interface OutputStream {
   readonly end: Effect.Effect<void>
 }
 
+export interface StreamOptions {
+  readonly toStandardError: boolean
+  /** Stands before every line, where several speak at once. */
+  readonly prefix?: { readonly text: string; readonly style: Style }
+  /** While it is closed, everything waits. */
+  readonly gate: Effect.Latch
+}
+
 /** A line longer than this is shown in pieces: a command may never print a newline. */
 const longest = 4096
 
-export const makeStream = (toStandardError: boolean): OutputStream => {
+export const makeStream = ({ gate, prefix, toStandardError }: StreamOptions): OutputStream => {
   const to = toStandardError ? errorScreen() : screen()
-  const put = (line: string) => (toStandardError ? say(line) : print(`${line}\n`))
+  const before = prefix === undefined ? "" : `${paint(to, prefix.style, safe(prefix.text))} `
+  const put = (line: string) =>
+    Effect.zipRight(gate.await, toStandardError ? say(`${before}${line}`) : print(`${before}${line}\n`))
   const bar = paint(to, "faint", "│")
-  const line = (text: string) => put(`  ${bar} ${safe(text)}`.trimEnd())
+  const indent = prefix === undefined ? "  " : ""
+  const line = (text: string) => put(`${indent}${bar} ${safe(text)}`.trimEnd())
   const parts = { stdout: new LineReader(), stderr: new LineReader() }
   return {
     write: ({ data, stream }) => Effect.forEach(parts[stream].push(data), line, { discard: true }),
-    heading: (text) => put(paint(to, "strong", `→ ${text}`)),
-    end: Effect.forEach([...parts.stdout.rest(), ...parts.stderr.rest()], line, { discard: true }),
+    heading: (text) => put(paint(to, "strong", `→ ${safe(text)}`)),
+    end: Effect.suspend(() =>
+      Effect.forEach([...parts.stdout.rest(), ...parts.stderr.rest()], line, { discard: true }),
+    ),
   }
 }
 

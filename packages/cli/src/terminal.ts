@@ -69,25 +69,29 @@ const hide = (): void => {
 }
 
 /** Asks a question that is answered with yes or no. Anything but a yes is a no. */
-export const confirm = (question: string): Effect.Effect<boolean> =>
+export const confirm = (text: string): Effect.Effect<boolean> =>
+  Effect.map(question(`${text} [y/N] `), (answer) => /^y(es)?$/i.test(answer.trim()))
+
+/** Asks a question, with the progress line out of the way, and gives the line that is typed. */
+export const question = (text: string): Effect.Effect<string> =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
       hide()
       if (line !== undefined) line.paused = true
     }),
-    () => Effect.map(ask(`${question} [y/N] `), (answer) => /^y(es)?$/i.test(answer.trim())),
+    () => ask(text),
     () =>
       Effect.sync(() => {
         if (line !== undefined) line.paused = false
       }),
   )
 
-const ask = (question: string): Effect.Effect<string> =>
+const ask = (text: string): Effect.Effect<string> =>
   Effect.flatMap(
     Effect.promise(() => import("node:readline")),
     ({ createInterface }) =>
       Effect.async<string>((resume) => {
-        process.stderr.write(question)
+        process.stderr.write(text)
         // Not a terminal for readline: it would take Ctrl-C for itself.
         const reader = createInterface({ input: process.stdin, terminal: false })
         reader.once("line", (answer) => {

@@ -1,9 +1,9 @@
 /** The command tree: which words there are, and which of them a command line names. Loads no other. */
 import type { Leaf } from "./leaf.js"
 
-/** A word after `context infra`: a leaf itself, or a group of leaves. */
+/** A word after `context infra`: a leaf itself, a group of leaves, or both. */
 export interface Noun extends Entry {
-  readonly load: () => Promise<Leaf | ReadonlyArray<Leaf>>
+  readonly load: () => Promise<Leaf | Group | Branch>
 }
 
 export const nouns: ReadonlyArray<Noun> = [
@@ -19,8 +19,8 @@ export const nouns: ReadonlyArray<Noun> = [
   },
   {
     name: "deploy",
-    description: "Deploy a service and watch it become well",
-    load: async () => (await import("./commands/deploy.js")).deploy,
+    description: "Deploy services and watch them become well; attach to a deployment, cancel it, lock, pin",
+    load: async () => (await import("./commands/deploy.js")).branch,
   },
   {
     name: "rollback",
@@ -29,8 +29,8 @@ export const nouns: ReadonlyArray<Noun> = [
   },
   {
     name: "history",
-    description: "The deployments of a service, newest first",
-    load: async () => (await import("./commands/history.js")).history,
+    description: "The deployments of a service, newest first, and all that one of them printed",
+    load: async () => (await import("./commands/history.js")).branch,
   },
   {
     name: "server",
@@ -106,11 +106,19 @@ export const nouns: ReadonlyArray<Noun> = [
 
 export type Group = ReadonlyArray<Leaf>
 
-export const isGroup = (found: Leaf | Group): found is Group => Array.isArray(found)
+export const isGroup = (found: Leaf | Group | Branch): found is Group => Array.isArray(found)
 
-/** Where a line leads: to a leaf and what is left for it, to a group, or nowhere. */
+/** A leaf with verbs below it: `deploy <service>` and `deploy attach <service>`. What is no verb is the leaf's argument. */
+export interface Branch {
+  readonly own: Leaf
+  readonly verbs: Group
+}
+
+export const isBranch = (found: Leaf | Group | Branch): found is Branch => "own" in found
+
+/** Where a line leads: to a leaf (of which there may be verbs) and what is left for it, to a group, or nowhere. */
 export type Place =
-  | { readonly name: string; readonly leaf: Leaf; readonly argv: ReadonlyArray<string> }
+  | { readonly name: string; readonly leaf: Leaf; readonly verbs?: Group; readonly argv: ReadonlyArray<string> }
   | { readonly name: string; readonly description: string; readonly commands: ReadonlyArray<Entry> }
   | { readonly name: string; readonly unknown: string; readonly known: ReadonlyArray<string> }
 
@@ -142,12 +150,27 @@ export const locate = async (argv: ReadonlyArray<string>): Promise<Place> => {
   if (noun === undefined) return { name: infra.name, unknown: second.word, known: nouns.map(nameOf) }
   const name = `${infra.name} ${noun.name}`
   const found = await noun.load()
+  if (isBranch(found)) return locateIn(name, found, second.rest)
   if (!isGroup(found)) return { name, leaf: found, argv: second.rest }
   const third = takeWord(second.rest)
   if (third.word === undefined) return { name, description: noun.description, commands: found }
   const leaf = found.find((verb) => verb.name === third.word)
   if (leaf === undefined) return { name, unknown: third.word, known: found.map(nameOf) }
   return { name: `${name} ${leaf.name}`, leaf, argv: third.rest }
+}
+
+/** A verb has to come first, but for options that every leaf takes: `deploy --version lock` asks for a version. */
+const locateIn = (name: string, { own, verbs }: Branch, argv: ReadonlyArray<string>): Place => {
+  for (let i = 0; i < argv.length; i++) {
+    const token = argv[i] as string
+    const leaf = verbs.find((verb) => verb.name === token)
+    if (leaf !== undefined) {
+      return { name: `${name} ${leaf.name}`, leaf, argv: [...argv.slice(0, i), ...argv.slice(i + 1)] }
+    }
+    if (token === "--db" || token === "--at") i++
+    else if (!/^--(json$|db=|at=)/.test(token)) break
+  }
+  return { name, leaf: own, verbs, argv }
 }
 
 const nameOf = ({ name }: Entry): string => name

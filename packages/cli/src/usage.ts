@@ -11,4 +11,12 @@ export class UsageError extends Data.TaggedError("UsageError")<{
 export class ExitStatus extends Data.TaggedError("ExitStatus")<{ readonly status: number }> {}
 
 /** A refusal of the CLI's own: exit status 1. */
-export class Refused extends Data.TaggedError("Refused")<{ readonly message: string; readonly next?: string }> {}
+export class Refused extends Data.TaggedError("Refused")<{
+  readonly message: string
+  readonly next?: string
+  /** Lines from elsewhere that show why: the end of what a command printed. */
+  readonly shown?: ReadonlyArray<string>
+}> {}
+
+/** Whoever watched went away, and what was watched goes on: exit status 130. */
+export class Detached extends Data.TaggedError("Detached")<{ readonly lines: ReadonlyArray<string> }> {}

@@ -31,10 +31,13 @@ export const layer = (path: string): Layer.Layer<DeployLogs> => {
   )
 }
 
+/** How many texts this process has begun: two may follow one deployment, as when the one who watches it cancels it. */
+let drafts = 0
+
 /** A text on its way to its file. The file appears under its name when it is whole. */
 const open = (directory: string, file: string) =>
   Effect.sync(() => {
-    const draft = `${file}.${process.pid}.part`
+    const draft = `${file}.${process.pid}.${++drafts}.part`
     const gzip = createGzip()
     let broken: unknown
     try {

@@ -121,7 +121,7 @@ export const servers = table(
 
 export const services = table(
   "services",
-  1,
+  2,
   {
     name: "text",
     serverId: "text",
@@ -138,6 +138,7 @@ export const services = table(
     gitRepo: "text",
     currentVersion: "text",
     pinned: "json",
+    lastDeployment: "text",
     deployCommand: "text",
     deploySettings: "json",
     restartCommand: "text",
@@ -186,13 +187,14 @@ export const dependencies = table(
   ],
 )
 
-export const deployments = table("deployments", 1, {
+export const deployments = table("deployments", 2, {
   serviceId: "text",
   service: "text",
   server: "text",
   version: "text",
   previousVersion: "text",
   deployedBy: "text",
+  machine: "text",
   deployMethod: "text",
   status: "text",
   startedAt: "text",

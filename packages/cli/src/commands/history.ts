@@ -1,17 +1,39 @@
-/** `context infra history <service>` */
+/** `context infra history <service>`, and one deployment whole. */
+import type { Deployer } from "@context-engine/core/services/Deployer"
+import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { argument, integer, reading } from "../options.js"
 import { withDeployer } from "../runtime.js"
+import { progress, say } from "../terminal.js"
+import type { Branch } from "../tree.js"
+import { show } from "./history/show.js"
 
-export const history = leaf({
+const history = leaf({
   name: "history",
-  description: "Shows the deployments of a service, newest first.",
-  examples: ["history api --limit 5"],
+  description:
+    "Shows the deployments of a service, newest first. One that nobody has seen to its end is looked for on its server first.",
+  examples: ["history api --limit 5", "history show 019ab3f0-5c1e"],
   args: { service: argument("service", "The service: api, or myserver/api") },
   options: { ...reading, limit: integer("limit", "How many to show (default: 20)") },
   run: (given) =>
     withDeployer({ ...given, acceptHostKey: false }, (deployer) =>
-      deployer.history(given.service, { limit: given.limit }),
+      Effect.gen(function* () {
+        const rows = yield* deployer.history(given.service, { limit: given.limit })
+        if (given.at !== undefined || !rows.some(({ status }) => status === "in_progress")) return rows
+        yield* settled(deployer, given.service)
+        return yield* deployer.history(given.service, { limit: given.limit })
+      }),
     ),
   render: async ({ service }) => (await import("../render/deployments.js")).history(service),
 })
+
+/** Asks the host how those ended that are open. A host that does not answer is no reason to show nothing. */
+const settled = (deployer: Deployer["Type"], service: string): Effect.Effect<void> =>
+  deployer.settle(service).pipe(
+    Effect.asVoid,
+    Effect.timeout("10 seconds"),
+    Effect.catchAll(() => say(`${service}: in progress, the host cannot be reached now`)),
+    progress(`asking how the deploy of ${service} stands`),
+  )
+
+export const branch: Branch = { own: history, verbs: [show] }

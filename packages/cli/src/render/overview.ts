@@ -30,11 +30,23 @@ const serverLines = (screen: Screen, server: OverviewServer): ReadonlyArray<stri
 }
 
 const serviceLines = (screen: Screen, service: OverviewService, longest: number): ReadonlyArray<string> => {
+  const word = wordOf(service)
   const detail = service.health === "healthy" ? null : service.detail
-  const facts = [service.health, version(service.version), checked(screen, service.checkedAt), detail]
+  const health = word === service.health ? null : service.health
+  const facts = [word, health, version(service.version), pinned(service), checked(screen, service.checkedAt), detail]
   const name = pad(safe(service.name), longest)
-  return entry(screen, "  ", service.health, name, width(name), facts)
+  return entry(screen, "  ", word, name, width(name), facts)
 }
+
+/** What to say first of a service: that it is unwell, else what becomes of its deployment, else how well it is. */
+const wordOf = ({ health, lastDeployment }: OverviewService): string => {
+  if (health === "unhealthy" || health === "degraded") return health
+  if (lastDeployment === "in_progress") return "deploying"
+  return lastDeployment === "unknown" ? "deploy unknown" : health
+}
+
+const pinned = ({ pinned }: OverviewService): string | null =>
+  pinned === null ? null : `pinned${pinned.reason === null ? "" : ` (${pinned.reason})`}`
 
 /** A sign, a name and what is known; what does not fit goes on below the name. */
 const entry = (
@@ -63,14 +75,17 @@ const summary = (
   servers: ReadonlyArray<OverviewServer>,
   services: ReadonlyArray<OverviewService>,
 ): string => {
-  const words = [...servers.map((server) => server.status), ...services.map((service) => service.health)]
-  const bad = words.filter((word) => styleOf(word) === "bad" || styleOf(word) === "warn").length
-  const unknown = words.filter((word) => word === "unknown").length
+  const words = [...servers.map((server) => server.status), ...services.map(wordOf)]
+  const bad = words.filter((word) => styleOf(word) === "bad" || word === "degraded").length
+  const deploying = words.filter((word) => word === "deploying").length
+  const unknown = words.filter((word) => word === "unknown" || word === "deploy unknown").length
   const verdict =
     bad > 0
       ? paint(screen, "bad", `${bad} unwell`)
-      : unknown > 0
-        ? `${unknown} unknown`
+      : unknown + deploying > 0
+        ? [...(deploying > 0 ? [`${deploying} deploying`] : []), ...(unknown > 0 ? [`${unknown} unknown`] : [])].join(
+            ", ",
+          )
         : paint(screen, "good", "all is well")
   const hint = ["  ask them: context infra server status", "            context infra health"]
   return [

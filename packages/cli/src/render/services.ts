@@ -3,7 +3,7 @@ import type { HealthReport } from "@context-engine/core/services/Health"
 import type { ServiceView } from "@context-engine/core/services/registry/services"
 import { safeLines } from "./safe.js"
 import { state, styleOf } from "./states.js"
-import { block, type Column, table } from "./table.js"
+import { block, type Cell, type Column, table } from "./table.js"
 import { paint, type Renderer } from "./text.js"
 import { ago, version } from "./units.js"
 
@@ -19,9 +19,37 @@ export const list: Renderer<ReadonlyArray<ServiceView>> = (services, screen) => 
     { title: "runtime", cell: (service) => service.runtime },
     { title: "port", cell: (service) => service.port, right: true },
     { title: "version", cell: (service) => version(service.currentVersion) },
+    { title: "deploy", cell: deploying },
     { title: "checked", cell: (service) => ago(screen, service.lastHealthCheck) },
   ]
   return services.length === 0 ? none : table(screen, columns, services)
+}
+
+/** What stands out about its deployments: that one is on its way, or went wrong, or that none is wanted. */
+const deploying = ({ lastDeployment, pinned }: ServiceView): Cell => {
+  if (lastDeployment === "in_progress") return state("deploying")
+  if (lastDeployment === "unknown" || lastDeployment === "failed") return state(lastDeployment)
+  return pinned === null ? "" : { text: "pinned", style: "warn" }
+}
+
+const pinned = ({ pinned }: ServiceView): string =>
+  pinned === null ? "" : `${pinned.version ?? "yes"}${pinned.reason === null ? "" : `: ${pinned.reason}`}`
+
+/** How it is deployed: what is set, line by line. */
+const deployment = ({ deployCommand, deploySettings }: ServiceView): ReadonlyArray<readonly [string, Cell]> => {
+  const { autoRollback, directory, env, healthCount, healthTimeout, order, post, pre, timeout } = deploySettings ?? {}
+  return [
+    ["before", pre],
+    ["deploy", deployCommand],
+    ["after", post],
+    ["deploys in", directory],
+    ["with", env?.join(", ")],
+    ["for at most", timeout],
+    ["healthy in", healthTimeout],
+    ["checks", healthCount],
+    ["roll back", autoRollback === undefined ? "" : autoRollback ? "at once" : "only when asked"],
+    ["order", order],
+  ]
 }
 
 export const show: Renderer<ServiceView> = (service, screen) =>
@@ -31,13 +59,15 @@ export const show: Renderer<ServiceView> = (service, screen) =>
     ["checked", service.lastHealthCheck === null ? "never" : ago(screen, service.lastHealthCheck)],
     ["status", state(service.status)],
     ["version", service.currentVersion],
+    ["deployment", service.lastDeployment && state(service.lastDeployment)],
+    ["pinned", pinned(service)],
     ["type", service.type],
     ["runtime", service.runtime],
     ["port", service.port],
     ["endpoint", service.healthEndpoint],
     ["project", service.projectPath],
     ["repository", service.gitRepo],
-    ["deploy", service.deployCommand],
+    ...deployment(service),
     ["restart", service.restartCommand],
     ["log", service.logPath],
     ["variables", service.envVars.join(", ")],

@@ -18,6 +18,7 @@ const styles: Record<string, Style> = {
   error: "bad",
   critical: "bad",
   unknown: "faint",
+  "deploy unknown": "faint",
   info: "faint",
 }
 

@@ -11,9 +11,19 @@ export interface Screen {
 /** An answer as text for people, without the last newline. */
 export type Renderer<V> = (value: V, screen: Screen) => string
 
-export type Style = "good" | "bad" | "warn" | "faint" | "strong"
+export type Style = "good" | "bad" | "warn" | "faint" | "strong" | "cyan" | "magenta" | "blue"
 
-const codes: Record<Style, string> = { good: "32", bad: "31", warn: "33", faint: "2", strong: "1" }
+const codes: Record<Style, string> = {
+  good: "32",
+  bad: "31",
+  warn: "33",
+  faint: "2",
+  strong: "1",
+  // These mean nothing: they tell apart who speaks.
+  cyan: "36",
+  magenta: "35",
+  blue: "34",
+}
 
 /** The text in a colour, on a screen that has colours. */
 export const paint = (screen: Screen, style: Style | undefined, text: string): string =>

@@ -1,6 +1,7 @@
 /** Behind `withDeployer`. */
 import { HostKeyPrompt } from "@context-engine/core/Remote"
 import { Deployer } from "@context-engine/core/services/Deployer"
+import { Registry } from "@context-engine/core/services/Registry"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { hostKeyPrompt } from "./hostKeys.js"
@@ -8,9 +9,14 @@ import type { HostOptions } from "./log.js"
 import { services } from "./operations.js"
 import { run } from "./store.js"
 
-export const open = <A>(options: HostOptions, use: (deployer: Deployer["Type"]) => Effect.Effect<A, unknown>) =>
+export const open = <A>(
+  options: HostOptions,
+  use: (deployer: Deployer["Type"], registry: Registry["Type"]) => Effect.Effect<A, unknown>,
+) =>
   run(
     options,
-    Deployer.layer.pipe(Layer.provide(services)),
-    Effect.flatMap(Deployer, use).pipe(Effect.provideService(HostKeyPrompt, hostKeyPrompt(options.acceptHostKey))),
+    Deployer.layer.pipe(Layer.provideMerge(services)),
+    Effect.flatMap(Effect.all([Deployer, Registry]), ([deployer, registry]) => use(deployer, registry)).pipe(
+      Effect.provideService(HostKeyPrompt, hostKeyPrompt(options.acceptHostKey)),
+    ),
   )

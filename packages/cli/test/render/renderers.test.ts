@@ -62,7 +62,15 @@ describe("servers' status", () => {
 })
 
 describe("the overview", () => {
-  const service = { server: "hetzner", detail: null, checkedAt: at(180), version: null, status: "running" } as const
+  const quiet = { lastDeployment: null, pinned: null } as const
+  const service = {
+    server: "hetzner",
+    detail: null,
+    checkedAt: at(180),
+    version: null,
+    status: "running",
+    ...quiet,
+  } as const
   const value = {
     ok: false,
     asOf: { position: 1, recordedAt: at(0) },
@@ -113,6 +121,7 @@ describe("history", () => {
     } as const
     const more = {
       deployedBy: "ada",
+      machine: "laptop",
       deployMethod: "manual",
       status: "failed",
       startedAt: at(60),
@@ -129,7 +138,7 @@ describe("history", () => {
     }
     const text = history("api")([{ ...row, ...more, ...rest }], on(40))
     expect(Math.max(...text.split("\n").map(width))).toBeLessThanOrEqual(40)
-    expect(text).toMatch(/^1m ago\n {2}version +v1\n {2}status +failed\n/)
+    expect(text).toMatch(/^1m ago\n {2}id +x\n {2}version +v1\n {2}status +failed\n/)
   })
 })
 

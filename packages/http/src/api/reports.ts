@@ -6,7 +6,7 @@ import type { HealthReport as HealthReportData } from "@context-engine/core/serv
 import type { OverviewServer, OverviewService, OverviewStatus } from "@context-engine/core/services/Overview"
 import type { Metrics } from "@context-engine/core/services/probe"
 import * as Schema from "effect/Schema"
-import { row } from "./rows.js"
+import { LastDeployment, Pinned, row } from "./rows.js"
 
 const text = Schema.NullOr(Schema.String)
 const number = Schema.NullOr(Schema.Number)
@@ -49,6 +49,8 @@ const ServiceStatus = row<OverviewService>("ServiceStatus", {
   checkedAt: text,
   version: text,
   status: Schema.String,
+  lastDeployment: LastDeployment,
+  pinned: Pinned,
 })
 
 const ServerOverview = row<OverviewServer>("ServerStatus", {

@@ -64,6 +64,9 @@ export const Server = row<ServerRow>("Server", {
   ),
 })
 
+export const Pinned = Schema.NullOr(Schema.Struct({ version: text, reason: text }))
+export const LastDeployment = Schema.NullOr(Schema.Literal("in_progress", "success", "failed", "unknown"))
+
 export const Service = row<ServiceView>("Service", {
   ...identified,
   name: Schema.String,
@@ -81,7 +84,8 @@ export const Service = row<ServiceView>("Service", {
   projectPath: text,
   gitRepo: text,
   currentVersion: text,
-  pinned: Schema.NullOr(Schema.Struct({ version: text, reason: text })),
+  pinned: Pinned,
+  lastDeployment: LastDeployment,
   deployCommand: text,
   deploySettings: Schema.NullOr(DeploySettings),
   restartCommand: text,
@@ -142,6 +146,7 @@ export const Deployment = row<DeploymentRow>("Deployment", {
   version: text,
   previousVersion: text,
   deployedBy: Schema.String,
+  machine: text,
   deployMethod: DeployMethod,
   status: Schema.Literal("pending", "in_progress", "success", "failed", "rolled_back", "unknown"),
   startedAt: Schema.String,

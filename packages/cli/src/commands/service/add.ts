@@ -3,6 +3,7 @@ import { leaf } from "../../leaf.js"
 import { argument, required } from "../../options.js"
 import { withRegistry } from "../../runtime.js"
 import { fieldOptions, fieldsOf } from "./fields.js"
+import { settingsOf } from "./settings.js"
 
 export const add = leaf({
   name: "add",
@@ -13,6 +14,8 @@ export const add = leaf({
   args: { name: argument("name", "What to call it; unique on its server") },
   options: { server: required("server", "server", "The server it runs on"), ...fieldOptions },
   run: (given) =>
-    withRegistry(given, ({ services }) => services.add({ name: given.name, server: given.server, ...fieldsOf(given) })),
+    withRegistry(given, ({ services }) =>
+      services.add({ name: given.name, server: given.server, ...fieldsOf(given), ...settingsOf(given, null) }),
+    ),
   said: (row) => `added service ${row.server}/${row.name}`,
 })

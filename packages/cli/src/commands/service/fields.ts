@@ -1,6 +1,7 @@
 /** The options that set a service's fields, for `add` and `update`. */
 import type { ServiceType } from "@context-engine/core/domain/Service"
 import { change, changeList, choice, given, integerOrNone, jsonObject, many, text } from "../../options.js"
+import { settingOptions } from "./settings.js"
 
 const types = ["app", "database", "cache", "queue", "proxy"] as const satisfies ReadonlyArray<ServiceType>
 
@@ -12,6 +13,7 @@ export const fieldOptions = {
   project: text("project", "path", "Where its files are on the server"),
   repo: text("repo", "url", "Its git repository"),
   deploy: text("deploy", "command", "What deploys it; $CONTEXT_VERSION is the wanted version"),
+  ...settingOptions,
   restart: text("restart", "command", "What restarts it"),
   log: text("log", "path", "Where it writes its log on the server"),
   env: many("env", "NAME", "An environment variable it reads: its name only. May be given several times"),

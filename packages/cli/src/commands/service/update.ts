@@ -1,8 +1,10 @@
 /** `context infra service update <name>` */
+import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { argument, text } from "../../options.js"
 import { withRegistry } from "../../runtime.js"
 import { fieldOptions, fieldsOf } from "./fields.js"
+import { settingsOf } from "./settings.js"
 
 export const update = leaf({
   name: "update",
@@ -13,10 +15,13 @@ export const update = leaf({
   options: { server: text("server", "server", "Move it to this server"), ...fieldOptions },
   run: (given) =>
     withRegistry(given, ({ services }) =>
-      services.update(given.name, {
-        ...fieldsOf(given),
-        ...(given.server === undefined ? {} : { server: given.server }),
-      }),
+      Effect.flatMap(services.get(given.name), ({ deploySettings }) =>
+        services.update(given.name, {
+          ...fieldsOf(given),
+          ...settingsOf(given, deploySettings),
+          ...(given.server === undefined ? {} : { server: given.server }),
+        }),
+      ),
     ),
   said: (row) => `updated service ${row.server}/${row.name}`,
 })
