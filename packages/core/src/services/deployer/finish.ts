@@ -12,7 +12,7 @@ import {
 } from "../../domain/Service.js"
 import type { RegistryError, StorageError } from "../../Errors.js"
 import type { DeploymentRow } from "../../views/deployments.js"
-import { awaitHealth, hasCheck } from "./gate.js"
+import { awaitHealth, hasCheck, probe } from "./gate.js"
 import { namesOf } from "./history.js"
 import type { HostError, Job } from "./host/Ledger.js"
 import { type Outcome, outcomeOf } from "./outcome.js"
@@ -74,7 +74,7 @@ const check = (parts: Parts, run: Run, outcome: Outcome): Effect.Effect<Checked,
     }
     yield* run.watch.onStep?.("health") ?? Effect.void
     const began = yield* Clock.currentTimeMillis
-    const report = yield* awaitHealth(parts.health, placed, run.gate, run.watch.patience)
+    const report = yield* awaitHealth(probe(parts.health, parts.hosts, placed), run.gate, run.watch.patience)
     yield* parts.health.record(placed, report)
     const took = ((yield* Clock.currentTimeMillis) - began) / 1000
     if (report.status === "healthy") return { outcome, verified: true, took }

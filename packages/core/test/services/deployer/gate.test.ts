@@ -10,9 +10,15 @@ import { awaitHealth } from "../../../src/services/deployer/gate.js"
 const through = (answers: ReadonlyArray<HealthStatus>, gate: { timeout: number; count: number }, patience?: number) =>
   Effect.gen(function* () {
     let asked = 0
-    const probe = () =>
-      Effect.sync(() => ({ status: answers[Math.min(asked++, answers.length - 1)] as HealthStatus, detail: "as told" }))
-    const waiting = yield* Effect.fork(awaitHealth({ probe } as never, {} as never, gate, patience))
+    const ask = Effect.sync(() => ({
+      service: "api",
+      server: "host",
+      status: answers[Math.min(asked++, answers.length - 1)] as HealthStatus,
+      detail: "as told",
+      latency: null,
+      checkedAt: "",
+    }))
+    const waiting = yield* Effect.fork(awaitHealth(ask, gate, patience))
     let seconds = 0
     while ((yield* Fiber.poll(waiting))._tag === "None" && seconds < 10_000) {
       yield* TestClock.adjust("100 millis")

@@ -2,6 +2,9 @@ import { execFileSync } from "node:child_process"
 import { readFileSync, rmSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { ReadModels } from "../../../src/ReadModels.js"
+import { Hosts } from "../../../src/services/Hosts.js"
+import type { ServerRow } from "../../../src/views/servers.js"
 import { describeSshd, type Sshd, startSshd } from "../../support/sshd.js"
 import { makeMachines } from "./machines.js"
 import { listener, onMachine, tracks } from "./setting.js"
@@ -38,11 +41,16 @@ describeSshd("whatever the host is like", () => {
     }
   })
 
-  it("a command whose children can be interrupted: nothing is ignored that a terminal would not ignore", async () => {
-    const row = await deploy("grep SigIgn /proc/self/status")
-    const ignored = BigInt(`0x${/SigIgn:\s*([0-9a-f]+)/.exec(row.logs ?? "")?.[1]}`)
-    const [interrupt, quit] = [2n, 3n].map((signal) => (ignored >> (signal - 1n)) & 1n)
-    expect([interrupt, quit]).toEqual([0n, 0n])
+  it("as it would be without us: the same umask, and no signal ignored that a login would not ignore", async () => {
+    const look = "umask; grep Sig[IB] /proc/self/status"
+    const { deployed, plain } = await onMachine(sshd, { deployCommand: look }, (deployer) =>
+      Effect.gen(function* () {
+        const [server] = yield* (yield* ReadModels).servers.list()
+        const plain = yield* (yield* Hosts).run(server as ServerRow, { script: look })
+        return { plain: plain.stdout, deployed: (yield* deployer.deploy("api")).logs }
+      }),
+    )
+    expect(deployed).toBe(plain)
   })
 
   it("output that is no UTF-8", async () => {

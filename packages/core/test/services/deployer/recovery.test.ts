@@ -84,6 +84,18 @@ describeSshd("a deployment whose client is gone", () => {
         }),
     ))
 
+  it("is not over while its command runs, even if what saw it through is gone; how it ended is unknown then", () =>
+    onMachine(sshd, { name: "orphan", deployCommand: "echo begun; sleep 1; echo ended" }, (deployer) =>
+      Effect.gen(function* () {
+        const id = yield* leave(deployer, "orphan")
+        const runner = readFileSync(join(runDirectory("orphan", id), "runner"), "utf8")
+        process.kill(Number(runner.split("\n")[0]), "SIGKILL")
+        expect(yield* afterCrash(deployer.settle("orphan"))).toEqual([])
+        expect((yield* Effect.flip(deployer.deploy("orphan", { takeOver: true }))).message).toContain("is running")
+        expect(yield* deployer.attach(id)).toMatchObject({ status: "unknown", logs: "begun\nended\n" })
+      }),
+    ))
+
   it("never began: that is said, and nothing was run", () =>
     onMachine(sshd, { name: "early", deployCommand: `echo x >> ${traces.path("early")}` }, (deployer) =>
       Effect.gen(function* () {

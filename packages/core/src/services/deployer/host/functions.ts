@@ -6,8 +6,9 @@
  *                                 runs/<id>/meta     the deployment, as JSON: enough to finish it from any machine
  *                                           pre, command, post, runner.sh
  *                                           output   all that they printed
- *                                           child    the process of the step that runs, which leads a session of its own
- *                                           runner   the process that sees them through, and what tells it from a later one
+ *                                           child    the process of the step that runs, which leads a session of its own, and what
+ *                                                    tells it from a later process of the same number
+ *                                           runner   the same of the process that sees the steps through
  *                                           ending   who asked for it to end before its time
  *                                           status   how it ended
  *
@@ -22,6 +23,8 @@ shift 2
 base=\${HOME:?}/.context/deploy/$service
 run=$base/runs/$id
 if command -v setsid >/dev/null 2>&1; then setsid=setsid; else setsid=; fi
+# What is kept is for this login only; what the steps make is as it would be without us.
+mask=$(umask)
 umask 077
 
 say() { printf '%s\\n' "$*"; }
@@ -64,10 +67,17 @@ identity() {
 
 is_over() { first "$1/status"; case $line in "over "*) return 0 ;; *) return 1 ;; esac; }
 
-is_alive() {
-  { read -r pid; read -r known; } <"$1/runner" 2>/dev/null
+# Writes down which process this is.
+sign() { printf '%-30s\\n%-170s\\n' "$$" "$(identity $$)" 1<>"$1"; }
+
+is_there() {
+  pid= known=
+  { read -r pid; read -r known; } <"$1" 2>/dev/null
   [ -n "$pid" ] && [ "$(identity "$pid")" = "$known" ]
 }
+
+# A step may outlive the one that sees it through.
+is_alive() { is_there "$1/runner" || is_there "$1/child"; }
 
 state() {
   if is_over "$1"; then say over

@@ -79,7 +79,7 @@ acquire "$id" "$1" "$2" "$3"
 why=$({
   LC_ALL=C mkdir -p "$run" && say "$4" >"$run/meta" &&
     printf '%-600s\\n' '' >"$run/status" && printf '%-400s\\n' '' >"$run/ending" &&
-    printf '%-30s\\n%-170s\\n' '' '' >"$run/runner" && printf '%-30s\\n' '' >"$run/child" && : >"$run/output"
+    printf '%-30s\\n%-170s\\n' '' '' >"$run/runner" && cp "$run/runner" "$run/child" && : >"$run/output"
 } 2>&1) || {
   rm -rf "$run"
   release "$id"
@@ -95,12 +95,18 @@ say ready
 
 /**
  * Sees a run through, whoever watches: each step in a session of its own, within the time it may take.
- * Arguments: project path, seconds, whether the lock is released at the end.
+ * Arguments: directory, seconds, whether the lock is released at the end, umask. It calls itself for each step: `step`, its
+ * name, directory, umask.
  */
 const runner = `${functions}
+if [ "$1" = step ]; then
+  sign "$run/child"
+  [ -z "$3" ] || cd -- "$3" || exit
+  umask "$4"
+  exec sh "$run/$2"
+fi
 exec </dev/null >>"$run/output" 2>&1
-trap '' HUP
-printf '%-30s\\n%-170s\\n' "$$" "$(identity $$)" 1<>"$run/runner"
+sign "$run/runner"
 
 stamp() { at=$(date +%s.%N); case $at in *[!0-9.]*) at=$(now) ;; esac; }
 
@@ -121,7 +127,7 @@ for step in pre command post; do
   stamp
   begin=$at
   # In the foreground: what a shell puts into the background ignores Ctrl-C for ever, and so would all that it starts.
-  $setsid sh -c 'printf "%-30s\\n" "$$" 1<>"$1/child"; [ -z "$3" ] || cd -- "$3" || exit; exec sh "$1/$2"' sh "$run" "$step" "$1"
+  $setsid sh "$run/runner.sh" "$service" "$id" step "$step" "$1" "$4"
   code=$?
   stamp
   steps="$steps $step:$code:$begin:$at"
@@ -187,7 +193,6 @@ watch() {
   if is_over "$run"; then tell "$line"; else tell "$(state "$run")"; fi
 }
 
-trap '' HUP
 [ -d "$run" ] || { tell none; exit 0; }
 if [ "$mode" = start ]; then
   read_input
@@ -196,9 +201,9 @@ if [ "$mode" = start ]; then
   if [ ! -d "$run/launched" ]; then
     holder && [ "$owner" = "$id" ] || { tell unlocked; exit 0; }
     why=$(write_steps "$steps" 2>&1) || { tell "refused $(why_not) $(say "$why" | head -n 1)"; exit 0; }
-    printf '%-30s\\n%-170s\\n' "$$" "$(identity $$)" 1<>"$run/runner"
+    sign "$run/runner"
     if mkdir "$run/launched" 2>/dev/null; then
-      set -- sh "$run/runner.sh" "$service" "$id" "$(expand "$4")" "$5" "$6"
+      set -- sh "$run/runner.sh" "$service" "$id" "$(expand "$4")" "$5" "$6" "$mask"
       [ -z "$setsid" ] || set -- setsid "$@"
       # A pipe, not the background: see the runner. The assignments come last, for they may be of any name.
       ( eval "$text"; exec "$@" ) </dev/null >/dev/null 2>&1 | watch
