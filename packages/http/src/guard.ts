@@ -1,7 +1,9 @@
 /** What happens to every request before and after its handler: who asks, how big, for which host, and how it may fail. */
 import { hostname } from "node:os"
+import { Attendant } from "@context-engine/core/Attendant"
 import { Line } from "@context-engine/core/domain/fields"
 import { Origin, type OriginData } from "@context-engine/core/Origin"
+import { attendant } from "@context-engine/core/Remote/Process"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import type * as HttpApp from "@effect/platform/HttpApp"
@@ -29,6 +31,7 @@ const guarded = (app: HttpApp.Default<unknown>, loopback: boolean) =>
     if (refused !== undefined) return refused
     return yield* app.pipe(
       Effect.provideService(Origin, originOf(request)),
+      Effect.provideService(Attendant, attendant),
       Effect.provideService(MaxBodySize, Option.some(FileSystem.Size(maxBody))),
       Effect.catchAllCause((cause) => explain(cause, whereOf(request))),
     )

@@ -49,7 +49,10 @@ export class ListenError extends Data.TaggedError("ListenError")<{
 
 export type ServeError = ListenError | InvalidInput | StorageError
 
-/** Serves until it is interrupted. Deployments on their way then have `grace` to end before they are interrupted, too. */
+/**
+ * Serves until it is interrupted. Deployments on their way then have `grace` to end; after that they go on at their hosts, and
+ * the next command settles them.
+ */
 export const serve = (options: ServeOptions): Effect.Effect<never, ServeError> =>
   Layer.launch(
     Layer.effectDiscard(

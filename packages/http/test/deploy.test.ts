@@ -126,24 +126,25 @@ describe("deploy", () => {
   })
 })
 
+/** The server-sent events in a text. */
+const messages = (text: string) =>
+  text
+    .split("\n\n")
+    .filter((part) => part.startsWith("event: "))
+    .map((part) => {
+      const [event, data] = part.split("\n") as [string, string]
+      return { event: event.slice(7), data: JSON.parse(data.slice(6)) }
+    })
+
 describe("deploy, watched", () => {
   const stream = { accept: "text/event-stream" }
-  const messages = (text: string) =>
-    text
-      .split("\n\n")
-      .filter((part) => part.startsWith("event: "))
-      .map((part) => {
-        const [event, data] = part.split("\n") as [string, string]
-        return { event: event.slice(7), data: JSON.parse(data.slice(6)) }
-      })
-
   it("tells everything as it comes", async () => {
     const answer = await call("POST /v1/services/api/deploy", { version: good.v3 }, stream)
     expect(answer.headers.get("content-type")).toMatch(/^text\/event-stream/)
     const told = messages(answer.body)
     const output = told.filter((one) => one.event === "output").map((one) => one.data)
     expect(output).toContainEqual({ stream: "stdout", line: `now at ${good.v3}` })
-    expect(output).toContainEqual({ stream: "stderr", line: "and a warning" })
+    expect(output).toContainEqual({ stream: "stdout", line: "and a warning" })
     expect(output).toContainEqual({ stream: "stdout", line: "unfinished" })
     expect(told.filter((one) => one.event === "step").map((one) => one.data.step)).toEqual([
       "command",
@@ -178,5 +179,91 @@ describe("deploy, watched", () => {
     } while (row?.status === "in_progress" && Date.now() < deadline)
     expect(row).toMatchObject({ status: "success" })
     expect(row.logs).toContain("over")
+  })
+})
+
+describe("around a deployment", () => {
+  it("shows what would be done, and changes nothing", async () => {
+    const before = (await call("GET /v1/services/api/deployments")).body
+    const plan = await call(`GET /v1/services/api/plan?version=${good.v2}`)
+    expect(plan).toMatchObject({
+      status: 200,
+      body: {
+        service: "here/api",
+        from: good.v3,
+        to: good.v2,
+        backwards: true,
+        problems: [],
+        lock: null,
+        pinned: null,
+      },
+    })
+    expect(plan.body.steps[0].command).toContain(good.v2)
+    expect(plan.body.rollback).toEqual({ version: good.v1, available: true })
+    expect((await call("GET /v1/services/bare/plan")).body.problems).toEqual(["it has no deploy command"])
+    expect(await call("GET /v1/services/nothing/plan")).toMatchObject({ status: 404 })
+    expect(await call("GET /v1/services/api/plan?version=%3Brm")).toMatchObject({ status: 400 })
+    expect((await call("GET /v1/services/api/deployments")).body).toEqual(before)
+  })
+
+  it("shows all that it printed", async () => {
+    const [row] = (await call("GET /v1/services/api/deployments?limit=1")).body
+    const { body, status } = await call(`GET /v1/deployments/${row.id}/output`)
+    expect({ body, status }).toMatchObject({ status: 200, body: { whole: true } })
+    expect(body.text).toContain(`now at ${good.v3}`)
+    expect(await call("GET /v1/deployments/nothing/output")).toMatchObject({ status: 404 })
+  })
+
+  it("locks and unlocks", async () => {
+    const locked = await call(
+      "POST /v1/services/slow/deploy-lock",
+      { reason: "migrating" },
+      { "x-context-actor": "ada" },
+    )
+    expect(locked).toMatchObject({ status: 200, body: { service: "here/slow", counter: expect.any(Number) } })
+    expect(await call("POST /v1/services/slow/deploy")).toMatchObject({
+      status: 422,
+      body: { message: expect.stringMatching(/locked by ada on .*\(migrating\)/) },
+    })
+    expect((await call("GET /v1/services/slow/plan")).body.lock).toMatchObject({ state: "hand", reason: "migrating" })
+    expect(await call("DELETE /v1/services/slow/deploy-lock")).toMatchObject({ status: 204 })
+    expect(await call("DELETE /v1/services/slow/deploy-lock")).toMatchObject({ status: 422 })
+  })
+
+  it("pins and unpins", async () => {
+    expect(await call("POST /v1/services/api/pin", { reason: "the demo" })).toMatchObject({
+      status: 200,
+      body: { service: "here/api", version: good.v3 },
+    })
+    expect((await call("GET /v1/services/api")).body.pinned).toEqual({ version: good.v3, reason: "the demo" })
+    expect(await call("POST /v1/services/api/deploy", { version: good.v1 })).toMatchObject({
+      status: 422,
+      body: { message: expect.stringContaining("the demo") },
+    })
+    expect(await call("DELETE /v1/services/api/pin")).toMatchObject({ status: 204 })
+    expect(await call("DELETE /v1/services/api/pin")).toMatchObject({ status: 422 })
+  })
+
+  it("cancels", async () => {
+    await call("PATCH /v1/services/slow", { deployCommand: "echo begun; sleep 60" })
+    const response = await fetch(`${server.url}/v1/services/slow/deploy`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, accept: "text/event-stream" },
+    })
+    let told = ""
+    let cancelled: ReturnType<typeof call> | undefined
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      told += new TextDecoder().decode(chunk)
+      if (cancelled !== undefined || !told.includes("begun")) continue
+      const [row] = (await call("GET /v1/services/slow/deployments?limit=1")).body
+      cancelled = call(`POST /v1/deployments/${row.id}/cancel`, undefined, { "x-context-actor": "ada" })
+    }
+    expect(await cancelled).toMatchObject({
+      status: 200,
+      body: { status: "failed", reason: expect.stringContaining("cancelled by ada") },
+    })
+    expect(messages(told).at(-1)).toMatchObject({ event: "deployment", data: { status: "failed" } })
+    const [row] = (await call("GET /v1/services/slow/deployments?limit=1")).body
+    expect(await call(`POST /v1/deployments/${row.id}/cancel`)).toMatchObject({ status: 422 })
   })
 })

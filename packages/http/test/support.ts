@@ -51,6 +51,8 @@ export const testServer = (options: Partial<ServeOptions> = {}): TestServer => {
   }
   beforeAll(async () => {
     server.directory = mkdtempSync(join(tmpdir(), "context-http-"))
+    // The ledger of deployments on this machine is kept in the home.
+    process.env.HOME = server.directory
     const all = { db: join(server.directory, "infra.db"), port: 0, token, ...options }
     const context = await Effect.runPromise(Layer.buildWithScope(layer(all), scope))
     const { address } = Context.get(context, HttpServer.HttpServer)

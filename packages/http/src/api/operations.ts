@@ -1,4 +1,4 @@
-/** The rest of the contract: the state of everything, health checks, deploys and rollbacks. */
+/** The rest of the contract: the state of everything, health checks, deploys, rollbacks and what belongs to them. */
 import { Line, Text } from "@context-engine/core/domain/fields"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
@@ -29,8 +29,14 @@ const running = {
   notes: Schema.optional(Text),
   /** Milliseconds the service has to become healthy. Default 60,000. */
   healthTimeout: millis(3_600_000),
-  /** Milliseconds the command may run. Default 15 minutes. */
+  /** How many checks in a row must find it healthy. Default 2. */
+  healthCount: Schema.optional(Schema.Int.pipe(Schema.between(1, 100))),
+  /** Milliseconds the commands may run. Default 15 minutes. */
   timeout: millis(86_400_000),
+  /** Milliseconds to wait for the lock of somebody else. Default 0. */
+  wait: millis(86_400_000),
+  /** Whether to take the lock of somebody who is gone. */
+  takeOver: Schema.optional(Schema.Boolean),
 }
 
 const lasting =
@@ -44,6 +50,7 @@ const deploy = HttpApiEndpoint.post("deploy", "/services/:name/deploy")
     Fields.optionalBody("Deploy", {
       version: Schema.optional(Line),
       method: Schema.optional(Schema.Literal("manual", "ci", "claude")),
+      autoRollback: Schema.optional(Schema.Boolean),
       ...running,
     }),
   )
@@ -60,11 +67,70 @@ const rollback = HttpApiEndpoint.post("rollback", "/services/:name/rollback")
   .addError(OperationFailed)
   .annotateContext(says("Go back to the last version that was deployed well, or to the one given", lasting, streaming))
 
+const plan = HttpApiEndpoint.get("plan", "/services/:name/plan")
+  .setPath(Fields.path("name"))
+  .setUrlParams(Fields.query({ version: Schema.optional(Schema.String) }))
+  .addSuccess(Reports.DeployPlan)
+  .addError(RemoteError)
+  .addError(OperationFailed)
+  .annotateContext(says("Show what a deployment would do", "Changes nothing and takes no lock."))
+
+const cancel = HttpApiEndpoint.post("cancel", "/deployments/:id/cancel")
+  .setPath(Fields.path("id"))
+  .addSuccess(Rows.Deployment)
+  .addError(RemoteError)
+  .addError(OperationFailed)
+  .annotateContext(says("End a deployment that is on its way, with all its processes"))
+
+const output = HttpApiEndpoint.get("output", "/deployments/:id/output")
+  .setPath(Fields.path("id"))
+  .addSuccess(Reports.DeployOutput)
+  .annotateContext(
+    says("Show all that a deployment printed", "`whole` is false where only the end of it is kept: that of the log."),
+  )
+
+const lock = HttpApiEndpoint.post("lock", "/services/:name/deploy-lock")
+  .setPath(Fields.path("name"))
+  .setPayload(
+    Fields.optionalBody("DeployLock", { reason: Schema.optional(Text), takeOver: Schema.optional(Schema.Boolean) }),
+  )
+  .addSuccess(Reports.DeployLocked)
+  .addError(RemoteError)
+  .addError(OperationFailed)
+  .annotateContext(says("Keep everybody from deploying a service", "Until the lock is deleted. `counter` only rises."))
+
+const unlock = HttpApiEndpoint.del("unlock", "/services/:name/deploy-lock")
+  .setPath(Fields.path("name"))
+  .addError(RemoteError)
+  .addError(OperationFailed)
+  .annotateContext(says("Release the lock that was taken by hand"))
+
+const pin = HttpApiEndpoint.post("pin", "/services/:name/pin")
+  .setPath(Fields.path("name"))
+  .setPayload(Fields.optionalBody("Pin", { reason: Schema.optional(Text) }))
+  .addSuccess(Reports.PinnedService)
+  .addError(RemoteError)
+  .addError(OperationFailed)
+  .annotateContext(says("Keep a service at the version it has"))
+
+const unpin = HttpApiEndpoint.del("unpin", "/services/:name/pin")
+  .setPath(Fields.path("name"))
+  .addError(RemoteError)
+  .addError(OperationFailed)
+  .annotateContext(says("Let a service be deployed again"))
+
 export const operations = HttpApiGroup.make("operations", { topLevel: true })
   .add(status)
   .add(health)
   .add(deploy)
   .add(rollback)
+  .add(plan)
+  .add(cancel)
+  .add(output)
+  .add(lock)
+  .add(unlock)
+  .add(pin)
+  .add(unpin)
   .annotateContext(OpenApi.annotations({ description: "Look at everything, check health, deploy and roll back." }))
 
 /** Whether the server runs. The one route that asks for no token. */

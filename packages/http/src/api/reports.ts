@@ -1,10 +1,12 @@
 /** What the API answers with when it was asked to look: at servers, at services, at everything. */
 import { ServerStatus } from "@context-engine/core/domain/Server"
 import { HealthStatus } from "@context-engine/core/domain/Service"
+import type { Deployer, DeployPlan as DeployPlanData, LockHolder } from "@context-engine/core/services/Deployer"
 import type { ServerReport as ServerReportData } from "@context-engine/core/services/Fleet"
 import type { HealthReport as HealthReportData } from "@context-engine/core/services/Health"
 import type { OverviewServer, OverviewService, OverviewStatus } from "@context-engine/core/services/Overview"
 import type { Metrics } from "@context-engine/core/services/probe"
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { LastDeployment, Pinned, row } from "./rows.js"
 
@@ -67,3 +69,37 @@ export const Status = row<OverviewStatus>("Status", {
   servers: Schema.Array(ServerOverview),
   asOf: Schema.Struct({ position: Schema.Number, recordedAt: text }),
 })
+
+const Holder = row<LockHolder>("LockHolder", {
+  counter: Schema.Number,
+  age: Schema.Number,
+  deploymentId: Schema.UndefinedOr(Schema.String),
+  state: Schema.Literal("hand", "none", "prepared", "running", "over", "vanished"),
+  actor: Schema.String,
+  machine: Schema.String,
+  reason: Schema.String,
+})
+
+export const DeployPlan = row<DeployPlanData>("DeployPlan", {
+  service: Schema.String,
+  server: Schema.String,
+  directory: text,
+  steps: Schema.Array(Schema.Struct({ step: Schema.Literal("pre", "command", "post"), command: Schema.String })),
+  from: text,
+  to: text,
+  commits: Schema.UndefinedOr(Schema.Array(Schema.String)),
+  backwards: Schema.Boolean,
+  affected: Schema.Array(Schema.String),
+  check: Schema.String,
+  timeout: Schema.Number,
+  lock: Schema.NullOr(Holder),
+  pinned: Pinned,
+  rollback: Schema.NullOr(Schema.Struct({ version: Schema.String, available: Schema.NullOr(Schema.Boolean) })),
+  problems: Schema.Array(Schema.String),
+})
+
+type Answer<Method extends "lock" | "output" | "pin"> = Effect.Effect.Success<ReturnType<Deployer["Type"][Method]>>
+
+export const DeployOutput = row<Answer<"output">>("DeployOutput", { text: Schema.String, whole: Schema.Boolean })
+export const DeployLocked = row<Answer<"lock">>("DeployLocked", { service: Schema.String, counter: Schema.Number })
+export const PinnedService = row<Answer<"pin">>("PinnedService", { service: Schema.String, version: text })

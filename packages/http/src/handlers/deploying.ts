@@ -21,7 +21,7 @@ export class Deployments extends Context.Tag("@context-engine/http/Deployments")
   Deployments,
   { readonly running: FiberSet.FiberSet }
 >() {
-  /** At the end those on their way have `grace` milliseconds; then they are interrupted, and the log says so. */
+  /** At the end those on their way have `grace` milliseconds; then they are left to themselves: they go on at their hosts, and the next command settles them. */
   static readonly layer = (grace: number) =>
     Layer.scoped(
       Deployments,

@@ -8,16 +8,29 @@ import { Api } from "../api/Api.js"
 import { answer } from "./deploying.js"
 import { overview } from "./reading.js"
 
+const deployer = <A, E, R>(tell: (deployer: Deployer["Type"]) => Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Deployer, tell)
+
+/** What the variables that a service's settings name are taken from: the environment of the server. */
+const environment = process.env
+
 const operations = HttpApiBuilder.group(Api, "operations", (handlers) =>
   handlers
     .handle("status", ({ urlParams }) => overview(urlParams.at))
     .handle("health", ({ payload }) => Effect.flatMap(Health, (_) => _.check(payload.services)))
     .handle("deploy", ({ path, payload, request }) =>
-      Effect.flatMap(Deployer, (_) => answer(request, (watch) => _.deploy(path.name, { ...payload, ...watch }))),
+      deployer((_) => answer(request, (watch) => _.deploy(path.name, { environment, ...payload, ...watch }))),
     )
     .handle("rollback", ({ path, payload, request }) =>
-      Effect.flatMap(Deployer, (_) => answer(request, (watch) => _.rollback(path.name, { ...payload, ...watch }))),
-    ),
+      deployer((_) => answer(request, (watch) => _.rollback(path.name, { environment, ...payload, ...watch }))),
+    )
+    .handle("plan", ({ path, urlParams }) => deployer((_) => _.plan(path.name, urlParams)))
+    .handle("cancel", ({ path }) => deployer((_) => Effect.flatMap(_.get(path.id), ({ id }) => _.cancel(id))))
+    .handle("output", ({ path }) => deployer((_) => _.output(path.id)))
+    .handle("lock", ({ path, payload }) => deployer((_) => _.lock(path.name, payload)))
+    .handle("unlock", ({ path }) => Effect.asVoid(deployer((_) => _.unlock(path.name))))
+    .handle("pin", ({ path, payload }) => deployer((_) => _.pin(path.name, payload.reason)))
+    .handle("unpin", ({ path }) => Effect.asVoid(deployer((_) => _.unpin(path.name)))),
 )
 
 const liveness = HttpApiBuilder.group(Api, "liveness", (handlers) =>
