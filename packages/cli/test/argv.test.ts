@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { sort } from "../src/argv.js"
-import { flag, many, text } from "../src/options.js"
+import { flag, many, short, text } from "../src/options.js"
 import { parseSsh } from "../src/ssh.js"
 
 describe("sort", () => {
@@ -22,6 +22,14 @@ describe("sort", () => {
     expect(sorted("--notes=a\nb=c")).toMatchObject({ options: { "--notes": ["--notes", "a\nb=c"] } })
     expect(sorted("--notes", "-1")).toMatchObject({ options: { "--notes": ["--notes", "-1"] } })
     expect(sorted("--notes", "")).toMatchObject({ options: { "--notes": ["--notes", ""] } })
+  })
+
+  it("takes an option by its short name, too, as the same one", () => {
+    const message = [short("m", text("message", "text", ""))]
+    expect(sort(["-m", "why"], message)).toMatchObject({ options: new Map([["--message", ["--message", "why"]]]) })
+    expect(sort(["-m=why"], message)).toMatchObject({ options: new Map([["--message", ["--message", "why"]]]) })
+    expect(sort(["-m", "a", "--message", "b"], message)).toEqual({ problem: "--message is given twice" })
+    expect(sort(["--message", "-m"], message)).toEqual({ problem: "--message needs a value" })
   })
 
   it("leaves what follows -- alone", () => {

@@ -1,7 +1,8 @@
 /** What people see, at 80 and at 40 columns. */
 import { describe, expect, it } from "vitest"
-import { history } from "../../src/render/deployments.js"
+import { deployed, history } from "../../src/render/deployments.js"
 import { overview } from "../../src/render/overview.js"
+import { plans } from "../../src/render/plan.js"
 import { safe, safeJson, safeLines } from "../../src/render/safe.js"
 import { status } from "../../src/render/servers.js"
 import { type Screen, width } from "../../src/render/text.js"
@@ -85,6 +86,9 @@ describe("the overview", () => {
           { ...service, name: "api", health: "healthy", version: "a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0" },
           { ...service, name: "worker", health: "unhealthy", detail: "nothing listens on port 3001" },
           { ...service, name: "new", health: "unknown", checkedAt: null },
+          { ...service, name: "lost", health: "healthy", lastDeployment: "unknown" },
+          { ...service, name: "busy", health: "healthy", lastDeployment: "in_progress" },
+          { ...service, name: "kept", health: "healthy", pinned: { version: null, reason: "the demo" } },
         ],
       },
     ],
@@ -96,7 +100,10 @@ describe("the overview", () => {
       "  ✓ api     healthy  a1b2c3d4e5f6, checked 3m ago",
       "  ✗ worker  unhealthy  checked 3m ago, nothing listens on port 3001",
       "  ? new     unknown  never checked",
-      "1 server, 3 services: 1 unwell",
+      "  ? lost    deploy unknown  healthy, checked 3m ago",
+      "  ! busy    deploying  healthy, checked 3m ago",
+      "  ✓ kept    healthy  pinned (the demo), checked 3m ago",
+      "1 server, 6 services: 1 unwell",
       "  ask them: context infra server status",
       "            context infra health",
     ])
@@ -187,5 +194,79 @@ describe("safe", () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
     expect(safeJson(value)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/)
     expect(JSON.parse(safeJson(value))).toEqual(value)
+  })
+})
+
+describe("a plan", () => {
+  const plan = {
+    service: "hetzner/api",
+    server: "hetzner",
+    directory: "/opt/apps/api",
+    steps: [
+      {
+        step: "command",
+        command: 'git() {\n  command git "$@"\n}\ncd /opt/apps/api && git pull && bun run build && pm2 restart api',
+      },
+    ],
+    from: "a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0",
+    to: null,
+    commits: ["9f8e7d6 Answer faster than anybody could have thought to be possible"],
+    backwards: false,
+    affected: ["hetzner/web", "node1/worker"],
+    check: "/health must answer well 2 times in a row within 60 s",
+    timeout: 900_000,
+    lock: {
+      counter: 3,
+      age: 120,
+      deploymentId: undefined,
+      state: "hand",
+      actor: "ada",
+      machine: "laptop",
+      reason: "migrating",
+    },
+    pinned: null,
+    rollback: { version: "v1", available: false },
+    problems: ["it is locked: it is held by hand"],
+  } as const
+
+  it("is a page where there is room", () => {
+    expect(plans(plan, on(80)).split("\n")).toEqual([
+      "hetzner/api",
+      "  runs on      hetzner",
+      "  in           /opt/apps/api",
+      "  from         a1b2c3d4e5f6",
+      "  to           whatever the command brings",
+      "  for at most  15 min",
+      "  then         /health must answer well 2 times in a row within 60 s",
+      "  affects      hetzner/web, node1/worker",
+      "  lock         held by ada on laptop for 2 min (migrating)",
+      "  rollback     to v1, which the server no longer has",
+      "  deploy command",
+      "    git() {",
+      '      command git "$@"',
+      "    }",
+      "    cd /opt/apps/api && git pull && bun run build && pm2 restart api",
+      "  1 commit brought",
+      "    9f8e7d6 Answer faster than anybody could have thought to be possible",
+      "  ✗ it is locked: it is held by hand",
+      "",
+      "✗ it would be refused; nothing was changed",
+    ])
+  })
+
+  it("fits 40 columns", () => {
+    const text = plans([plan, plan], on(40))
+    expect(Math.max(...text.split("\n").map(width))).toBeLessThanOrEqual(40)
+    expect(text).toContain("    cd /opt/apps/api && git pull &&\n      bun run build && pm2 restart api")
+    expect(text).toMatch(/2 of 2 would be refused/)
+  })
+})
+
+describe("several deployments", () => {
+  it("fit 40 columns", () => {
+    const refused = [{ service: "hetzner/web", message: "service hetzner/web has no deploy command" }]
+    const text = deployed({ deployments: [], refused, left: ["hetzner/worker"] }, on(40))
+    expect(Math.max(...text.split("\n").map(width))).toBeLessThanOrEqual(40)
+    expect(text).toMatch(/hetzner\/web\n {2}status +refused\n[\s\S]*hetzner\/worker\n {2}status +not begun$/)
   })
 })

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { quote } from "@context-engine/core/Shell"
 import { afterAll, expect } from "vitest"
 import { bundle } from "./bundle.js"
 
@@ -16,25 +17,36 @@ export interface Ended {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly input?: string
-  /** Called with what it has printed so far; may end it with a signal. */
-  readonly watch?: (soFar: string, signal: (name: NodeJS.Signals) => void) => void
+  /** Called with what it has printed so far; may end it with a signal, or type something if it is on a terminal. */
+  readonly watch?: (soFar: string, signal: (name: NodeJS.Signals) => void, type: (keys: string) => void) => void
+  /** Runs it on a terminal of its own, whose output is all `stdout`. Then nothing is typed but by `watch`. */
+  readonly terminal?: boolean
 }
 
 /** Runs `context` with these arguments until it ends. */
 export const context = async (args: ReadonlyArray<string>, options: RunOptions = {}): Promise<Ended> => {
   const path = await bundle()
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [path, ...args], { env: { ...plainEnv(), ...options.env } })
+    const command = [process.execPath, path, ...args]
+    const [program = "", ...rest] = options.terminal
+      ? ["script", "-qfec", command.map(quote).join(" "), "/dev/null"]
+      : command
+    const child = spawn(program, rest, { env: { ...plainEnv(), ...options.env } })
     const output = { stdout: "", stderr: "" }
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream].setEncoding("utf8").on("data", (text: string) => {
         output[stream] += text
-        options.watch?.(output.stdout + output.stderr, (name) => child.kill(name))
+        options.watch?.(
+          output.stdout + output.stderr,
+          (name) => child.kill(name),
+          (keys) => child.stdin.write(keys),
+        )
       })
     }
     child.once("error", reject)
     child.once("close", (code, signal) => resolve({ code: code ?? (signal === null ? -1 : 1000), ...output }))
-    child.stdin.end(options.input ?? "")
+    if (options.terminal) child.once("exit", () => child.stdin.end())
+    else child.stdin.end(options.input ?? "")
   })
 }
 
