@@ -33,7 +33,16 @@ const serviceLines = (screen: Screen, service: OverviewService, longest: number)
   const word = wordOf(service)
   const detail = service.health === "healthy" ? null : service.detail
   const health = word === service.health ? null : service.health
-  const facts = [word, health, version(service.version), pinned(service), checked(screen, service.checkedAt), detail]
+  const failed = service.lastDeployment === "failed" ? "its last deploy failed" : null
+  const facts = [
+    word,
+    health,
+    version(service.version),
+    pinned(service),
+    checked(screen, service.checkedAt),
+    detail,
+    failed,
+  ]
   const name = pad(safe(service.name), longest)
   return entry(screen, "  ", word, name, width(name), facts)
 }

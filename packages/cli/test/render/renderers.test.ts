@@ -84,7 +84,13 @@ describe("the overview", () => {
         checkedAt: at(60),
         services: [
           { ...service, name: "api", health: "healthy", version: "a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6e7f8a9b0" },
-          { ...service, name: "worker", health: "unhealthy", detail: "nothing listens on port 3001" },
+          {
+            ...service,
+            name: "worker",
+            health: "unhealthy",
+            detail: "nothing listens on port 3001",
+            lastDeployment: "failed",
+          },
           { ...service, name: "new", health: "unknown", checkedAt: null },
           { ...service, name: "lost", health: "healthy", lastDeployment: "unknown" },
           { ...service, name: "busy", health: "healthy", lastDeployment: "in_progress" },
@@ -98,7 +104,8 @@ describe("the overview", () => {
     expect(overview(value, on(80)).split("\n")).toEqual([
       "✓ hetzner  online  production, checked 1m ago",
       "  ✓ api     healthy  a1b2c3d4e5f6, checked 3m ago",
-      "  ✗ worker  unhealthy  checked 3m ago, nothing listens on port 3001",
+      "  ✗ worker  unhealthy",
+      "      checked 3m ago, nothing listens on port 3001, its last deploy failed",
       "  ? new     unknown  never checked",
       "  ? lost    deploy unknown  healthy, checked 3m ago",
       "  ! busy    deploying  healthy, checked 3m ago",
