@@ -9,6 +9,7 @@ import { leaf } from "../leaf.js"
 import { argumentList, choice, flag, text } from "../options.js"
 import type { Renderer } from "../output.js"
 import { load, withDeployer } from "../runtime.js"
+import { progress } from "../terminal.js"
 import type { Branch } from "../tree.js"
 import { Refused, UsageError } from "../usage.js"
 import { attach } from "./deploy/attach.js"
@@ -49,7 +50,7 @@ const deploy = leaf({
       const asked = { ...(yield* askedFor("deploy", given)), version }
       const options = { ...asked, method, ...(autoRollback ? { autoRollback } : {}) }
       return yield* withDeployer(given, (deployer, registry) => {
-        if (plan) return planned(deployer, registry, given, asked)
+        if (plan) return planned(deployer, registry, given, asked).pipe(progress("looking at what would be done"))
         const [service] = services
         const many = tag !== undefined || services.length !== 1 || service === undefined
         return load(

@@ -2,6 +2,7 @@
 import { leaf } from "../../leaf.js"
 import { argument, connecting, flag, required, short } from "../../options.js"
 import { withDeployer } from "../../runtime.js"
+import { progress } from "../../terminal.js"
 
 const service = argument("service", "The service: api, or myserver/api")
 
@@ -17,7 +18,9 @@ export const lock = leaf({
   },
   run: (given) =>
     withDeployer(given, (deployer) =>
-      deployer.lock(given.service, { reason: given.message, takeOver: given.takeOver }),
+      deployer
+        .lock(given.service, { reason: given.message, takeOver: given.takeOver })
+        .pipe(progress(`locking ${given.service}`)),
     ),
   said: ({ counter, service }) =>
     `locked ${service} (lock ${counter}); nobody deploys it before: context infra deploy unlock ${service}`,
@@ -29,6 +32,7 @@ export const unlock = leaf({
   examples: ["deploy unlock api"],
   args: { service },
   options: connecting,
-  run: (given) => withDeployer(given, (deployer) => deployer.unlock(given.service)),
+  run: (given) =>
+    withDeployer(given, (deployer) => deployer.unlock(given.service).pipe(progress(`unlocking ${given.service}`))),
   said: ({ service }) => `unlocked ${service}`,
 })
