@@ -97,6 +97,21 @@ describe("deploy, rollback, history", () => {
     expect(ws.events()).toBe(before)
   })
 
+  it("Ctrl-C before it has begun leaves nothing behind: no lock, and nothing in the history", async () => {
+    await ws.succeed(["service", "add", "early", "--server", "here", "--deploy", "echo ran"])
+    let sent = false
+    const ended = await ws.run("deploy early", {
+      watch: (soFar, signal) => {
+        if (!sent && soFar.includes("looking at what is there")) setTimeout(() => signal("SIGINT"), 10)
+        sent = true
+      },
+    })
+    expect(ended).toMatchObject({ code: 130, stderr: "" })
+    expect(await ws.json("history early")).toEqual([])
+    expect((await ws.run("deploy early")).code).toBe(0)
+    await ws.succeed("service remove early --yes")
+  })
+
   it("service status shows the end of the log, made safe", async () => {
     const shown = await ws.succeed("service status api --lines 2")
     expect(shown).toMatch(/health +healthy/)

@@ -48,17 +48,27 @@ export const begin = (
     const intent = yield* intend(placed, method, options, inherit)
     yield* options.onStep?.("prepare") ?? Effect.void
     const draft = yield* drafted(intent)
+    const run = yield* claimed(parts, intent, draft)
+    yield* options.onBegin?.(run.id) ?? Effect.void
+    return { run, job: jobOf(intent, run) }
+  })
+
+/** The run with the lock, and its beginning in the log. Whoever leaves before that leaves no lock behind. */
+const claimed = (parts: Parts, intent: Intent, draft: Run): Effect.Effect<Run, DeployError> => {
+  const { server, service } = draft.placed
+  const release = Effect.ignore(parts.ledger.unlock(server, service.name, draft.id))
+  return Effect.gen(function* () {
     const ready = yield* prepared(parts, intent, draft)
     const run = { ...draft, version: ready.wanted ?? intent.wanted, previous: ready.commit ?? draft.previous }
     const stop = refusalOf(intent, ready)
     if (stop !== undefined) {
-      yield* Effect.ignore(parts.ledger.unlock(placed.server, placed.service.name, run.id))
+      yield* release
       return yield* stop
     }
     yield* recordStart(parts, run)
-    yield* options.onBegin?.(run.id) ?? Effect.void
-    return { run, job: jobOf(intent, run) }
-  })
+    return run
+  }).pipe(Effect.onInterrupt(() => release))
+}
 
 const intend = (
   placed: Placed,
@@ -152,7 +162,8 @@ const prepared = (parts: Parts, intent: Intent, run: Run): Effect.Effect<Ready, 
         version: intent.wanted,
       })
       // Asked again, the host finds the lock with the deployment that asks: nothing is lost with a lost answer.
-      const answer = yield* Effect.retry(asking, {
+      // Cut off in the middle, the host would be left with a lock that nobody has signed.
+      const answer = yield* Effect.retry(Effect.uninterruptible(asking), {
         while: linkBroke,
         times: 3,
         schedule: Schedule.exponential("500 millis"),

@@ -17,7 +17,7 @@ export const heldBy = (placed: Placed, holder: LockHolder, operation: "deploy" |
 /** What the holder of a lock is about, and what can be done about it. */
 export const story = (
   name: string,
-  { deploymentId, state }: LockHolder,
+  { age, deploymentId, state }: LockHolder,
 ): { readonly what: string; readonly next: string } => {
   if (state === "hand") return { what: "it is held by hand", next: `context infra deploy unlock ${name}` }
   switch (state) {
@@ -27,6 +27,12 @@ export const story = (
         next: `watch it: context infra deploy attach ${name}; or wait for it with --wait 10m`,
       }
     case "prepared":
+      if (age > 60) {
+        return {
+          what: `deployment ${short(deploymentId)} was about to begin, and never did`,
+          next: "whoever began it seems to be gone: --take-over",
+        }
+      }
       return { what: `deployment ${short(deploymentId)} is about to begin`, next: "wait for it with --wait 10m" }
     case "over":
       return {
