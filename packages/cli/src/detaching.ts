@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { isInteractive, question, say } from "./terminal.js"
-import { Detached } from "./usage.js"
+import { Detached, ExitStatus } from "./usage.js"
 
 /** What is watched. */
 export interface Watched {
@@ -38,14 +38,14 @@ export const detachable = <A, E>(
         const event = yield* Effect.raceFirst(Fiber.await(fiber), Queue.take(signals))
         if (typeof event !== "string") return yield* event
         const ids = watched.running()
-        if (ids.length === 0) return yield* Effect.zipRight(leave(fiber), Effect.interrupt)
+        if (ids.length === 0) return yield* Effect.zipRight(leave(fiber), new ExitStatus({ status: 130 }))
         const answer = event === "SIGINT" && isInteractive() ? yield* ask(watched, fiber, signals) : "detach"
         if (answer === "detach") return yield* detach(deployer, watched, fiber)
         if (answer === "cancel") cancels.push(yield* Effect.forkDaemon(cancel(deployer, ids)))
       }
     })
     return yield* course.pipe(
-      Effect.onInterrupt(() => Fiber.interrupt(fiber)),
+      Effect.onInterrupt(() => leave(fiber)),
       Effect.ensuring(Effect.suspend(() => Fiber.interruptAll(cancels))),
     )
   }).pipe(Effect.scoped)

@@ -1,10 +1,10 @@
 /** Deploys and rollbacks of a real repository on this machine, behind a real health endpoint. */
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { workspace } from "./support/cli.js"
 
 describe("deploy, rollback, history", () => {
@@ -98,17 +98,44 @@ describe("deploy, rollback, history", () => {
   })
 
   it("Ctrl-C before it has begun leaves nothing behind: no lock, and nothing in the history", async () => {
-    await ws.succeed(["service", "add", "early", "--server", "here", "--deploy", "echo ran"])
-    let sent = false
-    const ended = await ws.run("deploy early", {
-      watch: (soFar, signal) => {
-        if (!sent && soFar.includes("looking at what is there")) setTimeout(() => signal("SIGINT"), 10)
-        sent = true
+    const project = join(ws.directory, "early")
+    const hold = join(ws.directory, "hold")
+    const fetching = join(ws.directory, "fetching")
+    execFileSync("git", ["init", "-q", project])
+    // Looking for the version takes as long as the file is there.
+    const slow = `sh -c 'touch ${fetching}; while [ -e ${hold} ]; do sleep 0.05; done; exit 1' --`
+    for (const setting of [
+      ["remote.origin.url", "ssh://origin/early"],
+      ["core.sshCommand", slow],
+    ]) {
+      execFileSync("git", ["-C", project, "config", ...setting])
+    }
+    writeFileSync(hold, "")
+    await ws.succeed([
+      "service",
+      "add",
+      "early",
+      "--server",
+      "here",
+      "--project",
+      project,
+      "--deploy",
+      "echo {{version}}",
+    ])
+    let interrupt = () => {}
+    const running = ws.run("deploy early --version 1234567", {
+      watch: (_, signal) => {
+        interrupt = () => signal("SIGINT")
       },
     })
-    expect(ended).toMatchObject({ code: 130, stderr: "" })
+    await vi.waitFor(() => expect(existsSync(fetching)).toBe(true), 10_000)
+    interrupt()
+    expect(await running).toMatchObject({ code: 130, stderr: "" })
+    rmSync(hold)
     expect(await ws.json("history early")).toEqual([])
-    expect((await ws.run("deploy early")).code).toBe(0)
+    await ws.succeed(["service", "update", "early", "--deploy", "echo ran"])
+    const ended = await ws.run("deploy early --wait 10s")
+    expect(ended, ended.stderr).toMatchObject({ code: 0 })
     await ws.succeed("service remove early --yes")
   })
 
