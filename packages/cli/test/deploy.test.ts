@@ -76,6 +76,8 @@ describe("deploy, rollback, history", () => {
     expect(rows.map((row: any) => row.status)).toEqual(["success", "rolled_back", "success"])
     expect(rows.map((row: any) => row.version)).toEqual([v1, v2, v1])
     expect(rows[2].notes).toBe("first")
+    const failed = await ws.run(`deploy attach ${rows[1].id}`)
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining(`rolled back to ${v1.slice(0, 12)}`) })
     expect((await ws.run("status")).code).toBe(0)
     expect(await ws.json("history api --limit 1")).toHaveLength(1)
   })

@@ -43,6 +43,9 @@ export const deployed: Renderer<DeploymentRow | DeployedMany> = (answer, screen)
 
 /** One that went well. One that did not is an error's matter. */
 const ended: Renderer<DeploymentRow> = (row, screen) => {
+  if (row.status === "rolled_back" && row.reason === null) {
+    return `${paint(screen, "warn", "!")} ${safe(`${row.server}/${row.service} was deployed well, and later rolled back to ${version(row.rollbackVersion)}`)}`
+  }
   if (row.status !== "success") return ""
   const what = row.deployMethod === "rollback" ? "rolled back" : "deployed"
   const to = row.version === null ? "" : ` ${row.deployMethod === "rollback" ? "to" : "at"} ${version(row.version)}`
