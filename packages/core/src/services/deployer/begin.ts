@@ -14,7 +14,7 @@ import { heldBy } from "./held.js"
 import { namesOf } from "./history.js"
 import type { HostError, Job, Prepared } from "./host/Ledger.js"
 import type { Parts } from "./parts.js"
-import { limitsOf, metaOf, type Run } from "./run.js"
+import { hiddenOf, limitsOf, metaOf, type Run } from "./run.js"
 import type { DeployError, DeployOptions } from "./types.js"
 import { checkVersion, deployScript, mentionsVersion } from "./version.js"
 
@@ -139,6 +139,7 @@ const drafted = ({ method, options, placed, wanted }: Intent): Effect.Effect<Run
       notes: options.notes ?? null,
       startedAt: yield* Clock.currentTimeMillis,
       ...limitsOf(placed.service.deploySettings, options),
+      hidden: hiddenOf(placed, options),
       watch: options,
     }
   })

@@ -17,8 +17,12 @@ export const makeDeploy = (parts: Parts): Pick<DeployerShape, "deploy" | "rollba
     const placed = yield* findService(parts.models, name)
     yield* settlePlaced(parts, placed, options)
     const begun = yield* begin(parts, placed, options.method ?? "manual", options)
-    const row = yield* finish(parts, begun.run, begun.job, (outcome) => mayRollBack(begun) && outcome._tag === "Failed")
-    return row.status === "failed" && mayRollBack(begun) ? yield* rollBackFrom(parts, begun, row, options) : row
+    let goesBack = false
+    const row = yield* finish(parts, begun.run, begun.job, (outcome) => {
+      goesBack = mayRollBack(begun) && outcome._tag === "Failed" && outcome.cancelled !== true
+      return goesBack
+    })
+    return goesBack && row.status === "failed" ? yield* rollBackFrom(parts, begun, row, options) : row
   }),
   rollback: Effect.fn("Deployer.rollback")(function* (name: string, options: RollbackOptions = {}) {
     const placed = yield* findService(parts.models, name)

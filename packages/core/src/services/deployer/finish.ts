@@ -42,7 +42,7 @@ export const finish = (
     if (job !== undefined) yield* run.watch.onStep?.("command") ?? Effect.void
     const { outcome, tail } = yield* watched(parts, run, job)
     const checked = yield* check(parts, run, outcome)
-    yield* recordEnd(parts, run, checked, tail)
+    yield* recordEnd(parts, run, checked, tail, job !== undefined)
     if (!keepLock(checked.outcome) && job?.release !== true) yield* letGo(parts, run)
     yield* run.watch.onStep?.("done") ?? Effect.void
     return yield* parts.history.get(run.id)
@@ -86,8 +86,8 @@ const check = (parts: Parts, run: Run, outcome: Outcome): Effect.Effect<Checked,
     return { outcome: { ...outcome, _tag: "Failed", reason }, verified: false, took }
   })
 
-/** Once: whoever comes second finds that it has an end. */
-const recordEnd = (parts: Parts, run: Run, checked: Checked, tail: string) =>
+/** Once: whoever comes second finds that it has an end. `watched`: from its beginning on. */
+const recordEnd = (parts: Parts, run: Run, checked: Checked, tail: string, watched: boolean) =>
   Effect.gen(function* () {
     const row = yield* parts.models.deployments.get(run.id)
     if (row !== undefined && row.status !== "in_progress" && row.status !== "unknown") return
@@ -97,7 +97,7 @@ const recordEnd = (parts: Parts, run: Run, checked: Checked, tail: string) =>
     const end = {
       ...about,
       version: outcome._tag === "Unknown" ? null : outcome.version,
-      duration: Math.max(0, (now.epochMillis - run.startedAt) / 1000),
+      duration: watched ? Math.max(0, (now.epochMillis - run.startedAt) / 1000) : stepped(checked),
       logs: tail,
       at: DateTime.formatIso(now),
     }
@@ -106,6 +106,9 @@ const recordEnd = (parts: Parts, run: Run, checked: Checked, tail: string) =>
       endOf(checked, end),
     ])
   })
+
+/** What its steps took, in seconds: whoever comes late does not know more. */
+const stepped = (checked: Checked): number => stepsOf(checked).reduce((sum, { duration }) => sum + duration, 0)
 
 const stepsOf = ({ outcome, took, verified }: Checked) => [
   ...(outcome._tag === "Unknown" ? [] : outcome.steps).map(({ duration, exitCode, step }) => ({

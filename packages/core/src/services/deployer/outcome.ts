@@ -12,6 +12,8 @@ export type Outcome =
       readonly version: string | null
       readonly steps: ReadonlyArray<StepTime>
       readonly reason: string
+      /** Somebody ended it before its time. */
+      readonly cancelled?: boolean
     }
   | { readonly _tag: "Unknown"; readonly reason: string }
 
@@ -20,9 +22,10 @@ export const outcomeOf = (run: Run, followed: Followed, output: Output): Outcome
   const { status } = followed
   const version = status.commit ?? run.version ?? null
   const reason = whyNot(run, status, version, output)
-  return reason === undefined
-    ? { _tag: "Succeeded", version, steps: status.steps }
-    : { _tag: "Failed", version: status.steps.length === 0 ? run.previous : version, steps: status.steps, reason }
+  if (reason === undefined) return { _tag: "Succeeded", version, steps: status.steps }
+  const cancelled = status.ending !== "" && status.ending !== "timeout"
+  const left = status.steps.length === 0 ? run.previous : version
+  return { _tag: "Failed", version: left, steps: status.steps, reason, cancelled }
 }
 
 const gone = (run: Run, state: string): Outcome => {

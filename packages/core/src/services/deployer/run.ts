@@ -30,8 +30,17 @@ export interface Run {
   /** Milliseconds. */
   readonly timeout: number
   readonly autoRollback: boolean
+  /** Values that must not be kept, wherever they are printed. */
+  readonly hidden: ReadonlyArray<string>
   readonly watch: Watch
 }
+
+/** The values of the variables that a service's settings name, as far as they are known here. Short ones hide nothing. */
+export const hiddenOf = ({ service }: Placed, { environment = {} }: Watch): ReadonlyArray<string> =>
+  (service.deploySettings?.env ?? []).flatMap((name) => {
+    const value = environment[name]
+    return value !== undefined && value.length >= 6 ? [value] : []
+  })
 
 /** What is asked, over what the service is set to, over what is usual. */
 export const limitsOf = (
@@ -95,6 +104,7 @@ export const resumed = ({ placed, id, row, meta, now }: Known, watch: Watch): Ru
     timeout: within(meta.timeout, 0, 86_400_000, limits.timeout),
     // Whoever picks it up is asked nothing, and decides nothing.
     autoRollback: false,
+    hidden: hiddenOf(placed, watch),
     watch,
   }
 }

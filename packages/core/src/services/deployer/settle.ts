@@ -62,7 +62,10 @@ export const settlePlaced = (
       yield* watch.onStep?.("prepare", `settling deployment ${row.id.slice(0, 13)}`) ?? Effect.void
       const now = yield* Clock.currentTimeMillis
       const patience = 10_000
-      const known = resumed({ placed, id: row.id, row, meta: run.meta, now }, { patience })
+      const known = resumed(
+        { placed, id: row.id, row, meta: run.meta, now },
+        { patience, environment: watch.environment ?? {} },
+      )
       settled.push(yield* finish(parts, known, undefined))
     }
     return settled
@@ -103,7 +106,8 @@ const find = (
     const { holder, runs } = yield* parts.ledger.inspect(placed.server, placed.service.name)
     const [newest] = runs
     const row = newest === undefined ? undefined : yield* parts.models.deployments.get(newest.id)
-    if (newest !== undefined && (row === undefined || row.status === "in_progress" || row.status === "unknown")) {
+    const begun = newest !== undefined && (row !== undefined || newest.state !== "prepared")
+    if (begun && (row === undefined || row.status === "in_progress" || row.status === "unknown")) {
       return { run: resumed({ placed, id: newest.id, row, meta: newest.meta, now }, watch) }
     }
     if (holder !== undefined && holder.state === "hand") return yield* heldBy(placed, holder, "deploy")

@@ -30,6 +30,8 @@ export interface Watch {
   readonly onBegin?: (id: string) => Effect.Effect<void>
   /** Milliseconds to go on trying to reach the host before the deployment is left to itself. Default 30 minutes. */
   readonly patience?: number
+  /** The environment that the variables named in the service's settings are taken from. What is printed of them is not kept. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
 }
 
 export interface DeployOptions extends Watch {
@@ -50,8 +52,6 @@ export interface DeployOptions extends Watch {
   readonly wait?: number
   /** Whether to take the lock of somebody who is gone. One that is held by hand, or by a deployment that runs, stays. */
   readonly takeOver?: boolean
-  /** The environment that the variables named in the service's settings are taken from. */
-  readonly environment?: Readonly<Record<string, string | undefined>>
 }
 
 export interface RollbackOptions extends Omit<DeployOptions, "version" | "method"> {

@@ -1,10 +1,10 @@
 /** Follows a file on a host, through rotation and through every break of the link. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { OperationFailed, type RemoteError, type StorageError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import type { ServerRow } from "../../views/servers.js"
 import type { Hosts } from "../Hosts.js"
+import { reconnecting } from "../reconnecting.js"
 import { followFile as script } from "./scripts.js"
 
 /** What a reader of a log gets: its bytes in order, and the news of the link and of the log itself. */
@@ -83,9 +83,6 @@ const joined = (a: Uint8Array, b: Uint8Array): Uint8Array => {
   return both
 }
 
-const defaultPatience = 30 * 60_000
-const pause = (tries: number): number => Math.min(15_000, 250 * 2 ** Math.min(tries, 10))
-
 export type ReadError = RemoteError | StorageError | OperationFailed
 
 /** Reads the end of a file and, if asked, whatever is added to it, for ever. Every byte comes once and in order. */
@@ -98,28 +95,9 @@ export const followFile = (
 ): Effect.Effect<void, ReadError> =>
   Effect.gen(function* () {
     const bookmark = new Bookmark()
-    const news = sink.onNews ?? (() => Effect.void)
-    let lastHeard = yield* Clock.currentTimeMillis
-    let tries = 0
-    const again = (error: RemoteError): Effect.Effect<void, ReadError> =>
-      Effect.gen(function* () {
-        const away = (yield* Clock.currentTimeMillis) - lastHeard
-        const broken =
-          error.reason === "connection-lost" || error.reason === "unreachable" || error.reason === "timeout"
-        if (!broken || !options.follow || away > (options.patience ?? defaultPatience)) return yield* error
-        if (tries === 0) yield* news("down", error.message)
-        yield* Effect.sleep(pause(tries++))
-        return yield* once
-      })
-    const heard = Effect.gen(function* () {
-      lastHeard = yield* Clock.currentTimeMillis
-      if (tries > 0) yield* news("up")
-      tries = 0
-    })
-    const once: Effect.Effect<void, ReadError> = Effect.suspend(() =>
-      readOnce(hosts, server, path, options, bookmark, { ...sink, heard }),
-    ).pipe(Effect.catchTag("RemoteError", again))
-    yield* once
+    const once = (heard: Effect.Effect<void>) => readOnce(hosts, server, path, options, bookmark, { ...sink, heard })
+    if (!options.follow) return yield* once(Effect.void)
+    yield* reconnecting(once, { onNews: sink.onNews, patience: options.patience })
   })
 
 interface Listening extends LogSink {

@@ -12,7 +12,8 @@ export class LineCutter {
   #open = ""
   readonly #decoder = new TextDecoder()
 
-  constructor(readonly wanted: (line: string) => boolean | undefined = () => undefined) {}
+  /** Without \`wanted\` all lines are. */
+  constructor(readonly wanted?: ((line: string) => boolean) | undefined) {}
 
   /** The lines that have become whole, as one text that ends with a newline; empty if there are none. */
   push(bytes: Uint8Array): string {
@@ -34,11 +35,9 @@ export class LineCutter {
   #filtered(block: string): string {
     // Looked at as a whole first: most blocks are clean, and cleaning costs.
     const clean = dirty.test(block) ? plain(block).replaceAll(/[\u202a-\u202e\u2066-\u2069]/g, "") : block
-    if (this.wanted("") === undefined) return clean
-    const lines = clean
-      .split("\n")
-      .slice(0, -1)
-      .filter((line) => this.wanted(line))
+    const { wanted } = this
+    if (wanted === undefined) return clean
+    const lines = clean.split("\n").slice(0, -1).filter(wanted)
     return lines.length === 0 ? "" : `${lines.join("\n")}\n`
   }
 }

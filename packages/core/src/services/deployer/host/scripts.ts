@@ -256,7 +256,10 @@ acquire - "$1" "$2" ''
 
 /** Releases the lock of the owner `$1`; `released`, `held …` by another, or `free`. */
 export const unlock = `${functions}${tellHolder}
-if release "$1"; then say released
+if release "$1"; then
+  # What never began leaves nothing behind.
+  [ "$1" = - ] || [ -d "$base/runs/$1/launched" ] || rm -rf "$base/runs/$1"
+  say released
 elif holder; then tell_holder
 else say free
 fi
