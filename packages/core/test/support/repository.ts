@@ -10,14 +10,11 @@ const git = (directory: string, ...args: ReadonlyArray<string>): string =>
     stdio: ["ignore", "pipe", "ignore"],
   }).trim()
 
-/** A bare origin and a clone of it, as a deploy finds them. */
-export const makeRepository = () => {
+/** A bare origin and a clone of it, as a deploy finds them; the clone at a path of one's own, if one is given. */
+export const makeRepository = (at?: string) => {
   const directory = mkdtempSync(join(tmpdir(), "context-git-"))
-  const [origin, work, project] = ["origin.git", "work", "project"].map((name) => join(directory, name)) as [
-    string,
-    string,
-    string,
-  ]
+  const [origin, work] = ["origin.git", "work"].map((name) => join(directory, name)) as [string, string]
+  const project = at ?? join(directory, "project")
   git(directory, "init", "--quiet", "--bare", "--initial-branch=main", origin)
   git(directory, "init", "--quiet", "--initial-branch=main", work)
   git(work, "remote", "add", "origin", origin)

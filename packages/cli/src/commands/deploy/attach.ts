@@ -16,7 +16,7 @@ export const attach = leaf({
         () => import("../../following.js"),
         ({ follow }) =>
           follow(deployer, { json, title: `deploy of ${target}`, named: true }, (watch) =>
-            deployer.attach(target, watch(target)),
+            deployer.attach(target, { ...watch(target), environment: process.env }),
           ),
       ),
     ),

@@ -1,5 +1,5 @@
 /** A service on a real sshd, and the machines that deploy it. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -59,12 +59,6 @@ export const tracks = () => {
 
 /** The directory of a service's ledger. */
 export const ledgerOf = (sshd: Sshd, service = "api") => join(sshd.home, ".context", "deploy", service)
-
-/** The ids of the runs in the ledger, the newest first. */
-export const runsOf = (sshd: Sshd, service = "api") =>
-  readdirSync(join(ledgerOf(sshd, service), "runs"))
-    .sort()
-    .reverse()
 
 /** Prints `line 0` to `line <count - 1>` with a pause between, and notes that it ran. */
 export const lines = (count: number, pause: string, traces: string) =>
