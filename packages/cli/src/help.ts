@@ -131,9 +131,10 @@ interface Read {
   readonly description: string
 }
 
-const inUsage = ({ name, repeatable, required, value }: Read): string => {
+const inUsage = ({ name, repeatable, required, value, words }: Read): string => {
   const more = repeatable ? "…" : ""
-  if (name.startsWith("-")) return `${name} <${value}>${more}`
+  // The words themselves say more than the option's own name again.
+  if (name.startsWith("-")) return `${name} <${words.length === 2 ? words.join("|") : value}>${more}`
   return required ? `<${name}>${more}` : `[<${name}>${more}]`
 }
 

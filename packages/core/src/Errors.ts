@@ -112,7 +112,7 @@ export class RemoteError extends Data.TaggedError("RemoteError")<{
 
 /** An operation was refused or failed on the ground that `message` gives: a failed deploy, no version to go back to. */
 export class OperationFailed extends Data.TaggedError("OperationFailed")<{
-  readonly operation: "deploy" | "rollback" | "health" | "restart" | "lock" | "logs"
+  readonly operation: "deploy" | "rollback" | "health" | "restart" | "stop" | "start" | "run" | "lock" | "logs"
   readonly message: string
   readonly next?: string
 }> {}

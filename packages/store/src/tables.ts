@@ -121,7 +121,7 @@ export const servers = table(
 
 export const services = table(
   "services",
-  2,
+  3,
   {
     name: "text",
     serverId: "text",

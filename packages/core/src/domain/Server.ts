@@ -85,10 +85,27 @@ export const HostKeyForgotten = Event.define(
   Schema.Struct({ server: Schema.String, address: Schema.String }),
 )
 
-export const definitions = [...entity.definitions, ServerChecked, HostKeyPinned, HostKeyForgotten]
+/** A person ran a command there. What looks like a secret is not in `argv`; what the command printed is not kept. */
+export const CommandRun = Event.define(
+  "CommandRun",
+  1,
+  Schema.Struct({
+    server: Schema.String,
+    argv: Schema.Array(Schema.String),
+    /** `null` where nobody saw it end, for the reason given. */
+    exitCode: Schema.NullOr(Schema.Number),
+    reason: Schema.NullOr(Schema.String),
+    /** Seconds. */
+    duration: Schema.Number,
+    at: Instant,
+  }),
+)
+
+export const definitions = [...entity.definitions, ServerChecked, HostKeyPinned, HostKeyForgotten, CommandRun]
 
 export type ServerEvent =
   | Entity.EntityEvent<"Server", Server>
   | Event.EventOf<typeof ServerChecked>
   | Event.EventOf<typeof HostKeyPinned>
   | Event.EventOf<typeof HostKeyForgotten>
+  | Event.EventOf<typeof CommandRun>

@@ -172,6 +172,36 @@ export const ServicePinned = Event.define(
   Schema.Struct({ ...named, version: Schema.NullOr(Schema.String), reason: Schema.NullOr(Text) }),
 )
 
+/** What may be done to a service as it runs. */
+export const LifecycleAction = Schema.Literal("restart", "stop", "start")
+export type LifecycleAction = typeof LifecycleAction.Type
+
+/**
+ * Somebody restarted, stopped or started it, or tried to. `failed`: its command did, or it did not become healthy; `unknown`:
+ * nobody saw the end of it. Who it was is in the envelope.
+ */
+export const ServiceActionEnded = Event.define(
+  "ServiceActionEnded",
+  1,
+  Schema.Struct({
+    ...named,
+    action: LifecycleAction,
+    outcome: Schema.Literal("done", "failed", "unknown"),
+    /** Why it is not done, in words. */
+    reason: Schema.NullOr(Schema.String),
+    exitCode: Schema.NullOr(Schema.Number),
+    /** Whether a health check held afterwards. */
+    verified: Schema.Boolean,
+    /** Whether the deploy lock was not asked for. */
+    forced: Schema.Boolean,
+    /** Seconds. */
+    duration: Schema.Number,
+    /** The end of what it printed, secrets and escape codes removed. */
+    logs: Schema.String,
+    at: Instant,
+  }),
+)
+
 /** It may be deployed again. */
 export const ServiceUnpinned = Event.define("ServiceUnpinned", 1, Schema.Struct({ ...named }))
 
@@ -210,6 +240,7 @@ const facts = [
   DeployUnlocked,
   ServicePinned,
   ServiceUnpinned,
+  ServiceActionEnded,
 ] as const
 
 export const definitions = [...entity.definitions, ...facts]

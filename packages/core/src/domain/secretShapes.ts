@@ -34,6 +34,12 @@ export const redact = (text: string): string =>
     text,
   )
 
+const secretOption = /^--?[\w-]*(?:password|passwd|secret|token|api-?key)$/i
+
+/** The arguments of a command without secrets: by their shapes, and what stands after an option that asks for one. */
+export const redactArgv = (argv: ReadonlyArray<string>): ReadonlyArray<string> =>
+  argv.map((word, index) => (secretOption.test(argv[index - 1] ?? "") ? "[removed]" : redact(word)))
+
 const entropy = (word: string): number => {
   const counts = new Map<string, number>()
   for (const char of word) counts.set(char, (counts.get(char) ?? 0) + 1)

@@ -19,7 +19,7 @@ export type ServiceRow = Service &
 
 export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Service | keyof EntityRow>>({
   name: "services",
-  version: 2,
+  version: 3,
   entity,
   stream: "service",
   unique: [["name", "serverId"]],
@@ -50,6 +50,8 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
         return { ...row, ...ended(row, data.version), status: "failed", lastDeployment: "failed" }
       case "DeploymentLost":
         return { ...row, ...ended(row, data.version), status: "unknown", lastDeployment: "unknown" }
+      case "ServiceActionEnded":
+        return { ...row, status: after(row, data) }
       case "ServicePinned":
         return { ...row, pinned: { version: data.version, reason: data.reason } }
       case "ServiceUnpinned":
@@ -61,3 +63,10 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
 })
 
 const ended = (row: ServiceRow, version: string | null) => ({ currentVersion: version ?? row.currentVersion })
+
+/** What is left running. A service that could not be stopped is what it was. */
+const after = (row: ServiceRow, { action, outcome }: { readonly action: string; readonly outcome: string }) => {
+  if (outcome === "unknown") return "unknown"
+  if (outcome === "done") return action === "stop" ? "stopped" : "running"
+  return action === "stop" ? row.status : "failed"
+}

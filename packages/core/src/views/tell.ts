@@ -2,6 +2,7 @@
 import { idOf } from "../Aggregate.js"
 import type { DomainEvent } from "../domain/Events.js"
 import { entity as route } from "../domain/Route.js"
+import type { ServiceActionEnded } from "../domain/Service.js"
 import type { Recorded } from "../Event.js"
 import type { InfraEventRow } from "./infraEvents.js"
 
@@ -59,6 +60,17 @@ const serverStory = (event: DomainEvent, serverId: string): Story | undefined =>
         severity: "warning",
         title: `host key of ${event.data.address} forgotten`,
       }
+    case "CommandRun": {
+      const { argv, exitCode, reason, server } = event.data
+      return {
+        ...about(server),
+        type: "maintenance",
+        severity: exitCode === 0 ? "info" : "warning",
+        title: `ran ${cut(argv.join(" "))}${exitCode === 0 ? "" : exitCode === null ? ": its end was not seen" : `: exit status ${exitCode}`}`,
+        description: reason,
+        metadata: { argv, exitCode },
+      }
+    }
     case "ServerChecked": {
       if (event.data.status === event.data.previous) return undefined
       return {
@@ -100,7 +112,8 @@ const serviceStory = (event: DomainEvent, serviceId: string): Story | undefined 
     case "DeployLocked":
     case "DeployUnlocked":
     case "ServicePinned":
-    case "ServiceUnpinned": {
+    case "ServiceUnpinned":
+    case "ServiceActionEnded": {
       const { service, server, serverId } = event.data
       const story = deploymentStory(event)
       return story && { serviceId, service, server, serverId, ...story }
@@ -159,6 +172,8 @@ const deploymentStory = (event: DomainEvent): Story | undefined => {
       }
     case "ServiceUnpinned":
       return { type: "deploy", severity: "info", title: `${event.data.service} unpinned` }
+    case "ServiceActionEnded":
+      return actionStory(event.data)
     case "DeploymentRolledBack":
       return {
         type: "deploy",
@@ -168,6 +183,23 @@ const deploymentStory = (event: DomainEvent): Story | undefined => {
       }
     default:
       return undefined
+  }
+}
+
+const did = { restart: "restarted", stop: "stopped", start: "started" } as const
+
+const actionStory = (data: Parameters<typeof ServiceActionEnded>[0]): Story => {
+  const { action, outcome, reason, service, verified } = data
+  if (outcome === "done") {
+    const how = verified ? ", and healthy" : ""
+    return { type: "restart", severity: "info", title: `${service} ${did[action]}${how}` }
+  }
+  const failed = outcome === "failed"
+  return {
+    type: "restart",
+    severity: failed ? "error" : "warning",
+    title: failed ? `${action} of ${service} failed` : `how the ${action} of ${service} ended is not known`,
+    description: reason,
   }
 }
 
@@ -207,5 +239,7 @@ const otherStory = (event: DomainEvent): Story | undefined => {
 }
 
 const noun = (type: string): string => type.replace(/(Updated|Removed)$/, "").toLowerCase()
+
+const cut = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
 
 const at = (version: string | null): string => (version === null ? "" : ` at ${version.slice(0, 12)}`)

@@ -1,6 +1,6 @@
 /** Real git repositories in throw-away directories. */
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -13,6 +13,7 @@ const git = (directory: string, ...args: ReadonlyArray<string>): string =>
 /** A bare origin and a clone of it, as a deploy finds them; the clone at a path of one's own, if one is given. */
 export const makeRepository = (at?: string) => {
   const directory = mkdtempSync(join(tmpdir(), "context-git-"))
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }))
   const [origin, work] = ["origin.git", "work"].map((name) => join(directory, name)) as [string, string]
   const project = at ?? join(directory, "project")
   git(directory, "init", "--quiet", "--bare", "--initial-branch=main", origin)

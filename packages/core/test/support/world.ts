@@ -1,5 +1,5 @@
 /** Everything but the file: all services over a log in memory, with this machine or real SSH servers as the hosts. */
-import { mkdtempSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,9 @@ import { layerMemory } from "../../src/testing/memory.js"
 import type { Sshd } from "./sshd.js"
 
 // Deployments keep their ledger at home; each file of tests has a home of its own.
-process.env.HOME = mkdtempSync(join(tmpdir(), "context-home-"))
+const home = mkdtempSync(join(tmpdir(), "context-home-"))
+process.env.HOME = home
+process.once("exit", () => rmSync(home, { recursive: true, force: true }))
 
 export type World = Services.Services | EventLog | ReadModels | Commands
 

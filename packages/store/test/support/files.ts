@@ -1,11 +1,20 @@
 /** Database files in throw-away directories, and what any SQLite program would see in them. */
-import { mkdtempSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** A path for a database that does not exist yet. */
-export const freshPath = (): string => join(mkdtempSync(join(tmpdir(), "context-store-")), "infra.db")
+const made: Array<string> = []
+process.once("exit", () => {
+  for (const directory of made) rmSync(directory, { recursive: true, force: true })
+})
+
+/** A path for a database that does not exist yet. It is gone when the tests are over. */
+export const freshPath = (): string => {
+  const directory = mkdtempSync(join(tmpdir(), "context-store-"))
+  made.push(directory)
+  return join(directory, "infra.db")
+}
 
 /** Runs SQL on a file as some other program would, past our code but not past the file's own triggers. */
 export const withSqlite = <A>(path: string, use: (database: RawDatabase) => A): A => {

@@ -4,7 +4,11 @@ import { fullName, type Placed } from "../names.js"
 import type { LockHolder } from "./host/replies.js"
 
 /** `ada@laptop has deployed it for 2 min`, and what can be done about it. */
-export const heldBy = (placed: Placed, holder: LockHolder, operation: "deploy" | "lock"): OperationFailed => {
+export const heldBy = (
+  placed: Placed,
+  holder: LockHolder,
+  operation: OperationFailed["operation"],
+): OperationFailed => {
   const name = fullName(placed)
   const { next, what } = story(name, holder)
   return new OperationFailed({

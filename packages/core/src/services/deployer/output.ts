@@ -96,7 +96,7 @@ const joined = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are what it looks for
-const escapes = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g
+const escapes = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b\n]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 

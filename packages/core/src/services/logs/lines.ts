@@ -4,40 +4,66 @@ import { plain } from "../deployer/output.js"
 /** A line longer than this is cut into pieces: a log may never hold a newline. */
 const longest = 64 * 1024
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const dirty = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/
+const dirty =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
 
-/** Cuts bytes into blocks of whole lines, cleans them, and keeps those that match. */
+/** What turns text around, and what some take for the end of a line. */
+const turning = /[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/** Cuts bytes into blocks of whole lines, cleans them, and keeps those that match. However the bytes come, the text is the same. */
 export class LineCutter {
   #open = ""
   readonly #decoder = new TextDecoder()
 
-  /** Without \`wanted\` all lines are. */
+  /** Without `wanted` all lines are. */
   constructor(readonly wanted?: ((line: string) => boolean) | undefined) {}
 
   /** The lines that have become whole, as one text that ends with a newline; empty if there are none. */
   push(bytes: Uint8Array): string {
     const text = this.#open + this.#decoder.decode(bytes, { stream: true })
-    const end = text.length > longest && !text.includes("\n") ? text.length : text.lastIndexOf("\n") + 1
-    this.#open = text.slice(end)
-    if (end === 0) return ""
-    const whole = text.slice(0, end)
-    return this.#filtered(whole.endsWith("\n") ? whole : `${whole}\n`)
+    const end = text.lastIndexOf("\n") + 1
+    const [ready, open] = pieces(text.slice(end))
+    this.#open = open
+    return this.#filtered(shortened(text.slice(0, end)) + ready)
   }
 
   /** What is left without a newline. */
   finish(): string {
     const rest = this.#open + this.#decoder.decode()
     this.#open = ""
-    return rest === "" ? "" : this.#filtered(`${rest}\n`)
+    return this.#filtered(rest === "" ? "" : `${shortened(rest)}\n`)
   }
 
   #filtered(block: string): string {
+    if (block === "") return ""
     // Looked at as a whole first: most blocks are clean, and cleaning costs.
-    const clean = dirty.test(block) ? plain(block).replaceAll(/[\u202a-\u202e\u2066-\u2069]/g, "") : block
+    const clean = dirty.test(block) ? plain(block.replaceAll(turning, "")) : block
     const { wanted } = this
     if (wanted === undefined) return clean
     const lines = clean.split("\n").slice(0, -1).filter(wanted)
     return lines.length === 0 ? "" : `${lines.join("\n")}\n`
   }
+}
+
+/** The block with its long lines cut. */
+const shortened = (block: string): string =>
+  block.length <= longest
+    ? block
+    : block
+        .split("\n")
+        .map((line) => pieces(line).join(""))
+        .join("\n")
+
+/** A line too long as pieces with a newline each, and what is left of it. No character is cut in two. */
+const pieces = (line: string): readonly [ready: string, rest: string] => {
+  let ready = ""
+  let rest = line
+  while (rest.length > longest) {
+    const last = rest.charCodeAt(longest - 1)
+    const end = last >= 0xd800 && last <= 0xdbff ? longest - 1 : longest
+    ready += `${rest.slice(0, end)}\n`
+    rest = rest.slice(end)
+  }
+  return [ready, rest]
 }

@@ -149,10 +149,11 @@ done
 export const journal = `
 unit=$1 lines=$2 follow=$3 since=$4 after=$5
 set -- -u "$unit" -o json --no-pager --output-fields=MESSAGE
-if [ -n "$after" ]; then set -- "$@" "--after-cursor=$after"
+# Told to follow it begins with ten lines, unless it is told otherwise.
+if [ -n "$after" ]; then set -- "$@" --no-tail "--after-cursor=$after"
 else
   [ -z "$since" ] || set -- "$@" "--since=$since"
-  [ "$lines" = all ] || set -- "$@" -n "$lines"
+  set -- "$@" -n "$lines"
 fi
 [ -z "$follow" ] || set -- "$@" -f
 exec journalctl "$@"

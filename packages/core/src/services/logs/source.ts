@@ -8,10 +8,7 @@ export type LogSource =
 
 /** What registered fields say: the log path before all, then the runtime with the name it goes by there. */
 export const registeredSource = (service: ServiceRow): ReadonlyArray<LogSource> => {
-  const named = (key: string): string => {
-    const value = service.config?.[key]
-    return typeof value === "string" && value !== "" ? value : service.name
-  }
+  const named = (key: string): string => nameThere(service, key)
   if (service.logPath !== null) return [{ _tag: "File", path: service.logPath }]
   switch (service.runtime) {
     case "systemd":
@@ -24,6 +21,12 @@ export const registeredSource = (service: ServiceRow): ReadonlyArray<LogSource> 
     default:
       return []
   }
+}
+
+/** The name a service goes by there: its config's `unit`, `container` or `pm2`, else its own. */
+export const nameThere = (service: ServiceRow, key: string): string => {
+  const value = service.config?.[key]
+  return typeof value === "string" && value !== "" ? value : service.name
 }
 
 const pm2Files = (name: string): ReadonlyArray<LogSource> =>
