@@ -19,7 +19,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { append, readHead, seal } from "./append.js"
+import { append, readHead, readRebases, seal } from "./append.js"
 import { CommitQueue } from "./CommitQueue.js"
 import { Database } from "./Database.js"
 import { HeadCache } from "./HeadCache.js"
@@ -50,6 +50,7 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
   return EventLog.of({
     append: makeAppend(database, keyPath),
     head,
+    rebases: database.read(readRebases),
     readAll: (options = {}) => {
       const until = options.until === undefined ? head : Effect.succeed(options.until)
       return Stream.unwrap(Effect.map(until, (last) => pages(page, options.after ?? 0, last)))

@@ -57,6 +57,10 @@ export const readHead = (connection: Connection): Head => {
     : { position: row[0], hash: row[1], recordedAt: row[2] }
 }
 
+/** How often the end of this log was put after events of other machines. */
+export const readRebases = (connection: Connection): number =>
+  connection.prepare("SELECT rebases FROM sync").get()[0] as number
+
 /** Appends sealed events and folds them into the views. Made before (the answer was lost), it gives what there is. */
 export const append = (
   connection: Connection,
@@ -71,6 +75,10 @@ export const append = (
   const head = readHead(connection)
   if (options.head !== undefined && options.head !== head.position) {
     throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
+  }
+  const rebases = options.rebases === undefined ? undefined : readRebases(connection)
+  if (rebases !== options.rebases) {
+    throw new VersionConflict({ stream: "the log", expected: options.rebases as number, actual: rebases as number })
   }
   cache.begin(head.hash)
   const versions = versionsOf(connection, appends, cache)
@@ -105,7 +113,11 @@ const versionsOf = (
   return versions
 }
 
-const readVersions = (connection: Connection, streams: ReadonlyArray<string>): ReadonlyArray<[string, number]> =>
+/** The version each of some streams is at: 0 where there is none. */
+export const readVersions = (
+  connection: Connection,
+  streams: ReadonlyArray<string>,
+): ReadonlyArray<[string, number]> =>
   streams.length === 0 ? [] : connection.prepare(manyVersions).all(JSON.stringify(streams))
 
 const manyVersions = `SELECT value, (SELECT coalesce(max(version), 0) FROM events WHERE stream = value) FROM json_each(?)`

@@ -239,5 +239,26 @@ export const secrets = table(
   [["name", "serviceId", "serverId"]],
 )
 
+export const rejections = table("rejections", 1, {
+  commandId: "text",
+  what: "text",
+  reason: "text",
+  status: "text",
+  actor: "text",
+  machine: "text",
+  givenAt: "text",
+  rejectedAt: "text",
+  events: "json",
+})
+
 /** Every table of rows. */
-export const tables: ReadonlyArray<Table> = [servers, services, routes, dependencies, deployments, infraEvents, secrets]
+export const tables: ReadonlyArray<Table> = [
+  servers,
+  services,
+  routes,
+  dependencies,
+  deployments,
+  infraEvents,
+  secrets,
+  rejections,
+]
