@@ -50,7 +50,7 @@ export const simulate = async (seed: number): Promise<Simulated> => {
     const keyPath = signed ? join(keys, `${name}.key`) : undefined
     machines.push(memoryMachine(name, join(directory, name), make("memory", network.link(name)), keyPath))
   }
-  const steps = 20 + random.below(40)
+  const steps = 20 + random.below(60)
   for (let i = 0; i < steps; i++) {
     if (random.next() < 0.1) network.partition(random.pick(machines).name, random.next() < 0.6)
     await step(random.pick(machines), random, acknowledged)
@@ -152,8 +152,9 @@ const brokenRules = (connection: NativeConnection): ReadonlyArray<string> => {
     "two services of one name": "SELECT 1 FROM services GROUP BY name, server_id HAVING count(*) > 1",
     "a service without its server": "SELECT 1 FROM services WHERE server_id NOT IN (SELECT id FROM servers)",
     "a route to nothing": "SELECT 1 FROM routes WHERE service_id NOT IN (SELECT id FROM services)",
-    "a secret of nothing": "SELECT 1 FROM secrets_registry WHERE service_id NOT IN (SELECT id FROM services)",
-    "a dependency of nothing": "SELECT 1 FROM service_deps WHERE service_id NOT IN (SELECT id FROM services) OR depends_on_service_id NOT IN (SELECT id FROM services)", // biome-ignore format: one rule
+    "a secret of nothing":
+      "SELECT 1 FROM secrets_registry WHERE service_id IS NOT NULL AND service_id NOT IN (SELECT id FROM services) OR service_id IS NULL AND server_id IS NOT NULL AND server_id NOT IN (SELECT id FROM servers)",
+    "a dependency of nothing": "SELECT 1 FROM service_deps WHERE service_id NOT IN (SELECT id FROM services) OR depends_on_service_id IS NOT NULL AND depends_on_service_id NOT IN (SELECT id FROM services)", // biome-ignore format: one rule
     "a cycle of required dependencies": `WITH RECURSIVE reached (start, node) AS (
       SELECT service_id, depends_on_service_id FROM service_deps WHERE required = 1
       UNION SELECT start, depends_on_service_id FROM reached JOIN service_deps ON service_id = node AND required = 1

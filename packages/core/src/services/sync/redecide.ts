@@ -156,7 +156,8 @@ const stillUsed = (kind: Kind, row: Row, id: string, world: Fold): string | unde
 /** Servers that jump through the name this one no longer has. Who took others with it did not mind. */
 const jumpedThrough = (kind: Kind, before: Row, world: Fold, minds: boolean): string | undefined => {
   if (!minds || kind.view !== servers || named(world, before.name)) return undefined
-  const by = rowsOf(world, servers).filter((row) => row.sshConfig?.jumpHost === before.name)
+  const others = rowsOf(world, servers).filter((row) => row.id !== before.id)
+  const by = others.filter((row) => row.sshConfig?.jumpHost === before.name)
   if (by.length === 0) return undefined
   const users = by.map((row) => `server ${row.name}, which jumps through it`)
   return new InUse({ entity: "server", name: before.name, by: users }).message
