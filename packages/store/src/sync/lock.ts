@@ -20,7 +20,7 @@ export const acquire = (path: string): Effect.Effect<boolean, StorageError, Scop
 }
 
 const lock = (file: string): NativeConnection | undefined => {
-  const connection = new NativeConnection(file, 0)
+  const connection = new NativeConnection(file, 0, "")
   try {
     connection.exec("BEGIN EXCLUSIVE")
     return connection

@@ -53,12 +53,13 @@ export const rebase = (
 const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Author) => {
   const world = loadWorld(connection)
   const known = idsIn(connection, tail)
+  const refused = refusedIn(connection, tail)
   const kept: Array<Placeless> = []
   const rejected: Array<Rejected> = []
   for (const unit of units(tail)) {
     const there = unit.filter(({ id }) => known.has(id)).length
-    // A copy of this file has pushed them already.
-    if (there === unit.length) continue
+    // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
+    if (there === unit.length || refused.has((unit[0] as Placed).id)) continue
     const verdict: Verdict =
       there > 0 ? { outcome: "refused", reason: "the log has a part of it already" } : redecide(unit, world)
     if (verdict.outcome === "stands") {
@@ -91,6 +92,15 @@ const idsIn = (connection: Connection, events: ReadonlyArray<Placed>): ReadonlyS
   new Set(
     connection
       .prepare("SELECT id FROM events WHERE id IN (SELECT value FROM json_each(?))")
+      .all(JSON.stringify(events.map(({ id }) => id)))
+      .map(([id]) => id as string),
+  )
+
+/** Which of them began a command that is refused in the log already. */
+const refusedIn = (connection: Connection, events: ReadonlyArray<Placed>): ReadonlySet<string> =>
+  new Set(
+    connection
+      .prepare("SELECT id FROM rejections WHERE id IN (SELECT value FROM json_each(?))")
       .all(JSON.stringify(events.map(({ id }) => id)))
       .map(([id]) => id as string),
   )
