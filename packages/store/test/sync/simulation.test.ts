@@ -3,7 +3,7 @@ import { seedOf } from "../support/random.js"
 import { simulate } from "./simulation.js"
 
 /** As many stories as fit into this time, up to a thousand. `npm run torture -- simulation` runs a hundred thousand. */
-const milliseconds = 40_000
+const milliseconds = 30_000
 
 it(
   "machines on a bad network converge, lose nothing, and tell every rejection",
