@@ -99,7 +99,9 @@ export class Walk {
         `the key at position ${event.position} is not that of machine ${machineId}`,
       )
     }
-    this.machines.set(machineId, { machineId, name, publicKey, events: 0 })
+    // One that lost its file and began anew joins again.
+    const events = this.machines.get(machineId)?.events ?? 0
+    this.machines.set(machineId, { machineId, name, publicKey, events })
   }
 
   /** Events of one append carry one signature over all of them. */

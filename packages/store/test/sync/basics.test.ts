@@ -1,7 +1,10 @@
+import { EventLog } from "@context-engine/core/EventLog"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { make } from "../../src/sync/RemoteLog.js"
+import { unknownEvent } from "../support/events.js"
 import { eventsOf, give, machine, rowsHash, status, sync, verify } from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
 
@@ -59,5 +62,65 @@ describe("two machines and a shared log", () => {
     expect(rowsHash(a.path)).toBe(rowsHash(b.path))
     expect(await verify(b)).toMatchObject({ ok: true, findings: [], unsigned: 0 })
     expect(await status(b)).toMatchObject({ rejected: 0 })
+  })
+})
+
+describe("what goes on while two logs become one", () => {
+  it("is told to who follows the log: each event once, whatever place it gets", async () => {
+    const remote = shared()
+    const a = machine("a", remote)
+    const b = machine("b", remote)
+    await give(b, (r) => r.servers.add({ name: "before" }))
+    const seen: Array<string> = []
+    void b.run(
+      Effect.flatMap(EventLog, (log) =>
+        Stream.runForEach(log.changes, (event) => Effect.sync(() => void seen.push(event.id))),
+      ).pipe(Effect.forkDaemon),
+    )
+    const until = async (ids: () => ReadonlyArray<string>) => {
+      while (seen.length < ids().length) await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    for (let i = 0; i < 3; i++) await give(a, (r) => r.servers.add({ name: `a${i}` }))
+    await sync(a)
+    await give(b, (r) => r.servers.add({ name: "b0" }))
+    await until(() => ["b0"])
+    await sync(b)
+    await give(b, (r) => r.servers.add({ name: "b1" }))
+    await until(() =>
+      eventsOf(b.path)
+        .slice(2)
+        .map((row) => row[1]),
+    )
+    const there = eventsOf(b.path).map((row) => row[1])
+    expect(new Set(seen).size).toBe(seen.length)
+    // All but the machine's own first two, which were there before.
+    expect([...seen].sort()).toEqual(there.filter((id) => !isFirst(b, id)).sort())
+  })
+})
+
+/** Whether an event was in the log before anybody followed it. */
+const isFirst = (of: { readonly path: string; readonly name: string }, id: string): boolean => {
+  const row = eventsOf(of.path).find((one) => one[1] === id)
+  const meta = JSON.parse(row?.[7] ?? "{}")
+  return meta.machine === of.name && (row?.[4] === "MachineJoined" || JSON.parse(row?.[6] ?? "{}").name === "before")
+}
+
+describe("events of a newer version", () => {
+  it("are kept and said, and nothing is pushed over them", async () => {
+    const sequencer = makeSequencer()
+    const remote = make("memory", sequencer.batch)
+    const a = machine("a", remote)
+    const b = machine("b", remote)
+    await sync(a)
+    await a.run(
+      Effect.flatMap(EventLog, (log) => log.append([{ stream: "moon-1", expected: 0, events: [unknownEvent()] }])),
+    )
+    await sync(a)
+    await give(b, (r) => r.servers.add({ name: "alpha" }))
+    expect(await sync(b)).toMatchObject({ pulled: 2, pushed: 0, pending: 2 })
+    expect(await status(b)).toMatchObject({ unknown: ["MoonLanded@1"], pending: 2, confirmed: 2 })
+    expect(sequencer.connection.prepare("SELECT count(*) FROM events").get()[0]).toBe(2)
+    expect(await verify(b)).toMatchObject({ ok: true, unknownTypes: { MoonLanded: 1 } })
   })
 })
