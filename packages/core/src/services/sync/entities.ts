@@ -36,6 +36,12 @@ const kind = (
   alsoUnique: Kind["alsoUnique"] = [],
 ): Kind & { readonly entity: string } => ({ entity, noun: entity.toLowerCase(), view, label, references, alsoUnique })
 
+/** Of the timeline, what people wrote: only that can be changed. */
+const entries: Projection = {
+  ...infraEvents,
+  key: (event) => (event.stream.startsWith("entry-") ? infraEvents.key(event) : undefined),
+}
+
 /** Every kind of thing. A timeline entry keeps the names of what it was about, so it refers to nothing. */
 export const kinds = [
   kind(Server.entity, servers),
@@ -43,7 +49,7 @@ export const kinds = [
   kind(Route.entity, routes, [service("serviceId")]),
   kind(Dependency.entity, dependencies, [service("serviceId"), service("dependsOnServiceId")]),
   kind(Secret.entity, secrets, [service("serviceId"), server("serverId")], [["name", "serviceId", "serverId"]]),
-  kind({ ...InfraEvent.entity, entity: "InfraEvent" }, infraEvents),
+  kind({ ...InfraEvent.entity, entity: "InfraEvent" }, entries),
 ]
 
 const verbs: ReadonlyArray<Verb> = ["Added", "Updated", "Renamed", "Removed"]
