@@ -1,10 +1,13 @@
+import { Commands } from "@context-engine/core/Commands"
+import { entity } from "@context-engine/core/domain/Server"
 import { EventLog } from "@context-engine/core/EventLog"
+import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { make } from "../../src/sync/RemoteLog.js"
-import { unknownEvent } from "../support/events.js"
+import { serverAdded, unknownEvent } from "../support/events.js"
 import { eventsOf, give, machine, rowsHash, status, sync, verify } from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
 
@@ -105,6 +108,43 @@ const isFirst = (of: { readonly path: string; readonly name: string }, id: strin
   const meta = JSON.parse(row?.[7] ?? "{}")
   return meta.machine === of.name && (row?.[4] === "MachineJoined" || JSON.parse(row?.[6] ?? "{}").name === "before")
 }
+
+describe("a command that is being decided while others' events come in", () => {
+  it("is decided again, even where position and version are what they were", async () => {
+    const remote = shared()
+    const a = machine("a", remote, { signed: false })
+    const b = machine("b", remote, { signed: false })
+    await give(a, (r) => r.servers.add({ name: "alpha" }))
+    await sync(a)
+    await sync(b)
+    await give(b, (r) =>
+      r.servers.update("alpha", { sshConfig: { user: null, port: 22, keyPath: null, jumpHost: "x.y" } }),
+    )
+    await give(a, (r) => r.servers.remove("alpha"))
+    await sync(a)
+    let looks = 0
+    const seen: Array<number> = []
+    await b.run(
+      Effect.gen(function* () {
+        const commands = yield* Commands
+        const models = yield* ReadModels
+        const log = yield* EventLog
+        const service = yield* Sync
+        const plan = Effect.gen(function* () {
+          looks += 1
+          seen.push((yield* models.servers.list()).length)
+          // Only once the command knows what it is decided on.
+          if (looks === 1) yield* service.now()
+          return [{ aggregate: entity.aggregate, id: "new", command: { _tag: "Add" as const, data: serverAdded("beta").data as any } }] // biome-ignore format: one request
+        })
+        yield* commands.execute(plan)
+        expect(yield* log.rebases).toBe(1)
+      }),
+    )
+    expect(seen).toEqual([1, 0])
+    expect(looks).toBe(2)
+  })
+})
 
 describe("events of a newer version", () => {
   it("are kept and said, and nothing is pushed over them", async () => {
