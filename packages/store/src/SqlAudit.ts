@@ -54,6 +54,7 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
       }
       // What waits to be pushed may get another place while this goes on; it is walked in the last part.
       const certain = yield* database.read(readState)
+      if (certain.logId !== null) walk.clockChange = certain.confirmed.position + 1
       yield* Stream.runForEach(rows(certain.logId === null ? total : certain.confirmed.position), step)
       // What was appended meanwhile, and the rows of all of it, at one moment: nobody writes during this part.
       const count = yield* database.write((connection) => {

@@ -18,7 +18,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { append, readHead, readRebases, seal } from "./append.js"
+import { append, readHead, readShared, seal } from "./append.js"
 import { CommitQueue } from "./CommitQueue.js"
 import { Database } from "./Database.js"
 import { follow } from "./follow.js"
@@ -50,7 +50,7 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
   return EventLog.of({
     append: makeAppend(database, keyPath),
     head,
-    rebases: database.read(readRebases),
+    rebases: database.read((connection) => readShared(connection).rebases),
     readAll: (options = {}) => {
       const until = options.until === undefined ? head : Effect.succeed(options.until)
       return Stream.unwrap(Effect.map(until, (last) => pages(page, options.after ?? 0, last)))

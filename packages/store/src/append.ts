@@ -57,9 +57,11 @@ export const readHead = (connection: Connection): Head => {
     : { position: row[0], hash: row[1], recordedAt: row[2] }
 }
 
-/** How often the end of this log was put after events of other machines. */
-export const readRebases = (connection: Connection): number =>
-  connection.prepare("SELECT rebases FROM sync").get()[0] as number
+/** Whether machines share this log, and how often its end was put after events of others. */
+export const readShared = (connection: Connection): { readonly connected: boolean; readonly rebases: number } => {
+  const [logId, rebases] = connection.prepare("SELECT log_id, rebases FROM sync").get()
+  return { connected: logId !== null, rebases }
+}
 
 /** Appends sealed events and folds them into the views. Made before (the answer was lost), it gives what there is. */
 export const append = (
@@ -76,14 +78,14 @@ export const append = (
   if (options.head !== undefined && options.head !== head.position) {
     throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
   }
-  const rebases = options.rebases === undefined ? undefined : readRebases(connection)
-  if (rebases !== options.rebases) {
-    throw new VersionConflict({ stream: "the log", expected: options.rebases as number, actual: rebases as number })
+  const { connected, rebases } = readShared(connection)
+  if (options.rebases !== undefined && options.rebases !== rebases) {
+    throw new VersionConflict({ stream: "the log", expected: options.rebases, actual: rebases })
   }
   cache.begin(head.hash)
   const versions = versionsOf(connection, appends, cache)
   const recorded = insert(connection, sealed, versions, head, signature)
-  writeRows(connection, projections, recorded, { cache })
+  writeRows(connection, projections, recorded, { cache, keepBefore: connected })
   cache.keepVersions(versions)
   const last = recorded[recorded.length - 1]
   if (last !== undefined) connection.prepare("UPDATE checkpoint SET position = ?").run(last.position)

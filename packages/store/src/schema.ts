@@ -74,6 +74,15 @@ CREATE TABLE sync (
 ) STRICT;
 INSERT INTO sync VALUES (1, NULL, 0, '${"0".repeat(64)}', 0, 0, NULL, NULL, NULL, '[]');
 
+-- Rows as they were before this machine's own events changed them, as of a position: what a rebase goes back to.
+CREATE TABLE sync_rows (
+  view     TEXT NOT NULL,
+  id       TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  row      TEXT,
+  PRIMARY KEY (view, id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE sync_history (
   number INTEGER PRIMARY KEY,
   at     TEXT NOT NULL,

@@ -9,7 +9,7 @@ import { writeRows } from "../rows.js"
 import type { Author } from "./author.js"
 import type { Answer, Place } from "./protocol.js"
 import { rebase } from "./rebase.js"
-import { countRebase, readState, setConfirmed, setUnknown } from "./state.js"
+import { countRebase, forgetRows, readState, setConfirmed, setUnknown } from "./state.js"
 import { unguarded } from "./triggers.js"
 
 export interface Advanced {
@@ -37,7 +37,8 @@ export const advance = (
   author: Author,
 ): Advanced => {
   if (readState(connection).confirmed.hash !== from.hash) return nothing
-  const tail = readTail(connection, from.position)
+  // Others' events put all of the tail after them; else only what was pushed is of interest, and what comes next.
+  const tail = readTail(connection, from.position, answer.rows.length > 0 ? -1 : answer.taken.length + 1)
   const times = new Map(answer.taken)
   const echoed = answer.rows.slice(0, sharedLength(tail.slice(times.size), answer.rows))
   for (const row of echoed) times.set(row[0], row[9])
@@ -48,6 +49,7 @@ export const advance = (
   keepTimes(connection, ours, times, tail[ours.length])
   const moved = takeIn(connection, base, tail.slice(ours.length), incoming, author)
   setConfirmed(connection, placeOf(incoming[incoming.length - 1]) ?? base)
+  if (ours.length > 0 && ours.length === tail.length) forgetRows(connection)
   if (incoming.length > 0) {
     noteUnknown(connection, incoming)
     connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
@@ -79,6 +81,9 @@ const follow = (base: Place, rows: ReadonlyArray<EventRow>): void => {
   }
 }
 
+/** A longer tail is pushed by many pages: it gets these times only before the last of them, not before each. */
+const lifted = 2_000
+
 /** The shared log's clock counts for what is in it. What waits here is not recorded before what is there already. */
 const keepTimes = (
   connection: Connection,
@@ -92,7 +97,7 @@ const keepTimes = (
   unguarded(connection, () => {
     const set = connection.prepare("UPDATE events SET recorded_at = ? WHERE position = ?")
     for (const [position] of changed) set.run(times.get(position), position)
-    if (next === undefined) return
+    if (next === undefined || readHead(connection).position - next[0] > lifted) return
     connection
       .prepare("UPDATE events SET recorded_at = ?1 WHERE position >= ?2 AND recorded_at < ?1")
       .run(last, next[0])

@@ -18,6 +18,7 @@ import { writeRows } from "../rows.js"
 import { tables } from "../tables.js"
 import { type Author, join, joinStream, type Placeless, write } from "./author.js"
 import type { Place } from "./protocol.js"
+import { forgetRows } from "./state.js"
 import { unguarded } from "./triggers.js"
 import { unfold } from "./unfold.js"
 
@@ -39,13 +40,14 @@ export const rebase = (
 ): Rebased => {
   unguarded(connection, () => connection.prepare("DELETE FROM events WHERE position > ?").run(base.position))
   unfold(connection, tail.map(decode))
+  forgetRows(connection)
   insertRows(connection, incoming)
   writeRows(connection, projections, incoming.map(decode))
   const events = tail.map((row): Placed => ({ ...decode(row), row }))
   const { kept, rejected } = decide(connection, events, author)
   const placed = place(connection, kept)
   insertRows(connection, placed)
-  writeRows(connection, projections, placed.map(decode))
+  writeRows(connection, projections, placed.map(decode), { keepBefore: true })
   return { moved: kept.length, rejected }
 }
 

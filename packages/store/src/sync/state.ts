@@ -39,7 +39,13 @@ export const setConfirmed = (connection: Connection, { hash, position }: Place):
 /** Binds this log to a shared one, from a place on that both have. `null` unbinds it. */
 export const bind = (connection: Connection, logId: string | null, common: Place): void => {
   connection.prepare("UPDATE sync SET log_id = ?, error = NULL, unknown = '[]'").run(logId)
+  forgetRows(connection)
   setConfirmed(connection, common)
+}
+
+/** To be called when nothing waits any more, or what was kept is of another time. */
+export const forgetRows = (connection: Connection): void => {
+  connection.prepare("DELETE FROM sync_rows").run()
 }
 
 export const countRebase = (connection: Connection): void => {

@@ -48,7 +48,6 @@ export const machine = (
   }
 }
 
-export const registry = Registry
 export const sync = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.now()))
 export const status = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.status))
 export const verify = (of: Machine) => of.run(Effect.flatMap(Audit, (audit) => audit.verify()))
