@@ -6,6 +6,8 @@ import { fillDisk, killOnFullDisk, mountSmallDisk, unmount } from "../packages/s
 import { killCreators, killWriters } from "../packages/store/test/durability/kill.js"
 import { inSetting, type Setting, summary } from "../packages/store/test/durability/setting.js"
 import { seedOf } from "../packages/store/test/support/random.js"
+import { killSyncers } from "../packages/store/test/sync/killing.js"
+import { simulate } from "../packages/store/test/sync/simulation.js"
 
 interface Outcome {
   readonly what: string
@@ -83,6 +85,32 @@ const full: Part = async ({ directory, workers }, seed, progress) => {
   return { what: `${rounds} full disks`, figures: `${acknowledged} events acknowledged`, problems }
 }
 
+/** Stories of machines on a bad network, each from a seed of its own, which is named where something does not hold. */
+const simulation: Part = async (_, first, progress) => {
+  const stories = 100_000
+  const problems: Array<string> = []
+  const total = { events: 0, acknowledged: 0, refused: 0, moot: 0 }
+  for (let seed = first; seed < first + stories; seed++) {
+    const story = await simulate(seed)
+    problems.push(...story.problems.map((problem) => `DURABILITY_SEED=${seed}: ${problem}`))
+    for (const key of Object.keys(total) as Array<keyof typeof total>) total[key] += story[key]
+    if ((seed - first + 1) % 1_000 === 0) progress(`${seed - first + 1} stories, ${problems.length} problems`)
+  }
+  return { what: `${stories} simulated stories of several machines`, figures: JSON.stringify(total), problems }
+}
+
+const syncing: Part = async (setting, seed, progress) => {
+  const onProgress = (kills: number, events: number) => progress(`${kills} kills, ${events} acknowledged`)
+  const { acknowledged, clients, events, problems, servers } = await killSyncers({
+    ...setting,
+    seed,
+    kills: 300,
+    onProgress,
+  })
+  const figures = `${clients} machines, ${servers} servers; ${acknowledged} acknowledged of ${events} events`
+  return { what: "300 kills while synchronising", figures, problems }
+}
+
 const parts: Readonly<Record<string, Part>> = {
   kill,
   creation,
@@ -90,6 +118,8 @@ const parts: Readonly<Record<string, Part>> = {
   wal: damage("the write-ahead log cut or flipped at every frame", damageWal, 60, Number.POSITIVE_INFINITY),
   pages: damage("bits flipped in every page", damagePages, 150, 2_000),
   full,
+  syncing,
+  simulation,
 }
 
 const wanted = process.argv.slice(2).filter((name) => name in parts)

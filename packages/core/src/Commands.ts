@@ -59,11 +59,15 @@ export class Commands extends Context.Tag("@context-engine/core/Commands")<
         execute: (plan, options) =>
           Effect.gen(function* () {
             const head = options?.guard ? yield* log.head : undefined
+            const rebases = yield* log.rebases
             const commandId = yield* Id.make
             const appends = yield* Effect.forEach(yield* plan, (request) => decide(request, commandId))
             const filled = appends.filter((append) => append.events.length > 0)
             if (filled.length === 0) return []
-            return (yield* log.append(filled, head === undefined ? {} : { head })) as ReadonlyArray<any>
+            return (yield* log.append(filled, {
+              rebases,
+              ...(head === undefined ? {} : { head }),
+            })) as ReadonlyArray<any>
           }).pipe(Effect.retry({ while: isConflict, schedule: retries }), Effect.withSpan("Commands.execute")),
         record: Effect.fn("Commands.record")(function* (aggregate, id, events) {
           const commandId = yield* Id.make

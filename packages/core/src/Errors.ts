@@ -110,6 +110,27 @@ export class RemoteError extends Data.TaggedError("RemoteError")<{
   readonly cause?: unknown
 }> {}
 
+/**
+ * This machine's log and the one all machines share could not be brought together. Everything goes on working here meanwhile.
+ *
+ * `foreign`: another log, or no log at all, is behind the address. `reset`: there is nothing any more. `rolled-back`: an older
+ * state of this log, or one that went on from an older state. `newer-schema`: written by a version that knows more than this one.
+ */
+export class SyncError extends Data.TaggedError("SyncError")<{
+  readonly reason:
+    | "not-connected"
+    | "offline"
+    | "unauthorised"
+    | "read-only"
+    | "foreign"
+    | "reset"
+    | "rolled-back"
+    | "newer-schema"
+    | "protocol"
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+
 /** An operation was refused or failed on the ground that `message` gives: a failed deploy, no version to go back to. */
 export class OperationFailed extends Data.TaggedError("OperationFailed")<{
   readonly operation: "deploy" | "rollback" | "health" | "restart" | "stop" | "start" | "run" | "lock" | "logs"

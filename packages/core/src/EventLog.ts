@@ -28,6 +28,8 @@ export interface AppendOptions {
    * `VersionConflict` if anything was appended since.
    */
   readonly head?: number
+  /** What `rebases` was when the decision was made. A `VersionConflict` if it is another now. */
+  readonly rebases?: number
 }
 
 export interface ReadOptions {
@@ -56,6 +58,11 @@ export class EventLog extends Context.Tag("@context-engine/core/EventLog")<
     readonly readAll: (options?: ReadOptions) => Stream.Stream<Recorded, StorageError>
     /** The position of the last event; 0 for an empty log. */
     readonly head: Effect.Effect<number, StorageError>
+    /**
+     * How often events of this machine were put after those of others. Positions and versions that were seen before it
+     * changed say nothing any more.
+     */
+    readonly rebases: Effect.Effect<number, StorageError>
     /** The position of the last event recorded at or before an instant (ISO 8601 UTC); 0 if there is none. */
     readonly positionAt: (instant: string) => Effect.Effect<number, StorageError>
     /** Everything appended from now on, by this process or another on the same log. */

@@ -10,6 +10,7 @@ import type { AsOf, Query, ReadModels, View } from "./ReadModels.js"
 import { dependencies } from "./views/dependencies.js"
 import { deployments } from "./views/deployments.js"
 import { infraEvents } from "./views/infraEvents.js"
+import { rejections } from "./views/rejections.js"
 import { routes } from "./views/routes.js"
 import { secrets } from "./views/secrets.js"
 import { servers } from "./views/servers.js"
@@ -54,6 +55,7 @@ export class Fold {
       deployments: view(this, deployments),
       infraEvents: view(this, infraEvents),
       secrets: view(this, secrets),
+      rejections: view(this, rejections),
       asOf: Effect.sync(() => this.asOf),
     }
   }

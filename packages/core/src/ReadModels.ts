@@ -5,6 +5,7 @@ import type { StorageError } from "./Errors.js"
 import type { DependencyRow } from "./views/dependencies.js"
 import type { DeploymentRow } from "./views/deployments.js"
 import type { InfraEventRow } from "./views/infraEvents.js"
+import type { RejectionRow } from "./views/rejections.js"
 import type { RouteRow } from "./views/routes.js"
 import type { SecretRow } from "./views/secrets.js"
 import type { ServerRow } from "./views/servers.js"
@@ -39,6 +40,7 @@ export interface Views {
   readonly deployments: View<DeploymentRow>
   readonly infraEvents: View<InfraEventRow>
   readonly secrets: View<SecretRow>
+  readonly rejections: View<RejectionRow>
 }
 
 export class ReadModels extends Context.Tag("@context-engine/core/ReadModels")<

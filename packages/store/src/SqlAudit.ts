@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import { Database, layer as databaseLayer, openConnection } from "./Database.js"
 import { decodeLine, encodeLine } from "./exchange.js"
 import { columns, type EventRow } from "./record.js"
+import { readState } from "./sync/state.js"
 import { takeOver } from "./takeOver.js"
 import { checkGuards, compareRows, Walk } from "./verify.js"
 
@@ -51,7 +52,10 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
         for (const row of found) walk.next(row)
         return onProgress?.({ done: walk.events, total }) ?? Effect.void
       }
-      yield* Stream.runForEach(rows(Number.MAX_SAFE_INTEGER), step)
+      // What waits to be pushed may get another place while this goes on; it is walked in the last part.
+      const certain = yield* database.read(readState)
+      if (certain.logId !== null) walk.clockChange = certain.confirmed.position + 1
+      yield* Stream.runForEach(rows(certain.logId === null ? total : certain.confirmed.position), step)
       // What was appended meanwhile, and the rows of all of it, at one moment: nobody writes during this part.
       const count = yield* database.write((connection) => {
         const rest = connection

@@ -17,11 +17,11 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { append, readHead, seal } from "./append.js"
+import { append, readHead, readShared, seal } from "./append.js"
 import { CommitQueue } from "./CommitQueue.js"
 import { Database } from "./Database.js"
+import { follow } from "./follow.js"
 import { HeadCache } from "./HeadCache.js"
 import { columns, decode, type EventRow } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
@@ -50,6 +50,7 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
   return EventLog.of({
     append: makeAppend(database, keyPath),
     head,
+    rebases: database.read((connection) => readShared(connection).rebases),
     readAll: (options = {}) => {
       const until = options.until === undefined ? head : Effect.succeed(options.until)
       return Stream.unwrap(Effect.map(until, (last) => pages(page, options.after ?? 0, last)))
@@ -68,7 +69,7 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
           .get(instant)
         return row === undefined ? 0 : (row[0] as number)
       }),
-    changes: Stream.unwrap(Effect.map(head, (from) => follow(page, from))),
+    changes: Stream.unwrap(Effect.map(head, (from) => follow(database, from))),
   })
 }
 
@@ -132,16 +133,3 @@ const pages = (page: Page, from: number, until: number): Stream.Stream<Recorded,
       events.length < pageSize ? Option.none() : Option.some((events[events.length - 1] as Recorded).position),
     ]),
   )
-
-/** Everything after a position, for ever: other processes write too, so it looks five times a second. */
-const follow = (page: Page, from: number): Stream.Stream<Recorded, StorageError> => {
-  let after = from
-  const next = Effect.map(
-    Effect.suspend(() => page({ after }, pageSize)),
-    (events) => {
-      after = events[events.length - 1]?.position ?? after
-      return events
-    },
-  )
-  return Stream.repeatEffectWithSchedule(next, Schedule.spaced("200 millis")).pipe(Stream.mapConcat((events) => events))
-}

@@ -36,6 +36,7 @@ export const layer: Layer.Layer<ReadModels, never, SqlClient | Database> = Layer
       deployments: view(Tables.deployments),
       infraEvents: view(Tables.infraEvents),
       secrets: view(Tables.secrets),
+      rejections: view(Tables.rejections),
       asOf: Effect.map(
         run<{ position: number; recordedAt: string | null }>(
           "SELECT position, recorded_at AS recordedAt FROM events ORDER BY position DESC LIMIT 1",

@@ -57,6 +57,12 @@ export const readHead = (connection: Connection): Head => {
     : { position: row[0], hash: row[1], recordedAt: row[2] }
 }
 
+/** Whether machines share this log, and how often its end was put after events of others. */
+export const readShared = (connection: Connection): { readonly connected: boolean; readonly rebases: number } => {
+  const [logId, rebases] = connection.prepare("SELECT log_id, rebases FROM sync").get()
+  return { connected: logId !== null, rebases }
+}
+
 /** Appends sealed events and folds them into the views. Made before (the answer was lost), it gives what there is. */
 export const append = (
   connection: Connection,
@@ -72,10 +78,14 @@ export const append = (
   if (options.head !== undefined && options.head !== head.position) {
     throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
   }
+  const { connected, rebases } = readShared(connection)
+  if (options.rebases !== undefined && options.rebases !== rebases) {
+    throw new VersionConflict({ stream: "the log", expected: options.rebases, actual: rebases })
+  }
   cache.begin(head.hash)
   const versions = versionsOf(connection, appends, cache)
   const recorded = insert(connection, sealed, versions, head, signature)
-  writeRows(connection, projections, recorded, { cache })
+  writeRows(connection, projections, recorded, { cache, keepBefore: connected })
   cache.keepVersions(versions)
   const last = recorded[recorded.length - 1]
   if (last !== undefined) connection.prepare("UPDATE checkpoint SET position = ?").run(last.position)
@@ -105,7 +115,11 @@ const versionsOf = (
   return versions
 }
 
-const readVersions = (connection: Connection, streams: ReadonlyArray<string>): ReadonlyArray<[string, number]> =>
+/** The version each of some streams is at: 0 where there is none. */
+export const readVersions = (
+  connection: Connection,
+  streams: ReadonlyArray<string>,
+): ReadonlyArray<[string, number]> =>
   streams.length === 0 ? [] : connection.prepare(manyVersions).all(JSON.stringify(streams))
 
 const manyVersions = `SELECT value, (SELECT coalesce(max(version), 0) FROM events WHERE stream = value) FROM json_each(?)`

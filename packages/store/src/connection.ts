@@ -33,8 +33,10 @@ export class NativeConnection implements Connection {
   constructor(
     readonly path: string,
     readonly busyTimeout: number,
+    /** What every connection to a log sets. A file that is only a lock needs none of it. */
+    readonly settings = "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000",
   ) {
-    this.#database = open(path, busyTimeout)
+    this.#database = open(path, busyTimeout, settings)
   }
 
   prepare = (sql: string): NativeStatement => {
@@ -77,7 +79,7 @@ export class NativeConnection implements Connection {
       if (this.#database.inTransaction) this.exec("ROLLBACK")
     } catch {
       this.close()
-      this.#database = open(this.path, this.busyTimeout)
+      this.#database = open(this.path, this.busyTimeout, this.settings)
     }
   }
 
@@ -89,9 +91,9 @@ export class NativeConnection implements Connection {
 
 const Native = Libsql as unknown as new (path: string, options: object) => NativeDatabase
 
-const open = (path: string, busyTimeout: number): NativeDatabase => {
+const open = (path: string, busyTimeout: number, settings: string): NativeDatabase => {
   const database = new Native(path, { timeout: busyTimeout })
-  database.exec("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000")
+  if (settings !== "") database.exec(settings)
   return database
 }
 

@@ -13,6 +13,8 @@ export interface Folding {
   /** Names the doubles of the tables instead of the live ones. */
   readonly suffix?: string
   readonly cache?: HeadCache
+  /** Keeps what the rows were before, for a rebase that takes these events back. */
+  readonly keepBefore?: boolean
 }
 
 /** Folds the events into every view. Rows are read once, folded in memory, and written once, where they changed. */
@@ -20,7 +22,7 @@ export const writeRows = (
   connection: Connection,
   projections: ReadonlyArray<Projection>,
   events: ReadonlyArray<Recorded>,
-  { cache, suffix = "" }: Folding = {},
+  { cache, keepBefore = false, suffix = "" }: Folding = {},
 ): void => {
   const written = new Map<string, ReadonlyMap<string, Row | undefined>>()
   for (const projection of projections) {
@@ -28,12 +30,21 @@ export const writeRows = (
     if (table === undefined) continue
     const into = `${table.name}${suffix}`
     const changes = fold(connection, projection, table, into, events, cache)
+    if (keepBefore) keep(connection, table, changes, (events[0] as Recorded).position - 1)
     // Rows that go, or give up a unique value, make room first: another may take it in the same breath.
     for (const [key, change] of changes) if (givesUp(table, change)) connection.prepare(table.delete(into)).run(key)
     for (const [key, change] of changes) if (change.after !== undefined) writeRow(connection, table, into, key, change)
     if (changes.size > 0) written.set(table.name, lasting(changes))
   }
   cache?.end(events[events.length - 1]?.hash ?? "", written)
+}
+
+/** Only the first of several changes finds the row as it is in the shared log. */
+const keep = (connection: Connection, table: Table, changes: ReadonlyMap<string, Change>, position: number): void => {
+  const insert = connection.prepare("INSERT OR IGNORE INTO sync_rows (view, id, position, row) VALUES (?, ?, ?, ?)")
+  for (const [id, { before, once }] of changes) {
+    if (!once) insert.run(table.name, id, position, before === undefined ? null : JSON.stringify(before))
+  }
 }
 
 /** The rows that later events may change: not those that bear an event's own id. */

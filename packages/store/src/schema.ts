@@ -56,6 +56,42 @@ CREATE INDEX infra_events_by_server ON infra_events (server_id, position) WHERE 
 `
 
 /**
+ * How this log stands to the one that machines share. The events up to `position` are in both; what follows is this machine's
+ * own and waits to be pushed. `rebases` counts how often it was put after others' events.
+ */
+const sync = `
+CREATE TABLE sync (
+  one          INTEGER PRIMARY KEY CHECK (one = 1),
+  log_id       TEXT,
+  position     INTEGER NOT NULL,
+  hash         TEXT NOT NULL,
+  remote_head  INTEGER NOT NULL,
+  rebases      INTEGER NOT NULL,
+  skew         INTEGER,
+  contacted_at TEXT,
+  error        TEXT,
+  unknown      TEXT NOT NULL
+) STRICT;
+INSERT INTO sync VALUES (1, NULL, 0, '${"0".repeat(64)}', 0, 0, NULL, NULL, NULL, '[]');
+
+-- Rows as they were before this machine's own events changed them, as of a position: what a rebase goes back to.
+CREATE TABLE sync_rows (
+  view     TEXT NOT NULL,
+  id       TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  row      TEXT,
+  PRIMARY KEY (view, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sync_history (
+  number INTEGER PRIMARY KEY,
+  at     TEXT NOT NULL,
+  what   TEXT NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+`
+
+/**
  * The migrations, one entry a schema version: never edited, only added to. The number that the file's header holds
  * (`PRAGMA user_version`) is how many of them it has had.
  */
@@ -63,7 +99,11 @@ export const migrations: ReadonlyArray<string> = [
   `${log}${tables.map((table) => table.create(table.name)).join("\n")}${indexes}
    INSERT INTO projections (name, version) VALUES ${tables.map((table) => `('${table.name}', ${table.version})`).join(", ")};
    PRAGMA application_id = ${applicationId};`,
+  sync,
 ]
+
+/** What a shared log consists of: the same events, and one row that names the log. */
+export const remoteSchemaVersion = 1
 
 /** The statements that guard the log, by name, as a new file has them: what an audit compares a file with. */
 export const expectedSchema: ReadonlyMap<string, string> = new Map(
@@ -72,3 +112,9 @@ export const expectedSchema: ReadonlyMap<string, string> = new Map(
     match[0],
   ]),
 )
+
+/** The statements that make a shared log, where there is nothing yet. Its name comes as a parameter to the last. */
+export const remoteSchema: ReadonlyArray<string> = [
+  ...expectedSchema.values(),
+  "CREATE TABLE log (log_id TEXT NOT NULL, schema INTEGER NOT NULL, created_at TEXT NOT NULL) STRICT",
+]

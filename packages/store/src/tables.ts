@@ -3,6 +3,7 @@
  *
  * A row's field `ipAddresses` is the column `ip_addresses`; lists and objects are JSON text, booleans are 0 and 1.
  */
+import { canonicalJson } from "./canonical.js"
 
 /** What a column holds, and so how it is stored. */
 type Kind = "text" | "integer" | "real" | "boolean" | "json"
@@ -50,7 +51,8 @@ const encoders: Record<Kind, (value: unknown) => unknown> = {
   integer: (value) => value ?? null,
   real: (value) => value ?? null,
   boolean: (value) => (value === null || value === undefined ? null : value ? 1 : 0),
-  json: (value) => (value === null || value === undefined ? null : JSON.stringify(value)),
+  // Canonical, so that equal rows are equal texts, however they were folded.
+  json: (value) => (value === null || value === undefined ? null : canonicalJson(value)),
 }
 
 const asJson: Record<Kind, (column: string) => string> = {
@@ -241,5 +243,26 @@ export const secrets = table(
   [["name", "serviceId", "serverId"]],
 )
 
+export const rejections = table("rejections", 1, {
+  commandId: "text",
+  what: "text",
+  reason: "text",
+  status: "text",
+  actor: "text",
+  machine: "text",
+  givenAt: "text",
+  rejectedAt: "text",
+  events: "json",
+})
+
 /** Every table of rows. */
-export const tables: ReadonlyArray<Table> = [servers, services, routes, dependencies, deployments, infraEvents, secrets]
+export const tables: ReadonlyArray<Table> = [
+  servers,
+  services,
+  routes,
+  dependencies,
+  deployments,
+  infraEvents,
+  secrets,
+  rejections,
+]

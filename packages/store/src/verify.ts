@@ -21,6 +21,8 @@ export class Walk {
   readonly unknownTypes: Record<string, number> = {}
   readonly fold = new Fold(projections)
   readonly head = { position: 0, hash: genesis }
+  /** The first position that waits to be pushed. */
+  clockChange = 0
   events = 0
   signed = 0
   unsigned = 0
@@ -72,7 +74,8 @@ export class Walk {
       )
     }
     this.#versions.set(stream, version)
-    if (row[9] < this.#recordedAt)
+    // Where the shared log's clock ends and this machine's begins, both may differ while much is being pushed.
+    if (row[9] < this.#recordedAt && position !== this.clockChange)
       this.find("chain", position, `the event at position ${position} was recorded before the one before it`)
     this.#recordedAt = row[9]
   }
@@ -99,7 +102,9 @@ export class Walk {
         `the key at position ${event.position} is not that of machine ${machineId}`,
       )
     }
-    this.machines.set(machineId, { machineId, name, publicKey, events: 0 })
+    // One that lost its file and began anew joins again.
+    const events = this.machines.get(machineId)?.events ?? 0
+    this.machines.set(machineId, { machineId, name, publicKey, events })
   }
 
   /** Events of one append carry one signature over all of them. */

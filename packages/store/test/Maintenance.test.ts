@@ -136,7 +136,7 @@ describe("backup", () => {
     })
     await inLog(path, story)
     expect(await inLog(into, verify)).toMatchObject({ ok: true })
-    expect(tables.length).toBe(7)
+    expect(tables.length).toBe(8)
   })
 
   it("never writes over a file", async () => {

@@ -3,6 +3,7 @@ import type { Definition } from "../Event.js"
 import * as Dependency from "./Dependency.js"
 import * as InfraEvent from "./InfraEvent.js"
 import * as Machine from "./Machine.js"
+import * as Rejection from "./Rejection.js"
 import * as Route from "./Route.js"
 import * as Secret from "./Secret.js"
 import * as Server from "./Server.js"
@@ -16,6 +17,7 @@ export type DomainEvent =
   | Secret.SecretEvent
   | InfraEvent.InfraEventEvent
   | Machine.MachineEvent
+  | Rejection.RejectionEvent
 
 /** Every event definition, by type. */
 export const definitions: ReadonlyMap<string, Definition<string, any>> = new Map(
@@ -27,5 +29,6 @@ export const definitions: ReadonlyMap<string, Definition<string, any>> = new Map
     ...Secret.definitions,
     ...InfraEvent.entity.definitions,
     ...Machine.definitions,
+    ...Rejection.definitions,
   ].map((definition) => [definition.type, definition as Definition<string, any>]),
 )

@@ -30,6 +30,7 @@ export const layerMemory = (
         read: (stream, options) => Effect.sync(() => memory.read(options).filter((event) => event.stream === stream)),
         readAll: (options) => Stream.suspend(() => Stream.fromIterable(memory.read(options))),
         head: Effect.sync(() => memory.events.length),
+        rebases: Effect.succeed(0),
         positionAt: (instant) => Effect.sync(() => memory.events.filter((event) => event.recordedAt <= instant).length),
         changes: Stream.fromPubSub(hub),
       })

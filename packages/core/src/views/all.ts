@@ -3,6 +3,7 @@ import type { Projection } from "../Projection.js"
 import { dependencies } from "./dependencies.js"
 import { deployments } from "./deployments.js"
 import { infraEvents } from "./infraEvents.js"
+import { rejections } from "./rejections.js"
 import { routes } from "./routes.js"
 import { secrets } from "./secrets.js"
 import { servers } from "./servers.js"
@@ -16,4 +17,5 @@ export const projections: ReadonlyArray<Projection> = [
   deployments,
   infraEvents,
   secrets,
+  rejections,
 ]

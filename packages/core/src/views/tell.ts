@@ -1,6 +1,7 @@
 /** What an event means to a person: a title, how grave it is, and whom it concerns. Routine events mean nothing. */
 import { idOf } from "../Aggregate.js"
 import type { DomainEvent } from "../domain/Events.js"
+import type { CommandRejected } from "../domain/Rejection.js"
 import { entity as route } from "../domain/Route.js"
 import type { ServiceActionEnded } from "../domain/Service.js"
 import type { Recorded } from "../Event.js"
@@ -231,11 +232,32 @@ const otherStory = (event: DomainEvent): Story | undefined => {
         title: `machine ${event.data.name} joined the log`,
         description: `its events are signed with the key ${event.data.machineId}`,
       }
+    case "CommandRejected":
+      return {
+        type: "conflict",
+        severity: event.data.outcome === "refused" ? "warning" : "info",
+        title: `${what(event.data)} by ${event.data.actor} on ${event.data.machine}: ${outcomes[event.data.outcome]}`,
+        description: event.data.reason,
+        metadata: { commandId: event.data.commandId },
+      }
+    case "RejectionSettled":
+      return { type: "conflict", severity: "info", title: `${event.data.what}: ${event.data.how} after it was refused` }
     case "SecretRotated":
       return { type: "security", severity: "info", title: `secret ${event.data.name} rotated` }
     default:
       return undefined
   }
+}
+
+const outcomes = { refused: "refused, others were first", moot: "nothing was left to do" }
+
+/** What a command wanted, in the words of its first event. */
+export const what = ({ events }: Pick<CommandRejected, "events">): string => {
+  const [first] = events
+  const title =
+    first === undefined ? undefined : tell({ ...first, position: 0, version: 0 } as unknown as Recorded)?.title
+  const more = events.length > 1 ? ` (and ${events.length - 1} more)` : ""
+  return `"${title ?? first?.type ?? "nothing"}"${more}`
 }
 
 const noun = (type: string): string => type.replace(/(Updated|Removed)$/, "").toLowerCase()

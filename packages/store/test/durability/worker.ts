@@ -3,17 +3,26 @@ import { readdirSync, statSync, writeSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname } from "node:path"
 import { createInterface } from "node:readline"
+import { Commands } from "@context-engine/core/Commands"
 import type { StorageError } from "@context-engine/core/Errors"
 import { EventLog, type StreamAppend } from "@context-engine/core/EventLog"
+import { Origin } from "@context-engine/core/Origin"
 import { ReadModels } from "@context-engine/core/ReadModels"
+import { Registry } from "@context-engine/core/services/Registry"
+import { Sync } from "@context-engine/core/services/Sync"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { NativeConnection } from "../../src/connection.js"
 import { Database } from "../../src/Database.js"
 import { layer } from "../../src/layer.js"
 import { assertOneNative } from "../../src/native.js"
+import { remoteLog } from "../../src/sync/http.js"
+import * as SqlSync from "../../src/sync/SqlSync.js"
+import { anyCommand } from "../support/commands.js"
 import { randomFrom } from "../support/random.js"
 import { mixed, single, triple } from "./appends.js"
 import { inspect } from "./inspect.js"
@@ -48,6 +57,23 @@ const append = (appends: Appends, more: () => object = () => ({})) =>
     ),
   )
 
+/** A log that says what was acknowledged. */
+const telling = Layer.effect(
+  EventLog,
+  Effect.map(EventLog, (log) => {
+    let first = true
+    const tell = (events: ReadonlyArray<{ readonly id: string; readonly position: number }>) => {
+      say({ kind: "ack", events: events.map(({ id, position }) => [id, position] as const) })
+      if (first) say({ kind: "ready", sinceStart: performance.now(), sinceOpen: 0 })
+      first = false
+    }
+    return EventLog.of({
+      ...log,
+      append: (...args) => Effect.tap(log.append(...args), (events) => Effect.sync(() => tell(events))),
+    })
+  }),
+)
+
 const fibers = (count: number, each: (fiber: number) => Effect.Effect<unknown, any, any>) =>
   Effect.all(
     Array.from({ length: count }, (_, fiber) => each(fiber)),
@@ -75,6 +101,29 @@ const roles = {
     say({ kind: "starting" })
     opened = performance.now()
     return Effect.provide(fibers(Number(count), fiber), layer(path))
+  },
+
+  /** Gives commands and synchronises at the same time, until it is killed. */
+  sync: (path: string, url: string, token: string, seed: string, name: string) => {
+    const keyPath = `${path}.key`
+    const remote = remoteLog({ url, token: Redacted.make(token) }, { deadline: "2 seconds" })
+    const live = Layer.mergeAll(Registry.layer, SqlSync.layer({ keyPath, remote })).pipe(
+      // A second one, over the log that says what it was given.
+      Layer.provideMerge(Layer.fresh(Commands.layer)),
+      Layer.provideMerge(telling),
+      Layer.provideMerge(layer(path, { keyPath })),
+    )
+    const random = randomFrom(Number(seed))
+    const work = Effect.zipRight(Effect.either(Effect.suspend(() => anyCommand(random))), Effect.sleep(2))
+    const synchronise = Effect.zipRight(
+      Effect.either(Effect.flatMap(Sync, (service) => service.now())),
+      Effect.sleep(5),
+    )
+    say({ kind: "starting" })
+    return Effect.all([Effect.forever(work), Effect.forever(synchronise)], { concurrency: 2 }).pipe(
+      Effect.provideService(Origin, { actor: name, via: "library", machine: name }),
+      Effect.provide(live),
+    )
   },
 
   /** Appends one after the other, when told to begin, and gives the latencies in milliseconds. */

@@ -19,7 +19,7 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
     Effect.gen(function* () {
       const server = yield* get(name)
       const services = yield* models.services.list({ where: { serverId: server.id } })
-      const jumpers = (yield* models.servers.list()).filter((other) => other.sshConfig?.jumpHost === name)
+      const jumpers = jumpersThrough(server, yield* models.servers.list())
       const uses = [
         ...services.map((service) => `service ${service.name}`),
         ...jumpers.map((other) => `server ${other.name}, which jumps through it`),
@@ -60,7 +60,7 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
       const patch = yield* decode(entity.patch, { name: to })
       const plan = Effect.gen(function* () {
         const server = yield* get(name)
-        const jumpers = (yield* models.servers.list()).filter((other) => other.sshConfig?.jumpHost === name)
+        const jumpers = jumpersThrough(server, yield* models.servers.list())
         return [
           rename(entity.aggregate, server.id, patch.name as string),
           ...jumpers.map((other) =>
@@ -90,6 +90,10 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
     }),
   }
 }
+
+/** The other servers that are reached through one. */
+const jumpersThrough = (server: ServerRow, all: ReadonlyArray<ServerRow>): ReadonlyArray<ServerRow> =>
+  all.filter((other) => other.id !== server.id && other.sshConfig?.jumpHost === server.name)
 
 /** A jump host is a registered server, or `[user@]host[:port]`. A bare word that names no server is most probably a typo. */
 const checkJump = (models: ReadModels["Type"], server: Partial<Server>): Effect.Effect<void, RegistryError> => {

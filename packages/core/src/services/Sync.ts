@@ -1,0 +1,113 @@
+/** Port: one log on many machines. This machine's log is brought together with the one that all of them share. */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { InvalidInput, NotFound, StorageError, SyncError, UniqueViolation, VersionConflict } from "../Errors.js"
+import type { RejectionRow } from "../views/rejections.js"
+
+/** How this machine stands to the shared log, as far as it knows without asking. */
+export interface SyncStatus {
+  /** The address of the shared log, without anything secret; `null` where none is configured. */
+  readonly remote: string | null
+  /** Names the shared log; `null` before the first contact. */
+  readonly logId: string | null
+  /** The last event that is known to be in the shared log. */
+  readonly confirmed: number
+  /** How many events wait to be pushed. */
+  readonly pending: number
+  /** How far the shared log was ahead at the last contact. */
+  readonly behind: number
+  readonly lastContact: string | null
+  /** The shared log's clock less this machine's, in milliseconds; `null` before the first contact. */
+  readonly skew: number | null
+  readonly lastError: { readonly reason: SyncError["reason"]; readonly message: string; readonly at: string } | null
+  /** Commands that were refused and that nobody has dealt with. */
+  readonly rejected: number
+  /** Events of types or shapes that only a newer version knows. While there are any, nothing is pushed over them. */
+  readonly unknown: ReadonlyArray<string>
+}
+
+/** What one synchronisation did. */
+export interface SyncReport {
+  /** Another process of this machine was at it already: nothing was done. */
+  readonly skipped: boolean
+  readonly pushed: number
+  readonly pulled: number
+  /** Local events that were put after others' that came first. */
+  readonly moved: number
+  readonly rejected: ReadonlyArray<Rejected>
+  readonly roundTrips: number
+  readonly confirmed: number
+  /** What still waits: more than nothing only if `unknown` events forbid to push. */
+  readonly pending: number
+  /** Seconds. */
+  readonly duration: number
+}
+
+/** A command that could not stand, as an event of the log tells it. `moot`: there was nothing left to do. */
+export interface Rejected {
+  readonly id: string
+  readonly outcome: "refused" | "moot"
+  readonly what: string
+  readonly reason: string
+}
+
+export interface SyncOptions {
+  /** Told after every step, with how much of the shared log is here. */
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => Effect.Effect<void>
+}
+
+/** Something that happened between this machine and the shared log. */
+export interface SyncEntry {
+  readonly at: string
+  readonly what: "connected" | "merged" | "synced" | "failed" | "healed" | "disconnected"
+  readonly detail: string
+}
+
+/** What is behind the address, seen from this machine, before anything is written there or here. */
+export interface Contact {
+  readonly state:
+    | "empty"
+    | "same"
+    | "foreign"
+    | "reset"
+    | "rolled-back"
+    /** It has a history and so has this machine, and they never met: theirs comes first, ours is put after it. */
+    | "to-merge"
+  readonly logId: string | null
+  readonly remoteEvents: number
+  /** How far both logs are the same. */
+  readonly common: number
+  /** How many events of this machine are not there. */
+  readonly ours: number
+}
+
+type Failed = SyncError | StorageError
+
+export class Sync extends Context.Tag("@context-engine/core/Sync")<
+  Sync,
+  {
+    readonly status: Effect.Effect<SyncStatus, StorageError>
+    /** Pushes and pulls until both logs are the same. Local work goes on meanwhile. Refuses any log but the one it knows. */
+    readonly now: (options?: SyncOptions) => Effect.Effect<SyncReport, Failed>
+    /** What happened, newest first. */
+    readonly log: (limit?: number) => Effect.Effect<ReadonlyArray<SyncEntry>, StorageError>
+    /** Asks what is behind the address; changes nothing. */
+    readonly contact: Effect.Effect<Contact, Failed>
+    /** Gives the shared log back what it lost: a reset one everything, a rolled-back one what is missing. A person decides it. */
+    readonly heal: (options?: SyncOptions) => Effect.Effect<SyncReport, Failed>
+    /** Joins another log than the one known until now: its history first, then all of ours. A person decides it. */
+    readonly join: (options?: SyncOptions) => Effect.Effect<SyncReport, Failed>
+    /** Forgets the shared log. This machine keeps all it has, and works alone. */
+    readonly disconnect: Effect.Effect<void, StorageError>
+    /** Commands that were refused, open ones first. */
+    readonly rejected: Effect.Effect<ReadonlyArray<RejectionRow>, StorageError>
+    /** Gives a refused command again, as it was: it is decided on what there is now. */
+    readonly retry: (
+      id: string,
+    ) => Effect.Effect<RejectionRow, NotFound | InvalidInput | StorageError | VersionConflict | UniqueViolation>
+    /** Notes that a refused command is not wanted any more. */
+    readonly drop: (
+      id: string,
+    ) => Effect.Effect<RejectionRow, NotFound | InvalidInput | StorageError | VersionConflict | UniqueViolation>
+  }
+>() {}

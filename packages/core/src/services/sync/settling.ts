@@ -1,0 +1,100 @@
+/** What a person does about commands that were refused: gives them again, or lets them go. */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { RejectionSettled, rejection } from "../../domain/Rejection.js"
+import { InvalidInput, NotFound, type StorageError } from "../../Errors.js"
+import type { Meta, Recorded } from "../../Event.js"
+import type { EventLog, NewEvent, StreamAppend } from "../../EventLog.js"
+import { Fold } from "../../Fold.js"
+import * as Id from "../../Id.js"
+import { Origin } from "../../Origin.js"
+import type { ReadModels, View } from "../../ReadModels.js"
+import type { RejectionRow } from "../../views/rejections.js"
+import { decisive } from "./entities.js"
+import { redecide } from "./redecide.js"
+
+export const makeSettling = (models: ReadModels["Type"], log: EventLog["Type"]) => {
+  const open = (id: string): Effect.Effect<RejectionRow, NotFound | InvalidInput | StorageError> =>
+    Effect.gen(function* () {
+      const row = yield* models.rejections.get(id)
+      if (row === undefined) return yield* new NotFound({ entity: "refused command", name: id, suggestions: [] })
+      if (row.status === "open") return row
+      const reason = row.status === "moot" ? "there was nothing left to do" : `it was ${row.status} already`
+      return yield* new InvalidInput({ field: "id", reason: `${row.what}: ${reason}` })
+    })
+
+  const settle = (id: string, how: "retried" | "dropped") =>
+    Effect.gen(function* () {
+      const head = yield* log.head
+      const rebases = yield* log.rebases
+      const row = yield* open(id)
+      const commandId = yield* Id.make
+      const meta: Meta = { ...(yield* Origin), commandId, cause: row.commandId }
+      const again = how === "retried" ? yield* given(models, row, meta) : []
+      const settled = RejectionSettled({ what: row.what, how, commandId: how === "retried" ? commandId : null })
+      const told: StreamAppend = {
+        stream: `${rejection.name}-${id}`,
+        expected: "any",
+        events: [yield* envelope({ ...settled, schema: RejectionSettled.schema }, meta)],
+      }
+      yield* log.append([...again, told], { head, rebases })
+      return (yield* models.rejections.get(id)) as RejectionRow
+    }).pipe(Effect.retry({ while: (error) => error._tag === "VersionConflict", times: 10, schedule }))
+
+  return {
+    rejected: Effect.map(models.rejections.list({ order: { by: "rejectedAt", descending: true } }), (rows) =>
+      rows.filter((row) => row.status === "open").concat(rows.filter((row) => row.status !== "open")),
+    ),
+    retry: Effect.fn("Sync.retry")((id: string) => settle(id, "retried")),
+    drop: Effect.fn("Sync.drop")((id: string) => settle(id, "dropped")),
+  }
+}
+
+const schedule = Schedule.jittered(Schedule.exponential("2 millis"))
+
+const envelope = (event: Pick<NewEvent, "type" | "schema" | "data">, meta: Meta) =>
+  Effect.gen(function* () {
+    return {
+      ...event,
+      id: yield* Id.make,
+      meta,
+      occurredAt: DateTime.formatIso(yield* DateTime.now),
+    } satisfies NewEvent
+  })
+
+/** The events of a refused command as new ones, if they may be done now. */
+const given = (models: ReadModels["Type"], row: RejectionRow, meta: Meta) =>
+  Effect.gen(function* () {
+    const appends = yield* Effect.forEach(row.events, (event) =>
+      Effect.map(
+        envelope({ type: event.type, schema: event.schema, data: event.data }, meta),
+        (fresh): StreamAppend => ({ stream: event.stream, expected: "any", events: [fresh] }),
+      ),
+    )
+    const unit = appends.flatMap(
+      ({ events, stream }) =>
+      events.map((event): Recorded => ({ ...event, stream, position: 0, version: 0, recordedAt: "", hash: "", signature: null })), // biome-ignore format: one step
+    )
+    const verdict = redecide(unit, yield* worldOf(models))
+    return verdict.outcome === "stands" ? appends : yield* new InvalidInput({ field: "", reason: verdict.reason })
+  })
+
+const worldOf = (models: ReadModels["Type"]) =>
+  Effect.gen(function* () {
+    const world = new Fold(decisive)
+    const views: Record<string, View<any>> = {
+      servers: models.servers,
+      services: models.services,
+      routes: models.routes,
+      service_deps: models.dependencies,
+      secrets_registry: models.secrets,
+      infra_events: models.infraEvents,
+    }
+    for (const projection of decisive) {
+      const where = projection.name === "infra_events" ? { where: { source: "person" } } : {}
+      const rows = yield* (views[projection.name] as View<any>).list(where)
+      for (const row of rows) world.rows(projection).set(row.id, row)
+    }
+    return world
+  })

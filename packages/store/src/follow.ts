@@ -1,0 +1,72 @@
+/** Everything that is appended from now on, whoever appends it, through every rebase. */
+import type { StorageError } from "@context-engine/core/Errors"
+import type { Recorded } from "@context-engine/core/Event"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type { Connection } from "./connection.js"
+import type { Database } from "./Database.js"
+import { columns, decode, type EventRow } from "./record.js"
+
+const pageSize = 1_000
+
+/**
+ * The events after a position, for ever: other processes write too, so it looks five times a second. Where the end of the log
+ * was put after others' events, it goes back to what had been certain and gives what it has not given yet.
+ */
+export const follow = (database: Database["Type"], from: number): Stream.Stream<Recorded, StorageError> => {
+  const follower = new Follower(from)
+  const next = database.read((connection) => follower.next(connection))
+  return Stream.repeatEffectWithSchedule(next, Schedule.spaced("200 millis")).pipe(Stream.mapConcat((events) => events))
+}
+
+class Follower {
+  /** The last event given, by the hash that it had then. */
+  #hash: string | undefined
+  /** Up to here nothing ever changes. */
+  #certain = 0
+  /** What was given after that, or was there before: id by position. */
+  readonly #given = new Map<number, string>()
+  #begun = false
+
+  constructor(private after: number) {}
+
+  next(connection: Connection): ReadonlyArray<Recorded> {
+    if (!this.#begun) this.#begin(connection)
+    const moved = this.#hash !== hashAt(connection, this.after)
+    const given = new Set(moved ? this.#given.values() : [])
+    if (moved) this.after = this.#certain
+    const rows = connection
+      .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
+      .all(this.after, given.size + pageSize) as ReadonlyArray<EventRow>
+    this.after = rows[rows.length - 1]?.[0] ?? this.after
+    for (const row of rows) this.#given.set(row[0], row[1])
+    this.#settle(connection)
+    return rows.filter((row) => !given.has(row[1])).map(decode)
+  }
+
+  /** What is there already is not given again when it gets another place. */
+  #begin(connection: Connection): void {
+    this.#begun = true
+    const certain = Math.max(confirmed(connection), this.after - remembered)
+    const there = connection.prepare("SELECT position, id FROM events WHERE position > ? AND position <= ?")
+    for (const [position, id] of there.all(certain, this.after)) this.#given.set(position, id)
+    this.#settle(connection)
+  }
+
+  /** Forgets what can never get another place. */
+  #settle(connection: Connection): void {
+    this.#hash = hashAt(connection, this.after)
+    this.#certain = Math.max(this.#certain, Math.min(confirmed(connection), this.after))
+    for (const position of this.#given.keys()) {
+      if (position <= this.#certain || this.#given.size > remembered) this.#given.delete(position)
+    }
+  }
+}
+
+/** A machine may work alone for months: so many of its last events are known when it is connected in the end. */
+const remembered = 10_000
+
+const hashAt = (connection: Connection, position: number): string | undefined =>
+  connection.prepare("SELECT hash FROM events WHERE position = ?").get(position)?.[0]
+
+const confirmed = (connection: Connection): number => connection.prepare("SELECT position FROM sync").get()[0]

@@ -1,0 +1,80 @@
+/** Port: the log that all machines share, wherever it is kept. */
+
+import { SyncError } from "@context-engine/core/Errors"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { remoteSchemaVersion } from "../schema.js"
+import * as Protocol from "./protocol.js"
+
+/** Runs statements there as one transaction, in one round trip. `null`: a table that should be there is not. */
+export type Batch = (
+  statements: ReadonlyArray<Protocol.Statement>,
+  mode: "read" | "write",
+) => Effect.Effect<ReadonlyArray<Protocol.Rows> | null, SyncError>
+
+/** What is there before anything is exchanged. */
+export type Survey =
+  | { readonly _tag: "Empty" }
+  | {
+      readonly _tag: "Log"
+      readonly logId: string
+      readonly head: number
+      readonly hashes: ReadonlyMap<number, string>
+    }
+
+export class RemoteLog extends Context.Tag("@context-engine/store/RemoteLog")<
+  RemoteLog,
+  {
+    /** The address, without anything secret. */
+    readonly address: string
+    /** Pushes and learns in one round trip; `undefined` where there is no log (any more). */
+    readonly exchange: (exchange: Protocol.Exchange) => Effect.Effect<Protocol.Answer | undefined, SyncError>
+    /** Makes the log, unless someone was faster. */
+    readonly create: (logId: string) => Effect.Effect<void, SyncError>
+    /** Looks at the log and its hashes at some positions. Fails as `foreign` where something else is kept. */
+    readonly survey: (positions: ReadonlyArray<number>) => Effect.Effect<Survey, SyncError>
+  }
+>() {}
+
+/** The shared log behind a way to run batches. */
+export const make = (address: string, batch: Batch): RemoteLog["Type"] => {
+  const survey = (positions: ReadonlyArray<number>): Effect.Effect<Survey, SyncError> =>
+    Effect.gen(function* () {
+      const found = yield* batch(Protocol.surveyStatements(positions), "read")
+      const about = found?.[0]?.[0] as [string, number, number] | undefined
+      if (about !== undefined) {
+        yield* checkSchema(about[1])
+        return { _tag: "Log", logId: about[0], head: about[2], hashes: new Map(found?.[1] as any) }
+      }
+      const tables = yield* batch([Protocol.inspectStatement], "read")
+      if (tables?.[0]?.[0]?.[0] === 0) return { _tag: "Empty" }
+      const message = `what is kept at ${address} is the database of some other program; nothing was written there. Name an empty one`
+      return yield* new SyncError({ reason: "foreign", message })
+    })
+  return RemoteLog.of({
+    address,
+    survey,
+    exchange: (exchange) =>
+      Effect.gen(function* () {
+        const mode = exchange.push.length > 0 ? "write" : "read"
+        const found = yield* batch(Protocol.exchangeStatements(exchange), mode)
+        const answer = found === null ? undefined : Protocol.readAnswer(found)
+        if (answer !== undefined) yield* checkSchema(answer.schema)
+        return answer
+      }),
+    create: (logId) =>
+      batch(Protocol.createStatements(logId), "write").pipe(
+        Effect.catchAll((error) =>
+          // Two machines may come first at once: the second finds the first's.
+          Effect.flatMap(survey([]), (found) => (found._tag === "Log" ? Effect.void : error)),
+        ),
+        Effect.asVoid,
+      ),
+  })
+}
+
+const checkSchema = (schema: number): Effect.Effect<void, SyncError> => {
+  if (schema <= remoteSchemaVersion) return Effect.void
+  const message = `the shared log was made by a newer context (schema ${schema}, this one knows ${remoteSchemaVersion}); nothing was pushed: upgrade this one`
+  return new SyncError({ reason: "newer-schema", message })
+}

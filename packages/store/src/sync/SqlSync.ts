@@ -1,0 +1,197 @@
+/** One log on many machines, over a local file and a shared log. */
+import { randomUUID } from "node:crypto"
+import { type StorageError, SyncError } from "@context-engine/core/Errors"
+import { EventLog } from "@context-engine/core/EventLog"
+import { ReadModels } from "@context-engine/core/ReadModels"
+import { Sync, type SyncOptions, type SyncReport } from "@context-engine/core/services/Sync"
+import { makeSettling } from "@context-engine/core/services/sync/settling"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { readHead } from "../append.js"
+import type { Connection } from "../connection.js"
+import { storageError } from "../connection.js"
+import { Database } from "../Database.js"
+import { genesis } from "../record.js"
+import { loadSigner } from "../Signer.js"
+import { author } from "./author.js"
+import { meet } from "./contact.js"
+import { exchangeAll, type Parts, Tally } from "./exchangeAll.js"
+import { acquire } from "./lock.js"
+import type { RemoteLog } from "./RemoteLog.js"
+import { bind, note, noteError, readHistory, readState } from "./state.js"
+
+type Failed = SyncError | StorageError
+
+export interface Options {
+  /** The file with this machine's key, which signs what it says of commands that could not stand. */
+  readonly keyPath?: string
+  /** The shared log; without one, this machine works alone. */
+  readonly remote?: RemoteLog["Type"]
+}
+
+/** Synchronisation of the local database with a shared log. */
+export const layer = (options: Options): Layer.Layer<Sync, never, Database | EventLog | ReadModels> =>
+  Layer.effect(
+    Sync,
+    Effect.gen(function* () {
+      const database = yield* Database
+      const models = yield* ReadModels
+      return Sync.of({ ...make(database, options), ...makeSettling(models, yield* EventLog) })
+    }),
+  )
+
+const make = (database: Database["Type"], { keyPath, remote }: Options) => {
+  const connected = remote === undefined ? notConnected : Effect.succeed(remote)
+  const parts = Effect.gen(function* () {
+    const signer = yield* Effect.try({
+      try: () => (keyPath === undefined ? undefined : loadSigner(keyPath)),
+      catch: (error) => error as StorageError,
+    })
+    return { database, remote: yield* connected, author: author(signer) } satisfies Parts
+  })
+
+  /** Runs one way of synchronising, alone on this machine, and remembers how it ended. */
+  const run = (way: (parts: Parts, tally: Tally) => Effect.Effect<void, Failed>): Effect.Effect<SyncReport, Failed> =>
+    Effect.gen(function* () {
+      const started = performance.now()
+      const tally = new Tally()
+      const ready = yield* parts
+      const free = yield* Effect.scoped(
+        Effect.tap(acquire(database.path), (free) => (free ? way(ready, tally) : Effect.void)),
+      ).pipe(Effect.tapErrorTag("SyncError", (error) => database.write((c) => noteError(c, error, now()))))
+      const { confirmed, pending } = yield* database.write((connection) => {
+        if (tally.pushed + tally.pulled > 0) note(connection, { at: now(), what: "synced", detail: inWords(tally) })
+        return ends(connection)
+      })
+      const { moved, pulled, pushed, rejected, roundTrips } = tally
+      const duration = (performance.now() - started) / 1000
+      return { skipped: !free, pushed, pulled, moved, rejected, roundTrips, confirmed, pending, duration }
+    })
+
+  return {
+    status: Effect.map(
+      database.read((c) => ({ state: readState(c), ...ends(c), rejected: countOpen(c) })),
+      ({ confirmed, pending, rejected, state }) => ({
+        remote: remote?.address ?? null,
+        logId: state.logId,
+        confirmed,
+        pending: remote === undefined && state.logId === null ? 0 : pending,
+        behind: Math.max(0, state.remoteHead - confirmed),
+        lastContact: state.contactedAt,
+        skew: state.skew,
+        lastError: state.error,
+        rejected,
+        unknown: state.unknown,
+      }),
+    ),
+    now: Effect.fn("Sync.now")((options: SyncOptions = {}) =>
+      run((ready, tally) => Effect.zipRight(firstContact(ready), exchangeAll(ready, tally, options))),
+    ),
+    log: (limit = 50) => database.read((connection) => readHistory(connection, limit)),
+    contact: Effect.flatMap(connected, (one) => meet(database, one)),
+    heal: Effect.fn("Sync.heal")((options: SyncOptions = {}) => run((ready, tally) => heal(ready, tally, options))),
+    join: Effect.fn("Sync.join")((options: SyncOptions = {}) => run((ready, tally) => join(ready, tally, options))),
+    disconnect: database.write((connection) => {
+      const { logId } = readState(connection)
+      if (logId !== null) note(connection, { at: now(), what: "disconnected", detail: `from the log ${logId}` })
+      bind(connection, null, { position: 0, hash: genesis })
+    }),
+  }
+}
+
+const notConnected = Effect.suspend(() => {
+  const message =
+    "no shared log is configured; set TURSO_URL and TURSO_AUTH_TOKEN, or run context infra sync connect <url>"
+  return new SyncError({ reason: "not-connected", message })
+})
+
+const now = () => new Date().toISOString()
+
+const ends = (connection: Connection) => {
+  const confirmed = readState(connection).confirmed.position
+  return { confirmed, pending: readHead(connection).position - confirmed }
+}
+
+const countOpen = (connection: Connection): number =>
+  connection.prepare("SELECT count(*) FROM rejections WHERE status = 'open'").get()[0]
+
+const inWords = ({ moved, pulled, pushed, rejected }: Tally): string => {
+  const refused = rejected.filter(({ outcome }) => outcome === "refused").length
+  const moot = rejected.length - refused
+  return [`${pushed} pushed`, `${pulled} pulled`, moved && `${moved} put after them`, refused && `${refused} commands refused`, moot && `${moot} commands with nothing left to do`] // biome-ignore format: one list
+    .filter(Boolean)
+    .join(", ")
+}
+
+/** Binds this log to the shared one when they meet for the first time. An empty one is made ours. */
+const firstContact = ({ database, remote }: Parts): Effect.Effect<void, Failed> =>
+  Effect.gen(function* () {
+    const { logId } = yield* database.read(readState)
+    if (logId !== null) return
+    const before = yield* meet(database, remote)
+    if (before.state === "empty") yield* remote.create(randomUUID())
+    const met = before.state === "empty" ? yield* meet(database, remote) : before
+    const backup = met.state === "to-merge" ? yield* keepCopy(database) : undefined
+    yield* database.write((connection) => {
+      bind(connection, met.logId, met.place)
+      const detail =
+        backup === undefined ? `to the log ${met.logId} of ${met.remoteEvents} events` : merged(met, backup)
+      note(connection, { at: now(), what: backup === undefined ? "connected" : "merged", detail })
+    })
+  })
+
+const merged = (met: { readonly logId: string | null; readonly ours: number }, backup: string): string =>
+  `${met.ours} events of this machine are put after those of the log ${met.logId}; as it was before, it is in ${backup}`
+
+/** Gives back what was lost: what both still have is the common ground, and all that follows here is pushed again. */
+const heal = (parts: Parts, tally: Tally, options: SyncOptions): Effect.Effect<void, Failed> =>
+  Effect.gen(function* () {
+    const { database, remote } = parts
+    const state = yield* database.read(readState)
+    if (state.logId === null)
+      return yield* firstContact(parts).pipe(Effect.zipRight(exchangeAll(parts, tally, options)))
+    const met = yield* meet(database, remote)
+    if (met.state === "foreign") return yield* exchangeAll(parts, tally, options)
+    if (met.state === "reset") yield* remote.create(state.logId)
+    if (met.state === "rolled-back" || met.state === "reset") {
+      yield* database.write((connection) => {
+        bind(connection, state.logId, met.place)
+        const detail = `the shared log had kept ${met.common} of ${state.confirmed.position} events`
+        note(connection, { at: now(), what: "healed", detail })
+      })
+    }
+    // Only what goes back to its own place keeps its time.
+    const restoreUntil = met.remoteEvents === met.common ? state.confirmed.position : 0
+    yield* exchangeAll(parts, tally, options, restoreUntil)
+  })
+
+/** Leaves the log that was known for the one that is there. Nothing of either is lost. */
+const join = (parts: Parts, tally: Tally, options: SyncOptions): Effect.Effect<void, Failed> =>
+  Effect.gen(function* () {
+    const { database, remote } = parts
+    const met = yield* meet(database, remote)
+    if (met.state === "foreign") {
+      const backup = yield* keepCopy(database)
+      yield* database.write((connection) => {
+        bind(connection, met.logId, met.place)
+        note(connection, { at: now(), what: "merged", detail: merged(met, backup) })
+      })
+    }
+    yield* firstContact(parts)
+    yield* exchangeAll(parts, tally, options)
+  })
+
+/** A whole copy of the file beside it, as it is before two histories become one. */
+const keepCopy = (database: Database["Type"]): Effect.Effect<string, StorageError> =>
+  Effect.scoped(
+    Effect.flatMap(database.dedicated, (connection) =>
+      Effect.try({
+        try: () => {
+          const into = `${database.path}.before-sync-${now().replace(/[:.]/g, "-")}`
+          connection.prepare("VACUUM INTO ?").run(into)
+          return into
+        },
+        catch: (cause) => storageError(database.path, cause),
+      }),
+    ),
+  )

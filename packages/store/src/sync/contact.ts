@@ -1,0 +1,119 @@
+/** Meeting the shared log: how far both logs are the same, and what that makes of them. */
+import { type StorageError, SyncError } from "@context-engine/core/Errors"
+import type { Contact } from "@context-engine/core/services/Sync"
+import * as Effect from "effect/Effect"
+import { readHead } from "../append.js"
+import type { Connection } from "../connection.js"
+import type { Database } from "../Database.js"
+import { genesis } from "../record.js"
+import type { Answer, Place } from "./protocol.js"
+import type { RemoteLog } from "./RemoteLog.js"
+import { readState, type State } from "./state.js"
+
+type Failed = SyncError | StorageError
+
+/** What is behind the address, with how far it is the same as ours. */
+export interface Met extends Contact {
+  readonly place: Place
+}
+
+const beginning: Place = { position: 0, hash: genesis }
+
+/** Looks at the shared log and changes nothing. */
+export const meet = (database: Database["Type"], remote: RemoteLog["Type"]): Effect.Effect<Met, Failed> =>
+  Effect.gen(function* () {
+    const { head, state } = yield* database.read((connection) => ({
+      head: readHead(connection).position,
+      state: readState(connection),
+    }))
+    const first = yield* remote.survey([])
+    if (first._tag === "Empty") {
+      const seen = { logId: null, remoteEvents: 0, common: 0, ours: head, place: beginning }
+      return { ...seen, state: state.logId === null ? "empty" : "reset" }
+    }
+    const place = yield* common(database, remote, Math.min(head, first.head))
+    const seen = {
+      logId: first.logId,
+      remoteEvents: first.head,
+      common: place.position,
+      ours: head - place.position,
+      place,
+    }
+    return { ...seen, state: nameOf(state, first.logId, first.head, head, place) }
+  })
+
+const nameOf = (state: State, logId: string, remoteHead: number, head: number, place: Place): Contact["state"] => {
+  if (state.logId === null) return head > place.position && remoteHead > place.position ? "to-merge" : "same"
+  if (state.logId !== logId) return "foreign"
+  return place.position < state.confirmed.position ? "rolled-back" : "same"
+}
+
+/** How many hashes are asked for at once: a log of 100,000 is searched in five round trips. */
+const probes = 15
+
+/** The last place that both logs have. Equal hashes mean equal histories, so it is searched by halves. */
+const common = (database: Database["Type"], remote: RemoteLog["Type"], until: number): Effect.Effect<Place, Failed> =>
+  Effect.gen(function* () {
+    let low = beginning
+    let high = until
+    while (low.position < high) {
+      const step = Math.max(1, Math.ceil((high - low.position) / probes))
+      const positions: Array<number> = []
+      for (let position = high; position > low.position; position -= step) positions.unshift(position)
+      const found = yield* remote.survey(positions)
+      const theirs = found._tag === "Log" ? found.hashes : new Map<number, string>()
+      const ours = yield* database.read((connection) => hashesAt(connection, positions))
+      for (const position of positions) {
+        const hash = ours.get(position)
+        if (hash === undefined || theirs.get(position) !== hash) {
+          high = position - 1
+          break
+        }
+        low = { position, hash }
+      }
+    }
+    return low
+  })
+
+const hashesAt = (connection: Connection, positions: ReadonlyArray<number>): ReadonlyMap<number, string> =>
+  new Map(
+    connection
+      .prepare("SELECT position, hash FROM events WHERE position IN (SELECT value FROM json_each(?))")
+      .all(JSON.stringify(positions)) as ReadonlyArray<[number, string]>,
+  )
+
+/** Refuses an answer that does not come from the log that is known, before anything of it is believed. */
+export const recognise = (
+  address: string,
+  state: State,
+  answer: Answer | undefined,
+): Effect.Effect<Answer, SyncError> => {
+  const refuse = (reason: SyncError["reason"], what: string, then: string) =>
+    new SyncError({ reason, message: `${address}: ${what}. Nothing was pushed; all work is kept here. ${then}` })
+  const heal = "context infra sync heal gives it back what it lost"
+  const { position } = state.confirmed
+  if (answer === undefined)
+    return refuse("reset", `the shared log is gone: there is nothing any more where ${position} events were`, heal)
+  if (answer.logId !== state.logId) {
+    return refuse(
+      "foreign",
+      "another log than the one this machine knows is kept there",
+      "Name the right one, or join this one: our history is then put after its own",
+    )
+  }
+  if (answer.head < position) {
+    return refuse(
+      "rolled-back",
+      `the shared log is an older copy of itself: it ends at ${answer.head}, and ${position} events of it are here`,
+      heal,
+    )
+  }
+  if (answer.hashAtFrom !== state.confirmed.hash) {
+    return refuse(
+      "rolled-back",
+      `the shared log went on from an older copy of itself: it has another event at ${position}`,
+      heal,
+    )
+  }
+  return Effect.succeed(answer)
+}

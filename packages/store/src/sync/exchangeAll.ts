@@ -1,0 +1,185 @@
+/** Pushes and pulls, page by page, until both logs are the same. */
+import { type StorageError, SyncError } from "@context-engine/core/Errors"
+import type { Rejected, SyncOptions } from "@context-engine/core/services/Sync"
+import { units } from "@context-engine/core/services/sync/units"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { readHead } from "../append.js"
+import type { Connection } from "../connection.js"
+import type { Database } from "../Database.js"
+import { decode, type EventRow } from "../record.js"
+import { type Advanced, advance, BrokenChain, isKnown, readTail } from "./advance.js"
+import type { Author } from "./author.js"
+import { recognise } from "./contact.js"
+import { type Answer, type Place, pageCharacters } from "./protocol.js"
+import type { RemoteLog } from "./RemoteLog.js"
+import { noteContact, readState, type State, setUnknown } from "./state.js"
+
+type Failed = SyncError | StorageError
+
+export interface Parts {
+  readonly database: Database["Type"]
+  readonly remote: RemoteLog["Type"]
+  readonly author: Author
+}
+
+/** What was done so far. */
+export class Tally {
+  pushed = 0
+  pulled = 0
+  moved = 0
+  roundTrips = 0
+  rejected: ReadonlyArray<Rejected> = []
+
+  add({ moved, pulled, pushed, rejected }: Advanced): void {
+    this.pushed += pushed
+    this.pulled += pulled
+    this.moved += moved
+    this.rejected = [...this.rejected, ...rejected]
+  }
+}
+
+/** Events pushed, and pulled, at once. */
+const pushed = 500
+const pulled = 5_000
+/** Others' events that are gathered before ours are decided again on all of them at once. */
+const gathered = 50_000
+/** Events that are folded in one transaction: others have their turn between two. */
+const stride = 500
+
+/**
+ * Goes on until nothing is left on either side. `restoreUntil`: events up to there were in the shared log once and keep the
+ * time they were recorded at.
+ */
+export const exchangeAll = (
+  parts: Parts,
+  tally: Tally,
+  options: SyncOptions,
+  restoreUntil = 0,
+): Effect.Effect<void, Failed> =>
+  Effect.gen(function* () {
+    const { database } = parts
+    let mayWrite: true | SyncError = true
+    while (true) {
+      const { page, state } = yield* database.write((c) => prepare(c, restoreUntil, mayWrite === true))
+      const restoring = page.length > 0 && (page[page.length - 1] as EventRow)[0] <= restoreUntil
+      const asked = yield* Effect.either(ask(parts, tally, state, page, restoring))
+      if (Either.isLeft(asked)) {
+        if (asked.left.reason !== "read-only" || page.length === 0) return yield* asked.left
+        // Others' work is taken over all the same.
+        mayWrite = asked.left as SyncError
+        continue
+      }
+      const { answer, rows } = asked.right
+      yield* takeOver(parts, tally, state.confirmed, { taken: answer.taken, rows })
+      const { confirmed, pending } = yield* database.read(progress)
+      yield* options.onProgress?.({ done: confirmed, total: answer.head }) ?? Effect.void
+      const done = confirmed >= answer.head
+      if (done && mayWrite !== true) return yield* mayWrite
+      if (done && (pending === 0 || (yield* database.read(isWithheld)))) return
+    }
+  })
+
+const progress = (connection: Connection) => {
+  const confirmed = readState(connection).confirmed.position
+  return { confirmed, pending: readHead(connection).position - confirmed }
+}
+
+const isWithheld = (connection: Connection): boolean => readState(connection).unknown.length > 0
+
+/** What to push next. Nothing goes over events that only a newer version understands. */
+const prepare = (connection: Connection, restoreUntil: number, mayWrite: boolean) => {
+  const state = readState(connection)
+  const unknown = state.unknown.filter((one) => !understands(one))
+  if (unknown.length < state.unknown.length) setUnknown(connection, unknown)
+  const { position } = state.confirmed
+  const limit = position < restoreUntil ? Math.min(pushed, restoreUntil - position) : pushed
+  return { state, page: unknown.length > 0 || !mayWrite ? [] : nextPage(connection, position, limit) }
+}
+
+const understands = (one: string): boolean => {
+  const at = one.lastIndexOf("@")
+  return isKnown(one.slice(0, at), Number(one.slice(at + 1)))
+}
+
+/** The next events of ours, by whole units: what was appended together arrives together. */
+const nextPage = (connection: Connection, after: number, limit: number): ReadonlyArray<EventRow> => {
+  const rows = readTail(connection, after, limit)
+  const whole = [...units(rows.map((row) => ({ ...decode(row), row })))]
+  // The last unit may go on after the page.
+  if (rows.length === limit) whole.pop()
+  if (rows.length === limit && whole.length === 0) return nextPage(connection, after, limit * 2)
+  const page: Array<EventRow> = []
+  let characters = 0
+  for (const unit of whole) {
+    characters += unit.reduce((sum, { row }) => sum + row[6].length + row[7].length + 400, 0)
+    if (page.length > 0 && characters > pageCharacters) break
+    page.push(...unit.map(({ row }) => row))
+  }
+  return page
+}
+
+/** One round trip; or more, where ours are to be decided again and others' events do not fit in one page. */
+const ask = (parts: Parts, tally: Tally, state: State, page: ReadonlyArray<EventRow>, keepTimes: boolean) =>
+  Effect.gen(function* () {
+    const { database, remote } = parts
+    const exchange = (from: Place, push: ReadonlyArray<EventRow>) => {
+      tally.roundTrips += 1
+      return remote.exchange({ from, logId: state.logId, push, keepTimes, limit: pulled })
+    }
+    const sent = Date.now()
+    const answer = yield* Effect.flatMap(exchange(state.confirmed, page), (one) =>
+      recognise(remote.address, state, one),
+    )
+    const received = Date.now()
+    const skew = Math.round(Date.parse(answer.now) - (sent + received) / 2)
+    yield* database.write((c) => noteContact(c, answer.head, skew, new Date(received).toISOString()))
+    const rows = [...answer.rows]
+    while (page.length > 0 && rows.length > 0 && rows.length < gathered) {
+      const last = rows[rows.length - 1] as EventRow
+      if (last[0] >= answer.head) break
+      const more: Answer | undefined = yield* exchange({ position: last[0], hash: last[10] }, [])
+      if (more === undefined || more.rows.length === 0 || more.hashAtFrom !== last[10]) break
+      for (const row of more.rows) rows.push(row)
+    }
+    return { answer, rows }
+  })
+
+/** Takes what came over, in strides where nothing of ours has to be put after it. */
+const takeOver = (parts: Parts, tally: Tally, start: Place, brought: Pick<Answer, "taken" | "rows">) =>
+  Effect.gen(function* () {
+    const { author, database } = parts
+    let { rows, taken } = brought
+    let from = start
+    do {
+      const step = yield* database.write((connection) => {
+        const alone = readHead(connection).position === from.position
+        const count = alone ? stride : rows.length
+        const advanced = attempt(connection, from, { taken, rows: rows.slice(0, count) }, author)
+        return { advanced, count, confirmed: readState(connection).confirmed }
+      })
+      if (step.advanced instanceof BrokenChain) return yield* broken(parts.remote.address, step.advanced)
+      tally.add(step.advanced)
+      rows = rows.slice(step.count)
+      taken = []
+      from = step.confirmed
+      // Timers and sockets get their turn, too.
+      if (rows.length > 0) yield* Effect.sleep(0)
+    } while (rows.length > 0)
+  })
+
+const attempt = (...args: Parameters<typeof advance>): Advanced | BrokenChain => {
+  try {
+    return advance(...args)
+  } catch (error) {
+    // It is thrown before anything is written.
+    if (error instanceof BrokenChain) return error
+    throw error
+  }
+}
+
+const broken = (address: string, { position }: BrokenChain) =>
+  new SyncError({
+    reason: "protocol",
+    message: `${address}: the chain breaks at position ${position}: the event there is not the one that was written. Nothing of it was taken over`,
+  })

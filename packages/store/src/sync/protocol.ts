@@ -1,0 +1,118 @@
+/**
+ * What is said to the shared log, in SQL. Everything is one batch, and so one round trip and one transaction there.
+ *
+ * An exchange pushes and learns at once: events are taken only if the shared log ends where the pusher believes it does, and
+ * the answer holds what it has after that place.
+ */
+import { columns, type EventRow, genesis } from "../record.js"
+import { remoteSchema, remoteSchemaVersion } from "../schema.js"
+
+export interface Statement {
+  readonly sql: string
+  readonly args: ReadonlyArray<string | number | null>
+}
+
+/** The rows of one statement, each an array of its columns. */
+export type Rows = ReadonlyArray<ReadonlyArray<unknown>>
+
+/** An event's place in a log, and the hash there: equal places have equal histories. */
+export interface Place {
+  readonly position: number
+  readonly hash: string
+}
+
+export interface Exchange {
+  /** The last event that is known to be in the shared log. */
+  readonly from: Place
+  /** Where nothing is known of the shared log yet, nothing may be pushed. */
+  readonly logId: string | null
+  /** What follows `from` here. */
+  readonly push: ReadonlyArray<EventRow>
+  /** Keeps the times at which the events were first recorded: for events that the shared log had and lost. */
+  readonly keepTimes: boolean
+  /** At most so many events are pulled. */
+  readonly limit: number
+}
+
+export interface Answer {
+  readonly logId: string
+  readonly schema: number
+  readonly head: number
+  /** The hash that the shared log has at `from`; `null` if it ends before. */
+  readonly hashAtFrom: string | null
+  readonly now: string
+  /** What was pushed and is there now: its positions, with the times the shared log gave them. */
+  readonly taken: ReadonlyArray<readonly [position: number, recordedAt: string]>
+  /** What follows `from` there, or what was pushed. */
+  readonly rows: ReadonlyArray<EventRow>
+}
+
+/** At most so many characters of events travel at once; a single event may have more. */
+export const pageCharacters = 3_000_000
+
+const clock = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+
+/** SQLite takes the rows out of one JSON text: a statement a page, not one an event. */
+const insert = `INSERT INTO events (${columns})
+SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
+  max(coalesce(value->>9, ${clock}), coalesce((SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1), '')),
+  value->>10, value->>11
+FROM json_each(?1)
+WHERE (SELECT coalesce(max(position), 0) FROM events) = ?2
+  AND coalesce((SELECT hash FROM events WHERE position = ?2), '${genesis}') = ?3
+  AND EXISTS (SELECT 1 FROM log WHERE log_id = ?4 AND schema <= ${remoteSchemaVersion})`
+
+const state = `SELECT log_id, schema, (SELECT coalesce(max(position), 0) FROM events),
+  CASE ?1 WHEN 0 THEN '${genesis}' ELSE (SELECT hash FROM events WHERE position = ?1) END, ${clock} FROM log`
+
+const isThere = "EXISTS (SELECT 1 FROM events WHERE position = ?2 AND hash = ?3)"
+
+const taken = `SELECT position, recorded_at FROM events WHERE position > ?1 AND position <= ?2 AND ${isThere} ORDER BY position`
+
+const following = `SELECT ${columns} FROM (
+  SELECT *, length(data) + length(meta) + 400 AS own, sum(length(data) + length(meta) + 400) OVER (ORDER BY position) AS size
+  FROM (SELECT ${columns} FROM events WHERE position > CASE WHEN ${isThere} THEN ?2 ELSE ?1 END ORDER BY position LIMIT ?4)
+) WHERE size <= ${pageCharacters} OR size = own ORDER BY position`
+
+export const exchangeStatements = ({ from, keepTimes, limit, logId, push }: Exchange): ReadonlyArray<Statement> => {
+  const last = push[push.length - 1]
+  const to = last === undefined ? [from.position, from.hash] : [last[0], last[10]]
+  const rows = keepTimes ? push : push.map((row) => row.with(9, null))
+  const pushing = { sql: insert, args: [JSON.stringify(rows), from.position, from.hash, logId] }
+  return [
+    ...(last === undefined ? [] : [pushing]),
+    { sql: state, args: [from.position] },
+    { sql: taken, args: [from.position, ...to] as Statement["args"] },
+    { sql: following, args: [from.position, ...to, limit] as Statement["args"] },
+  ]
+}
+
+/** Reads the answer to an exchange; `undefined` if it is not one. */
+export const readAnswer = (results: ReadonlyArray<Rows>): Answer | undefined => {
+  const [about, times, rows] = results.slice(-3)
+  const [found, ...others] = about ?? []
+  if (found === undefined || others.length > 0 || times === undefined || rows === undefined) return undefined
+  const [logId, schema, head, hashAtFrom, now] = found as [string, number, number, string | null, string]
+  return { logId, schema, head, hashAtFrom, now, taken: times as Answer["taken"], rows: rows as any }
+}
+
+/** Makes the shared log, where there is nothing yet. */
+export const createStatements = (logId: string): ReadonlyArray<Statement> => [
+  ...remoteSchema.map((sql) => ({ sql, args: [] })),
+  { sql: `INSERT INTO log VALUES (?1, ${remoteSchemaVersion}, ${clock})`, args: [logId] },
+]
+
+/** How many tables there are, ours or others'. */
+export const inspectStatement: Statement = {
+  sql: "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'libsql\\_%' ESCAPE '\\'",
+  args: [],
+}
+
+/** The log's name and length, and its hashes at some positions. */
+export const surveyStatements = (positions: ReadonlyArray<number>): ReadonlyArray<Statement> => [
+  { sql: state, args: [0] },
+  {
+    sql: "SELECT position, hash FROM events WHERE position IN (SELECT value FROM json_each(?1))",
+    args: [JSON.stringify(positions)],
+  },
+]

@@ -1,0 +1,82 @@
+/** What is remembered of the shared log between two contacts: one row, and a short history. */
+import type { SyncError } from "@context-engine/core/Errors"
+import type { SyncEntry, SyncStatus } from "@context-engine/core/services/Sync"
+import type { Connection } from "../connection.js"
+import type { Place } from "./protocol.js"
+
+export interface State {
+  readonly logId: string | null
+  /** The last event that is in both logs. */
+  readonly confirmed: Place
+  readonly remoteHead: number
+  readonly rebases: number
+  readonly skew: number | null
+  readonly contactedAt: string | null
+  readonly error: SyncStatus["lastError"]
+  readonly unknown: ReadonlyArray<string>
+}
+
+export const readState = (connection: Connection): State => {
+  const [logId, position, hash, remoteHead, rebases, skew, contactedAt, error, unknown] = connection
+    .prepare("SELECT log_id, position, hash, remote_head, rebases, skew, contacted_at, error, unknown FROM sync")
+    .get()
+  return {
+    logId,
+    confirmed: { position, hash },
+    remoteHead,
+    rebases,
+    skew,
+    contactedAt,
+    error: error === null ? null : JSON.parse(error),
+    unknown: JSON.parse(unknown),
+  }
+}
+
+export const setConfirmed = (connection: Connection, { hash, position }: Place): void => {
+  connection.prepare("UPDATE sync SET position = ?, hash = ?").run(position, hash)
+}
+
+/** Binds this log to a shared one, from a place on that both have. `null` unbinds it. */
+export const bind = (connection: Connection, logId: string | null, common: Place): void => {
+  connection.prepare("UPDATE sync SET log_id = ?, error = NULL, unknown = '[]'").run(logId)
+  forgetRows(connection)
+  setConfirmed(connection, common)
+}
+
+/** To be called when nothing waits any more, or what was kept is of another time. */
+export const forgetRows = (connection: Connection): void => {
+  connection.prepare("DELETE FROM sync_rows").run()
+}
+
+export const countRebase = (connection: Connection): void => {
+  connection.prepare("UPDATE sync SET rebases = rebases + 1").run()
+}
+
+export const setUnknown = (connection: Connection, unknown: ReadonlyArray<string>): void => {
+  connection.prepare("UPDATE sync SET unknown = ?").run(JSON.stringify(unknown))
+}
+
+export const noteContact = (connection: Connection, head: number, skew: number, at: string): void => {
+  connection.prepare("UPDATE sync SET remote_head = ?, skew = ?, contacted_at = ?, error = NULL").run(head, skew, at)
+}
+
+export const noteError = (connection: Connection, { message, reason }: SyncError, at: string): void => {
+  const before = readState(connection).error
+  connection.prepare("UPDATE sync SET error = ?").run(JSON.stringify({ reason, message, at }))
+  // Days without a network are one line, not thousands.
+  if (before?.reason !== reason) note(connection, { at, what: "failed", detail: message })
+}
+
+const kept = 1_000
+
+/** Adds a line to the history, of which the last thousand are kept. */
+export const note = (connection: Connection, { at, detail, what }: SyncEntry): void => {
+  connection.prepare("INSERT INTO sync_history (at, what, detail) VALUES (?, ?, ?)").run(at, what, detail)
+  connection.prepare(`DELETE FROM sync_history WHERE number <= (SELECT max(number) FROM sync_history) - ${kept}`).run()
+}
+
+export const readHistory = (connection: Connection, limit: number): ReadonlyArray<SyncEntry> =>
+  connection
+    .prepare("SELECT at, what, detail FROM sync_history ORDER BY number DESC LIMIT ?")
+    .all(limit)
+    .map(([at, what, detail]) => ({ at, what, detail }))

@@ -1,0 +1,92 @@
+/** Takes the rows back to before some last events of the log, which are taken out of it already. */
+
+import type { Recorded } from "@context-engine/core/Event"
+import type { Projection } from "@context-engine/core/Projection"
+import { projections } from "@context-engine/core/views/all"
+import type { Connection } from "../connection.js"
+import type { Row } from "../HeadCache.js"
+import { columns, decode, type EventRow } from "../record.js"
+import { writeRows } from "../rows.js"
+import { type Table, tables } from "../tables.js"
+
+/** A row that the events touched. */
+interface Touched {
+  readonly projection: Projection
+  readonly table: Table
+  readonly id: string
+  readonly stream: string
+}
+
+/** What was kept of a row: what it was after the event at a position. */
+interface Kept extends Touched {
+  readonly position: number
+  row: Row | undefined
+}
+
+/**
+ * Rows that were kept before they were changed come back from that, others by folding their stream again from its beginning: a
+ * row derives from one stream. All other rows are as they were.
+ */
+export const unfold = (connection: Connection, events: ReadonlyArray<Recorded>): void => {
+  const touched = touchedBy(events)
+  for (const { id, table } of touched.values()) connection.prepare(table.delete(table.name)).run(id)
+  for (const event of events) connection.prepare("DELETE FROM infra_events WHERE id = ?").run(event.id)
+  const [base] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get() as [number]
+  const kept = [...touched.values()].flatMap((one) => keptOf(connection, one, base))
+  restore(connection, kept)
+  for (const { id, table } of kept) touched.delete(`${table.name} ${id}`)
+  if (touched.size > 0) foldAgain(connection, touched)
+}
+
+/** What bears the event's own id comes from no other event, and is simply gone. */
+const touchedBy = (events: ReadonlyArray<Recorded>): Map<string, Touched> => {
+  const touched = new Map<string, Touched>()
+  for (const projection of projections) {
+    const table = tables.find(({ name }) => name === projection.name) as Table
+    for (const event of events) {
+      const id = projection.key(event)
+      if (id === undefined || id === event.id) continue
+      touched.set(`${table.name} ${id}`, { projection, table, id, stream: event.stream })
+    }
+  }
+  return touched
+}
+
+const keptOf = (connection: Connection, touched: Touched, base: number): ReadonlyArray<Kept> => {
+  const found = connection
+    .prepare("SELECT position, row FROM sync_rows WHERE view = ? AND id = ? AND position <= ?")
+    .get(touched.table.name, touched.id, base)
+  if (found === undefined) return []
+  return [{ ...touched, position: found[0], row: found[1] === null ? undefined : JSON.parse(found[1]) }]
+}
+
+/** Folds into them what was confirmed since, in memory: a name may have passed from one to another meanwhile. */
+const restore = (connection: Connection, kept: ReadonlyArray<Kept>): void => {
+  const byKey = new Map(kept.map((one) => [`${one.table.name} ${one.id}`, one]))
+  const since = kept.reduce((least, { position }) => Math.min(least, position), Number.MAX_SAFE_INTEGER)
+  const rows = connection.prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position`).all(since)
+  for (const event of (rows as ReadonlyArray<EventRow>).map(decode)) {
+    for (const projection of projections) {
+      const one = byKey.get(`${projection.name} ${projection.key(event)}`)
+      if (one !== undefined && event.position > one.position) one.row = projection.evolve(one.row, event)
+    }
+  }
+  for (const { row, table } of kept) {
+    if (row !== undefined) connection.prepare(table.insert(table.name)).run(table.encode(row))
+  }
+}
+
+const foldAgain = (connection: Connection, touched: ReadonlyMap<string, Touched>): void => {
+  const streams = new Set([...touched.values()].map(({ stream }) => stream))
+  const left = connection
+    .prepare(`SELECT ${columns} FROM events WHERE stream IN (SELECT value FROM json_each(?)) ORDER BY position`)
+    .all(JSON.stringify([...streams])) as ReadonlyArray<EventRow>
+  const onlyThose = projections.map((projection) => ({
+    ...projection,
+    key: (event: Recorded) => {
+      const id = projection.key(event)
+      return touched.has(`${projection.name} ${id}`) ? id : undefined
+    },
+  }))
+  writeRows(connection, onlyThose, left.map(decode))
+}

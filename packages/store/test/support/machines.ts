@@ -1,0 +1,78 @@
+/** Machines of one test: each with a file, a key and a name of its own. */
+
+import { createHash } from "node:crypto"
+import { Origin } from "@context-engine/core/Origin"
+import { Audit } from "@context-engine/core/services/Audit"
+import { Registry } from "@context-engine/core/services/Registry"
+import { Sync } from "@context-engine/core/services/Sync"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import { layer } from "../../src/layer.js"
+import type { EventRow } from "../../src/record.js"
+import { columns } from "../../src/record.js"
+import * as SqlAudit from "../../src/SqlAudit.js"
+import type { RemoteLog } from "../../src/sync/RemoteLog.js"
+import * as SqlSync from "../../src/sync/SqlSync.js"
+import { tables } from "../../src/tables.js"
+import { freshPath, withSqlite } from "./files.js"
+
+const live = (path: string, keyPath: string | undefined, remote: RemoteLog["Type"] | undefined) => {
+  const options = { ...(keyPath && { keyPath }), ...(remote && { remote }) }
+  return Layer.mergeAll(Registry.layer, SqlAudit.layer, SqlSync.layer(options)).pipe(
+    Layer.provideMerge(layer(path, keyPath === undefined ? {} : { keyPath })),
+  )
+}
+type Live = Layer.Layer.Success<ReturnType<typeof live>>
+
+export interface Machine {
+  readonly name: string
+  readonly path: string
+  readonly run: <A, E>(effect: Effect.Effect<A, E, Live>) => Promise<A>
+  readonly close: () => Promise<void>
+}
+
+/** A machine that works on a file. Its key is beside it, unless it is to sign nothing. */
+export const machine = (
+  name: string,
+  remote: RemoteLog["Type"] | undefined,
+  { path = freshPath(), signed = true }: { readonly path?: string; readonly signed?: boolean } = {},
+): Machine => {
+  const runtime = ManagedRuntime.make(live(path, signed ? `${path}.key` : undefined, remote))
+  const origin = { actor: name, via: "library" as const, machine: name }
+  return {
+    name,
+    path,
+    run: (effect) => runtime.runPromise(Effect.provideService(effect, Origin, origin) as typeof effect),
+    close: () => runtime.dispose(),
+  }
+}
+
+export const sync = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.now()))
+export const status = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.status))
+export const verify = (of: Machine) => of.run(Effect.flatMap(Audit, (audit) => audit.verify()))
+
+/** A command, given whether or not it is refused. */
+export const give = (of: Machine, command: (registry: Registry["Type"]) => Effect.Effect<unknown, unknown>) =>
+  of.run(Effect.flatMap(Registry, (service) => Effect.either(command(service))))
+
+/** Every event of a file, as any SQLite program would see it. */
+export const eventsOf = (path: string): ReadonlyArray<EventRow> =>
+  withSqlite(path, (database) =>
+    database
+      .prepare(`SELECT ${columns} FROM events ORDER BY position`)
+      .all()
+      .map((row) => Object.values(row).slice(0, 12)),
+  ) as any
+
+/** One hash over all rows of all views: equal for equal rows. */
+export const rowsHash = (path: string): string => {
+  const hash = createHash("sha256")
+  withSqlite(path, (database) => {
+    for (const table of tables) {
+      for (const row of database.prepare(`SELECT ${table.rowAsJson} AS row FROM "${table.name}" ORDER BY id`).all())
+        hash.update(row.row)
+    }
+  })
+  return hash.digest("hex")
+}

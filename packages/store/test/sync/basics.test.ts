@@ -1,0 +1,185 @@
+import { Commands } from "@context-engine/core/Commands"
+import { entity } from "@context-engine/core/domain/Server"
+import { EventLog } from "@context-engine/core/EventLog"
+import { ReadModels } from "@context-engine/core/ReadModels"
+import { Sync } from "@context-engine/core/services/Sync"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { describe, expect, it } from "vitest"
+import { make } from "../../src/sync/RemoteLog.js"
+import { serverAdded, unknownEvent } from "../support/events.js"
+import { eventsOf, give, machine, rowsHash, status, sync, verify } from "../support/machines.js"
+import { makeSequencer } from "../support/sequencer.js"
+
+const shared = () => make("memory", makeSequencer().batch)
+
+describe("two machines and a shared log", () => {
+  it("have the same log and the same rows after both synchronised", async () => {
+    const remote = shared()
+    const a = machine("a", remote)
+    const b = machine("b", remote)
+    await give(a, (r) => r.servers.add({ name: "alpha" }))
+    expect(await sync(a)).toMatchObject({ pushed: 2, pulled: 0, pending: 0, skipped: false })
+    expect(await sync(b)).toMatchObject({ pushed: 0, pulled: 2 })
+    await give(b, (r) => r.services.add({ name: "api", server: "alpha" }))
+    await give(a, (r) => r.servers.add({ name: "beta" }))
+    expect(await status(b)).toMatchObject({ pending: 2, confirmed: 2 })
+    expect(await sync(b)).toMatchObject({ pushed: 2 })
+    expect(await sync(a)).toMatchObject({ pushed: 1, pulled: 2, moved: 1, rejected: [] })
+    expect(await sync(b)).toMatchObject({ pulled: 1 })
+    expect(eventsOf(a.path)).toEqual(eventsOf(b.path))
+    expect(rowsHash(a.path)).toBe(rowsHash(b.path))
+    for (const one of [a, b])
+      expect(await verify(one)).toMatchObject({ ok: true, findings: [], unsigned: 0, events: 5 })
+  })
+
+  it("refuse the second of two that took one name, and say so in the log", async () => {
+    const remote = shared()
+    const a = machine("a", remote)
+    const b = machine("b", remote)
+    await sync(a)
+    await sync(b)
+    await give(a, (r) => r.servers.add({ name: "alpha" }))
+    await give(b, (r) => r.servers.add({ name: "alpha" }))
+    await give(b, (r) => r.services.add({ name: "api", server: "alpha" }))
+    await sync(a)
+    const report = await sync(b)
+    expect(report.rejected).toMatchObject([
+      { outcome: "refused", what: '"server alpha added"', reason: 'server "alpha" already exists' },
+      { outcome: "refused", what: '"service api added"' },
+    ])
+    await sync(a)
+    expect(rowsHash(a.path)).toBe(rowsHash(b.path))
+    expect(await status(a)).toMatchObject({ rejected: 2, pending: 0 })
+    for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true, findings: [], unsigned: 0 })
+    const rejected = await a.run(Effect.flatMap(Sync, (service) => service.rejected))
+    expect(rejected).toMatchObject([{ status: "open", machine: "b" }, { status: "open" }])
+    const first = rejected.find((row) => row.what.includes("alpha"))!
+    await expect(a.run(Effect.flatMap(Sync, (service) => service.retry(first.id)))).rejects.toThrow(/already exists/)
+    await give(a, (r) => r.servers.rename("alpha", "omega"))
+    expect(await a.run(Effect.flatMap(Sync, (service) => service.retry(first.id)))).toMatchObject({ status: "retried" })
+    const other = rejected.find((row) => row.id !== first.id)!
+    expect(await a.run(Effect.flatMap(Sync, (service) => service.drop(other.id)))).toMatchObject({ status: "dropped" })
+    await sync(a)
+    await sync(b)
+    expect(rowsHash(a.path)).toBe(rowsHash(b.path))
+    expect(await verify(b)).toMatchObject({ ok: true, findings: [], unsigned: 0 })
+    expect(await status(b)).toMatchObject({ rejected: 0 })
+  })
+})
+
+describe("what goes on while two logs become one", () => {
+  it("is told to who follows the log: each event once, whatever place it gets", async () => {
+    const remote = shared()
+    const a = machine("a", remote)
+    const b = machine("b", remote)
+    await give(b, (r) => r.servers.add({ name: "before" }))
+    const seen: Array<string> = []
+    void b.run(
+      Effect.flatMap(EventLog, (log) =>
+        Stream.runForEach(log.changes, (event) => Effect.sync(() => void seen.push(event.id))),
+      ).pipe(Effect.forkDaemon),
+    )
+    const until = async (ids: () => ReadonlyArray<string>) => {
+      while (seen.length < ids().length) await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    for (let i = 0; i < 3; i++) await give(a, (r) => r.servers.add({ name: `a${i}` }))
+    await sync(a)
+    await give(b, (r) => r.servers.add({ name: "b0" }))
+    await until(() => ["b0"])
+    await sync(b)
+    await give(b, (r) => r.servers.add({ name: "b1" }))
+    await until(() =>
+      eventsOf(b.path)
+        .slice(2)
+        .map((row) => row[1]),
+    )
+    const there = eventsOf(b.path).map((row) => row[1])
+    expect(new Set(seen).size).toBe(seen.length)
+    // All but the machine's own first two, which were there before.
+    expect([...seen].sort()).toEqual(there.filter((id) => !isFirst(b, id)).sort())
+  })
+})
+
+/** Whether an event was in the log before anybody followed it. */
+const isFirst = (of: { readonly path: string; readonly name: string }, id: string): boolean => {
+  const row = eventsOf(of.path).find((one) => one[1] === id)
+  const meta = JSON.parse(row?.[7] ?? "{}")
+  return meta.machine === of.name && (row?.[4] === "MachineJoined" || JSON.parse(row?.[6] ?? "{}").name === "before")
+}
+
+describe("a command that is being decided while others' events come in", () => {
+  it("is decided again, even where position and version are what they were", async () => {
+    const remote = shared()
+    const a = machine("a", remote, { signed: false })
+    const b = machine("b", remote, { signed: false })
+    await give(a, (r) => r.servers.add({ name: "alpha" }))
+    await sync(a)
+    await sync(b)
+    await give(b, (r) =>
+      r.servers.update("alpha", { sshConfig: { user: null, port: 22, keyPath: null, jumpHost: "x.y" } }),
+    )
+    await give(a, (r) => r.servers.remove("alpha"))
+    await sync(a)
+    let looks = 0
+    const seen: Array<number> = []
+    await b.run(
+      Effect.gen(function* () {
+        const commands = yield* Commands
+        const models = yield* ReadModels
+        const log = yield* EventLog
+        const service = yield* Sync
+        const plan = Effect.gen(function* () {
+          looks += 1
+          seen.push((yield* models.servers.list()).length)
+          // Only once the command knows what it is decided on.
+          if (looks === 1) yield* service.now()
+          return [{ aggregate: entity.aggregate, id: "new", command: { _tag: "Add" as const, data: serverAdded("beta").data as any } }] // biome-ignore format: one request
+        })
+        yield* commands.execute(plan)
+        expect(yield* log.rebases).toBe(1)
+      }),
+    )
+    expect(seen).toEqual([1, 0])
+    expect(looks).toBe(2)
+  })
+})
+
+describe("events of a newer version", () => {
+  it("are kept and said, and nothing is pushed over them", async () => {
+    const sequencer = makeSequencer()
+    const remote = make("memory", sequencer.batch)
+    const a = machine("a", remote)
+    const b = machine("b", remote)
+    await sync(a)
+    await a.run(
+      Effect.flatMap(EventLog, (log) => log.append([{ stream: "moon-1", expected: 0, events: [unknownEvent()] }])),
+    )
+    await sync(a)
+    await give(b, (r) => r.servers.add({ name: "alpha" }))
+    expect(await sync(b)).toMatchObject({ pulled: 2, pushed: 0, pending: 2 })
+    expect(await sync(b)).toMatchObject({ pulled: 0, pushed: 0, pending: 2 })
+    expect(await status(b)).toMatchObject({ unknown: ["MoonLanded@1"], pending: 2, confirmed: 2 })
+    expect(sequencer.connection.prepare("SELECT count(*) FROM events").get()[0]).toBe(2)
+    expect(await verify(b)).toMatchObject({ ok: true, unknownTypes: { MoonLanded: 1 } })
+  })
+})
+
+describe("a shared log that somebody changed", () => {
+  it("is not taken over, and says where it breaks", async () => {
+    const sequencer = makeSequencer()
+    const remote = make("memory", sequencer.batch)
+    const a = machine("a", remote)
+    for (const name of ["alpha", "beta", "gamma"]) await give(a, (r) => r.servers.add({ name }))
+    await sync(a)
+    sequencer.connection.exec("DROP TRIGGER events_no_update")
+    sequencer.connection.exec("UPDATE events SET data = replace(data, 'beta', 'evil') WHERE position = 3")
+    const b = machine("b", remote)
+    const error = await b.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
+    expect(error).toMatchObject({ _tag: "SyncError", reason: "protocol" })
+    expect(error.message).toContain("position 3")
+    expect(eventsOf(b.path)).toEqual([])
+    expect(await status(b)).toMatchObject({ confirmed: 0, lastError: { reason: "protocol" } })
+  })
+})
