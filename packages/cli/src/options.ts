@@ -113,6 +113,7 @@ export const argumentList = (name: string, description: string): Args.Args<Reado
 export const shared = {
   json: flag("json", "Print one JSON document and nothing else"),
   db: text("db", "path", "The log's file (default: $CONTEXT_DB, else ~/.claude/infra.db)"),
+  waitSync: flag("wait-sync", "Wait until what it wrote is in the shared log"),
 }
 
 /** What every leaf that reads takes, too. */

@@ -2,6 +2,7 @@
 import type { Deployer } from "@context-engine/core/services/Deployer"
 import type { Overview } from "@context-engine/core/services/Overview"
 import type { Registry } from "@context-engine/core/services/Registry"
+import type { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import type { Books } from "./runtime/audit.js"
 import type { HostOptions, LogOptions } from "./runtime/log.js"
@@ -45,6 +46,13 @@ export const withDeployer = <A>(
 export const withAudit = <A>(options: LogOptions, use: Use<Books, A>): Effect.Effect<A, unknown> =>
   load(
     () => import("./runtime/audit.js"),
+    (door) => door.open(options, use),
+  )
+
+/** This machine's log beside the one that all machines share. */
+export const withSync = <A>(options: LogOptions, use: Use<Sync["Type"], A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/sync.js"),
     (door) => door.open(options, use),
   )
 

@@ -83,6 +83,11 @@ export const nouns: ReadonlyArray<Noun> = [
     load: async () => (await import("./commands/audit.js")).verbs,
   },
   {
+    name: "sync",
+    description: "One log on many machines: share it, bring it together",
+    load: async () => (await import("./commands/sync.js")).verbs,
+  },
+  {
     name: "rebuild",
     description: "Fold every row anew from the log, beside the live ones",
     load: async () => (await import("./commands/rebuild.js")).rebuild,

@@ -7,7 +7,7 @@ import * as SqlMaintenance from "@context-engine/store/SqlMaintenance"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { LogOptions } from "./log.js"
-import { run } from "./store.js"
+import { run } from "./run.js"
 
 export interface Books {
   readonly audit: Audit["Type"]

@@ -1,4 +1,5 @@
 /** Which log a command works on, and on whose behalf. */
+import { existsSync } from "node:fs"
 import { homedir, hostname, userInfo } from "node:os"
 import { join } from "node:path"
 import type { OriginData } from "@context-engine/core/Origin"
@@ -9,6 +10,8 @@ import { Refused } from "../usage.js"
 export interface LogOptions {
   readonly db: string | undefined
   readonly at?: string | undefined
+  /** Whether the command waits until what it wrote is in the shared log. */
+  readonly waitSync?: boolean | undefined
 }
 
 /** The same, with the answer to an unknown host key. */
@@ -34,6 +37,16 @@ export const machineKey = (): { readonly keyPath?: string } => {
   const config = process.env.XDG_CONFIG_HOME || join(homedir(), ".config")
   return { keyPath: named || join(config, "context", "machine.key") }
 }
+
+/** The file that `sync connect` keeps the address and the token in, for nobody else to read. */
+export const endpointFile = (): string => {
+  const config = process.env.XDG_CONFIG_HOME || join(homedir(), ".config")
+  return process.env.CONTEXT_SYNC_FILE || join(config, "context", "sync.json")
+}
+
+/** Whether the log is shared with other machines. */
+export const isShared = (): boolean =>
+  process.env.CONTEXT_SYNC !== "off" && (Boolean(process.env.TURSO_URL) || existsSync(endpointFile()))
 
 /** Who gives this command, for the log. */
 export const origin = (): OriginData => ({

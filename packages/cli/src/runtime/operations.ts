@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { hostKeyPrompt } from "./hostKeys.js"
 import type { HostOptions } from "./log.js"
-import { run } from "./store.js"
+import { run } from "./run.js"
 
 export interface Operations {
   readonly registry: Registry["Type"]

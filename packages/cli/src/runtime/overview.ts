@@ -13,7 +13,7 @@ export const open = <A>(
   if (options.at !== undefined) {
     return Effect.flatMap(
       Effect.promise(() => import("./store.js")),
-      ({ run }) => run(options, Overview.layer, asked),
+      ({ runAlone }) => runAlone(options, Overview.layer, asked),
     )
   }
   const live = Layer.unwrapEffect(Effect.map(databasePath(options.db), readOnly))

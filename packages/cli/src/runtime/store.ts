@@ -9,7 +9,7 @@ import { asOf } from "./asOf.js"
 import { databasePath, type LogOptions, machineKey, origin } from "./log.js"
 
 /** The log, the commands on it and its read models. */
-type Store = Layer.Layer.Success<ReturnType<typeof layer>>
+export type Store = Layer.Layer.Success<ReturnType<typeof layer>>
 
 /** Live, or as of the moment that is asked for. */
 const store = (options: LogOptions): Layer.Layer<Store, unknown> => {
@@ -18,7 +18,7 @@ const store = (options: LogOptions): Layer.Layer<Store, unknown> => {
 }
 
 /** Runs with services over the log, on behalf of whoever gave the command. */
-export const run = <A, E, S>(
+export const runAlone = <A, E, S>(
   options: LogOptions,
   services: Layer.Layer<S, unknown, Store>,
   effect: Effect.Effect<A, E, S | Store>,

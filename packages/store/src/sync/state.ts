@@ -38,7 +38,7 @@ export const setConfirmed = (connection: Connection, { hash, position }: Place):
 
 /** Binds this log to a shared one, from a place on that both have. `null` unbinds it. */
 export const bind = (connection: Connection, logId: string | null, common: Place): void => {
-  connection.prepare("UPDATE sync SET log_id = ?, error = NULL, unknown = '[]'").run(logId)
+  connection.prepare("UPDATE sync SET log_id = ?, error = NULL, unknown = '[]'").run([logId])
   forgetRows(connection)
   setConfirmed(connection, common)
 }

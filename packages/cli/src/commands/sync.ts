@@ -1,0 +1,12 @@
+/** `context infra sync …` */
+import type { Leaf } from "../leaf.js"
+import { connect } from "./sync/connect.js"
+import { disconnect } from "./sync/disconnect.js"
+import { heal } from "./sync/heal.js"
+import { join } from "./sync/join.js"
+import { log } from "./sync/log.js"
+import { now } from "./sync/now.js"
+import { rejected } from "./sync/rejected.js"
+import { status } from "./sync/status.js"
+
+export const verbs: ReadonlyArray<Leaf> = [now, status, log, rejected, connect, heal, join, disconnect]

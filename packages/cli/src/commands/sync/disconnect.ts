@@ -1,0 +1,23 @@
+/** `context infra sync disconnect` */
+import * as Effect from "effect/Effect"
+import { leaf } from "../../leaf.js"
+import { load, withSync } from "../../runtime.js"
+
+export const disconnect = leaf({
+  name: "disconnect",
+  description: "Forgets the shared log and its token. This machine keeps all it has, and works alone.",
+  examples: ["sync disconnect"],
+  run: (given) =>
+    load(
+      () => import("../../runtime/endpoint.js"),
+      ({ forget }) =>
+        Effect.zipRight(
+          withSync(given, (sync) => sync.disconnect),
+          Effect.as(forget, { connected: false }),
+        ),
+    ),
+  said: () =>
+    process.env.TURSO_URL
+      ? "disconnected; TURSO_URL is still set, and connects again with the next command"
+      : "disconnected; this machine works alone",
+})

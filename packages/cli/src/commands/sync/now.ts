@@ -1,0 +1,18 @@
+/** `context infra sync now` */
+import { leaf } from "../../leaf.js"
+import { withSync } from "../../runtime.js"
+import { refused } from "../../syncing.js"
+import { progress } from "../../terminal.js"
+import { walked } from "../../walk.js"
+
+export const now = leaf({
+  name: "now",
+  description:
+    "Pushes what this machine did and pulls what others did, until both logs are the same. " +
+    "A command that others' work has made impossible becomes a rejection: it is shown, and nothing is lost.",
+  examples: ["sync now", "sync now --json"],
+  run: (given) =>
+    withSync(given, (sync) => progress("synchronising")(sync.now({ onProgress: walked("synchronising") }))),
+  render: async () => (await import("../../render/sync.js")).report,
+  unwell: refused,
+})

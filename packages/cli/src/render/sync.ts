@@ -1,0 +1,91 @@
+/** Synchronisation, for people. */
+import type { SyncEntry, SyncReport, SyncStatus } from "@context-engine/core/services/Sync"
+import type { RejectionRow } from "@context-engine/core/views/rejections"
+import { safe } from "./safe.js"
+import { table } from "./table.js"
+import { paint, type Renderer, type Screen, wrap } from "./text.js"
+import { ago, count } from "./units.js"
+
+/** What one synchronisation did. */
+export const report: Renderer<SyncReport> = (done, screen) => {
+  if (done.skipped) return "another process of this machine is synchronising already"
+  const { moved, pending, pulled, pushed, rejected } = done
+  const parts = [
+    `${count(pushed, "event")} pushed`,
+    `${count(pulled, "event")} pulled`,
+    ...(moved > 0 ? [`${moved} put after them`] : []),
+  ]
+  return [
+    `${paint(screen, "good", "✓")} ${parts.join(", ")}, in ${count(done.roundTrips, "round trip")}; both logs end at ${done.confirmed}`,
+    ...rejected.map(({ outcome, reason, what }) =>
+      outcome === "moot"
+        ? line(screen, `nothing was left to do: ${what} (${reason})`)
+        : `${paint(screen, "bad", "✗")} ${line(screen, `${what}: ${reason}`)}`,
+    ),
+    ...(pending > 0 ? [`${paint(screen, "warn", "!")} ${count(pending, "event")} of this machine wait`] : []),
+  ].join("\n")
+}
+
+/** How this machine stands. */
+export const status: Renderer<SyncStatus> = (found, screen) => {
+  if (found.remote === null && found.logId === null) {
+    return "this machine works alone\n  share its log: context infra sync connect <url>"
+  }
+  const skewed = found.skew !== null && Math.abs(found.skew) > 60_000
+  const rows: ReadonlyArray<readonly [string, string]> = [
+    ["shared log", safe(found.remote ?? "no address is configured")],
+    ["here to", `position ${found.confirmed}`],
+    ["waiting", found.pending === 0 ? "nothing" : paint(screen, "warn", count(found.pending, "event"))],
+    ["not here yet", found.behind === 0 ? "nothing that is known of" : count(found.behind, "event")],
+    ["last reached", found.lastContact === null ? "never" : ago(screen, found.lastContact)],
+    ...(skewed
+      ? [["clock", paint(screen, "warn", `${Math.round((found.skew as number) / 1000)} s off`)] as const]
+      : []),
+    ...(found.lastError === null ? [] : [["trouble", paint(screen, "bad", safe(found.lastError.message))] as const]),
+    ...(found.rejected === 0
+      ? []
+      : [
+          [
+            "rejected",
+            `${paint(screen, "bad", count(found.rejected, "command"))}: context infra sync rejected`,
+          ] as const,
+        ]),
+    ...(found.unknown.length === 0
+      ? []
+      : [["newer", paint(screen, "warn", `${found.unknown.map(safe).join(", ")}: update context`)] as const]),
+  ]
+  return rows.map(([name, value]) => `${name.padEnd(14)}${value}`).join("\n")
+}
+
+/** What happened. */
+export const entries: Renderer<ReadonlyArray<SyncEntry>> = (rows, screen) =>
+  rows.length === 0
+    ? "nothing was ever shared from here"
+    : table(
+        screen,
+        [
+          { title: "when", cell: (row) => ago(screen, row.at) },
+          { title: "what", cell: (row) => row.what },
+          { title: "detail", cell: (row) => row.detail, flexible: true },
+        ],
+        rows,
+      )
+
+/** Commands that could not stand. */
+export const rejections: Renderer<ReadonlyArray<RejectionRow>> = (rows, screen) =>
+  rows.length === 0
+    ? "nothing was rejected"
+    : table(
+        screen,
+        [
+          { title: "id", cell: (row) => row.id.slice(0, 13) },
+          { title: "status", cell: (row) => row.status },
+          { title: "what", cell: (row) => row.what, flexible: true },
+          { title: "why", cell: (row) => row.reason, flexible: true },
+          { title: "by", cell: (row) => `${row.actor}@${row.machine}` },
+          { title: "given", cell: (row) => ago(screen, row.givenAt) },
+        ],
+        rows,
+      )
+
+const line = (screen: Screen, text: string): string => wrap(safe(text), screen.columns - 2).join("\n  ")

@@ -1,0 +1,34 @@
+/** How commands work on the log. */
+import { ReadModels } from "@context-engine/core/ReadModels"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import { databasePath, isShared, type LogOptions } from "./log.js"
+import { runAlone, type Store } from "./store.js"
+
+/** Runs with services over the log. What it wrote is then brought to the other machines, if there are any. */
+export const run = <A, E, S>(
+  options: LogOptions,
+  services: Layer.Layer<S, unknown, Store>,
+  effect: Effect.Effect<A, E, S | Store>,
+): Effect.Effect<A, unknown> =>
+  options.at !== undefined || !isShared()
+    ? runAlone(options, services, effect)
+    : Effect.flatMap(runAlone(options, services, noticing(effect)), ({ value, wrote }) =>
+        Effect.as(wrote ? share(options) : Effect.void, value),
+      )
+
+const noticing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const { asOf } = yield* ReadModels
+    const before = yield* asOf
+    const value = yield* effect
+    return { value, wrote: (yield* asOf).position !== before.position }
+  })
+
+/** Waits for it only if that is asked for: a command is done when its machine has it. */
+const share = (options: LogOptions): Effect.Effect<void, unknown> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./sharing.js")),
+    ({ inBackground, now }) =>
+      options.waitSync ? now(options) : Effect.flatMap(databasePath(options.db), (path) => inBackground(path)),
+  )

@@ -1,0 +1,31 @@
+/** How what a command wrote reaches the other machines. */
+import { spawn } from "node:child_process"
+import * as Effect from "effect/Effect"
+import { Refused } from "../usage.js"
+import type { LogOptions } from "./log.js"
+
+/** In a process of its own: nobody waits for the link. If another one is at it already, it is left to that. */
+export const inBackground = (path: string): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const [, program] = process.argv
+    if (program === undefined) return
+    const child = spawn(process.execPath, [program, "infra", "sync", "now", "--db", path, "--json"], {
+      detached: true,
+      stdio: "ignore",
+      cwd: "/",
+    })
+    child.on("error", () => {}).unref()
+  })
+
+/** At once. What it wrote is safe here in any case; the error says that it is not yet there. */
+export const now = (options: LogOptions): Effect.Effect<void, unknown> =>
+  Effect.gen(function* () {
+    const { open } = yield* Effect.promise(() => import("./sync.js"))
+    const { pending, rejected } = yield* open(options, (sync) => sync.now())
+    const refused = rejected.find(({ outcome }) => outcome === "refused")
+    if (refused !== undefined) {
+      return yield* new Refused({ message: `${refused.what}: ${refused.reason}`, next: "context infra sync rejected" })
+    }
+    if (pending > 0)
+      return yield* new Refused({ message: `${pending} events wait to be pushed`, next: "context infra sync status" })
+  })

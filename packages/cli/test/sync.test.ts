@@ -1,0 +1,126 @@
+import { existsSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import * as Redacted from "effect/Redacted"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
+import { workspace } from "./support/cli.js"
+
+describe("context infra sync", () => {
+  let sqld: Sqld
+  beforeAll(async () => {
+    sqld = await startSqld()
+  })
+  afterAll(() => sqld.close())
+
+  /** A machine with a log and a configuration of its own. */
+  const machine = (name: string) => {
+    const place = workspace()
+    const file = join(place.directory, "sync.json")
+    const env = { CONTEXT_SYNC_FILE: file, CONTEXT_ACTOR: name }
+    const run = (line: string, options: { readonly input?: string; readonly env?: Record<string, string> } = {}) =>
+      place.run(line, { ...options, env: { ...env, ...options.env } })
+    const json = async (line: string) => JSON.parse((await run(`${line} --json`)).stdout)
+    return { ...place, file, run, json }
+  }
+  const laptop = machine("ada")
+  const phone = machine("bob")
+  const token = () => Redacted.value(sqld.token())
+
+  it("says that a machine works alone, and what to do about it", async () => {
+    const { code, stdout } = await laptop.run("sync status")
+    expect(code).toBe(0)
+    expect(stdout).toContain("context infra sync connect <url>")
+    const now = await laptop.run("sync now")
+    expect(now.code).toBe(1)
+    expect(now.stderr).toContain("no shared log is configured")
+  })
+
+  it("connects with a token from standard input, which only its owner can read and nobody sees", async () => {
+    await laptop.run("server add alpha --ip 10.0.0.1")
+    const secret = token()
+    const connected = await laptop.run(`sync connect ${sqld.url}`, { input: `${secret}\n` })
+    expect(connected.stderr).toBe("")
+    expect(connected.code).toBe(0)
+    expect(connected.stdout).toContain("1 event pushed")
+    expect(statSync(laptop.file).mode & 0o777).toBe(0o600)
+    for (const text of [
+      connected.stdout,
+      (await laptop.run("sync status")).stdout,
+      (await laptop.run("sync log")).stdout,
+    ]) {
+      expect(text).not.toContain(secret)
+    }
+    expect(readFileSync(laptop.db).includes(secret)).toBe(false)
+  })
+
+  it("brings to one machine what another did, and back", async () => {
+    const joined = await phone.run(`sync connect ${sqld.url}`, { input: token() })
+    expect(joined.stdout).toContain("1 event pulled")
+    expect((await phone.json("server list")).map((row: { name: string }) => row.name)).toEqual(["alpha"])
+    expect((await phone.run("server add beta --ip 10.0.0.2 --wait-sync")).code).toBe(0)
+    expect(await laptop.json("sync now")).toMatchObject({ pulled: 1, pushed: 0, rejected: [] })
+    expect(await laptop.json("server list")).toEqual(await phone.json("server list"))
+  })
+
+  it("does so by itself after a command that wrote, and no command waits for it", async () => {
+    expect((await laptop.run("server add gamma --ip 10.0.0.3")).code).toBe(0)
+    await expect
+      .poll(async () => (await phone.json("sync now")) && (await phone.json("server list")).length, { timeout: 20_000 })
+      .toBe(3)
+  })
+
+  it("works without the link, and says what waits", async () => {
+    await sqld.kill()
+    expect((await laptop.run("server add delta --ip 10.0.0.4", { env: { CONTEXT_SYNC: "off" } })).code).toBe(0)
+    const waiting = await laptop.run("server update delta --notes here --wait-sync")
+    expect(waiting.code).toBe(1)
+    expect(waiting.stderr).toContain("cannot be reached")
+    const status = await laptop.run("sync status")
+    expect(status.code).toBe(1)
+    expect(status.stdout).toMatch(/waiting +2 events/)
+    await sqld.start()
+    expect(await laptop.json("sync now")).toMatchObject({ pushed: 2, pending: 0 })
+    expect((await laptop.run("sync status")).code).toBe(0)
+  })
+
+  it("shows a command that could not stand, which is given again or dropped", async () => {
+    await phone.json("sync now")
+    const off = { env: { CONTEXT_SYNC: "off" } }
+    await laptop.run("server remove delta --yes", off)
+    await laptop.run("sync now")
+    await phone.run("server update delta --notes mine", off)
+    const met = await phone.run("sync now")
+    expect(met.code).toBe(1)
+    expect(met.stderr).toContain("context infra sync rejected")
+    const shown = await phone.run("sync rejected")
+    expect(shown.code).toBe(1)
+    expect(shown.stdout).toContain("delta")
+    const [row] = await phone.json("sync rejected")
+    const again = await phone.run(`sync rejected retry ${row.id}`, off)
+    expect(again.code, again.stderr).toBe(1)
+    expect((await phone.run(`sync rejected drop ${row.id}`, off)).code).toBe(0)
+    expect((await phone.run("sync rejected")).code).toBe(0)
+    expect((await phone.run("sync rejected perhaps")).code).toBe(2)
+  })
+
+  it("recognises a log that was reset, and gives it back only when told to", async () => {
+    await laptop.json("sync now")
+    await sqld.kill()
+    sqld.restore(undefined)
+    await sqld.start()
+    const refused = await laptop.run("sync now")
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toContain("the shared log is gone")
+    expect((await laptop.run("sync heal")).stderr).toContain("add --yes")
+    expect((await laptop.run("sync heal --yes")).code).toBe(0)
+    expect((await phone.run("sync now")).code).toBe(0)
+    expect(await laptop.json("server list")).toEqual(await phone.json("server list"))
+  })
+
+  it("is left again, with all that was shared", async () => {
+    const left = await phone.run("sync disconnect")
+    expect(left.stdout, left.stderr).toContain("works alone")
+    expect(existsSync(phone.file)).toBe(false)
+    expect(await phone.json("server list")).toEqual(await laptop.json("server list"))
+  })
+})
