@@ -57,10 +57,12 @@ export const readHead = (connection: Connection): Head => {
     : { position: row[0], hash: row[1], recordedAt: row[2] }
 }
 
-/** Whether machines share this log, and how often its end was put after events of others. */
-export const readShared = (connection: Connection): { readonly connected: boolean; readonly rebases: number } => {
-  const [logId, rebases] = connection.prepare("SELECT log_id, rebases FROM sync").get()
-  return { connected: logId !== null, rebases }
+/** What of this log all machines share, if they do, and how often its end was put after events of others. */
+export const readShared = (
+  connection: Connection,
+): { readonly confirmed: number | undefined; readonly rebases: number } => {
+  const [logId, position, rebases] = connection.prepare("SELECT log_id, position, rebases FROM sync").get()
+  return { confirmed: logId === null ? undefined : position, rebases }
 }
 
 /** Appends sealed events and folds them into the views. Made before (the answer was lost), it gives what there is. */
@@ -78,14 +80,14 @@ export const append = (
   if (options.head !== undefined && options.head !== head.position) {
     throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
   }
-  const { connected, rebases } = readShared(connection)
+  const { confirmed, rebases } = readShared(connection)
   if (options.rebases !== undefined && options.rebases !== rebases) {
     throw new VersionConflict({ stream: "the log", expected: options.rebases, actual: rebases })
   }
   cache.begin(head.hash)
   const versions = versionsOf(connection, appends, cache)
   const recorded = insert(connection, sealed, versions, head, signature)
-  writeRows(connection, projections, recorded, { cache, keepBefore: connected })
+  writeRows(connection, projections, recorded, { cache, keepAsOf: confirmed })
   cache.keepVersions(versions)
   const last = recorded[recorded.length - 1]
   if (last !== undefined) connection.prepare("UPDATE checkpoint SET position = ?").run(last.position)

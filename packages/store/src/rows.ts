@@ -13,8 +13,11 @@ export interface Folding {
   /** Names the doubles of the tables instead of the live ones. */
   readonly suffix?: string
   readonly cache?: HeadCache
-  /** Keeps what the rows were before, for a rebase that takes these events back. */
-  readonly keepBefore?: boolean
+  /**
+   * The last event that all machines share: keeps what the rows were after it, for a rebase that takes what follows back. What
+   * was changed since then was kept by the first change.
+   */
+  readonly keepAsOf?: number | undefined
 }
 
 /** Folds the events into every view. Rows are read once, folded in memory, and written once, where they changed. */
@@ -22,7 +25,7 @@ export const writeRows = (
   connection: Connection,
   projections: ReadonlyArray<Projection>,
   events: ReadonlyArray<Recorded>,
-  { cache, keepBefore = false, suffix = "" }: Folding = {},
+  { cache, keepAsOf, suffix = "" }: Folding = {},
 ): void => {
   const written = new Map<string, ReadonlyMap<string, Row | undefined>>()
   for (const projection of projections) {
@@ -30,7 +33,7 @@ export const writeRows = (
     if (table === undefined) continue
     const into = `${table.name}${suffix}`
     const changes = fold(connection, projection, table, into, events, cache)
-    if (keepBefore) keep(connection, table, changes, (events[0] as Recorded).position - 1)
+    if (keepAsOf !== undefined) keep(connection, table, changes, keepAsOf)
     // Rows that go, or give up a unique value, make room first: another may take it in the same breath.
     for (const [key, change] of changes) if (givesUp(table, change)) connection.prepare(table.delete(into)).run(key)
     for (const [key, change] of changes) if (change.after !== undefined) writeRow(connection, table, into, key, change)

@@ -5,7 +5,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import { insertRows, readHead } from "./append.js"
+import { insertRows, readHead, readShared } from "./append.js"
 import { isDriverError, type NativeConnection, storageError } from "./connection.js"
 import { decode, type EventRow, hashOf } from "./record.js"
 import { writeRows } from "./rows.js"
@@ -25,11 +25,12 @@ export const takeOver = (
     () => {
       const start = readHead(connection)
       let head = { position: start.position, hash: start.hash }
+      const { confirmed } = readShared(connection)
       const take = (chunk: ReadonlyArray<EventRow>) => {
         const fresh = chunk.filter((row) => !isKnown(connection, start.position, row))
         for (const row of fresh) head = follow(head, row)
         insertRows(connection, fresh)
-        writeRows(connection, projections, fresh.map(decode))
+        writeRows(connection, projections, fresh.map(decode), { keepAsOf: confirmed })
         connection.prepare("UPDATE checkpoint SET position = ?").run(head.position)
       }
       return Stream.runForEachChunk(Stream.rechunk(rows, 500), (chunk) =>

@@ -228,3 +228,18 @@ describe("the timeline", () => {
     })
   })
 })
+
+describe("a server that jumps through itself", () => {
+  it("is renamed and removed as any other", () =>
+    inWorld(
+      Effect.gen(function* () {
+        const registry = yield* fleet
+        const sshConfig = { user: null, port: 22, keyPath: null, jumpHost: "gamma" }
+        yield* registry.servers.add({ name: "gamma" })
+        yield* registry.servers.update("gamma", { sshConfig })
+        expect(yield* registry.servers.rename("gamma", "delta")).toMatchObject({ name: "delta" })
+        yield* registry.servers.update("delta", { sshConfig: { ...sshConfig, jumpHost: "delta" } })
+        yield* registry.servers.remove("delta")
+      }),
+    ))
+})

@@ -45,9 +45,10 @@ export const rebase = (
   writeRows(connection, projections, incoming.map(decode))
   const events = tail.map((row): Placed => ({ ...decode(row), row }))
   const { kept, rejected } = decide(connection, events, author)
+  const keepAsOf = readHead(connection).position
   const placed = place(connection, kept)
   insertRows(connection, placed)
-  writeRows(connection, projections, placed.map(decode), { keepBefore: true })
+  writeRows(connection, projections, placed.map(decode), { keepAsOf })
   return { moved: kept.length, rejected }
 }
 
