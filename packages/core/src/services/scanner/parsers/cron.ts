@@ -58,6 +58,7 @@ const programOf = (command: string): string | undefined => {
   const words = command
     // What comes before it only says where, or whether.
     .replace(/^(?:cd|test|\[)\s[^&|;]*(?:&&|\|\||;)\s*/, "")
+    .replace(/\bflock\s+(?:-\S+\s+)*\S+\s/, "")
     .split(/\s+/)
     .slice(0, 30)
     .filter((one) => /^[\w./@+-]+$/.test(one) && !one.startsWith("-") && !/^\d+[smh]?$/.test(one))

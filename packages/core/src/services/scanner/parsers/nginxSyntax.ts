@@ -114,12 +114,15 @@ const nameEnd = (text: string, from: number): number => {
   return end === null ? from : from + end[0].length - 1
 }
 
-/** Behind the brace that closes a block of another language. */
+/** Behind the brace that closes a block of Lua: not one in a string or a comment of its own. */
 const afterBlock = (text: string, from: number): number => {
   let depth = 0
   for (let at = from; at < text.length; at++) {
-    if (text[at] === "{") depth++
-    else if (text[at] === "}" && --depth === 0) return at + 1
+    const char = text[at]
+    if (char === '"' || char === "'") at = quoteEnd(text, at) - 1
+    else if (char === "-" && text[at + 1] === "-") at = lineEnd(text, at)
+    else if (char === "{") depth++
+    else if (char === "}" && --depth === 0) return at + 1
   }
   return text.length
 }
