@@ -27,15 +27,18 @@ const serverSites = (server: JsonObject, own: ReadonlySet<string>): ReadonlyArra
   const ports = asArray(server.listen).flatMap((one) =>
     typeof one === "string" ? (port(one.replace(/^.*:/, "")) ?? []) : [],
   )
-  const off = asObject(server.automatic_https).disable === true
-  const tls =
-    !off && ports.some((one) => one !== 80) && (ports.includes(443) || server.tls_connection_policies !== undefined)
+  // It takes care of certificates by itself for every name that is not exempt, on every port but 80.
+  const automatic = asObject(server.automatic_https)
+  const exempt = asArray(automatic.skip)
+  const secured = (names: ReadonlyArray<string>) =>
+    automatic.disable !== true && ports.some((one) => one !== 80) && !names.every((name) => exempt.includes(name))
   return asArray(server.routes)
     .slice(0, mostSites)
     .map((one) => {
       const route = asObject(one)
       const names = hostsOf(route)
       const routes = routesOf(route, "/", 0)
+      const tls = secured(names)
       return {
         names,
         ports,
