@@ -10,12 +10,16 @@ import { Health } from "./Health.js"
 import { Hosts } from "./Hosts.js"
 import { Overview } from "./Overview.js"
 import { Registry } from "./Registry.js"
+import { Scanner } from "./Scanner.js"
+import { ServerImport } from "./ServerImport.js"
 
-export type Services = Registry | Overview | Hosts | Fleet | Health | Deployer
+export type Services = Registry | Overview | Hosts | Fleet | Health | Deployer | Scanner | ServerImport
 
 export const layer: Layer.Layer<Services, never, ReadModels | Commands | DeployLogs | Remote> = Layer.mergeAll(
   Registry.layer,
   Overview.layer,
   Fleet.layer,
   Deployer.layer,
+  Scanner.layer,
+  ServerImport.layer,
 ).pipe(Layer.provideMerge(Health.layer), Layer.provideMerge(Hosts.layer))
