@@ -8,14 +8,20 @@ import { Deployer } from "./Deployer.js"
 import { Fleet } from "./Fleet.js"
 import { Health } from "./Health.js"
 import { Hosts } from "./Hosts.js"
+import { Lifecycle } from "./Lifecycle.js"
+import { Logs } from "./Logs.js"
 import { Overview } from "./Overview.js"
 import { Registry } from "./Registry.js"
+import { RunCommand } from "./RunCommand.js"
 
-export type Services = Registry | Overview | Hosts | Fleet | Health | Deployer
+export type Services = Registry | Overview | Hosts | Fleet | Health | Deployer | Logs | Lifecycle | RunCommand
 
 export const layer: Layer.Layer<Services, never, ReadModels | Commands | DeployLogs | Remote> = Layer.mergeAll(
   Registry.layer,
   Overview.layer,
   Fleet.layer,
   Deployer.layer,
+  Logs.layer,
+  Lifecycle.layer,
+  RunCommand.layer,
 ).pipe(Layer.provideMerge(Health.layer), Layer.provideMerge(Hosts.layer))
