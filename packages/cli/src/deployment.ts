@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { connecting, flag, integer, text } from "./options.js"
 import { safeLines } from "./render/safe.js"
 import { version } from "./render/units.js"
-import { load } from "./runtime.js"
+import { millis } from "./since.js"
 import { Refused, UsageError } from "./usage.js"
 
 export const deploying = {
@@ -30,7 +30,7 @@ interface Asked {
 /** What the options ask for. The environment goes along for the variables that a service's settings name. */
 export const askedFor = (command: string, given: Asked) =>
   Effect.gen(function* () {
-    const span = (name: string, value: string | undefined) => millis(command, name, value)
+    const span = (name: string, value: string | undefined) => millis(name, value, command)
     const { healthCount } = given
     if (healthCount !== undefined && (healthCount < 1 || healthCount > 100)) {
       return yield* unreadable(command, `--health-count must be from 1 to 100, not ${healthCount}`)
@@ -45,19 +45,6 @@ export const askedFor = (command: string, given: Asked) =>
       environment: process.env,
     }
   })
-
-const millis = (command: string, name: string, span: string | undefined) =>
-  span === undefined
-    ? Effect.succeed(undefined)
-    : load(
-        () => import("@context-engine/core/Time"),
-        ({ spanMillis }) => {
-          const read = spanMillis(span)
-          return read === undefined
-            ? unreadable(command, `${name} must be a span such as 60s or 5m, not ${JSON.stringify(span)}`)
-            : Effect.succeed(read)
-        },
-      )
 
 const unreadable = (command: string, message: string) =>
   new UsageError({ message, see: `context infra ${command} --help` })

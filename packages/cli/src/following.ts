@@ -2,9 +2,8 @@
 import type { Deployer, Watch } from "@context-engine/core/services/Deployer"
 import * as Effect from "effect/Effect"
 import { detachable } from "./detaching.js"
-import type { Style } from "./render/text.js"
 import { makeSteps } from "./steps.js"
-import { makeStream, type OutputStream } from "./stream.js"
+import { makeStream, type OutputStream, speaker } from "./stream.js"
 import { progress, relabel } from "./terminal.js"
 
 export interface Following {
@@ -17,8 +16,6 @@ export interface Following {
   readonly named?: boolean
 }
 
-const styles = ["cyan", "magenta", "blue"] as const satisfies ReadonlyArray<Style>
-
 /** Runs deployments with a watch for each service by its name. */
 export const follow = <A>(
   deployer: Deployer["Type"],
@@ -30,7 +27,7 @@ export const follow = <A>(
     const running = new Map<string, string>()
     const streams: Array<OutputStream> = []
     const watch = (service: string): Watch => {
-      const style = styles[streams.length % styles.length] as Style
+      const style = speaker(streams.length)
       const stream = makeStream({ toStandardError: json, gate, ...(many ? { prefix: { text: service, style } } : {}) })
       streams.push(stream)
       const steps = makeSteps(stream.heading, (text) =>

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Books } from "./runtime/audit.js"
 import type { HostOptions, LogOptions } from "./runtime/log.js"
 import type { Operations } from "./runtime/operations.js"
+import type { Running } from "./runtime/running.js"
 
 /** What a door gives. Whatever goes wrong behind it is reported as it is. */
 type Use<S, A> = (service: S) => Effect.Effect<A, unknown>
@@ -39,6 +40,13 @@ export const withDeployer = <A>(
 ): Effect.Effect<A, unknown> =>
   load(
     () => import("./runtime/deployer.js"),
+    (door) => door.open(options, use),
+  )
+
+/** What is done by hand to what runs: logs, restarts, commands on servers. */
+export const withRunning = <A>(options: HostOptions, use: Use<Running, A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/running.js"),
     (door) => door.open(options, use),
   )
 

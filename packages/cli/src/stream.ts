@@ -2,7 +2,7 @@
 import type { OutputChunk } from "@context-engine/core/Remote"
 import * as Effect from "effect/Effect"
 import { safe } from "./render/safe.js"
-import { paint, type Style } from "./render/text.js"
+import { paint, type Screen, type Style } from "./render/text.js"
 import { errorScreen, print, say, screen } from "./terminal.js"
 
 export interface OutputStream {
@@ -13,10 +13,16 @@ export interface OutputStream {
   readonly end: Effect.Effect<void>
 }
 
+/** Whose a line is. */
+interface Prefix {
+  readonly text: string
+  readonly style: Style
+}
+
 export interface StreamOptions {
   readonly toStandardError: boolean
   /** Stands before every line, where several speak at once. */
-  readonly prefix?: { readonly text: string; readonly style: Style }
+  readonly prefix?: Prefix
   /** While it is closed, everything waits. */
   readonly gate: Effect.Latch
 }
@@ -24,9 +30,17 @@ export interface StreamOptions {
 /** A line longer than this is shown in pieces: a command may never print a newline. */
 const longest = 4096
 
+const styles = ["cyan", "magenta", "blue"] as const satisfies ReadonlyArray<Style>
+
+/** The colour of the nth of those who speak at once. */
+export const speaker = (index: number): Style => styles[index % styles.length] as Style
+
+/** What stands before each line of somebody's, with a space. */
+export const prefixOf = (to: Screen, { style, text }: Prefix): string => `${paint(to, style, safe(text))} `
+
 export const makeStream = ({ gate, prefix, toStandardError }: StreamOptions): OutputStream => {
   const to = toStandardError ? errorScreen() : screen()
-  const before = prefix === undefined ? "" : `${paint(to, prefix.style, safe(prefix.text))} `
+  const before = prefix === undefined ? "" : prefixOf(to, prefix)
   const put = (line: string) =>
     Effect.zipRight(gate.await, toStandardError ? say(`${before}${line}`) : print(`${before}${line}\n`))
   const bar = paint(to, "faint", "│")

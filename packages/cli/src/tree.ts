@@ -34,12 +34,12 @@ export const nouns: ReadonlyArray<Noun> = [
   },
   {
     name: "server",
-    description: "The machines: add, look at, connect to",
+    description: "The machines: add, look at, connect to, run commands on",
     load: async () => (await import("./commands/server.js")).verbs,
   },
   {
     name: "service",
-    description: "What runs on the servers",
+    description: "What runs on the servers: add, look at its logs, restart, stop and start",
     load: async () => (await import("./commands/service.js")).verbs,
   },
   {

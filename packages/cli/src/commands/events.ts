@@ -2,8 +2,8 @@
 import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { choice, flag, integer, reading, text } from "../options.js"
-import { load, withRegistry } from "../runtime.js"
-import { UsageError } from "../usage.js"
+import { withRegistry } from "../runtime.js"
+import { instant } from "../since.js"
 import { severities } from "./event/fields.js"
 
 export const events = leaf({
@@ -21,24 +21,8 @@ export const events = leaf({
     ids: flag("ids", "Show the ids by which entries are changed"),
   },
   run: (given) =>
-    Effect.flatMap(instant(given.since), (since) =>
+    Effect.flatMap(instant(given.since, "events"), (since) =>
       withRegistry(given, ({ timeline }) => timeline.list({ ...given, since })),
     ),
   render: async ({ ids }) => (await import("../render/events.js")).timeline(ids),
 })
-
-const instant = (since: string | undefined): Effect.Effect<string | undefined, UsageError> =>
-  since === undefined
-    ? Effect.succeed(undefined)
-    : load(
-        () => import("@context-engine/core/Time"),
-        ({ parseMoment }) => {
-          const read = parseMoment(since, Date.now())
-          return read._tag === "Right" && read.right._tag === "Instant"
-            ? Effect.succeed(read.right.instant)
-            : new UsageError({
-                message: `--since must be a span such as 2h or a time such as 2026-11-01T12:00Z, not ${JSON.stringify(since)}`,
-                see: "context infra events --help",
-              })
-        },
-      )

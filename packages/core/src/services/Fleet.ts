@@ -8,8 +8,8 @@ import { Commands } from "../Commands.js"
 import { entity, ServerChecked, type ServerStatus } from "../domain/Server.js"
 import { type RegistryError, RemoteError, type StorageError } from "../Errors.js"
 import { ReadModels, type Views } from "../ReadModels.js"
-import { HostKeyPrompt } from "../Remote.js"
 import type { ServerRow } from "../views/servers.js"
+import { askedBetween } from "./askedBetween.js"
 import { Hosts } from "./Hosts.js"
 import { findServer } from "./names.js"
 import { type Metrics, parseProbe, probeScript, resourcesOf } from "./probe.js"
@@ -52,21 +52,9 @@ export class Fleet extends Context.Tag("@context-engine/core/Fleet")<
       const probe = (server: ServerRow) =>
         Effect.timed(hosts.run(server, { script: probeScript, timeout: 10_000 }).pipe(within(server)))
 
-      /** People are asked about host keys between two tries: they think longer than a server may take. */
-      const reach = (server: ServerRow) =>
-        Effect.flatMap(HostKeyPrompt, (ask) => {
-          if (ask === undefined) return probe(server)
-          return Effect.provideService(probe(server), HostKeyPrompt, undefined).pipe(
-            Effect.catchIf(
-              (error) => error._tag === "RemoteError" && error.reason === "host-key-unknown",
-              () => Effect.zipRight(hosts.trusted(server), probe(server)),
-            ),
-          )
-        })
-
       const look = (server: ServerRow): Effect.Effect<ServerReport, StorageError> =>
         Effect.gen(function* () {
-          const found = yield* Effect.either(reach(server))
+          const found = yield* Effect.either(askedBetween(hosts, server, probe(server)))
           const checkedAt = DateTime.formatIso(yield* DateTime.now)
           const about = { server: server.name, checkedAt }
           if (found._tag === "Right") {

@@ -8,12 +8,26 @@ import { Deployer } from "./Deployer.js"
 import { Fleet } from "./Fleet.js"
 import { Health } from "./Health.js"
 import { Hosts } from "./Hosts.js"
+import { Lifecycle } from "./Lifecycle.js"
+import { Logs } from "./Logs.js"
 import { Overview } from "./Overview.js"
 import { Registry } from "./Registry.js"
+import { RunCommand } from "./RunCommand.js"
 import { Scanner } from "./Scanner.js"
 import { ServerImport } from "./ServerImport.js"
 
-export type Services = Registry | Overview | Hosts | Fleet | Health | Deployer | Scanner | ServerImport
+export type Services =
+  | Registry
+  | Overview
+  | Hosts
+  | Fleet
+  | Health
+  | Deployer
+  | Scanner
+  | ServerImport
+  | Logs
+  | Lifecycle
+  | RunCommand
 
 export const layer: Layer.Layer<Services, never, ReadModels | Commands | DeployLogs | Remote> = Layer.mergeAll(
   Registry.layer,
@@ -22,4 +36,7 @@ export const layer: Layer.Layer<Services, never, ReadModels | Commands | DeployL
   Deployer.layer,
   Scanner.layer,
   ServerImport.layer,
+  Logs.layer,
+  Lifecycle.layer,
+  RunCommand.layer,
 ).pipe(Layer.provideMerge(Health.layer), Layer.provideMerge(Hosts.layer))

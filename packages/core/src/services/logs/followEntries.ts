@@ -75,7 +75,7 @@ const readOnce = (
       }).pipe(Effect.uninterruptible)
     const result = yield* hosts.run(server, {
       script: isJournal ? journal : container,
-      args: [...names, String(lines), follow ? "1" : "", since, place.at],
+      args: [...names, String(lines), follow ? "1" : "", isJournal ? journalTime(since) : since, place.at],
       timeout: 2 ** 31 - 1,
       maxOutput: 4096,
       onOutput: ({ data, stream }) => Effect.zipRight(heard, stream === "stdout" ? push(data) : Effect.void),
@@ -89,3 +89,9 @@ const readOnce = (
       })
     }
   })
+
+/** Older journals cannot read ISO 8601 times in UTC; all of them can read seconds since 1970. */
+const journalTime = (since: string): string => {
+  const millis = /^\d{4}-\d\d-\d\dT.*Z$/.test(since) ? Date.parse(since) : Number.NaN
+  return Number.isNaN(millis) ? since : `@${millis / 1000}`
+}
