@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import { hostKeyPrompt } from "./hostKeys.js"
 import type { HostOptions } from "./log.js"
 import { services } from "./operations.js"
-import { run } from "./store.js"
+import { run } from "./run.js"
 
 export interface Running {
   readonly logs: Logs["Type"]
