@@ -57,13 +57,16 @@ export const readHead = (connection: Connection): Head => {
     : { position: row[0], hash: row[1], recordedAt: row[2] }
 }
 
-/** What of this log all machines share, if they do, and how often its end was put after events of others. */
+/** What of this log all machines share, if they do and rows can be kept as of it, and how often its end was put after events of others. */
 export const readShared = (
   connection: Connection,
 ): { readonly confirmed: number | undefined; readonly rebases: number } => {
-  const [logId, position, rebases] = connection.prepare("SELECT log_id, position, rebases FROM sync").get()
-  return { confirmed: logId === null ? undefined : position, rebases }
+  const [logId, position, rebases, unkept] = connection.prepare(sharedQuery).get()
+  return { confirmed: logId === null || unkept === 1 ? undefined : position, rebases }
 }
+
+const sharedQuery = `SELECT log_id, position, rebases,
+  EXISTS (SELECT 1 FROM sync_rows WHERE view = '' AND id = '') FROM sync`
 
 /** Appends sealed events and folds them into the views. Made before (the answer was lost), it gives what there is. */
 export const append = (

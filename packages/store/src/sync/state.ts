@@ -40,6 +40,9 @@ export const setConfirmed = (connection: Connection, { hash, position }: Place):
 export const bind = (connection: Connection, logId: string | null, common: Place): void => {
   connection.prepare("UPDATE sync SET log_id = ?, error = NULL, unknown = '[]'").run([logId])
   forgetRows(connection)
+  // What waits already changed rows that nobody kept: until it is through, none of them is kept as of now.
+  const [head] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get()
+  if (head > common.position) connection.prepare("INSERT INTO sync_rows VALUES ('', '', 0, NULL)").run()
   setConfirmed(connection, common)
 }
 

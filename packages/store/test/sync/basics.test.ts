@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { make } from "../../src/sync/RemoteLog.js"
 import { serverAdded, unknownEvent } from "../support/events.js"
+import { withSqlite } from "../support/files.js"
 import { eventsOf, give, machine, rowsHash, status, sync, verify } from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
 
@@ -181,5 +182,23 @@ describe("a shared log that somebody changed", () => {
     expect(error.message).toContain("position 3")
     expect(eventsOf(b.path)).toEqual([])
     expect(await status(b)).toMatchObject({ confirmed: 0, lastError: { reason: "protocol" } })
+  })
+})
+
+describe("a file of the version before", () => {
+  it("is brought up to date when it is opened, and synchronises with all it has", async () => {
+    const remote = shared()
+    const old = machine("a", undefined)
+    await give(old, (r) => r.servers.add({ name: "alpha" }))
+    await old.close()
+    withSqlite(old.path, (database) =>
+      database.exec(
+        "DROP TABLE sync; DROP TABLE sync_rows; DROP TABLE sync_history; DROP TABLE rejections; DELETE FROM projections WHERE name = 'rejections'; PRAGMA user_version = 1",
+      ),
+    )
+    const a = machine("a", remote, { path: old.path })
+    expect(await sync(a)).toMatchObject({ pushed: 2 })
+    expect(await verify(a)).toMatchObject({ ok: true, findings: [] })
+    expect(await status(a)).toMatchObject({ confirmed: 2, pending: 0 })
   })
 })
