@@ -7,6 +7,9 @@ const needed = [
   { tool: "git", package: "git", for: "deploys" },
   { tool: "ssh", package: "openssh-client", for: "server ssh" },
   { tool: "sshd", package: "openssh-server", for: "everything over SSH" },
+  { tool: "nginx", package: "nginx-light", for: "scans of its sites" },
+  { tool: "caddy", package: "caddy", for: "scans of its sites" },
+  { tool: "openssl", package: "openssl", for: "checks of routes" },
 ]
 
 const find = (tool) =>

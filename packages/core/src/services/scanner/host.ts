@@ -2,8 +2,8 @@
  * What a scan runs on a host: one constant POSIX script that prints a section for each tool and changes nothing.
  *
  * Each section is a shell of its own with a limit of time and size: a docker that hangs costs its own section. `$1` is a
- * word that nobody on the host knew before, so no tool can print the marks between sections. Where `setsid` is there, all
- * that a section started ends with it.
+ * word that nobody on the host knew before, so no tool can print the marks between sections. All that a section started
+ * ends with it, where `setsid` is there, or perl instead of it (macOS); elsewhere only the tool itself does.
  */
 import { quote } from "../../Shell.js"
 import { inspectTemplate, psTemplate } from "./parsers/containers.js"
@@ -159,6 +159,7 @@ section() {
   printf '\\n%s begin %s\\n' "$mark" "$1"
   {
     if command -v setsid >/dev/null; then setsid sh -c ${quote(limited)} limited "$2" "$4"
+    elif command -v perl >/dev/null; then perl -MPOSIX -e ${quote("fork and wait, exit($? & 127 ? 128 + ($? & 127) : $? >> 8); POSIX::setsid(); exec @ARGV")} sh -c ${quote(limited)} limited "$2" "$4"
     else sh -c ${quote(limitedWithoutSessions)} limited "$2" "$4"
     fi
     printf '\\n%s end %s\\n' "$mark" "$?"

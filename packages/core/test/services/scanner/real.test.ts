@@ -21,6 +21,7 @@ for (const [shell, debianPackage] of Object.entries(shells).filter(([name]) => n
       const words = shell === "busybox" ? ["sh", "-c", scanScript] : ["-c", scanScript]
       const { status, stderr, stdout } = spawnSync(toolPath(shell), [...words, "sh", "mark"], {
         encoding: "utf8",
+        timeout: 20_000,
         env: { HOME: "/nonexistent", ...env },
         stdio: ["ignore", "pipe", "pipe"],
       })
@@ -49,7 +50,7 @@ for (const [shell, debianPackage] of Object.entries(shells).filter(([name]) => n
 
     it("ends what hangs, and all that it started, and goes on", () => {
       const tools = mkdtempSync(join(tmpdir(), "context-hanging-"))
-      const marker = `3${process.pid}.5`
+      const marker = `41.${process.pid}`
       writeFileSync(join(tools, "crontab"), `#!/bin/sh\nsleep ${marker} &\nwait\n`, { mode: 0o755 })
       const { status } = scan({ PATH: `${tools}:${process.env.PATH}`, HOME: tools })
       expect(status.cron).toBe("late")
