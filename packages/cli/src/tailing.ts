@@ -30,8 +30,8 @@ export const tail = (
     const news = breaks(errorScreen())
     const reader: LogReader = {
       onText: (service, text) => Effect.zipRight(shown, print(format(service, text))),
-      onNews: (service, what, detail) => {
-        const line = news(service, what, detail)
+      onNews: (service, what) => {
+        const line = news(service, what)
         return line === undefined ? Effect.void : Effect.zipRight(shown, say(line))
       },
     }
@@ -64,7 +64,7 @@ type News = "gap" | "down" | "up"
 /** News in words, once for each break of the link to a server, however many of its logs are read. */
 const breaks = (to: Screen) => {
   const down = new Set<string>()
-  return (service: string, news: News, detail = ""): string | undefined => {
+  return (service: string, news: News): string | undefined => {
     const server = safe(service.split("/")[0] ?? service)
     const our = (text: string) => paint(to, "faint", `── ${text}`)
     if (news === "gap") return our(`${safe(service)}: lines were rotated away before they could be read`)
@@ -74,6 +74,6 @@ const breaks = (to: Screen) => {
       return our(`the link to ${server} is up again`)
     }
     down.add(server)
-    return our(`the link to ${server} is down${detail === "" ? "" : `: ${safe(detail)}`}; it is tried again and again`)
+    return our(`the link to ${server} is down; it is tried again and again, and no line is lost`)
   }
 }

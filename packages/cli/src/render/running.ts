@@ -31,7 +31,7 @@ const columns: ReadonlyArray<Column<RunReport>> = [
     right: true,
   },
   { title: "took", cell: (report) => duration(report.duration), right: true },
-  { title: "why", cell: ({ error }) => error?.message, flexible: true },
+  { title: "why", cell: ({ error, server }) => error?.message.replace(`${server}: `, ""), flexible: true },
 ]
 
 /** The exit statuses, after all that was printed. */

@@ -12,6 +12,7 @@ const styles: Record<string, Style> = {
   deploying: "warn",
   in_progress: "warn",
   rolled_back: "warn",
+  stopped: "warn",
   offline: "bad",
   unhealthy: "bad",
   failed: "bad",

@@ -83,7 +83,7 @@ export class RunCommand extends Context.Tag("@context-engine/core/RunCommand")<
               server: server.name,
               argv: redactArgv(argv),
               exitCode,
-              reason: error?.message ?? null,
+              reason: error?.message.replace(`${server.name}: `, "") ?? null,
               duration,
               at: new Date(now).toISOString(),
             }),

@@ -36,6 +36,8 @@ export interface SshdOptions {
   readonly hostKeyTypes?: ReadonlyArray<HostKeyType>
   /** Further lines of its configuration. They come first, and sshd takes the first value it reads. */
   readonly extra?: ReadonlyArray<string>
+  /** Variables that its sessions have. Of several `SetEnv` lines sshd reads only the first. */
+  readonly env?: Readonly<Record<string, string>>
   /** Lets this key in; by default a new one is made. Servers of one test can share it: `clientKey: other.keyPath`. */
   readonly clientKey?: string
 }
@@ -209,7 +211,9 @@ const startDaemon = async (
   const yesNo = (value: boolean) => (value ? "yes" : "no")
   const config = [
     ...(options.extra ?? []),
-    `SetEnv HOME=${join(directory, "home")}`,
+    `SetEnv ${Object.entries({ HOME: join(directory, "home"), ...options.env })
+      .map(([name, value]) => `${name}=${value}`)
+      .join(" ")}`,
     "ListenAddress 127.0.0.1",
     `Port ${port}`,
     ...types.map((type) => `HostKey ${join(directory, `host_${type}`)}`),

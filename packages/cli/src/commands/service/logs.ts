@@ -10,7 +10,8 @@ export const logs = leaf({
   name: "logs",
   description:
     "Shows what services write: their log file, systemd's journal, their container's or pm2's log. " +
-    "With -f it goes on through rotation and breaks of the link; no line is lost or shown twice.",
+    "With -f it goes on through rotation and breaks of the link; no line is lost or shown twice. " +
+    "With --json every line is an object on a line of its own.",
   examples: ["service logs api -f", "service logs api web --since 10m", "service logs api -n all --grep 'error|warn'"],
   args: { names: argumentList("name", "A service: api, or myserver/api") },
   options: {

@@ -42,8 +42,7 @@ const controlBy = (manager: Manager, service: ServiceRow, action: LifecycleActio
       return { what: "systemctl", command: { script: 'exec systemctl --no-ask-password "$1" -- "$2"', args } }
     }
     case "pm2": {
-      // What follows a `--` pm2 would hand to the process; a name that begins with a dash is refused as an option there.
-      return { what: "pm2", command: { script: 'exec pm2 "$1" "$2"', args: [action, nameThere(service, "pm2")] } }
+      return { what: "pm2", command: { script: pm2, args: [action, nameThere(service, "pm2")] } }
     }
     default: {
       const args = [manager, action, nameThere(service, "container")]
@@ -51,3 +50,9 @@ const controlBy = (manager: Manager, service: ServiceRow, action: LifecycleActio
     }
   }
 }
+
+/** What follows a `--` pm2 would hand to the process. It takes one name for every process there is. */
+const pm2 = `
+[ "$2" != all ] || { echo 'pm2 takes "all" for every process; give this one another name there' >&2; exit 2; }
+exec pm2 "$1" "$2"
+`
