@@ -24,7 +24,7 @@ describeExample("the example of the documentation, unchanged, with a real git re
       writeFileSync(join(bin, program), `#!/bin/sh\necho "${program} $*: $(cat VERSION) in $PWD"\n`)
       chmodSync(join(bin, program), 0o755)
     }
-    const sshd = await startSshd({ extra: [`SetEnv PATH=${bin}:${process.env.PATH}`] })
+    const sshd = await startSshd({ env: { PATH: `${bin}:${process.env.PATH}` } })
     const repository = makeRepository(where)
     try {
       const v1 = repository.commit({ VERSION: "1\n" })
