@@ -72,6 +72,8 @@ const listen = (stream: Readable, onData: (data: Uint8Array) => void, onEnd: () 
     onEnd()
   }
   stream.on("error", finish).once("end", finish).once("close", finish).on("data", onData).resume()
+  // It may have ended before anybody listened.
+  if (stream.readableEnded || stream.closed) finish()
   return () => {
     stream.off("data", onData).off("end", finish).off("close", finish)
     stream.resume()
