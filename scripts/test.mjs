@@ -19,7 +19,7 @@ const vitest = (...args) => node(["node_modules/vitest/vitest.mjs", "run", ...ar
 const wanted = process.argv.slice(2)
 if (wanted.length > 0) process.exit(vitest(...wanted))
 
-// What measures the log under load has the machine to itself.
-const rest = vitest("--exclude", "**/durability/**")
-const durability = vitest("--project", "store", "test/durability", "--no-file-parallelism")
+// What measures the log under load, or against the clock, has the machine to itself.
+const rest = vitest("--exclude", "**/durability/**", "--exclude", "**/test/sync/**")
+const durability = vitest("--project", "store", "test/durability", "test/sync", "--no-file-parallelism")
 process.exit(rest || durability)
