@@ -188,7 +188,11 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
 export const insertRows = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
   const many = 100
   const whole = rows.length - (rows.length % many)
-  for (let i = 0; i < whole; i += many) connection.prepare(insertOf(many)).run(rows.slice(i, i + many).flat())
+  for (let i = 0; i < whole; i += many) {
+    const values: Array<unknown> = []
+    for (let n = i; n < i + many; n++) values.push(...(rows[n] as EventRow))
+    connection.prepare(insertOf(many)).run(values)
+  }
   for (const row of rows.slice(whole)) connection.prepare(insertOf(1)).run(row)
 }
 
