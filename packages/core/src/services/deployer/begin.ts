@@ -177,7 +177,8 @@ const prepared = (parts: Parts, intent: Intent, run: Run): Effect.Effect<Ready, 
     }
   })
 
-const linkBroke = (error: HostError): boolean => error._tag === "RemoteError" && error.reason === "connection-lost"
+const linkBroke = (error: HostError): boolean =>
+  error._tag === "RemoteError" && (error.reason === "connection-lost" || error.reason === "unreachable")
 
 const noVersion = ({ method, placed, wanted }: Intent) =>
   new OperationFailed({

@@ -40,15 +40,21 @@ describeSshd(`a deploy survives (DEPLOY_SEED=${seed})`, () => {
     const command = `${lines(1_000, "0.008", traces.directory)}; exit 7`
     await onMachine(sshd, { deployCommand: command, through: proxy.port }, (deployer) =>
       Effect.gen(function* () {
+        const begun = yield* Deferred.make<void>()
         const cutting = yield* Effect.fork(
           Effect.gen(function* () {
+            yield* Deferred.await(begun)
             for (let n = 0; n < 20; n++) {
               yield* Effect.sleep(100 + random() * 700)
               proxy.cut()
             }
           }),
         )
-        const onStep = (step: DeployStep) => Effect.sync(() => void steps.push(step))
+        const onStep = (step: DeployStep) =>
+          Effect.zipRight(
+            Effect.sync(() => void steps.push(step)),
+            step === "command" ? Deferred.succeed(begun, undefined) : Effect.void,
+          )
         const row = yield* deployer.deploy("api", { onOutput: seen.onOutput, onStep })
         yield* Fiber.interrupt(cutting)
         expect(seen.text()).toBe(linesText(1_000))
