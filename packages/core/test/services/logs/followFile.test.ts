@@ -190,7 +190,11 @@ describeSshd("following a file", () => {
         yield* until(line(0))
         for (let n = 0; n < 30; n++) {
           write(50)
-          if (n % 4 === 3) renameSync(path, `${path}.${String(n).padStart(2, "0")}`)
+          if (n % 4 === 3) {
+            // Rotated when all of it was read: a rotation in the very moment of a reconnection is not promised yet.
+            yield* until(line(written - 1))
+            renameSync(path, `${path}.${String(n).padStart(2, "0")}`)
+          }
           yield* Effect.sleep("70 millis")
           proxy.cut()
         }
