@@ -111,7 +111,7 @@ const continued = (row: DeploymentRow, event: ServiceFact): DeploymentRow | unde
 }
 
 /** Its first end counts; what was unknown may still become known. */
-const isOver = (row: DeploymentRow): boolean => row.status !== "in_progress" && row.status !== "unknown"
+export const isOver = (row: DeploymentRow): boolean => row.status !== "in_progress" && row.status !== "unknown"
 
 const ended = (
   row: DeploymentRow,

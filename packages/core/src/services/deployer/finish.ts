@@ -11,7 +11,7 @@ import {
   entity,
 } from "../../domain/Service.js"
 import type { RegistryError, StorageError } from "../../Errors.js"
-import type { DeploymentRow } from "../../views/deployments.js"
+import { type DeploymentRow, isOver } from "../../views/deployments.js"
 import { awaitHealth, hasCheck, probe } from "./gate.js"
 import { namesOf } from "./history.js"
 import type { HostError, Job } from "./host/Ledger.js"
@@ -90,7 +90,7 @@ const check = (parts: Parts, run: Run, outcome: Outcome): Effect.Effect<Checked,
 const recordEnd = (parts: Parts, run: Run, checked: Checked, tail: string, watched: boolean) =>
   Effect.gen(function* () {
     const row = yield* parts.models.deployments.get(run.id)
-    if (row !== undefined && row.status !== "in_progress" && row.status !== "unknown") return
+    if (row !== undefined && isOver(row)) return
     const now = yield* DateTime.now
     const { outcome } = checked
     const about = { ...namesOf(run.placed), deploymentId: run.id }

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { Attendant } from "../../Attendant.js"
 import { OperationFailed } from "../../Errors.js"
 import { Origin } from "../../Origin.js"
-import type { DeploymentRow } from "../../views/deployments.js"
+import { type DeploymentRow, isOver } from "../../views/deployments.js"
 import { findService, fullName, type Placed } from "../names.js"
 import { recordStart } from "./begin.js"
 import { finish } from "./finish.js"
@@ -50,10 +50,7 @@ export const settlePlaced = (
   watch: Watch,
 ): Effect.Effect<ReadonlyArray<DeploymentRow>, DeployError> =>
   Effect.gen(function* () {
-    const open = yield* parts.models.deployments.list({
-      where: { serviceId: placed.service.id, status: "in_progress" },
-      order: { by: "startedAt", descending: true },
-    })
+    const open = yield* openOf(parts, placed)
     const settled: Array<DeploymentRow> = []
     for (const row of open) {
       const { runs } = yield* parts.ledger.inspect(placed.server, row.service, [row.id])
@@ -69,6 +66,13 @@ export const settlePlaced = (
       settled.push(yield* finish(parts, known, undefined))
     }
     return settled
+  })
+
+/** The deployments that the log holds for on their way, the newest first. */
+const openOf = (parts: Parts, { service }: Placed) =>
+  parts.models.deployments.list({
+    where: { serviceId: service.id, status: "in_progress" },
+    order: { by: "startedAt", descending: true },
   })
 
 /** Whether a deployment has been left: it does not run, and who began it is gone, or has had time enough to say how it went. */
@@ -97,7 +101,7 @@ const find = (
     const byId = /^[0-9a-f]{8}-/.test(target) ? yield* Effect.option(parts.history.get(target)) : undefined
     if (byId?._tag === "Some") {
       const row = byId.value
-      if (row.status !== "in_progress" && row.status !== "unknown") return { row }
+      if (isOver(row)) return { row }
       const placed = yield* findService(parts.models, `${row.server}/${row.service}`)
       const { runs } = yield* parts.ledger.inspect(placed.server, row.service, [row.id])
       return { run: resumed({ placed, id: row.id, row, meta: runs[0]?.meta ?? {}, now }, watch) }
@@ -107,14 +111,11 @@ const find = (
     const [newest] = runs
     const row = newest === undefined ? undefined : yield* parts.models.deployments.get(newest.id)
     const begun = newest !== undefined && (row !== undefined || newest.state !== "prepared")
-    if (begun && (row === undefined || row.status === "in_progress" || row.status === "unknown")) {
+    if (begun && (row === undefined || !isOver(row))) {
       return { run: resumed({ placed, id: newest.id, row, meta: newest.meta, now }, watch) }
     }
     if (holder !== undefined && holder.state === "hand") return yield* heldBy(placed, holder, "deploy")
-    const [left] = yield* parts.models.deployments.list({
-      where: { serviceId: placed.service.id, status: "in_progress" },
-      order: { by: "startedAt", descending: true },
-    })
+    const [left] = yield* openOf(parts, placed)
     if (left !== undefined) return { run: resumed({ placed, id: left.id, row: left, meta: {}, now }, watch) }
     return yield* new OperationFailed({
       operation: "deploy",
