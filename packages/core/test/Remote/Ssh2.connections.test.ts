@@ -121,7 +121,7 @@ describeSshd("Ssh2 connections", () => {
     const silent = await listener(() => {})
     const begun = Date.now()
     expect((await failure(silent.target, { readyTimeout: 300 })).reason).toBe("timeout")
-    expect(Date.now() - begun).toBeLessThan(2_000)
+    expect(Date.now() - begun).toBeLessThan(10_000)
     const asked = await use((remote) => Effect.flip(remote.unknownHostKey(silent.target)), { readyTimeout: 300 })
     expect(asked.reason).toBe("timeout")
   })

@@ -116,7 +116,7 @@ describeSshd("a command on many servers", () => {
         const first = yield* Deferred.make<void>()
         const { events, value } = yield* appended(
           commands.run({ all: true }, ["true"], {
-            timeout: 1_500,
+            timeout: 6_000,
             onReport: ({ server }) =>
               Effect.suspend(() => {
                 ended.push(server)
@@ -130,8 +130,8 @@ describeSshd("a command on many servers", () => {
           ["one", 0, undefined],
           ["two", 0, undefined],
         ])
-        expect(value[0]?.duration).toBeLessThan(3)
-        expect(value[1]?.duration).toBeLessThan(1.5)
+        expect(value[0]?.duration).toBeLessThan(12)
+        expect(value[1]?.duration).toBeLessThan(6)
         expect(events.filter((type) => type === "CommandRun")).toHaveLength(3)
       }),
     ))
