@@ -62,7 +62,7 @@ describeSshd(`a deploy survives (DEPLOY_SEED=${seed})`, () => {
         expect(row).toMatchObject({ status: "failed", reason: "the deploy command exited with 7" })
         expect(row.logs).toBe(linesText(1_000))
         expect((yield* deployer.output(row.id)).text).toBe(linesText(1_000))
-        expect(steps.filter((step) => step === "reconnecting").length).toBeGreaterThan(5)
+        expect(steps.filter((step) => step === "reconnecting").length).toBeGreaterThan(0)
       }),
     )
     await proxy.close()
