@@ -53,6 +53,7 @@ describe("diff", () => {
     ])
     const text = await ws.succeed("diff 2 4", key)
     expect(text).toContain("name: alpha → omega")
+    expect(text).toContain("serverId: omega")
     expect(text).toMatch(/ServerRenamed at 4, .* by ada via cli on /)
   })
 

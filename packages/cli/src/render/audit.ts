@@ -42,20 +42,23 @@ export const exported: Renderer<{ readonly into: string; readonly events: number
     : `${paint(screen, "good", "✓")} exported ${count(value.events, "event")} into ${safe(value.into)}`
 
 /** What changed, entity by entity. */
-export const difference: Renderer<Difference> = ({ changes, from, to }, screen) =>
+export const difference: Renderer<Difference> = ({ changes, from, names, to }, screen) =>
   [
     `from position ${from} to ${to}: ${changes.length === 0 ? "nothing changed" : count(changes.length, "change")}`,
-    ...changes.map((change) => entity(change, screen)),
+    ...changes.map((change) => entity(change, names, screen)),
   ].join("\n")
 
 const marks = { added: ["+", "good"], changed: ["~", "warn"], removed: ["-", "bad"] } as const
 
-const entity = ({ causes, fields, kind, name, view }: EntityChange, screen: Screen): string => {
+/** What ids stand for. */
+type Names = Difference["names"]
+
+const entity = ({ causes, fields, kind, name, view }: EntityChange, names: Names, screen: Screen): string => {
   const [mark, style] = marks[kind]
   return [
     "",
     `${paint(screen, style, mark)} ${paint(screen, "strong", safe(name))} ${paint(screen, "faint", `(${view})`)} ${kind}`,
-    ...fields.map((field) => lines(screen, `    ${change(field, kind)}`)),
+    ...fields.map((field) => lines(screen, `    ${change(field, kind, names)}`)),
     ...causes.map((cause) => lines(screen, paint(screen, "faint", `    ${told(cause)}`))),
   ].join("\n")
 }
@@ -66,20 +69,20 @@ export const life: Renderer<ReadonlyArray<LifeEvent>> = (events, screen) =>
     .map((event) =>
       [
         `${paint(screen, "strong", safe(event.type))} ${paint(screen, "faint", who(event))}`,
-        ...event.fields.map((field) => lines(screen, `    ${change(field, "changed")}`)),
+        ...event.fields.map((field) => lines(screen, `    ${change(field, "changed", {})}`)),
       ].join("\n"),
     )
     .join("\n\n")
 
-const change = ({ after, before, field }: FieldChange, kind: EntityChange["kind"]): string => {
-  if (kind === "added") return `${field}: ${value(after)}`
-  if (kind === "removed") return `${field}: ${value(before)}`
-  return `${field}: ${value(before)} → ${value(after)}`
+const change = ({ after, before, field }: FieldChange, kind: EntityChange["kind"], names: Names): string => {
+  if (kind === "added") return `${field}: ${value(after, names)}`
+  if (kind === "removed") return `${field}: ${value(before, names)}`
+  return `${field}: ${value(before, names)} → ${value(after, names)}`
 }
 
-const value = (of: unknown): string => {
+const value = (of: unknown, names: Names): string => {
   if (of === null || of === undefined) return "–"
-  const text = safe(typeof of === "string" ? of : JSON.stringify(of))
+  const text = safe(typeof of === "string" ? (Object.hasOwn(names, of) && names[of]) || of : JSON.stringify(of))
   return text.length > 120 ? `${text.slice(0, 119)}…` : text
 }
 

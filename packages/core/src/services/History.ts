@@ -42,6 +42,8 @@ export interface Difference {
   readonly from: number
   readonly to: number
   readonly changes: ReadonlyArray<EntityChange>
+  /** What the things are called that the changed fields refer to, by their ids. */
+  readonly names: Readonly<Record<string, string>>
 }
 
 /** One event in the life of a thing, with what it changed. */
@@ -76,7 +78,8 @@ export class History extends Context.Tag("@context-engine/core/History")<
           const changes = fold.projections.flatMap(({ name }) =>
             compare(name, before.get(name) as Rows, fold.tables.get(name) as Rows, causes),
           )
-          return { from: start, to: end, changes }
+          const tables = [...before.values(), ...fold.tables.values()]
+          return { from: start, to: end, changes, names: referredTo(changes, tables) }
         }),
         life: Effect.fn("History.life")(function* (name: string) {
           const names = new Map<string, Set<string>>()
@@ -133,6 +136,17 @@ const compare = (view: string, before: Rows, after: Rows, causes: Causes): Reado
     const kind = a === undefined ? "added" : b === undefined ? "removed" : "changed"
     return [{ view, id, name: nameOf(b ?? a, id), kind, fields, causes: causes.of(view, id) }]
   })
+}
+
+/** The names of what the fields point to, as it was called last. */
+const referredTo = (changes: ReadonlyArray<EntityChange>, tables: ReadonlyArray<Rows>) => {
+  const values = changes.flatMap(({ fields }) => fields.flatMap(({ after, before }) => [before, after]))
+  const names: Record<string, string> = {}
+  for (const id of new Set(values)) {
+    const row = typeof id === "string" ? tables.findLast((rows) => rows.has(id))?.get(id) : undefined
+    if (row !== undefined) names[id as string] = nameOf(row, id as string)
+  }
+  return names
 }
 
 /** What every row has and nobody wants to read of. */

@@ -52,6 +52,12 @@ describe("what changed between two moments", () => {
     ])
   })
 
+  it("says what the fields refer to is called", async () => {
+    const { changes, names } = await ask((history) => history.diff("1", "3"))
+    const reference = changes.flatMap(({ fields }) => fields).find(({ field }) => field === "serverId")
+    expect(names).toEqual({ [reference?.after as string]: "omega" })
+  })
+
   it("is nothing where nothing changed, and the same whichever moment is named first", async () => {
     expect((await ask((history) => history.diff("4", "4"))).changes).toEqual([])
     expect(await ask((history) => Effect.map(history.diff("6", "2"), ({ changes }) => changes.length))).toBe(3)
