@@ -1,6 +1,6 @@
 /** What deployments printed, one compressed file each in a directory beside the database. */
 import { createWriteStream, mkdirSync, renameSync } from "node:fs"
-import { readFile } from "node:fs/promises"
+import { copyFile, mkdir, readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { promisify } from "node:util"
@@ -10,9 +10,30 @@ import { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
+/** Where the texts of the database at `path` are. */
+export const directoryOf = (path: string): string => `${path}-logs`
+
+/** Copies the texts of one database to where another's are. What is still being written is left out. */
+export const copyLogs = (from: string, to: string): Effect.Effect<void, StorageError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const files = await readdir(directoryOf(from)).catch(() => [])
+      if (files.length > 0) await mkdir(directoryOf(to), { recursive: true, mode: 0o700 })
+      for (const file of files.filter((name) => name.endsWith(".gz"))) {
+        await copyFile(join(directoryOf(from), file), join(directoryOf(to), file))
+      }
+    },
+    catch: (cause) =>
+      new StorageError({
+        reason: "unavailable",
+        message: `what deployments printed cannot be copied into ${directoryOf(to)}: ${(cause as Error).message}`,
+        cause,
+      }),
+  })
+
 /** Keeps them beside the database at `path`, in `<path>-logs`. */
 export const layer = (path: string): Layer.Layer<DeployLogs> => {
-  const directory = `${path}-logs`
+  const directory = directoryOf(path)
   const fileOf = (id: string) => join(directory, `${id.replaceAll(/[^0-9A-Za-z-]/g, "_")}.gz`)
   return Layer.succeed(
     DeployLogs,

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { storageError } from "./connection.js"
 import { Database } from "./Database.js"
+import { copyLogs } from "./FileDeployLogs.js"
 import { rebuildOn } from "./rebuildOn.js"
 
 /** The care of the local database. */
@@ -26,6 +27,7 @@ export const layer: Layer.Layer<Maintenance, never, Database> = Layer.effect(
           try: () => connection.prepare("VACUUM INTO ?").run(into),
           catch: (cause) => storageError(into, cause),
         })
+        yield* copyLogs(database.path, into)
       }, Effect.scoped),
     }),
   ),

@@ -138,6 +138,7 @@ const insert = (
 ): ReadonlyArray<Recorded> => {
   const now = new Date().toISOString()
   // The clock may have gone back; `--at` needs times that never do.
+  // biome-ignore lint/complexity/useMathMinMax: they are texts
   const recordedAt = now > head.recordedAt ? now : head.recordedAt
   let { hash, position } = head
   const rows: Array<EventRow> = []

@@ -3,9 +3,13 @@ import { copyFileSync, existsSync, mkdirSync, renameSync } from "node:fs"
 import { dirname } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
+import { copyLogs, directoryOf } from "./FileDeployLogs.js"
 
 /** Gives where the log that was there is now; `null` if there was none. Nobody may have it open. */
 export const restore = (backup: string, path: string): Effect.Effect<string | null, StorageError> =>
+  Effect.tap(place(backup, path), () => copyLogs(backup, path))
+
+const place = (backup: string, path: string): Effect.Effect<string | null, StorageError> =>
   Effect.try({
     try: () => {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -16,6 +20,8 @@ export const restore = (backup: string, path: string): Effect.Effect<string | nu
       for (const suffix of aside === null ? [] : ["", "-wal", "-shm"]) {
         if (existsSync(path + suffix)) renameSync(path + suffix, (aside as string) + suffix)
       }
+      // So do the texts of its deployments.
+      if (aside !== null && existsSync(directoryOf(path))) renameSync(directoryOf(path), directoryOf(aside))
       renameSync(draft, path)
       return aside
     },

@@ -1,3 +1,4 @@
+import { DeployLogs } from "@context-engine/core/DeployLogs"
 import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Audit } from "@context-engine/core/services/Audit"
@@ -8,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { describe, expect, it } from "vitest"
 import { layer } from "../src/layer.js"
+import { restore } from "../src/restore.js"
 import * as SqlAudit from "../src/SqlAudit.js"
 import * as SqlMaintenance from "../src/SqlMaintenance.js"
 import { tables } from "../src/tables.js"
@@ -137,6 +139,27 @@ describe("backup", () => {
     await inLog(path, story)
     expect(await inLog(into, verify)).toMatchObject({ ok: true })
     expect(tables.length).toBe(8)
+  })
+
+  it("takes along what deployments printed, and puts it back", async () => {
+    const [path, into] = [freshPath(), freshPath()]
+    const print = (id: string, text: string) =>
+      Effect.scoped(Effect.flatMap(DeployLogs, ({ write }) => Effect.flatMap(write(id), (say) => say(text))))
+    const printed = (at: string, id: string) =>
+      inLog(
+        at,
+        Effect.flatMap(DeployLogs, ({ read }) => read(id)),
+      )
+    await inLog(path, Effect.zipRight(history, print("one", "hello\n")))
+    await inLog(
+      path,
+      Effect.flatMap(Maintenance, (care) => care.backup(into)),
+    )
+    expect(await printed(into, "one")).toBe("hello\n")
+    await inLog(path, print("two", "later\n"))
+    const aside = (await Effect.runPromise(restore(into, path))) as string
+    expect([await printed(path, "one"), await printed(path, "two")]).toEqual(["hello\n", undefined])
+    expect([await printed(aside, "one"), await printed(aside, "two")]).toEqual(["hello\n", "later\n"])
   })
 
   it("never writes over a file", async () => {

@@ -8,7 +8,8 @@ import { progress } from "../terminal.js"
 export const backup = leaf({
   name: "backup",
   description:
-    "Writes a whole copy of the log, as it is at one moment, into a new file. Others go on writing meanwhile.",
+    "Writes a whole copy of the log, as it is at one moment, into a new file, and what deployments printed into a directory " +
+    "beside it (<file>-logs). Others go on writing meanwhile.",
   examples: ["backup /mnt/usb/infra-2026-11-22.db"],
   args: { file: argument("file", "The file to write; it must not exist yet") },
   run: (given) =>

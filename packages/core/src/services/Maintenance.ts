@@ -23,7 +23,7 @@ export class Maintenance extends Context.Tag("@context-engine/core/Maintenance")
     readonly rebuild: (
       onProgress?: (progress: Progress) => Effect.Effect<void>,
     ) => Effect.Effect<RebuildReport, StorageError>
-    /** Writes a whole copy of the database, as it is at one moment, into a new file. Writers go on. */
+    /** Writes a whole copy of the database, as it is at one moment, into a new file, and beside it what deployments printed. Writers go on. */
     readonly backup: (into: string) => Effect.Effect<void, StorageError | InvalidInput>
   }
 >() {}
