@@ -1,7 +1,7 @@
 import { defineWorkspace } from "vitest/config"
 
 const project = (name: string, root: string) => ({
-  test: { name, root, include: ["test/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 60_000 },
+  test: { name, root, include: ["test/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 },
   resolve: { conditions: ["source"] },
   ssr: { resolve: { conditions: ["source"] } },
 })

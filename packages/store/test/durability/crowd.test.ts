@@ -25,7 +25,7 @@ it("lets 8 processes append 400 times each at once, without an error, a gap or a
   }),
 )
 
-it("shows readers beside them nothing that is not whole", { timeout: 120_000 }, () =>
+it("shows readers beside them nothing that is not whole", { timeout: 240_000 }, () =>
   inSetting(async (setting) => {
     const result = await crowd({ ...setting, name: "read", writers: 4, readers: 2, appendsEach: 150 })
     expect(result.problems).toEqual([])

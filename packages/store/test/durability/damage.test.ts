@@ -8,7 +8,7 @@ const told = (what: string, { counts, slowest }: Damaged) =>
 
 it(
   "gives a prefix of whole appends, wherever the write-ahead log is cut or a bit of it flipped",
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   () =>
     inSetting(async (setting) => {
       const result = await damageWal({ ...setting, seed: seedOf("wal"), appends: 20, variants: 100 })
@@ -17,7 +17,7 @@ it(
     }),
 )
 
-it("names a damaged page, or finds it when the log is verified", { timeout: 120_000 }, () =>
+it("names a damaged page, or finds it when the log is verified", { timeout: 240_000 }, () =>
   inSetting(async (setting) => {
     const result = await damagePages({ ...setting, seed: seedOf("pages"), appends: 40, variants: 100 })
     told("damaged pages", result)

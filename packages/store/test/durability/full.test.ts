@@ -32,7 +32,7 @@ const suite = `a full disk${skipped ? ` (skipped: no small disk can be mounted h
 describe.skipIf(skipped)(suite, () => {
   it.each([1, 16])(
     "is a typed error to %i fibers, and costs nothing that was acknowledged",
-    { timeout: 60_000 },
+    { timeout: 240_000 },
     (fibers) =>
       onSmallDisk((disk) =>
         inSetting(async ({ workers }) => {
@@ -51,7 +51,7 @@ describe.skipIf(skipped)(suite, () => {
       ),
   )
 
-  it("leaves a log that opens, when the process on it was killed", { timeout: 60_000 }, () =>
+  it("leaves a log that opens, when the process on it was killed", { timeout: 240_000 }, () =>
     onSmallDisk((disk) =>
       inSetting(async ({ workers }) => {
         const filling = { workers, disk, megabytes, fibers: 4, seed: seedOf("killed on a full disk") }

@@ -3,7 +3,7 @@ import { inSetting } from "../durability/setting.js"
 import { seedOf } from "../support/random.js"
 import { killSyncers } from "./killing.js"
 
-it("loses nothing that was acknowledged while machines and the server are killed", { timeout: 120_000 }, () =>
+it("loses nothing that was acknowledged while machines and the server are killed", { timeout: 240_000 }, () =>
   inSetting(async (setting) => {
     const killed = await killSyncers({ ...setting, seed: seedOf("syncing"), kills: 20 })
     const { acknowledged, clients, events, problems, servers } = killed

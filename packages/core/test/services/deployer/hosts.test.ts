@@ -87,7 +87,7 @@ describeSshd("whatever the host is like", () => {
     // The log in memory that these tests have holds the 16 MB that are kept of the text, too.
     expect(held / 2 ** 20).toBeLessThan(50)
     machines.dispose()
-  }, 120_000)
+  }, 240_000)
 
   it("its login's own noise on both outputs", async () => {
     const noisy = await startSshd({ extra: ["Banner /etc/hostname"] })

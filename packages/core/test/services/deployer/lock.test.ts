@@ -60,7 +60,7 @@ describeSshd("the deploy lock", () => {
         expect(counter("raced")).toBe(50)
       }),
     )
-  }, 90_000)
+  }, 240_000)
 
   it("one waits for the other, if it wants to", () =>
     onTwo({ name: "patient", deployCommand: `echo x >> ${traces.path("patient")}; sleep 0.5` }, (laptop, phone) =>

@@ -66,7 +66,7 @@ describeSshd(`a deploy survives (DEPLOY_SEED=${seed})`, () => {
       }),
     )
     await proxy.close()
-  }, 60_000)
+  }, 240_000)
 
   it("20 times kill -9 of whoever began it: attached from another machine, it ran once and is told whole", async () => {
     const machines = await makeMachines()
@@ -88,7 +88,7 @@ describeSshd(`a deploy survives (DEPLOY_SEED=${seed})`, () => {
     }
     for (let n = 0; n < 20; n += 4) await Promise.all([n, n + 1, n + 2, n + 3].map(killed))
     machines.dispose()
-  }, 120_000)
+  }, 240_000)
 
   it("its sshd killed and started again in the middle", async () => {
     const seen = listener()
@@ -112,5 +112,5 @@ describeSshd(`a deploy survives (DEPLOY_SEED=${seed})`, () => {
       }),
     )
     await other.dispose()
-  }, 30_000)
+  }, 240_000)
 })

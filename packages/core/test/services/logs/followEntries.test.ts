@@ -122,7 +122,7 @@ describeSshd("logs that keep entries", () => {
       )
       expect(text).toBe(upTo(written))
       expect(news).toEqual(Array.from({ length: 6 }, () => ["down", "up"]).flat())
-    }, 60_000)
+    }, 240_000)
   }
 
   it("nobody registered what runs it: its host knows", async () => {

@@ -81,7 +81,7 @@ describe("bytes of a log become clean lines", () => {
         throw new Error(JSON.stringify(text))
     })
     fc.assert(property, { numRuns: 100_000 })
-  }, 120_000)
+  }, 240_000)
 
   it("long lines, too", () => {
     const line = fc.integer({ min: 65_500, max: 65_600 }).map((length) => `${"x".repeat(length)}😀`)
