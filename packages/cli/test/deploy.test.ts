@@ -130,7 +130,7 @@ describe("deploy, rollback, history", () => {
         interrupt = () => signal("SIGINT")
       },
     })
-    await vi.waitFor(() => expect(existsSync(fetching)).toBe(true), 10_000)
+    await vi.waitFor(() => expect(existsSync(fetching)).toBe(true), 60_000)
     interrupt()
     expect(await running).toMatchObject({ code: 130, stderr: "" })
     rmSync(hold)

@@ -65,7 +65,7 @@ describe("context infra sync", () => {
   it("does so by itself after a command that wrote, and no command waits for it", async () => {
     expect((await laptop.run("server add gamma --ip 10.0.0.3")).code).toBe(0)
     await expect
-      .poll(async () => (await phone.json("sync now")) && (await phone.json("server list")).length, { timeout: 20_000 })
+      .poll(async () => (await phone.json("sync now")) && (await phone.json("server list")).length, { timeout: 90_000 })
       .toBe(3)
   })
 

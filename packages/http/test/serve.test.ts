@@ -98,7 +98,7 @@ it("a deployment goes on at its host when the server ends", async () => {
     yield* Effect.promise(() => post(`${at}/v1/servers`, { name: "here", local: true }))
     yield* Effect.promise(() => post(`${at}/v1/services`, { name: "slow", server: "here", deployCommand }))
     const pending = post(`${at}/v1/services/slow/deploy`, {}).then((response) => response.status)
-    yield* Effect.promise(() => vi.waitFor(() => expect(existsSync(join(directory, "begun"))).toBe(true), 8000))
+    yield* Effect.promise(() => vi.waitFor(() => expect(existsSync(join(directory, "begun"))).toBe(true), 60_000))
     const [took] = yield* Effect.timed(Fiber.interrupt(fiber))
     return { took: Duration.toMillis(took), status: yield* Effect.promise(() => pending) }
   })

@@ -67,7 +67,7 @@ export interface Sshd {
   readonly clearLog: () => void
   /** How many TCP connections it has accepted since the log began. */
   readonly connections: () => number
-  /** Returns when the log matches, and fails if it does not within 5 seconds. */
+  /** Returns when the log matches, and fails if it does not within a minute. */
   readonly logged: (pattern: RegExp) => Promise<void>
   /** Kills the processes of all connections, as if the network or the machine went away; it goes on listening. */
   readonly dropConnections: () => void
@@ -185,9 +185,9 @@ export const startAgent = async (
   }
 }
 
-/** Waits until something holds, looking often; fails with `why` after 5 seconds. */
+/** Waits until something holds, looking often; fails with `why` after a minute. */
 export const until = async (holds: () => boolean, why: () => string): Promise<void> => {
-  const deadline = Date.now() + 5_000
+  const deadline = Date.now() + 60_000
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(why())
     await new Promise((resolve) => setTimeout(resolve, 10))
