@@ -150,8 +150,7 @@ kill $dog
 exit $status
 `
 
-/** `$1` is the word between the sections. */
-export const scanScript = `
+const scriptOf = (asked: ReadonlyArray<Section>): string => `
 LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin; export LC_ALL PATH
 exec 2>/dev/null </dev/null
 mark=$1
@@ -165,6 +164,12 @@ section() {
     printf '\\n%s end %s\\n' "$mark" "$?"
   } | head -c "$3"
 }
-${sections.map(({ limit, name, script, size }) => `section ${name} ${limit} ${size} ${quote(script)}`).join("\n")}
+${asked.map(({ limit, name, script, size }) => `section ${name} ${limit} ${size} ${quote(script)}`).join("\n")}
 printf '\\n%s over\\n' "$mark"
 `
+
+/** `$1` is the word between the sections. */
+export const scanScript = scriptOf(sections)
+
+/** The same with the sections of the reverse proxies alone. */
+export const proxiesScript = scriptOf(sections.filter(({ name }) => name === "nginx" || name === "caddy"))
