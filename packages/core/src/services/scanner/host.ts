@@ -96,8 +96,11 @@ done
 [ -r /etc/nginx/nginx.conf ]
 `
 
+/** Where a scan looks for Caddy's configuration. */
+export const caddyFile = "/etc/caddy/Caddyfile"
+
 const caddy = `
-file=/etc/caddy/Caddyfile
+file=${caddyFile}
 [ -f "$file" ] || { command -v caddy >/dev/null && exit 0; exit 127; }
 # Far shorter than what caddy keeps of it; its secrets stay where they are.
 command -v caddy >/dev/null && caddy adapt --config "$file" && exit 0

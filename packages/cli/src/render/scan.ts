@@ -1,0 +1,74 @@
+/** Scans as text: what is on each server, against what is registered. */
+import type { Finding, ScanReport, ServerScan } from "@context-engine/core/services/Scanner"
+import type { Scanned } from "../commands/scan.js"
+import { brief, counted, type Difference, difference, marked } from "./differences.js"
+import { safe } from "./safe.js"
+import { paint, type Renderer, type Screen, wrap } from "./text.js"
+import { count } from "./units.js"
+
+const none = "no servers yet\n  add one: context infra server add <name> --ip <address>, or context infra server import"
+
+const asDifference = ({ change, confidence, evidence, fields, kind, name }: Finding): Difference => ({
+  change,
+  title: `${kind} ${name}`,
+  fields,
+  confidence,
+  evidence: evidence.map(({ detail }) => detail),
+})
+
+/** A finding in a line. */
+export const titleOf = (finding: Finding): string => brief(asDifference(finding))
+
+/** What was found on one server. */
+export const found: Renderer<ServerScan> = ({ error, report, server }, screen) => {
+  if (report === null) return marked(screen, "bad", `${server}: ${(error?.message ?? "").replace(`${server}: `, "")}`)
+  const differing = counted(report.findings)
+  const head = `${differing === "" ? "as registered" : differing} (${count(report.unchanged, "thing")} unchanged)`
+  return [
+    ...wrap(`${safe(server)}: ${head}`, screen.columns).map((line) => paint(screen, "strong", line)),
+    ...unheard(screen, report),
+    ...report.findings.map((finding) => `\n${difference(screen, asDifference(finding))}`),
+  ].join("\n")
+}
+
+/** All of them, and how to go on. */
+export const scans: Renderer<ReadonlyArray<ServerScan>> = (all, screen) => {
+  if (all.length === 0) return none
+  const differing = all.filter(({ report }) => (report?.findings.length ?? 0) > 0)
+  const [only] = differing.length === 1 ? differing : []
+  const next = `nothing was registered; choose what is to be: context infra scan${only === undefined ? "" : ` ${safe(only.server)}`} --apply`
+  return [
+    ...all.map((one) => found(one, screen)),
+    ...(differing.length === 0 ? [] : [wrap(next, screen.columns).join("\n")]),
+  ].join("\n\n")
+}
+
+/** What became of the chosen findings. */
+export const applied: Renderer<ReadonlyArray<Scanned>> = (all, screen) =>
+  all.length === 0
+    ? none
+    : all
+        .flatMap(({ applied, server }) => {
+          if (applied === null) return []
+          const said =
+            applied.applied.length > 0
+              ? marked(screen, "good", `${server}: ${applied.applied.length} registered: ${applied.applied.join(", ")}`)
+              : applied.skipped.length > 0
+                ? undefined
+                : marked(screen, "good", `${server}: nothing was to be registered`)
+          const skipped = applied.skipped.map(({ id, reason }) => marked(screen, "bad", `${server}: ${id}: ${reason}`))
+          return said === undefined ? skipped : [said, ...skipped]
+        })
+        .join("\n")
+
+const reasons = {
+  failed: "did not say (may the login ask it?)",
+  late: "did not answer in time",
+  cut: "said more than is read",
+} as const
+
+/** The tools that are there and were not heard: what they keep may be missing from the findings. */
+const unheard = (screen: Screen, { sources }: ScanReport): ReadonlyArray<string> =>
+  sources.flatMap(({ source, status }) =>
+    status === "ok" || status === "absent" ? [] : [marked(screen, "warn", `${source} ${reasons[status]}`)],
+  )
