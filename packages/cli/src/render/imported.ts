@@ -2,6 +2,7 @@
 import type { ImportFinding, ImportReport, Skipped } from "@context-engine/core/services/ServerImport"
 import type { ImportAnswer } from "../commands/server/import.js"
 import { brief, counted, type Difference, difference, marked } from "./differences.js"
+import { safe } from "./safe.js"
 import { paint, type Renderer, type Screen, wrap } from "./text.js"
 import { count } from "./units.js"
 
@@ -36,21 +37,24 @@ export const found: Renderer<ImportReport> = ({ files, findings, skipped }, scre
   ].join("\n")
 }
 
-/** The same, and how to go on. */
-export const imported: Renderer<ImportReport> = (report, screen) => {
-  const next = "nothing was registered; choose what is to be: context infra server import --apply"
-  const differs = counted(report.findings) !== ""
-  return [found(report, screen), ...(differs ? [wrap(next, screen.columns).join("\n")] : [])].join("\n\n")
-}
+/** The same, and how to go on. `config` is the file that was named. */
+export const imported =
+  (config: string | undefined): Renderer<ImportReport> =>
+  (report, screen) => {
+    const file = config === undefined ? "" : ` --config ${safe(config)}`
+    const next = `nothing was registered; choose what is to be: context infra server import${file} --apply`
+    const differs = counted(report.findings) !== ""
+    return [found(report, screen), ...(differs ? [wrap(next, screen.columns).join("\n")] : [])].join("\n\n")
+  }
 
 /** What became of the chosen ones. */
-export const applied: Renderer<ImportAnswer> = ({ applied }, screen) => {
+export const applied: Renderer<ImportAnswer> = ({ applied, findings }, screen) => {
   const { applied: done, skipped } = applied ?? { applied: [], skipped: [] }
+  const idle = counted(findings) === "" ? "nothing differs" : "nothing was chosen"
   return [
-    ...(done.length > 0
-      ? [marked(screen, "good", `${count(done.length, "server")} registered: ${done.join(", ")}`)]
+    ...(done.length > 0 || skipped.length === 0
+      ? [marked(screen, "good", done.length === 0 ? idle : `registered ${done.join(", ")}`)]
       : []),
-    ...(done.length === 0 && skipped.length === 0 ? [marked(screen, "good", "nothing was to be registered")] : []),
     ...skipped.map((one) => leftOut(screen, "bad", one)),
   ].join("\n")
 }

@@ -4,7 +4,6 @@ import type { Scanned } from "../commands/scan.js"
 import { brief, counted, type Difference, difference, marked } from "./differences.js"
 import { safe } from "./safe.js"
 import { paint, type Renderer, type Screen, wrap } from "./text.js"
-import { count } from "./units.js"
 
 const none = "no servers yet\n  add one: context infra server add <name> --ip <address>, or context infra server import"
 
@@ -23,7 +22,8 @@ export const titleOf = (finding: Finding): string => brief(asDifference(finding)
 export const found: Renderer<ServerScan> = ({ error, report, server }, screen) => {
   if (report === null) return marked(screen, "bad", `${server}: ${(error?.message ?? "").replace(`${server}: `, "")}`)
   const differing = counted(report.findings)
-  const head = `${differing === "" ? "as registered" : differing} (${count(report.unchanged, "thing")} unchanged)`
+  const same = report.unchanged === 0 ? [] : [`${report.unchanged} as registered`]
+  const head = [...(differing === "" ? [] : [differing]), ...same].join("; ") || "nothing was found"
   return [
     ...wrap(`${safe(server)}: ${head}`, screen.columns).map((line) => paint(screen, "strong", line)),
     ...unheard(screen, report),
@@ -45,21 +45,24 @@ export const scans: Renderer<ReadonlyArray<ServerScan>> = (all, screen) => {
 
 /** What became of the chosen findings. */
 export const applied: Renderer<ReadonlyArray<Scanned>> = (all, screen) =>
-  all.length === 0
-    ? none
-    : all
-        .flatMap(({ applied, server }) => {
-          if (applied === null) return []
-          const said =
-            applied.applied.length > 0
-              ? marked(screen, "good", `${server}: ${applied.applied.length} registered: ${applied.applied.join(", ")}`)
-              : applied.skipped.length > 0
-                ? undefined
-                : marked(screen, "good", `${server}: nothing was to be registered`)
-          const skipped = applied.skipped.map(({ id, reason }) => marked(screen, "bad", `${server}: ${id}: ${reason}`))
-          return said === undefined ? skipped : [said, ...skipped]
-        })
-        .join("\n")
+  all.length === 0 ? none : all.flatMap((one) => outcome(screen, one)).join("\n")
+
+const outcome = (screen: Screen, { applied, report, server }: Scanned): ReadonlyArray<string> => {
+  if (applied === null || report === null) return []
+  const { applied: ids, skipped } = applied
+  const gone = new Set(report.findings.filter(({ change }) => change === "gone").map(({ id }) => id))
+  const said = [
+    ["registered", ids.filter((id) => !gone.has(id))] as const,
+    ["removed", ids.filter((id) => gone.has(id))] as const,
+  ].flatMap(([did, some]) => (some.length === 0 ? [] : [`${did} ${some.join(", ")}`]))
+  const idle = report.findings.length === 0 ? "nothing differs" : "nothing was chosen"
+  return [
+    ...(said.length > 0 || skipped.length === 0
+      ? [marked(screen, "good", `${server}: ${said.join("; ") || idle}`)]
+      : []),
+    ...skipped.map(({ id, reason }) => marked(screen, "bad", `${server}: ${id}: ${reason}`)),
+  ]
+}
 
 const reasons = {
   failed: "did not say (may the login ask it?)",

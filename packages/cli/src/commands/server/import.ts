@@ -36,9 +36,9 @@ export const importServers = leaf({
         }),
       )
     }),
-  render: async ({ apply }) => {
+  render: async ({ apply, config }) => {
     const { applied, imported } = await import("../../render/imported.js")
-    return apply ? applied : imported
+    return apply ? applied : imported(config)
   },
   unwell: ({ applied }) => (applied?.skipped.length ?? 0) > 0,
 })
