@@ -21,7 +21,7 @@ export const multiSelect = <A>(question: string, found: ReadonlyArray<Pickable<A
     yield* say(wrap(`${safe(question)} ${hint}`, errorScreen().columns).join("\n"))
     const terminal = yield* NodeTerminal.make()
     const marked = new Set(found.flatMap((one, index) => (one.marked ? [index] : [])))
-    const titles = found.map(({ title }) => safe(title))
+    const titles = found.map(({ title }) => title)
     const chosen = yield* asked(promptOf(titles, { at: 0, marked }), onStandardError(terminal))
     return found.filter((_, index) => chosen.has(index)).map(({ value }) => value)
   }).pipe(Effect.scoped)
@@ -61,7 +61,7 @@ export const frame = (
   const first = Math.max(0, Math.min(at - Math.floor(rows / 2), titles.length - rows))
   const lines = titles.slice(first, first + rows).map((title, offset) => {
     const index = first + offset
-    const text = cut(`${index === at ? "›" : " "} [${marked.has(index) ? "x" : " "}] ${title}`, screen.columns - 1)
+    const text = cut(`${index === at ? "›" : " "} [${marked.has(index) ? "x" : " "}] ${safe(title)}`, screen.columns - 1)
     return paint(screen, index === at ? "strong" : undefined, text)
   })
   const place = titles.length > rows ? `, ${at + 1} of ${titles.length}` : ""
@@ -69,7 +69,7 @@ export const frame = (
 }
 
 const promptOf = (titles: ReadonlyArray<string>, marking: Marking): Prompt.Prompt<ReadonlySet<number>> => {
-  const rows = Math.max(3, Math.min(20, (process.stderr.rows ?? 24) - 5))
+  const rows = Math.max(3, Math.min(20, (process.stderr.rows || 24) - 5))
   const linesOf = (state: Marking) => frame(errorScreen(), titles, state, rows)
   return Prompt.custom<Marking, ReadonlySet<number>>(marking, {
     render: (_, action) =>
