@@ -7,10 +7,7 @@ import * as Schema from "effect/Schema"
 import { OperationFailed, RemoteError } from "./errors.js"
 import * as Fields from "./fields.js"
 import * as Reports from "./fleetReports.js"
-import { streaming } from "./openapi.js"
-
-const says = (summary: string, description?: string, transform?: typeof streaming) =>
-  OpenApi.annotations({ summary, description, transform })
+import { says, streaming } from "./openapi.js"
 
 const logs = HttpApiEndpoint.get("logs", "/services/:name/logs")
   .setPath(Fields.path("name"))
@@ -44,17 +41,15 @@ const logs = HttpApiEndpoint.get("logs", "/services/:name/logs")
     ),
   )
 
-const millis = (most: number) => Schema.optional(Schema.Int.pipe(Schema.between(1, most)))
-
 const forced = {
   /** Do it although it is being deployed, or is locked. */
   force: Schema.optional(Schema.Boolean),
   /** Milliseconds that the command may take. Default 120,000. */
-  timeout: millis(3_600_000),
+  timeout: Fields.millis(3_600_000),
 }
 
 /** With how long the service has to become healthy, in milliseconds. Default 60,000. */
-const gated = { ...forced, healthTimeout: millis(3_600_000) }
+const gated = { ...forced, healthTimeout: Fields.millis(3_600_000) }
 
 const lasting =
   "Answers when it is over: `outcome` is `done`, `failed` or `unknown`, with the `reason`. It goes on when the caller hangs up. " +
@@ -92,7 +87,7 @@ const run = HttpApiEndpoint.post("run", "/servers/run")
       all: Schema.optional(Schema.Boolean),
       command: Schema.NonEmptyArray(Schema.String),
       /** Milliseconds for each server, connecting included. Default 60,000. */
-      timeout: millis(3_600_000),
+      timeout: Fields.millis(3_600_000),
       /** How many servers at once. Default 16. */
       concurrency: Schema.optional(Schema.Int.pipe(Schema.between(1, 64))),
     }),
