@@ -124,6 +124,12 @@ export const reading = {
 /** What every leaf that takes something away takes, too. */
 export const removing = { yes: flag("yes", "Do not ask first") }
 
+/** What every leaf that finds things for a person to choose from takes, too. */
+export const choosing = {
+  apply: flag("apply", "Register what is chosen; without it nothing is registered"),
+  yes: flag("yes", "With --apply: do not ask which, take what would be marked at first"),
+}
+
 /** What every leaf that connects takes, too. */
 export const connecting = {
   acceptHostKey: flag("accept-host-key", "Trust a host key that is seen for the first time, and pin it"),

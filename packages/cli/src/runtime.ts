@@ -2,11 +2,14 @@
 import type { Deployer } from "@context-engine/core/services/Deployer"
 import type { Overview } from "@context-engine/core/services/Overview"
 import type { Registry } from "@context-engine/core/services/Registry"
+import type { RouteCheck } from "@context-engine/core/services/RouteCheck"
 import type { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import type { Books } from "./runtime/audit.js"
+import type { Discovery } from "./runtime/discovery.js"
 import type { HostOptions, LogOptions } from "./runtime/log.js"
 import type { Operations } from "./runtime/operations.js"
+import type { RouteOptions } from "./runtime/routes.js"
 import type { Running } from "./runtime/running.js"
 
 /** What a door gives. Whatever goes wrong behind it is reported as it is. */
@@ -48,6 +51,20 @@ export const withRunning = <A>(options: HostOptions, use: Use<Running, A>): Effe
   load(
     () => import("./runtime/running.js"),
     (door) => door.open(options, use),
+  )
+
+/** Finding out what there is: on servers, and in ssh's configuration. */
+export const withDiscovery = <A>(options: HostOptions, use: Use<Discovery, A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/discovery.js"),
+    (door) => door.open(options, use),
+  )
+
+/** The routes, looked at from outside and from inside. */
+export const withRoutes = <A>(options: RouteOptions, use: Use<RouteCheck["Type"], A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/routes.js"),
+    (door): Effect.Effect<A, unknown> => door.open(options, use),
   )
 
 /** The log itself: audits, differences, rebuilds and backups. */

@@ -18,6 +18,11 @@ export const nouns: ReadonlyArray<Noun> = [
     load: async () => (await import("./commands/health.js")).health,
   },
   {
+    name: "scan",
+    description: "Find out what runs on the servers, and register what is chosen of it",
+    load: async () => (await import("./commands/scan.js")).scan,
+  },
+  {
     name: "deploy",
     description: "Deploy services and watch them become well; attach to a deployment, cancel it, lock, pin",
     load: async () => (await import("./commands/deploy.js")).branch,
@@ -34,7 +39,7 @@ export const nouns: ReadonlyArray<Noun> = [
   },
   {
     name: "server",
-    description: "The machines: add, look at, connect to, run commands on",
+    description: "The machines: add, import from ssh's configuration, look at, connect to, run commands on",
     load: async () => (await import("./commands/server.js")).verbs,
   },
   {
@@ -44,7 +49,7 @@ export const nouns: ReadonlyArray<Noun> = [
   },
   {
     name: "route",
-    description: "Which domains and paths lead to which service",
+    description: "Which domains and paths lead to which service, and whether they really do",
     load: async () => (await import("./commands/route.js")).verbs,
   },
   {

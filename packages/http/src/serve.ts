@@ -6,8 +6,12 @@ import { Deployer } from "@context-engine/core/services/Deployer"
 import { Fleet } from "@context-engine/core/services/Fleet"
 import { Health } from "@context-engine/core/services/Health"
 import { Hosts } from "@context-engine/core/services/Hosts"
+import { Lifecycle } from "@context-engine/core/services/Lifecycle"
+import { Logs } from "@context-engine/core/services/Logs"
 import { Overview } from "@context-engine/core/services/Overview"
 import { Registry } from "@context-engine/core/services/Registry"
+import { RunCommand } from "@context-engine/core/services/RunCommand"
+import { Scanner } from "@context-engine/core/services/Scanner"
 import * as Store from "@context-engine/store/layer"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiSwagger from "@effect/platform/HttpApiSwagger"
@@ -20,6 +24,7 @@ import { Api } from "./api/Api.js"
 import * as Authorize from "./authorize.js"
 import * as Guard from "./guard.js"
 import { Deployments } from "./handlers/deploying.js"
+import * as FleetHandlers from "./handlers/fleet.js"
 import * as Operations from "./handlers/operations.js"
 import * as RegistryHandlers from "./handlers/registry.js"
 
@@ -77,13 +82,22 @@ const app = (token: string, loopback: boolean) =>
     Layer.provide(HttpApiBuilder.middlewareOpenApi({ path: "/openapi.json" })),
     Layer.provide(Guard.layer({ loopback })),
     Layer.provide(HttpApiBuilder.api(Api)),
-    Layer.provide(Layer.merge(Operations.layer, RegistryHandlers.layer)),
+    Layer.provide(Layer.mergeAll(Operations.layer, FleetHandlers.layer, RegistryHandlers.layer)),
     Layer.provide(Authorize.layer(token)),
   )
 
 /** Everything the handlers call. */
 const services = ({ db, keyPath }: ServeOptions) =>
-  Layer.mergeAll(Registry.layer, Overview.layer, Fleet.layer, Deployer.layer).pipe(
+  Layer.mergeAll(
+    Registry.layer,
+    Overview.layer,
+    Fleet.layer,
+    Deployer.layer,
+    Logs.layer,
+    Lifecycle.layer,
+    RunCommand.layer,
+    Scanner.layer,
+  ).pipe(
     Layer.provideMerge(Health.layer),
     Layer.provideMerge(Hosts.layer),
     Layer.provide(Remote.layer),

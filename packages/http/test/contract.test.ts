@@ -33,6 +33,12 @@ const operations = [
   "post /v1/services/{name}/rename",
   "post /v1/servers/{name}/rename",
   "post /v1/servers/status",
+  "post /v1/servers/run",
+  "post /v1/servers/{name}/scan",
+  "get /v1/services/{name}/logs",
+  "post /v1/services/{name}/restart",
+  "post /v1/services/{name}/stop",
+  "post /v1/services/{name}/start",
   "post /v1/secrets/{name}/rotated",
   ...crud("servers", "{name}"),
   ...crud("services", "{name}"),
@@ -87,6 +93,11 @@ describe("the OpenAPI document", () => {
     expect(Object.keys(deploy.responses)).toEqual(expect.arrayContaining(["422", "502"]))
     expect(Object.keys(deploy.responses["200"].content)).toEqual(["application/json", "text/event-stream"])
     expect(deploy.requestBody.required).toBe(false)
+    const { logs, restart, run } = Object.fromEntries(
+      each(document).map(([, operation]) => [operation.operationId, operation]),
+    )
+    expect(Object.keys(logs.responses["200"].content)).toEqual(["application/json", "text/event-stream"])
+    expect([restart.requestBody.required, run.requestBody.required]).toEqual([false, true])
   })
 })
 
@@ -129,6 +140,23 @@ describe("the typed client", () => {
     expect(found.events[0]?.actor).toBe("grace")
     expect(found.left).toEqual([])
     expect(found.health).toEqual({ status: "ok" })
+  })
+
+  it("does by hand what there is to do", async () => {
+    const done = await run((client) =>
+      Effect.gen(function* () {
+        yield* client.servers.create({ payload: { name: "here", local: true } })
+        yield* client.services.create({ payload: { name: "web", server: "here", restartCommand: "echo on its way" } })
+        const restarted = yield* client.restart({ path: { name: "here/web" }, payload: {} })
+        const ran = yield* client.run({ payload: { servers: ["here"], command: ["echo", "a  b"] } })
+        const scanned = yield* client.scan({ path: { name: "here" }, payload: {} })
+        yield* client.servers.remove({ path: { name: "here" }, urlParams: { cascade: true } })
+        return { restarted, ran, scanned }
+      }),
+    )
+    expect(done.restarted).toMatchObject({ outcome: "done", verified: false, logs: "on its way\n" })
+    expect(done.ran).toMatchObject([{ server: "here", exitCode: 0, stdout: "a  b\n", error: null }])
+    expect(done.scanned).toMatchObject({ server: "here", applied: null })
   })
 
   it("fails with the domain's own errors", async () => {

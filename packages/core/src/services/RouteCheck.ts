@@ -1,4 +1,7 @@
-/** The routes, looked at from outside: DNS, certificate, and HTTP through to the service. One bad route never holds up the rest. */
+/**
+ * The routes, looked at from outside (DNS, certificate, HTTP through to the service) and from inside: what the reverse proxy is
+ * configured to do with them. One bad route never holds up the rest.
+ */
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -10,6 +13,7 @@ import { type Certificate, type DnsAnswer, Network, NetworkError } from "../Netw
 import { ReadModels } from "../ReadModels.js"
 import type { RouteRow } from "../views/routes.js"
 import type { ServerRow } from "../views/servers.js"
+import type { ServiceRow } from "../views/services.js"
 import { missing } from "./names.js"
 import {
   daysLeft,
@@ -19,10 +23,13 @@ import {
   judgeNoTls,
   judgeVisit,
   type RouteFinding,
+  serverAt,
   type Verdict,
   type Visit,
   worst,
 } from "./routes/judge.js"
+import { judgeProxy, type ProxyVerdict, type RouteProxy, unasked } from "./routes/proxy.js"
+import { type ProxySites, Scanner } from "./Scanner.js"
 
 export type { Hop, RouteFinding, Verdict } from "./routes/judge.js"
 
@@ -44,6 +51,8 @@ export interface RouteReport {
   readonly status: number | null
   /** Milliseconds of the last request. */
   readonly latency: number | null
+  /** What the reverse proxy does with it; `null` where none has it, or none was asked. */
+  readonly proxy: RouteProxy | null
   /** ISO 8601 UTC. */
   readonly checkedAt: string
 }
@@ -52,15 +61,26 @@ export interface RouteReport {
 const patience = 5_000
 const deadline = 20_000
 
+/** Milliseconds for a server to tell of its proxy, connecting included. */
+const proxyPatience = 15_000
+
 const mostRedirects = 10
 
 const concurrency = 16
+
+export interface RouteCheckOptions {
+  /** Whether the servers are asked for the configuration of their reverse proxies, over SSH where they are remote. Default false. */
+  readonly proxies?: boolean | undefined
+}
 
 export class RouteCheck extends Context.Tag("@context-engine/core/RouteCheck")<
   RouteCheck,
   {
     /** Looks at the routes of a domain, or at all; one report a route, in the order of their names. Changes nothing. */
-    readonly check: (domain?: string) => Effect.Effect<ReadonlyArray<RouteReport>, NotFound | StorageError>
+    readonly check: (
+      domain?: string,
+      options?: RouteCheckOptions,
+    ) => Effect.Effect<ReadonlyArray<RouteReport>, NotFound | StorageError>
   }
 >() {
   static readonly layer = Layer.effect(
@@ -68,8 +88,9 @@ export class RouteCheck extends Context.Tag("@context-engine/core/RouteCheck")<
     Effect.gen(function* () {
       const models = yield* ReadModels
       const network = yield* Network
+      const scanner = yield* Scanner
       return RouteCheck.of({
-        check: Effect.fn("RouteCheck.check")(function* (domain) {
+        check: Effect.fn("RouteCheck.check")(function* (domain, { proxies = false } = {}) {
           const all = yield* models.routes.list()
           const routes =
             domain === undefined ? all : all.filter((route) => route.domain.toLowerCase() === domain.toLowerCase())
@@ -84,12 +105,16 @@ export class RouteCheck extends Context.Tag("@context-engine/core/RouteCheck")<
           const services = new Map((yield* models.services.list()).map((row) => [row.id, row]))
           // What is asked about a domain is asked once, however many routes it has.
           const facing = yield* Effect.cachedFunction((name: string) => face(network, name))
+          const sites = yield* Effect.cachedFunction((name: string) =>
+            Effect.either(scanner.sites(name, proxyPatience)),
+          )
+          const asked: Asked = { network, facing, sites: proxies ? sites : undefined }
           return yield* Effect.forEach(
             [...routes].sort((a, b) => (entity.label(a) < entity.label(b) ? -1 : 1)),
             (route) => {
               const service = services.get(route.serviceId)
               const server = servers.find((row) => row.id === service?.serverId)
-              return look(network, facing, { route, service: service?.name ?? "?", server, servers })
+              return look(asked, { route, service, server, servers })
             },
             { concurrency },
           )
@@ -119,7 +144,7 @@ const face = (network: Network["Type"], name: string): Effect.Effect<Face> =>
 
 interface Placed {
   readonly route: RouteRow
-  readonly service: string
+  readonly service: ServiceRow | undefined
   readonly server: ServerRow | undefined
   readonly servers: ReadonlyArray<ServerRow>
 }
@@ -127,19 +152,29 @@ interface Placed {
 /** A name that a wildcard answers for. */
 const nameOf = (domain: string): string => domain.replace(/^\*\./, "context-route-check.")
 
-const look = (
-  network: Network["Type"],
-  facing: (name: string) => Effect.Effect<Face>,
-  { route, server, servers, service }: Placed,
-): Effect.Effect<RouteReport> =>
+/** Whom to ask. */
+interface Asked {
+  readonly network: Network["Type"]
+  readonly facing: (name: string) => Effect.Effect<Face>
+  readonly sites:
+    | ((server: string) => Effect.Effect<Either.Either<ProxySites, { readonly message: string }>>)
+    | undefined
+}
+
+const look = (asked: Asked, placed: Placed): Effect.Effect<RouteReport> =>
   Effect.gen(function* () {
+    const { facing, network } = asked
+    const { route, server, servers, service } = placed
     const name = nameOf(route.domain)
     const { certificate, dns } = yield* facing(name)
     const now = yield* DateTime.now
     const [address] = addressesOf(dns)
     const secure = certificate !== undefined && Either.isRight(certificate)
-    const visit =
-      address === undefined ? undefined : yield* visited(network, { address, name, path: route.path, secure })
+    const visiting =
+      address === undefined ? Effect.succeed(undefined) : visited(network, { address, name, path: route.path, secure })
+    const [visit, { finding, proxy }] = yield* Effect.all([visiting, inside(asked, placed, addressesOf(dns))], {
+      concurrency: 2,
+    })
     const shown = secure ? certificate.right : undefined
     const findings = [
       Either.match(dns, {
@@ -149,12 +184,13 @@ const look = (
       ...(shown === undefined ? [] : judgeCertificate(shown, route, name, now.epochMillis)),
       ...(certificate !== undefined && Either.isLeft(certificate) ? [judgeNoTls(certificate.left, route)] : []),
       ...(visit === undefined ? [] : [judgeVisit(visit, route)]),
+      ...(finding === undefined ? [] : [finding]),
     ]
     return {
       route: entity.label(route),
       domain: route.domain,
       path: route.path,
-      service,
+      service: service?.name ?? "?",
       server: server?.name ?? "?",
       verdict: worst(findings),
       findings,
@@ -164,9 +200,31 @@ const look = (
       hops: visit?.hops ?? [],
       status: visit?.hops.at(-1)?.status ?? null,
       latency: visit?.latency ?? null,
+      proxy,
       checkedAt: DateTime.formatIso(now),
     }
   })
+
+const nowhere: ProxyVerdict = { proxy: null, finding: undefined }
+
+/** What the proxy does that visitors come to: on the server that the name points at, where that is one of ours. */
+const inside = (
+  { sites }: Asked,
+  { route, server, servers, service }: Placed,
+  addresses: ReadonlyArray<string>,
+): Effect.Effect<ProxyVerdict> => {
+  const own = server === undefined ? [] : [server]
+  const at = serverAt(addresses, own) ?? serverAt(addresses, servers) ?? server
+  if (sites === undefined || at === undefined) return Effect.succeed(nowhere)
+  const routed = { route, service, server, at }
+  return Effect.map(
+    sites(at.name),
+    Either.match({
+      onLeft: ({ message }) => unasked(routed, message),
+      onRight: (found) => judgeProxy(found, routed),
+    }),
+  )
+}
 
 interface Start {
   readonly address: string

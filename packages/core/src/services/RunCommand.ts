@@ -6,12 +6,12 @@ import * as Layer from "effect/Layer"
 import { Commands } from "../Commands.js"
 import { CommandRun, entity } from "../domain/Server.js"
 import { redactArgv } from "../domain/secretShapes.js"
-import { InvalidInput, OperationFailed, type RegistryError, RemoteError, type StorageError } from "../Errors.js"
+import { InvalidInput, OperationFailed, type RegistryError, type RemoteError, type StorageError } from "../Errors.js"
 import { ReadModels, type Views } from "../ReadModels.js"
 import type { RemoteResult } from "../Remote.js"
 import type { ServerRow } from "../views/servers.js"
-import { askedBetween } from "./askedBetween.js"
 import { Hosts } from "./Hosts.js"
+import { inTime } from "./inTime.js"
 import { findServer } from "./names.js"
 
 /** On which servers: by name, all with a tag, or all there are. */
@@ -127,11 +127,12 @@ const interrupted = {
 
 type Outcome = RemoteResult & { readonly truncated: boolean }
 
-/** One deadline for all of it. `exec` runs a program by its name: what is a word of the shell's own is none. */
+/** `exec` runs a program by its name: what is a word of the shell's own is none. */
 const attempt = (hosts: Hosts["Type"], server: ServerRow, argv: ReadonlyArray<string>, timeout: number) =>
-  askedBetween(
+  inTime(
     hosts,
     server,
+    timeout,
     Effect.suspend(() => {
       const seen = { stdout: 0, stderr: 0 }
       return hosts
@@ -146,19 +147,8 @@ const attempt = (hosts: Hosts["Type"], server: ServerRow, argv: ReadonlyArray<st
             }),
         })
         .pipe(Effect.map((result): Outcome => ({ ...result, truncated: Math.max(seen.stdout, seen.stderr) > most })))
-    }).pipe(
-      // One that does not even let go of us in time is left behind: it must not hold up the others.
-      Effect.disconnect,
-      Effect.timeoutFail({ duration: timeout, onTimeout: () => noAnswer(server, timeout) }),
-    ),
+    }),
   )
-
-const noAnswer = (server: ServerRow, timeout: number) =>
-  new RemoteError({
-    reason: "timeout",
-    host: server.name,
-    message: `${server.name}: it did not end within ${timeout / 1000} s`,
-  })
 
 const reportOf = (
   { name: server }: ServerRow,

@@ -1,7 +1,10 @@
 /** Routes looked at from outside: a name server, certificates and web servers of the test's own, good ones and bad ones. */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer as createHttp, type RequestListener, type Server } from "node:http"
 import { createServer as createTls } from "node:https"
 import { type AddressInfo, createServer, type Socket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { createSecureContext, type SecureContext } from "node:tls"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -232,6 +235,41 @@ requireTool("openssl", "openssl")("a check of the routes", () => {
       expect.stringMatching(/^dns trouble: DNS gave no answer about silent\.example\.com/),
     ])
     expect(dns.asked.slice(before).filter((name) => name === "good.example.com")).toHaveLength(3)
+  })
+
+  it("says what the proxy is configured to do with it, where it is asked to look, and asks each server once", async () => {
+    const tools = mkdtempSync(join(tmpdir(), "context-proxy-"))
+    const { PATH } = process.env
+    const config =
+      "server { listen 80; server_name good.example.com; location / { proxy_pass http://127.0.0.1:3000; } }"
+    const file = `# configuration file /etc/nginx/sites-enabled/good:\n${config}`
+    writeFileSync(join(tools, "nginx"), `#!/bin/sh\necho asked >>"${tools}/asked"\ncat <<'END'\n${file}\nEND\n`)
+    chmodSync(join(tools, "nginx"), 0o755)
+    process.env.PATH = `${tools}:${PATH}`
+    const story = Effect.gen(function* () {
+      const registry = yield* Registry
+      yield* registry.servers.add({ name: "alpha", local: true, ipAddresses: here })
+      yield* registry.services.add({ name: "api", server: "alpha", port: 3000 })
+      yield* registry.routes.add({ domain: "good.example.com", service: "api", proxyType: "nginx" })
+      yield* registry.routes.add({ domain: "alias.example.com", service: "api", proxyType: "nginx" })
+      const routes = yield* RouteCheck
+      return { asked: yield* routes.check(undefined, { proxies: true }), unasked: yield* routes.check() }
+    })
+    const found = await inWorld(Effect.provide(story, Layer.provide(RouteCheck.layer, network)))
+    process.env.PATH = PATH
+    const asked = readFileSync(join(tools, "asked"), "utf8")
+    rmSync(tools, { recursive: true })
+    expect(asked).toBe("asked\n")
+    const [alias, good] = found.asked
+    expect(good?.proxy).toEqual({
+      server: "alpha",
+      kind: "nginx",
+      file: "/etc/nginx/sites-enabled/good",
+      upstreams: ["127.0.0.1:3000"],
+    })
+    expect(told(good)?.at(-1)).toBe("proxy ok: nginx sends it to 127.0.0.1:3000 (/etc/nginx/sites-enabled/good)")
+    expect(told(alias)?.at(-1)).toBe("proxy warning: no site of nginx on alpha answers for it")
+    expect(found.unasked.map(({ proxy }) => proxy)).toEqual([null, null])
   })
 
   it("suggests the nearest domain for one that has no route", async () => {

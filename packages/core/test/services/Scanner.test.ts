@@ -1,12 +1,13 @@
 /** Scans of real hosts over SSH, whose tools are small programs that print what the real ones print. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
 import { ReadModels } from "../../src/ReadModels.js"
 import { Registry } from "../../src/services/Registry.js"
-import { Scanner } from "../../src/services/Scanner.js"
+import { Scanner, type ServerScan } from "../../src/services/Scanner.js"
 import { describeSshd, type Sshd, startSshd } from "../support/sshd.js"
 import { addTrusted, appended, inSshWorld, type World } from "../support/world.js"
 import { container, nginxSite, ownUnit, pm2Entry, publishing, socketLine, unitBlock } from "./scanner/outputs.js"
@@ -51,11 +52,22 @@ describeSshd("a scan of a host", () => {
   const inHost = <A, E>(story: (scanner: Scanner["Type"]) => Effect.Effect<A, E, World>) =>
     inSshWorld(Effect.zipRight(addTrusted("box", sshd), Effect.flatMap(Scanner, story)))
 
+  /** A port that accepts, and says nothing. */
+  const silent = createServer((socket) => void socket.on("error", () => {}))
+  let mute = 0
+  const refused = { user: "nobody", keyPath: null, jumpHost: null }
+
   beforeAll(async () => {
     mkdirSync(tools)
+    mute = await new Promise((done) =>
+      silent.listen(0, "127.0.0.1", () => done((silent.address() as AddressInfo).port)),
+    )
     sshd = await startSshd({ extra: [`SetEnv HOME=${home} PATH=${tools}:/usr/local/bin:/usr/bin:/bin`] })
   })
-  afterAll(() => sshd.dispose())
+  afterAll(() => {
+    silent.close()
+    return sshd.dispose()
+  })
   beforeEach(nothing)
 
   /** A shop as people run them: an API that systemd keeps behind nginx, a database in a container, a worker at pm2. */
@@ -147,6 +159,45 @@ describeSshd("a scan of a host", () => {
         })
         const text = JSON.stringify(report)
         for (const hidden of [canary, token, "canary-in-a-header"]) expect(text).not.toContain(hidden)
+      }),
+    ))
+
+  it("of several servers, one that is dead costs its own deadline only, and is reported", () =>
+    inHost((scanner) =>
+      Effect.gen(function* () {
+        shop()
+        const registry = yield* Registry
+        yield* registry.servers.add({ name: "absent", ipAddresses: ["127.0.0.1"], sshConfig: { ...refused, port: 1 } })
+        yield* registry.servers.add({
+          name: "silent",
+          ipAddresses: ["127.0.0.1"],
+          sshConfig: { ...refused, port: mute },
+        })
+        const over: Array<string> = []
+        const onScan = ({ server }: ServerScan) => Effect.sync(() => void over.push(server))
+        const scans = yield* scanner.scanAll([], { timeout: 8_000, onScan })
+        expect(scans.map(({ error, report, server }) => [server, error?.reason, report?.findings.length])).toEqual([
+          ["absent", "unreachable", undefined],
+          ["box", undefined, 9],
+          ["silent", "timeout", undefined],
+        ])
+        expect(over.at(-1)).toBe("silent")
+        expect((yield* scanner.scanAll(["box", "box"])).map(({ server }) => server)).toEqual(["box"])
+        expect(yield* Effect.flip(scanner.scanAll(["bux"]))).toMatchObject({ _tag: "NotFound", suggestions: ["box"] })
+      }),
+    ))
+
+  it("looks at the reverse proxies alone where that is asked", () =>
+    inHost((scanner) =>
+      Effect.gen(function* () {
+        shop()
+        tool("systemctl", "", `touch "${home}/asked"`)
+        const { sites, status } = yield* scanner.sites("box", 15_000)
+        expect(status).toEqual({ nginx: "ok", caddy: "ok" })
+        expect(sites).toMatchObject([
+          { proxy: "nginx", file: "/etc/nginx/sites-enabled/api", names: ["api.example.com", "www.api.example.com"] },
+        ])
+        expect(existsSync(join(home, "asked"))).toBe(false)
       }),
     ))
 

@@ -3,12 +3,14 @@ import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Authorization } from "./Authorization.js"
 import * as Errors from "./errors.js"
+import { fleet } from "./fleet.js"
 import { describe } from "./openapi.js"
 import { liveness, operations } from "./operations.js"
 import { deployments, deps, events, routes, secrets, servers, services } from "./registry.js"
 
 export const Api = HttpApi.make("context")
   .add(operations)
+  .add(fleet)
   .add(servers)
   .add(services)
   .add(routes)

@@ -32,6 +32,9 @@ export const at = Schema.optional(
 /** How many rows at most. */
 export const limit = Schema.optional(Schema.NumberFromString.pipe(Schema.int(), Schema.between(1, 1000)))
 
+/** A span of at most so many milliseconds. */
+export const millis = (most: number) => Schema.optional(Schema.Int.pipe(Schema.between(0, most)))
+
 export const flag = Schema.optional(Schema.BooleanFromString)
 export const name = Schema.optional(Schema.String)
 

@@ -1,4 +1,5 @@
 /** What the generated OpenAPI document cannot know by itself. Pure. */
+import * as OpenApi from "@effect/platform/OpenApi"
 import { meanings } from "./errors.js"
 
 /**
@@ -22,6 +23,10 @@ export const streaming = (operation: Record<string, any>): Record<string, any> =
   const content = { ...answer.content, "text/event-stream": { schema: { type: "string" } } }
   return { ...operation, responses: { ...operation.responses, 200: { ...answer, content } } }
 }
+
+/** What an operation does, in a line and at length. */
+export const says = (summary: string, description?: string, transform?: typeof streaming) =>
+  OpenApi.annotations({ summary, description, transform })
 
 const refusal = {
   type: "object",

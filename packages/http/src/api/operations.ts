@@ -6,12 +6,9 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
 import { OperationFailed, RemoteError } from "./errors.js"
 import * as Fields from "./fields.js"
-import { streaming } from "./openapi.js"
+import { says, streaming } from "./openapi.js"
 import * as Reports from "./reports.js"
 import * as Rows from "./rows.js"
-
-const says = (summary: string, description?: string, transform?: typeof streaming) =>
-  OpenApi.annotations({ summary, description, transform })
 
 const status = HttpApiEndpoint.get("status", "/status")
   .setUrlParams(Fields.query({ at: Fields.at }))
@@ -23,18 +20,16 @@ const health = HttpApiEndpoint.post("health", "/health")
   .addSuccess(Schema.Array(Reports.HealthReport))
   .annotateContext(says("Check services, all or the named ones, at their health endpoints"))
 
-const millis = (most: number) => Schema.optional(Schema.Int.pipe(Schema.between(0, most)))
-
 const running = {
   notes: Schema.optional(Text),
   /** Milliseconds the service has to become healthy. Default 60,000. */
-  healthTimeout: millis(3_600_000),
+  healthTimeout: Fields.millis(3_600_000),
   /** How many checks in a row must find it healthy. Default 2. */
   healthCount: Schema.optional(Schema.Int.pipe(Schema.between(1, 100))),
   /** Milliseconds the commands may run. Default 15 minutes. */
-  timeout: millis(86_400_000),
+  timeout: Fields.millis(86_400_000),
   /** Milliseconds to wait for the lock of somebody else. Default 0. */
-  wait: millis(86_400_000),
+  wait: Fields.millis(86_400_000),
   /** Whether to take the lock of somebody who is gone. */
   takeOver: Schema.optional(Schema.Boolean),
 }

@@ -2,7 +2,7 @@
 import type { DeployError, DeployOptions } from "@context-engine/core/services/Deployer"
 import type { DeploymentRow } from "@context-engine/core/views/deployments"
 import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -11,9 +11,8 @@ import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Mailbox from "effect/Mailbox"
-import * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
 import { failureBody, whereOf } from "../failures.js"
+import { type Message, telling, wantsEvents } from "./events.js"
 import { lines } from "./lines.js"
 
 /** Where deployments run: as long as the server does, whether or not the one who asked still listens. */
@@ -38,11 +37,7 @@ export class Deployments extends Context.Tag("@context-engine/http/Deployments")
 type Watch = Pick<DeployOptions, "onOutput" | "onStep">
 type Deploy = (watch: Watch) => Effect.Effect<DeploymentRow, DeployError>
 
-/** One server-sent event. */
-interface Message {
-  readonly event: "step" | "output" | "deployment" | "error"
-  readonly data: unknown
-}
+type DeployMessage = Message<"step" | "output" | "deployment" | "error">
 
 /** How many messages wait for a slow reader; older ones then give way, so that a reader never holds up a deployment. */
 const capacity = 8192
@@ -52,19 +47,19 @@ export const answer = (
   request: HttpServerRequest,
   deploy: Deploy,
 ): Effect.Effect<DeploymentRow | HttpServerResponse.HttpServerResponse, DeployError, Deployments> =>
-  /\btext\/event-stream\b/i.test(request.headers.accept ?? "")
-    ? watched(deploy, whereOf(request))
-    : Effect.flatMap(started(deploy({})), Fiber.join)
+  wantsEvents(request) ? watched(deploy, whereOf(request)) : Effect.flatMap(started(deploy({})), Fiber.join)
 
-const started = <A, E>(deployment: Effect.Effect<A, E>) =>
+/** Runs for as long as it takes, whoever still listens. */
+export const started = <A, E>(deployment: Effect.Effect<A, E>) =>
   Effect.flatMap(Deployments, ({ running }) => FiberSet.run(running, Effect.interruptible(deployment)))
 
 /** A refusal before anything has begun is an error response; from then on it is the stream that tells. */
 const watched = (deploy: Deploy, where: string) =>
   Effect.gen(function* () {
-    const messages = yield* Mailbox.make<Message>({ capacity, strategy: "sliding" })
+    const messages = yield* Mailbox.make<DeployMessage>({ capacity, strategy: "sliding" })
     const begun = yield* Deferred.make<void, DeployError>()
-    const tell = (message: Message) => Effect.zipRight(Deferred.succeed(begun, undefined), messages.offer(message))
+    const tell = (message: DeployMessage) =>
+      Effect.zipRight(Deferred.succeed(begun, undefined), messages.offer(message))
     const stdout = lines((line) => tell({ event: "output", data: { stream: "stdout", line } }))
     const stderr = lines((line) => tell({ event: "output", data: { stream: "stderr", line } }))
     const watch: Watch = {
@@ -81,21 +76,11 @@ const watched = (deploy: Deploy, where: string) =>
       })
     yield* started(Effect.onExit(deploy(watch), finish))
     yield* Deferred.await(begun)
-    return HttpServerResponse.stream(encoded(messages), { contentType: "text/event-stream" })
+    return telling(Mailbox.toStream(messages))
   })
 
-const last = (exit: Exit.Exit<DeploymentRow, DeployError>, where: string): Effect.Effect<Message> =>
+const last = (exit: Exit.Exit<DeploymentRow, DeployError>, where: string): Effect.Effect<DeployMessage> =>
   Exit.match(exit, {
     onSuccess: (data) => Effect.succeed({ event: "deployment", data }),
     onFailure: (cause) => Effect.map(failureBody(cause, where), (data) => ({ event: "error", data })),
   })
-
-/** A line of comment every 15 seconds keeps proxies from hanging up. */
-const encoded = (messages: Mailbox.ReadonlyMailbox<Message>): Stream.Stream<Uint8Array> =>
-  Mailbox.toStream(messages).pipe(
-    Stream.map(({ data, event }) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`),
-    Stream.merge(Stream.repeatValue(": still at it\n\n").pipe(Stream.schedule(Schedule.spaced("15 seconds"))), {
-      haltStrategy: "left",
-    }),
-    Stream.encodeText,
-  )

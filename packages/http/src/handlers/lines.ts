@@ -17,7 +17,7 @@ export interface Lines {
 export const lines = (emit: (line: string) => Effect.Effect<unknown>): Lines => {
   const decoder = new TextDecoder()
   let rest = ""
-  const give = (line: string) => emit(redact(plain(line)))
+  const give = (line: string) => emit(cleaned(line))
   const take = (text: string): ReadonlyArray<string> => {
     const whole = (rest + text).split("\n")
     rest = whole.pop() ?? ""
@@ -36,4 +36,16 @@ export const lines = (emit: (line: string) => Effect.Effect<unknown>): Lines => 
       return unfinished === "" ? Effect.void : give(unfinished)
     }),
   }
+}
+
+/** The lines of a text as they are given to callers; what follows its last newline is a line, too, unless it is empty. */
+export const linesOf = (text: string): ReadonlyArray<string> =>
+  (text.endsWith("\n") ? text.slice(0, -1) : text).split("\n").flatMap((line) => pieces(line).map(cleaned))
+
+const cleaned = (line: string): string => redact(plain(line))
+
+const pieces = (line: string): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  for (let at = 0; at === 0 || at < line.length; at += longest) found.push(line.slice(at, at + longest))
+  return found
 }

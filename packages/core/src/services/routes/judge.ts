@@ -7,7 +7,7 @@ export type Verdict = "ok" | "warning" | "trouble"
 
 /** One thing that was looked at, and what it showed. */
 export interface RouteFinding {
-  readonly about: "dns" | "tls" | "http"
+  readonly about: "dns" | "tls" | "http" | "proxy"
   readonly verdict: Verdict
   readonly detail: string
 }
@@ -63,7 +63,7 @@ export const judgeDns = (
       detail: `points at ${name}, and at ${strange.join(", ")}, which is not its address`,
     }
   }
-  const other = servers.find((one) => one.ipAddresses.some((address) => addresses.includes(canonical(address))))
+  const other = serverAt(addresses, servers)
   if (other !== undefined) {
     return { about, verdict: "warning", detail: `points at ${other.name} (${shown}), while its service is on ${name}` }
   }
@@ -75,6 +75,15 @@ export const judgeDns = (
     }
   }
   return { about, verdict: "trouble", detail: `points at ${shown}, and ${name} is ${[...own].join(", ")}` }
+}
+
+/** The first server that has one of these addresses. */
+export const serverAt = (
+  addresses: ReadonlyArray<string>,
+  servers: ReadonlyArray<ServerRow>,
+): ServerRow | undefined => {
+  const wanted = addresses.map(canonical)
+  return servers.find((one) => one.ipAddresses.some((address) => wanted.includes(canonical(address))))
 }
 
 /** Addresses that differ in how they are written only become the same. */

@@ -96,8 +96,11 @@ done
 [ -r /etc/nginx/nginx.conf ]
 `
 
+/** Where a scan looks for Caddy's configuration. */
+export const caddyFile = "/etc/caddy/Caddyfile"
+
 const caddy = `
-file=/etc/caddy/Caddyfile
+file=${caddyFile}
 [ -f "$file" ] || { command -v caddy >/dev/null && exit 0; exit 127; }
 # Far shorter than what caddy keeps of it; its secrets stay where they are.
 command -v caddy >/dev/null && caddy adapt --config "$file" && exit 0
@@ -150,8 +153,7 @@ kill $dog
 exit $status
 `
 
-/** `$1` is the word between the sections. */
-export const scanScript = `
+const scriptOf = (asked: ReadonlyArray<Section>): string => `
 LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin; export LC_ALL PATH
 exec 2>/dev/null </dev/null
 mark=$1
@@ -165,6 +167,12 @@ section() {
     printf '\\n%s end %s\\n' "$mark" "$?"
   } | head -c "$3"
 }
-${sections.map(({ limit, name, script, size }) => `section ${name} ${limit} ${size} ${quote(script)}`).join("\n")}
+${asked.map(({ limit, name, script, size }) => `section ${name} ${limit} ${size} ${quote(script)}`).join("\n")}
 printf '\\n%s over\\n' "$mark"
 `
+
+/** `$1` is the word between the sections. */
+export const scanScript = scriptOf(sections)
+
+/** The same with the sections of the reverse proxies alone. */
+export const proxiesScript = scriptOf(sections.filter(({ name }) => name === "nginx" || name === "caddy"))

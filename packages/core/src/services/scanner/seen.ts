@@ -1,6 +1,6 @@
 /** All that the parsers found on a host, by tool. */
 
-import type { SectionName } from "./host.js"
+import { caddyFile, type SectionName } from "./host.js"
 import { parseCaddy } from "./parsers/caddy.js"
 import { parseContainers } from "./parsers/containers.js"
 import { parseCron } from "./parsers/cron.js"
@@ -40,7 +40,7 @@ export const readSections = (sections: Readonly<Record<SectionName, SectionText>
     processes: parseProcesses(text("sockets")),
     sites: [
       ...parseNginx(text("nginx")).map((one) => ({ ...one, proxy: "nginx" as const })),
-      ...parseCaddy(text("caddy")).map((one) => ({ ...one, proxy: "caddy" as const })),
+      ...parseCaddy(text("caddy")).map((one) => ({ ...one, file: caddyFile, proxy: "caddy" as const })),
     ],
     cron: parseCron(text("cron")),
   }

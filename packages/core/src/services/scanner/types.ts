@@ -89,6 +89,8 @@ export interface SiteRoute {
 
 /** A site of a reverse proxy. */
 export interface Site {
+  /** The file it stands in, where that is told. */
+  readonly file?: string | undefined
   readonly names: ReadonlyArray<string>
   readonly ports: ReadonlyArray<number>
   readonly tls: boolean

@@ -1,6 +1,6 @@
 /** Sites of nginx, from `nginx -T` or its files. Pure; never throws. */
 import type { Site, SiteRoute, Upstream } from "../types.js"
-import { port } from "../words.js"
+import { path, port } from "../words.js"
 import { type Directive, filesOf } from "./nginxSyntax.js"
 import { certificateOf, domainOf, routePath, upstreamOf } from "./sites.js"
 
@@ -15,7 +15,7 @@ interface Context {
 
 export const parseNginx = (text: string): ReadonlyArray<Site> => {
   const files = filesOf(text)
-  const all = [...files.values()].flatMap((directives) => httpParts(directives))
+  const all = [...files].flatMap(([file, directives]) => httpParts(directives).map((one) => ({ ...one, file })))
   const upstreams = new Map<string, ReadonlyArray<Upstream>>()
   for (const { args, block, name } of all) {
     if (name === "upstream" && block !== undefined && args[0] !== undefined) upstreams.set(args[0], members(block))
@@ -24,7 +24,7 @@ export const parseNginx = (text: string): ReadonlyArray<Site> => {
   return all
     .filter((one) => one.name === "server" && one.block !== undefined)
     .slice(0, mostSites)
-    .map((one) => siteOf(included(one.block ?? [], context), context))
+    .map((one) => ({ ...siteOf(included(one.block ?? [], context), context), file: path(one.file) }))
     .filter((site) => site.routes.length > 0)
 }
 
