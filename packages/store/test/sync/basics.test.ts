@@ -2,12 +2,13 @@ import { Commands } from "@context-engine/core/Commands"
 import { entity } from "@context-engine/core/domain/Server"
 import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
+import { Audit } from "@context-engine/core/services/Audit"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { make } from "../../src/sync/RemoteLog.js"
-import { serverAdded, unknownEvent } from "../support/events.js"
+import { serverAdded, unknownEvent, uuid } from "../support/events.js"
 import { withSqlite } from "../support/files.js"
 import { eventsOf, give, machine, rowsHash, status, sync, verify } from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
@@ -100,6 +101,42 @@ describe("what goes on while two logs become one", () => {
     expect(new Set(seen).size).toBe(seen.length)
     // All but the machine's own first two, which were there before.
     expect([...seen].sort()).toEqual(there.filter((id) => !isFirst(b, id)).sort())
+  })
+
+  it("is nothing that an export sees: it has the log of one moment", async () => {
+    const remote = shared()
+    const [a, b] = [machine("a", remote), machine("b", remote)]
+    await give(a, (r) => r.servers.add({ name: "first" }))
+    for (const one of [a, b]) await sync(one)
+    await give(a, (r) => r.servers.add({ name: "second" }))
+    await sync(a)
+    // More than a page waits on b, so that its place changes between two pages.
+    await b.run(
+      Effect.flatMap(EventLog, (log) =>
+        log.append(
+          Array.from({ length: 1_100 }, (_, i) => ({
+            stream: `server-${uuid()}`,
+            expected: 0,
+            events: [serverAdded(`s${i}`)],
+          })),
+        ),
+      ),
+    )
+    const before = eventsOf(b.path)
+    let rebased: unknown
+    const lines: Array<string> = []
+    await b.run(
+      Effect.flatMap(Audit, (audit) =>
+        Stream.runForEach(audit.export, (line) =>
+          Effect.promise(async () => {
+            rebased ??= await sync(b)
+            lines.push(line)
+          }),
+        ),
+      ),
+    )
+    expect(rebased).toMatchObject({ moved: before.length - 2, pulled: 1 })
+    expect(lines.map((line) => JSON.parse(line).hash)).toEqual(before.map((row) => row[10]))
   })
 })
 
