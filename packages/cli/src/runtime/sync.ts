@@ -9,9 +9,9 @@ import { endpointFile, type LogOptions, machineKey } from "./log.js"
 import { runAlone } from "./store.js"
 
 /** Where the shared log is, if anything says so. */
-const endpoint = Effect.suspend(() => readEndpoint(process.env, endpointFile()))
+export const endpoint = Effect.suspend(() => readEndpoint(process.env, endpointFile()))
 
-const layer = Layer.unwrapEffect(
+export const layer = Layer.unwrapEffect(
   Effect.map(endpoint, (found) =>
     SqlSync.layer({ ...machineKey(), ...(found === undefined ? {} : { remote: remoteLog(found) }) }),
   ),

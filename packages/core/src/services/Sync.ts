@@ -54,6 +54,10 @@ export interface Rejected {
 export interface SyncOptions {
   /** Told after every step, with how much of the shared log is here. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => Effect.Effect<void>
+  /** Told of each command that could not stand, as soon as that is in the log: also where the synchronisation then fails. */
+  readonly onRejected?: (rejected: Rejected) => Effect.Effect<void>
+  /** Waits while another process of this machine is at it, instead of leaving it to that. */
+  readonly wait?: boolean
 }
 
 /** Something that happened between this machine and the shared log. */
