@@ -4,9 +4,12 @@ import { join } from "node:path"
 import { isHeld } from "@context-engine/store/sync/lock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
 import { type Ended, type RunOptions, workspace } from "./support/cli.js"
+
+// Each step is a program that starts, on a machine that may have much else to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 let sqld: Sqld
 beforeAll(async () => {
@@ -155,7 +158,7 @@ describe("context infra sync watch", () => {
     // As often as it tries again: it is said once.
     const tried = async () => (await laptop.json("sync status")).lastError?.at
     const before = await tried()
-    await expect.poll(tried, { timeout: 20_000 }).not.toBe(before)
+    await expect.poll(tried, { timeout: 60_000 }).not.toBe(before)
     await sqld.start()
     await watcher.until(/is there again/)
     await watcher.until(/1 event pushed/)
@@ -199,7 +202,7 @@ describe("context infra serve", () => {
   const pushes = async (name: string) => {
     await laptop.run(`server add ${name} --ip 10.0.0.9`, off)
     await expect
-      .poll(async () => (await phone.json("sync now")) && (await phone.names()), { timeout: 20_000 })
+      .poll(async () => (await phone.json("sync now")) && (await phone.names()), { timeout: 60_000 })
       .toContain(name)
   }
 
@@ -220,9 +223,9 @@ describe("context infra serve", () => {
 
   it("takes it along even when it is killed", async () => {
     const server = laptop.start("serve --port 0")
-    await expect.poll(() => isWatched(laptop.db), { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => isWatched(laptop.db), { timeout: 60_000 }).toBe(true)
     await server.end("SIGKILL")
-    await expect.poll(() => watchersOf(laptop.db), { timeout: 20_000 }).toEqual([])
+    await expect.poll(() => watchersOf(laptop.db), { timeout: 60_000 }).toEqual([])
     expect(await isWatched(laptop.db)).toBe(false)
   })
 

@@ -2,6 +2,7 @@
 import { createServer } from "node:http"
 import { InvalidInput, type StorageError } from "@context-engine/core/Errors"
 import * as Remote from "@context-engine/core/Remote/Any"
+import { Alerts } from "@context-engine/core/services/Alerts"
 import { Deployer } from "@context-engine/core/services/Deployer"
 import { Fleet } from "@context-engine/core/services/Fleet"
 import { Health } from "@context-engine/core/services/Health"
@@ -9,6 +10,8 @@ import { Hosts } from "@context-engine/core/services/Hosts"
 import { Overview } from "@context-engine/core/services/Overview"
 import { Registry } from "@context-engine/core/services/Registry"
 import * as Store from "@context-engine/store/layer"
+import type { RemoteLog } from "@context-engine/store/sync/RemoteLog"
+import * as SqlSync from "@context-engine/store/sync/SqlSync"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiSwagger from "@effect/platform/HttpApiSwagger"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -22,6 +25,7 @@ import * as Guard from "./guard.js"
 import { Deployments } from "./handlers/deploying.js"
 import * as Operations from "./handlers/operations.js"
 import * as RegistryHandlers from "./handlers/registry.js"
+import * as Watching from "./handlers/watching.js"
 
 export interface ServeOptions {
   /** The file that holds the log. */
@@ -36,6 +40,8 @@ export interface ServeOptions {
   readonly grace?: number
   /** The file with this machine's key, which signs what is appended. Without one, nothing is signed. */
   readonly keyPath?: string
+  /** The shared log, whose address `/v1/sync` shows. The server itself never synchronises: a process beside it does. */
+  readonly remote?: RemoteLog["Type"]
   /** Called once the server listens, with its URL. */
   readonly onListen?: (url: string) => Effect.Effect<void>
 }
@@ -77,13 +83,14 @@ const app = (token: string, loopback: boolean) =>
     Layer.provide(HttpApiBuilder.middlewareOpenApi({ path: "/openapi.json" })),
     Layer.provide(Guard.layer({ loopback })),
     Layer.provide(HttpApiBuilder.api(Api)),
-    Layer.provide(Layer.merge(Operations.layer, RegistryHandlers.layer)),
+    Layer.provide(Layer.mergeAll(Operations.layer, RegistryHandlers.layer, Watching.layer)),
     Layer.provide(Authorize.layer(token)),
   )
 
 /** Everything the handlers call. */
-const services = ({ db, keyPath }: ServeOptions) =>
-  Layer.mergeAll(Registry.layer, Overview.layer, Fleet.layer, Deployer.layer).pipe(
+const services = ({ db, keyPath, remote }: ServeOptions) =>
+  Layer.mergeAll(Registry.layer, Overview.layer, Fleet.layer, Deployer.layer, Alerts.layer).pipe(
+    Layer.provideMerge(SqlSync.layer({ ...(keyPath && { keyPath }), ...(remote && { remote }) })),
     Layer.provideMerge(Health.layer),
     Layer.provideMerge(Hosts.layer),
     Layer.provide(Remote.layer),

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { flag, integer, text } from "../options.js"
 import { safeJson } from "../render/safe.js"
-import { databasePath, machineKey } from "../runtime/log.js"
+import { databasePath, isShared, machineKey } from "../runtime/log.js"
 import { load } from "../runtime.js"
 import { print } from "../terminal.js"
 
@@ -27,6 +27,9 @@ export const serve = leaf({
       const onListen = (url: string) =>
         print(given.json ? `${safeJson({ url, token })}\n` : announcement(url, known ?? token, known))
       const { keepSyncing } = yield* Effect.promise(() => import("../runtime/supervising.js"))
+      const { remote } = yield* Effect.promise(() => import("../runtime/sync.js"))
+      // What is wrong with the address, if anything, is told by who uses it.
+      const shared = isShared() ? yield* Effect.orElseSucceed(remote, () => ({})) : {}
       const serving = load(
         () => import("@context-engine/http/serve"),
         (http) =>
@@ -37,6 +40,7 @@ export const serve = leaf({
             token,
             onListen,
             ...machineKey(),
+            ...shared,
           }),
       )
       return yield* given.noSync ? serving : Effect.raceFirst(serving, keepSyncing(db))

@@ -6,9 +6,11 @@ import * as Errors from "./errors.js"
 import { describe } from "./openapi.js"
 import { liveness, operations } from "./operations.js"
 import { deployments, deps, events, routes, secrets, servers, services } from "./registry.js"
+import { watching } from "./watching.js"
 
 export const Api = HttpApi.make("context")
   .add(operations)
+  .add(watching)
   .add(servers)
   .add(services)
   .add(routes)

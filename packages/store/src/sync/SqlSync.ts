@@ -81,12 +81,14 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
 
   return {
     status: Effect.map(
-      database.read((c) => ({ state: readState(c), ...ends(c), rejected: countOpen(c) })),
-      ({ confirmed, pending, rejected, state }) => ({
+      database.read((c) => ({ state: readState(c), ...ends(c), since: firstOfTail(c), rejected: countOpen(c) })),
+      ({ confirmed, pending, rejected, since, state }) => ({
         remote: remote?.address ?? null,
         logId: state.logId,
         confirmed,
-        pending: remote === undefined && state.logId === null ? 0 : pending,
+        ...(remote === undefined && state.logId === null
+          ? { pending: 0, pendingSince: null }
+          : { pending, pendingSince: since }),
         behind: Math.max(0, state.remoteHead - confirmed),
         lastContact: state.contactedAt,
         skew: state.skew,
@@ -129,6 +131,11 @@ const ends = (connection: Connection) => {
   const confirmed = readState(connection).confirmed.position
   return { confirmed, pending: readHead(connection).position - confirmed }
 }
+
+const firstOfTail = (connection: Connection): string | null =>
+  connection
+    .prepare("SELECT occurred_at FROM events WHERE position > (SELECT position FROM sync) ORDER BY position LIMIT 1")
+    .get()?.[0] ?? null
 
 const countOpen = (connection: Connection): number =>
   connection.prepare("SELECT count(*) FROM rejections WHERE status = 'open'").get()[0]
