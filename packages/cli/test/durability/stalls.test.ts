@@ -1,6 +1,6 @@
 import { expect, it } from "vitest"
-import { bundle } from "./support/bundle.js"
-import { stalls } from "./support/stalls.js"
+import { bundle } from "../support/bundle.js"
+import { stalls } from "../support/stalls.js"
 
 /** On a busy machine any process stands still at times: what the server itself does holds it up every time. */
 const rounds = 5
