@@ -7,7 +7,7 @@ import { killCreators, killWriters } from "../packages/store/test/durability/kil
 import { inSetting, type Setting, summary } from "../packages/store/test/durability/setting.js"
 import { seedOf } from "../packages/store/test/support/random.js"
 import { killSyncers } from "../packages/store/test/sync/killing.js"
-import { simulate } from "../packages/store/test/sync/simulation.js"
+import { runStories, tellStories } from "./simulate/stories.js"
 
 interface Outcome {
   readonly what: string
@@ -85,18 +85,13 @@ const full: Part = async ({ directory, workers }, seed, progress) => {
   return { what: `${rounds} full disks`, figures: `${acknowledged} events acknowledged`, problems }
 }
 
-/** Stories of machines on a bad network, each from a seed of its own, which is named where something does not hold. */
+/** Stories of machines on a bad network. `DURABILITY_SEED` says with which seed to begin, or to go on. */
 const simulation: Part = async (_, first, progress) => {
-  const stories = 100_000
-  const problems: Array<string> = []
-  const total = { events: 0, acknowledged: 0, refused: 0, moot: 0 }
-  for (let seed = first; seed < first + stories; seed++) {
-    const story = await simulate(seed)
-    problems.push(...story.problems.map((problem) => `DURABILITY_SEED=${seed}: ${problem}`))
-    for (const key of Object.keys(total) as Array<keyof typeof total>) total[key] += story[key]
-    if ((seed - first + 1) % 1_000 === 0) progress(`${seed - first + 1} stories, ${problems.length} problems`)
-  }
-  return { what: `${stories} simulated stories of several machines`, figures: JSON.stringify(total), problems }
+  const count = 100_000
+  const { problems, stories, totals } = await runStories(first, count, (done, bad) => {
+    if (done % 1_000 === 0) progress(`${done} stories, ${bad} problems; to go on: DURABILITY_SEED=${first + done}`)
+  })
+  return { what: `${stories} simulated stories of several machines`, figures: JSON.stringify(totals), problems }
 }
 
 const syncing: Part = async (setting, seed, progress) => {
@@ -121,6 +116,8 @@ const parts: Readonly<Record<string, Part>> = {
   syncing,
   simulation,
 }
+
+if (await tellStories()) process.exit()
 
 const wanted = process.argv.slice(2).filter((name) => name in parts)
 const outcomes: Array<Outcome> = []

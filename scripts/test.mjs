@@ -21,5 +21,6 @@ if (wanted.length > 0) process.exit(vitest(...wanted))
 
 // What measures the log under load, or against the clock, has the machine to itself.
 const rest = vitest("--exclude", "**/durability/**", "--exclude", "**/test/sync/**")
-const durability = vitest("--project", "store", "test/durability", "test/sync", "--no-file-parallelism")
+const projects = ["--project", "store", "--project", "cli"]
+const durability = vitest(...projects, "test/durability/", "test/sync/", "--no-file-parallelism")
 process.exit(rest || durability)

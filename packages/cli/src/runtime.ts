@@ -1,4 +1,5 @@
 /** How a leaf gets its services: each door loads what is behind it when it is opened, and nothing before. */
+import type { Alerts } from "@context-engine/core/services/Alerts"
 import type { Deployer } from "@context-engine/core/services/Deployer"
 import type { Overview } from "@context-engine/core/services/Overview"
 import type { Registry } from "@context-engine/core/services/Registry"
@@ -26,6 +27,13 @@ export const withRegistry = <A>(options: LogOptions, use: Use<Registry["Type"], 
 export const withOverview = <A>(options: LogOptions, use: Use<Overview["Type"], A>): Effect.Effect<A, unknown> =>
   load(
     () => import("./runtime/overview.js"),
+    (door) => door.open(options, use),
+  )
+
+/** What is wrong now. */
+export const withAlerts = <A>(options: LogOptions, use: Use<Alerts["Type"], A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/alerts.js"),
     (door) => door.open(options, use),
   )
 

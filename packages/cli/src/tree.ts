@@ -13,6 +13,11 @@ export const nouns: ReadonlyArray<Noun> = [
     load: async () => (await import("./commands/status.js")).status,
   },
   {
+    name: "alert",
+    description: "What is wrong now, since when, and what to do next",
+    load: async () => (await import("./commands/alert.js")).alert,
+  },
+  {
     name: "health",
     description: "Check the services at their health endpoints, now",
     load: async () => (await import("./commands/health.js")).health,

@@ -2,6 +2,7 @@
 import { createServer } from "node:http"
 import { InvalidInput, type StorageError } from "@context-engine/core/Errors"
 import * as Remote from "@context-engine/core/Remote/Any"
+import { Alerts } from "@context-engine/core/services/Alerts"
 import { Deployer } from "@context-engine/core/services/Deployer"
 import { Fleet } from "@context-engine/core/services/Fleet"
 import { Health } from "@context-engine/core/services/Health"
@@ -13,6 +14,8 @@ import { Registry } from "@context-engine/core/services/Registry"
 import { RunCommand } from "@context-engine/core/services/RunCommand"
 import { Scanner } from "@context-engine/core/services/Scanner"
 import * as Store from "@context-engine/store/layer"
+import type { RemoteLog } from "@context-engine/store/sync/RemoteLog"
+import * as SqlSync from "@context-engine/store/sync/SqlSync"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiSwagger from "@effect/platform/HttpApiSwagger"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -27,6 +30,7 @@ import { Deployments } from "./handlers/deploying.js"
 import * as FleetHandlers from "./handlers/fleet.js"
 import * as Operations from "./handlers/operations.js"
 import * as RegistryHandlers from "./handlers/registry.js"
+import * as Watching from "./handlers/watching.js"
 
 export interface ServeOptions {
   /** The file that holds the log. */
@@ -41,6 +45,8 @@ export interface ServeOptions {
   readonly grace?: number
   /** The file with this machine's key, which signs what is appended. Without one, nothing is signed. */
   readonly keyPath?: string
+  /** The shared log, whose address `/v1/sync` shows. The server itself never synchronises: a process beside it does. */
+  readonly remote?: RemoteLog["Type"]
   /** Called once the server listens, with its URL. */
   readonly onListen?: (url: string) => Effect.Effect<void>
 }
@@ -82,12 +88,12 @@ const app = (token: string, loopback: boolean) =>
     Layer.provide(HttpApiBuilder.middlewareOpenApi({ path: "/openapi.json" })),
     Layer.provide(Guard.layer({ loopback })),
     Layer.provide(HttpApiBuilder.api(Api)),
-    Layer.provide(Layer.mergeAll(Operations.layer, FleetHandlers.layer, RegistryHandlers.layer)),
+    Layer.provide(Layer.mergeAll(Operations.layer, FleetHandlers.layer, RegistryHandlers.layer, Watching.layer)),
     Layer.provide(Authorize.layer(token)),
   )
 
 /** Everything the handlers call. */
-const services = ({ db, keyPath }: ServeOptions) =>
+const services = ({ db, keyPath, remote }: ServeOptions) =>
   Layer.mergeAll(
     Registry.layer,
     Overview.layer,
@@ -97,7 +103,9 @@ const services = ({ db, keyPath }: ServeOptions) =>
     Lifecycle.layer,
     RunCommand.layer,
     Scanner.layer,
+    Alerts.layer,
   ).pipe(
+    Layer.provideMerge(SqlSync.layer({ ...(keyPath && { keyPath }), ...(remote && { remote }) })),
     Layer.provideMerge(Health.layer),
     Layer.provideMerge(Hosts.layer),
     Layer.provide(Remote.layer),

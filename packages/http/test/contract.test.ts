@@ -19,6 +19,9 @@ const crud = (name: string, one: string) => [
 const operations = [
   "get /healthz",
   "get /v1/status",
+  "get /v1/alerts",
+  "get /v1/sync",
+  "get /v1/sync/rejections",
   "post /v1/health",
   "post /v1/services/{name}/deploy",
   "post /v1/services/{name}/rollback",

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { type Connection, storageError } from "./connection.js"
 import { Database, layer as databaseLayer, openConnection } from "./Database.js"
 import { decodeLine, encodeLine } from "./exchange.js"
 import { columns, type EventRow } from "./record.js"
@@ -25,25 +26,6 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
     const database = yield* Database
     const log = yield* EventLog
 
-    const page = (after: number, until: number) =>
-      database.read(
-        (connection) =>
-          connection
-            .prepare(
-              `SELECT ${columns} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ${pageSize}`,
-            )
-            .all(after, until) as ReadonlyArray<EventRow>,
-      )
-
-    /** The rows of the log up to a position, page by page. */
-    const rows = (until: number): Stream.Stream<ReadonlyArray<EventRow>, StorageError> =>
-      Stream.unfoldEffect(0, (after) =>
-        Effect.map(page(after, until), (found) => {
-          const last = found[found.length - 1]
-          return last === undefined ? Option.none() : Option.some([found, last[0]] as const)
-        }),
-      )
-
     const verify = Effect.fn("Audit.verify")(function* (onProgress?: (progress: Progress) => Effect.Effect<void>) {
       const started = performance.now()
       const walk = new Walk()
@@ -55,7 +37,8 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
       // What waits to be pushed may get another place while this goes on; it is walked in the last part.
       const certain = yield* database.read(readState)
       if (certain.logId !== null) walk.clockChange = certain.confirmed.position + 1
-      yield* Stream.runForEach(rows(certain.logId === null ? total : certain.confirmed.position), step)
+      const until = certain.logId === null ? total : certain.confirmed.position
+      yield* Stream.runForEach(pages(database.read, until), step)
       // What was appended meanwhile, and the rows of all of it, at one moment: nobody writes during this part.
       const count = yield* database.write((connection) => {
         const rest = connection
@@ -71,9 +54,7 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
 
     return Audit.of({
       verify,
-      export: Stream.unwrap(
-        Effect.map(log.head, (head) => Stream.mapConcat(rows(head), (found) => found.map((row) => encodeLine(row)))),
-      ),
+      export: Stream.mapConcat(atOneMoment(database), (found) => found.map((row) => encodeLine(row))),
       import: (lines) =>
         Effect.scoped(
           Effect.flatMap(database.dedicated, (connection) => takeOver(connection, Stream.mapEffect(lines, decodeLine))),
@@ -83,7 +64,7 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
         if (existsSync(into)) {
           return yield* new InvalidInput({ field: "into", reason: `${into} exists already; name a file that does not` })
         }
-        const events = Stream.mapConcat(rows(until), (found) => found)
+        const events = Stream.mapConcat(atOneMoment(database, until), (found) => found)
         const copy = Effect.flatMap(openConnection(into), (connection) =>
           Effect.tap(takeOver(connection, events), () =>
             // All of it in the one file, for programs that know nothing of the one beside it.
@@ -96,6 +77,42 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
     })
   }),
 )
+
+type Read = <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
+
+/** The rows of the log up to a position, page by page. */
+const pages = (read: Read, until: number): Stream.Stream<ReadonlyArray<EventRow>, StorageError> =>
+  Stream.unfoldEffect(0, (after) =>
+    Effect.map(
+      read(
+        (connection) =>
+          connection
+            .prepare(
+              `SELECT ${columns} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ${pageSize}`,
+            )
+            .all(after, until) as ReadonlyArray<EventRow>,
+      ),
+      (found) => {
+        const last = found[found.length - 1]
+        return last === undefined ? Option.none() : Option.some([found, last[0]] as const)
+      },
+    ),
+  )
+
+/**
+ * The same as the log is at one moment, whatever is done to it meanwhile: between two pages its end may be put after others'
+ * events. It is a transaction that reads, on a connection of its own, so nobody waits for it.
+ */
+const atOneMoment = (database: Database["Type"], until = Number.MAX_SAFE_INTEGER) =>
+  Stream.unwrapScoped(
+    Effect.gen(function* () {
+      const connection = yield* database.dedicated
+      const read: Read = (body) =>
+        Effect.try({ try: () => body(connection), catch: (cause) => storageError(database.path, cause) })
+      yield* read(({ exec }) => exec("BEGIN"))
+      return pages(read, until)
+    }),
+  )
 
 const report = (walk: Walk, rows: number, duration: number): AuditReport => ({
   ok: walk.findings.length === 0,

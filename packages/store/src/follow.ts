@@ -1,13 +1,16 @@
 /** Everything that is appended from now on, whoever appends it, through every rebase. */
 import type { StorageError } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
-import * as Schedule from "effect/Schedule"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Connection } from "./connection.js"
 import type { Database } from "./Database.js"
 import { columns, decode, type EventRow } from "./record.js"
 
-const pageSize = 1_000
+/** So many are read and decoded at once; then others have their turn. */
+const pageSize = 500
 
 /**
  * The events after a position, for ever: other processes write too, so it looks five times a second. Where the end of the log
@@ -16,7 +19,12 @@ const pageSize = 1_000
 export const follow = (database: Database["Type"], from: number): Stream.Stream<Recorded, StorageError> => {
   const follower = new Follower(from)
   const next = database.read((connection) => follower.next(connection))
-  return Stream.repeatEffectWithSchedule(next, Schedule.spaced("200 millis")).pipe(Stream.mapConcat((events) => events))
+  return Stream.paginateChunkEffect(true, (atOnce) =>
+    Effect.map(Effect.zipRight(Effect.sleep(atOnce ? 0 : "200 millis"), next), ({ events, more }) => [
+      Chunk.unsafeFromArray(events),
+      Option.some(more),
+    ]),
+  )
 }
 
 class Follower {
@@ -26,22 +34,31 @@ class Follower {
   #certain = 0
   /** What was given after that, or was there before: id by position. */
   readonly #given = new Map<number, string>()
+  /** What was given already and comes by again, because it has another place. */
+  #again = new Set<string>()
   #begun = false
 
   constructor(private after: number) {}
 
-  next(connection: Connection): ReadonlyArray<Recorded> {
+  next(connection: Connection): { readonly events: Array<Recorded>; readonly more: boolean } {
     if (!this.#begun) this.#begin(connection)
-    const moved = this.#hash !== hashAt(connection, this.after)
-    const given = new Set(moved ? this.#given.values() : [])
-    if (moved) this.after = this.#certain
+    if (this.#hash !== hashAt(connection, this.after)) this.#goBack()
     const rows = connection
-      .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
-      .all(this.after, given.size + pageSize) as ReadonlyArray<EventRow>
+      .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ${pageSize}`)
+      .all(this.after) as ReadonlyArray<EventRow>
     this.after = rows[rows.length - 1]?.[0] ?? this.after
     for (const row of rows) this.#given.set(row[0], row[1])
     this.#settle(connection)
-    return rows.filter((row) => !given.has(row[1])).map(decode)
+    const events = rows.filter((row) => !this.#again.has(row[1])).map(decode)
+    const more = rows.length === pageSize
+    if (!more) this.#again.clear()
+    return { events, more }
+  }
+
+  #goBack(): void {
+    for (const id of this.#given.values()) this.#again.add(id)
+    this.#given.clear()
+    this.after = this.#certain
   }
 
   /** What is there already is not given again when it gets another place. */

@@ -2,20 +2,22 @@
 import { randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
-import { integer, text } from "../options.js"
+import { flag, integer, text } from "../options.js"
 import { safeJson } from "../render/safe.js"
-import { databasePath, machineKey } from "../runtime/log.js"
+import { databasePath, isShared, machineKey } from "../runtime/log.js"
 import { load } from "../runtime.js"
 import { print } from "../terminal.js"
 
 export const serve = leaf({
   name: "serve",
   description:
-    "Serves the HTTP API, on this machine only unless --host says otherwise. Every request needs the token: $CONTEXT_TOKEN, or one that is made up and shown once.",
-  examples: ["serve --port 4400"],
+    "Serves the HTTP API, on this machine only unless --host says otherwise. Every request needs the token: $CONTEXT_TOKEN, or " +
+    "one that is made up and shown once. While a shared log is configured, a process beside it keeps both logs together.",
+  examples: ["serve --port 4400", "serve --no-sync"],
   options: {
     port: integer("port", "The port to listen on (default: 4400)"),
     host: text("host", "address", "The address to listen on (default: 127.0.0.1)"),
+    noSync: flag("no-sync", "Do not keep this log and the shared one together meanwhile"),
   },
   run: (given) =>
     Effect.gen(function* () {
@@ -24,7 +26,11 @@ export const serve = leaf({
       const token = known ?? randomBytes(24).toString("base64url")
       const onListen = (url: string) =>
         print(given.json ? `${safeJson({ url, token })}\n` : announcement(url, known ?? token, known))
-      return yield* load(
+      const { keepSyncing } = yield* Effect.promise(() => import("../runtime/supervising.js"))
+      const { remote } = yield* Effect.promise(() => import("../runtime/sync.js"))
+      // What is wrong with the address, if anything, is told by who uses it.
+      const shared = isShared() ? yield* Effect.orElseSucceed(remote, () => ({})) : {}
+      const serving = load(
         () => import("@context-engine/http/serve"),
         (http) =>
           http.serve({
@@ -34,8 +40,10 @@ export const serve = leaf({
             token,
             onListen,
             ...machineKey(),
+            ...shared,
           }),
       )
+      return yield* given.noSync ? serving : Effect.raceFirst(serving, keepSyncing(db))
     }),
 })
 

@@ -8,5 +8,6 @@ import { log } from "./sync/log.js"
 import { now } from "./sync/now.js"
 import { rejected } from "./sync/rejected.js"
 import { status } from "./sync/status.js"
+import { watch } from "./sync/watch.js"
 
-export const verbs: ReadonlyArray<Leaf> = [now, status, log, rejected, connect, heal, join, disconnect]
+export const verbs: ReadonlyArray<Leaf> = [now, watch, status, log, rejected, connect, heal, join, disconnect]

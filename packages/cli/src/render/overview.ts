@@ -11,6 +11,7 @@ export const overview: Renderer<OverviewStatus> = (status, screen) => {
       "nothing is registered yet",
       "  this machine:  context infra server add <name> --local",
       "  another one:   context infra server add <name> --ip <address> --ssh user=<user>",
+      ...refused(screen, status.rejected),
     ].join("\n")
   }
   const services = status.servers.flatMap((server) => server.services)
@@ -21,8 +22,14 @@ export const overview: Renderer<OverviewStatus> = (status, screen) => {
       ...server.services.flatMap((service) => serviceLines(screen, service, longest)),
     ]),
     summary(screen, status.servers, services),
+    ...refused(screen, status.rejected),
   ].join("\n")
 }
+
+const refused = (screen: Screen, rejected: number): ReadonlyArray<string> =>
+  rejected === 0
+    ? []
+    : [`${paint(screen, "bad", "✗")} ${count(rejected, "command")} refused`, "    context infra sync rejected"]
 
 const serverLines = (screen: Screen, server: OverviewServer): ReadonlyArray<string> => {
   const facts = [server.status, server.role, checked(screen, server.checkedAt), server.reason]

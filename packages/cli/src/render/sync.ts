@@ -1,5 +1,5 @@
 /** Synchronisation, for people. */
-import type { SyncEntry, SyncReport, SyncStatus } from "@context-engine/core/services/Sync"
+import { type SyncEntry, type SyncReport, type SyncStatus, skewLimit } from "@context-engine/core/services/Sync"
 import type { RejectionRow } from "@context-engine/core/views/rejections"
 import { safe } from "./safe.js"
 import { table } from "./table.js"
@@ -31,7 +31,7 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
   if (found.remote === null && found.logId === null) {
     return "this machine works alone\n  share its log: context infra sync connect <url>"
   }
-  const skewed = found.skew !== null && Math.abs(found.skew) > 60_000
+  const skewed = found.skew !== null && Math.abs(found.skew) > skewLimit
   const rows: ReadonlyArray<readonly [string, string]> = [
     ["shared log", safe(found.remote ?? "no address is configured")],
     ["here to", `position ${found.confirmed}`],

@@ -1,15 +1,17 @@
 /** How what a command wrote reaches the other machines. */
 import { spawn } from "node:child_process"
+import type { StorageError } from "@context-engine/core/Errors"
+import { isHeld } from "@context-engine/store/sync/lock"
 import * as Effect from "effect/Effect"
 import { Refused } from "../usage.js"
 import type { LogOptions } from "./log.js"
 
-/** In a process of its own: nobody waits for the link. If another one is at it already, it is left to that. */
-export const inBackground = (path: string): Effect.Effect<void> =>
-  Effect.sync(() => {
+/** In a process of its own: nobody waits for the link. If another one is at it already, or watches, it is left to that. */
+export const inBackground = (path: string): Effect.Effect<void, StorageError> =>
+  Effect.map(isHeld(path, "watch"), (watched) => {
     const [, program] = process.argv
-    if (program === undefined) return
-    const child = spawn(process.execPath, [program, "infra", "sync", "now", "--db", path, "--json"], {
+    if (program === undefined || watched) return
+    const child = spawn(process.execPath, [program, "infra", "sync", "now", "--if-free", "--db", path, "--json"], {
       detached: true,
       stdio: "ignore",
       cwd: "/",
@@ -21,7 +23,7 @@ export const inBackground = (path: string): Effect.Effect<void> =>
 export const now = (options: LogOptions): Effect.Effect<void, unknown> =>
   Effect.gen(function* () {
     const { open } = yield* Effect.promise(() => import("./sync.js"))
-    const { pending, rejected } = yield* open(options, (sync) => sync.now())
+    const { pending, rejected } = yield* open(options, (sync) => sync.now({ wait: true }))
     const refused = rejected.find(({ outcome }) => outcome === "refused")
     if (refused !== undefined) {
       return yield* new Refused({ message: `${refused.what}: ${refused.reason}`, next: "context infra sync rejected" })

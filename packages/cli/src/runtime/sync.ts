@@ -9,13 +9,12 @@ import { endpointFile, type LogOptions, machineKey } from "./log.js"
 import { runAlone } from "./store.js"
 
 /** Where the shared log is, if anything says so. */
-const endpoint = Effect.suspend(() => readEndpoint(process.env, endpointFile()))
+export const endpoint = Effect.suspend(() => readEndpoint(process.env, endpointFile()))
 
-const layer = Layer.unwrapEffect(
-  Effect.map(endpoint, (found) =>
-    SqlSync.layer({ ...machineKey(), ...(found === undefined ? {} : { remote: remoteLog(found) }) }),
-  ),
-)
+/** The shared log, if there is one. */
+export const remote = Effect.map(endpoint, (found) => (found === undefined ? {} : { remote: remoteLog(found) }))
+
+export const layer = Layer.unwrapEffect(Effect.map(remote, (found) => SqlSync.layer({ ...machineKey(), ...found })))
 
 export const open = <A>(options: LogOptions, use: (sync: Sync["Type"]) => Effect.Effect<A, unknown>) =>
   runAlone(options, layer, Effect.flatMap(Sync, use))

@@ -1,5 +1,6 @@
 /** What people see, at 80 and at 40 columns. */
 import { describe, expect, it } from "vitest"
+import { alerts } from "../../src/render/alerts.js"
 import { deployed, history } from "../../src/render/deployments.js"
 import { overview } from "../../src/render/overview.js"
 import { plans } from "../../src/render/plan.js"
@@ -74,6 +75,7 @@ describe("the overview", () => {
   } as const
   const value = {
     ok: false,
+    rejected: 0,
     asOf: { position: 1, recordedAt: at(0) },
     servers: [
       {
@@ -120,6 +122,47 @@ describe("the overview", () => {
     const text = overview(value, on(40))
     expect(Math.max(...text.split("\n").map(width))).toBeLessThanOrEqual(40)
     expect(text).toContain("  ✗ worker  unhealthy\n")
+  })
+
+  it("says that commands were refused, and where to see which", () => {
+    const lines = ["✗ 2 commands refused", "    context infra sync rejected"]
+    expect(
+      overview({ ...value, rejected: 2 }, on(80))
+        .split("\n")
+        .slice(-2),
+    ).toEqual(lines)
+    expect(
+      overview({ ...value, rejected: 2, servers: [] }, on(40))
+        .split("\n")
+        .slice(-2),
+    ).toEqual(lines)
+  })
+})
+
+describe("alerts", () => {
+  const alert = {
+    kind: "server",
+    severity: "critical",
+    subject: "hetzner",
+    message: "offline: nothing answered on port 22 within ten seconds",
+    since: at(7200),
+    next: "context infra server status hetzner",
+  } as const
+
+  it("stand one after the other, with what to do next, within 40 columns", () => {
+    const mine = { ...alert, severity: "warning", subject: "the\u001b[2J shared log", since: null } as const
+    const text = alerts([alert, mine], on(40))
+    expect(text.split("\n")).toEqual([
+      "✗ hetzner  since 2h ago",
+      "    offline: nothing answered on port 22",
+      "    within ten seconds",
+      "    context infra server status hetzner",
+      "! the shared log",
+      "    offline: nothing answered on port 22",
+      "    within ten seconds",
+      "    context infra server status hetzner",
+    ])
+    expect(alerts([], on(40))).toBe("✓ nothing is known to be wrong")
   })
 })
 

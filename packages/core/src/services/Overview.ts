@@ -32,12 +32,18 @@ export interface OverviewService {
   readonly pinned: ServiceRow["pinned"]
 }
 
-/** `ok` is true unless something is known to be unwell; unknown is neither. */
+/** `ok` is true unless something is known to be unwell or a refused command is open; unknown is neither. */
 export interface OverviewStatus {
   readonly ok: boolean
+  /** Commands that could not stand beside what others did, and that nobody has dealt with. */
+  readonly rejected: number
   readonly servers: ReadonlyArray<OverviewServer>
   readonly asOf: AsOf
 }
+
+/** What is known to be wrong. */
+export const unwellServer: ReadonlyArray<ServerStatus> = ["offline", "degraded"]
+export const unwellService: ReadonlyArray<HealthStatus> = ["unhealthy", "degraded"]
 
 export class Overview extends Context.Tag("@context-engine/core/Overview")<
   Overview,
@@ -67,11 +73,13 @@ export class Overview extends Context.Tag("@context-engine/core/Overview")<
               pinned: service.pinned,
             })
           }
+          const rejected = (yield* models.rejections.list({ where: { status: "open" } })).length
           const unwell =
-            servers.some((server) => server.status === "offline" || server.status === "degraded") ||
-            services.some((service) => service.healthStatus === "unhealthy" || service.healthStatus === "degraded")
+            servers.some(({ status }) => unwellServer.includes(status)) ||
+            services.some(({ healthStatus }) => unwellService.includes(healthStatus))
           return {
-            ok: !unwell,
+            ok: !unwell && rejected === 0,
+            rejected,
             servers: servers.map((server) => ({
               name: server.name,
               role: server.role,

@@ -14,6 +14,8 @@ export interface SyncStatus {
   readonly confirmed: number
   /** How many events wait to be pushed. */
   readonly pending: number
+  /** When the first of them was appended; `null` where none waits. */
+  readonly pendingSince: string | null
   /** How far the shared log was ahead at the last contact. */
   readonly behind: number
   readonly lastContact: string | null
@@ -25,6 +27,9 @@ export interface SyncStatus {
   /** Events of types or shapes that only a newer version knows. While there are any, nothing is pushed over them. */
   readonly unknown: ReadonlyArray<string>
 }
+
+/** From how many milliseconds on a clock counts as wrong: times in the log are the shared log's, those on screens are not. */
+export const skewLimit = 60_000
 
 /** What one synchronisation did. */
 export interface SyncReport {
@@ -54,6 +59,10 @@ export interface Rejected {
 export interface SyncOptions {
   /** Told after every step, with how much of the shared log is here. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => Effect.Effect<void>
+  /** Told of each command that could not stand, as soon as that is in the log: also where the synchronisation then fails. */
+  readonly onRejected?: (rejected: Rejected) => Effect.Effect<void>
+  /** Waits while another process of this machine is at it, instead of leaving it to that. */
+  readonly wait?: boolean
 }
 
 /** Something that happened between this machine and the shared log. */

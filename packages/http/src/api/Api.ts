@@ -7,10 +7,12 @@ import { fleet } from "./fleet.js"
 import { describe } from "./openapi.js"
 import { liveness, operations } from "./operations.js"
 import { deployments, deps, events, routes, secrets, servers, services } from "./registry.js"
+import { watching } from "./watching.js"
 
 export const Api = HttpApi.make("context")
   .add(operations)
   .add(fleet)
+  .add(watching)
   .add(servers)
   .add(services)
   .add(routes)

@@ -66,6 +66,7 @@ const ServerOverview = row<OverviewServer>("ServerStatus", {
 
 export const Status = row<OverviewStatus>("Status", {
   ok: Schema.Boolean,
+  rejected: Schema.Number,
   servers: Schema.Array(ServerOverview),
   asOf: Schema.Struct({ position: Schema.Number, recordedAt: text }),
 })

@@ -15,8 +15,8 @@ import { genesis } from "../record.js"
 import { loadSigner } from "../Signer.js"
 import { author } from "./author.js"
 import { meet } from "./contact.js"
-import { exchangeAll, type Parts, Tally } from "./exchangeAll.js"
-import { acquire } from "./lock.js"
+import { exchangeAll, isPushable, type Parts, Tally } from "./exchangeAll.js"
+import { acquire, acquireWhenFree } from "./lock.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { bind, note, noteError, readHistory, readState } from "./state.js"
 
@@ -50,15 +50,26 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
     return { database, remote: yield* connected, author: author(signer) } satisfies Parts
   })
 
+  /** Whether it could be done alone on this machine. */
+  const alone = (wait: boolean, way: Effect.Effect<void, Failed>): Effect.Effect<boolean, Failed> =>
+    Effect.scoped(
+      Effect.tap(
+        wait ? Effect.as(acquireWhenFree(database.path, "sync", "50 millis"), true) : acquire(database.path, "sync"),
+        (free) => (free ? way : Effect.void),
+      ),
+    ).pipe(Effect.tapErrorTag("SyncError", (error) => database.write((c) => noteError(c, error, now()))))
+
   /** Runs one way of synchronising, alone on this machine, and remembers how it ended. */
-  const run = (way: (parts: Parts, tally: Tally) => Effect.Effect<void, Failed>): Effect.Effect<SyncReport, Failed> =>
+  const run = (options: SyncOptions, way: Way): Effect.Effect<SyncReport, Failed> =>
     Effect.gen(function* () {
       const started = performance.now()
       const tally = new Tally()
       const ready = yield* parts
-      const free = yield* Effect.scoped(
-        Effect.tap(acquire(database.path), (free) => (free ? way(ready, tally) : Effect.void)),
-      ).pipe(Effect.tapErrorTag("SyncError", (error) => database.write((c) => noteError(c, error, now()))))
+      const wait = options.wait ?? false
+      const free = yield* alone(wait, way(ready, tally, options))
+      // Whoever appended before the lock was let go, and found it taken, left that to us.
+      for (let ours = free; ours && (yield* database.read(isPushable)); )
+        ours = yield* alone(wait, exchangeAll(ready, tally, options))
       const { confirmed, pending } = yield* database.write((connection) => {
         if (tally.pushed + tally.pulled > 0) note(connection, { at: now(), what: "synced", detail: inWords(tally) })
         return ends(connection)
@@ -70,12 +81,14 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
 
   return {
     status: Effect.map(
-      database.read((c) => ({ state: readState(c), ...ends(c), rejected: countOpen(c) })),
-      ({ confirmed, pending, rejected, state }) => ({
+      database.read((c) => ({ state: readState(c), ...ends(c), since: firstOfTail(c), rejected: countOpen(c) })),
+      ({ confirmed, pending, rejected, since, state }) => ({
         remote: remote?.address ?? null,
         logId: state.logId,
         confirmed,
-        pending: remote === undefined && state.logId === null ? 0 : pending,
+        ...(remote === undefined && state.logId === null
+          ? { pending: 0, pendingSince: null }
+          : { pending, pendingSince: since }),
         behind: Math.max(0, state.remoteHead - confirmed),
         lastContact: state.contactedAt,
         skew: state.skew,
@@ -84,19 +97,26 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
         unknown: state.unknown,
       }),
     ),
-    now: Effect.fn("Sync.now")((options: SyncOptions = {}) =>
-      run((ready, tally) => Effect.zipRight(firstContact(ready), exchangeAll(ready, tally, options))),
-    ),
+    now: Effect.fn("Sync.now")((options: SyncOptions = {}) => run(options, catchUp)),
     log: (limit = 50) => database.read((connection) => readHistory(connection, limit)),
     contact: Effect.flatMap(connected, (one) => meet(database, one)),
-    heal: Effect.fn("Sync.heal")((options: SyncOptions = {}) => run((ready, tally) => heal(ready, tally, options))),
-    join: Effect.fn("Sync.join")((options: SyncOptions = {}) => run((ready, tally) => join(ready, tally, options))),
-    disconnect: database.write((connection) => {
-      const { logId } = readState(connection)
-      if (logId !== null) note(connection, { at: now(), what: "disconnected", detail: `from the log ${logId}` })
-      bind(connection, null, { position: 0, hash: genesis })
-    }),
+    heal: Effect.fn("Sync.heal")((options: SyncOptions = {}) => run(options, heal)),
+    join: Effect.fn("Sync.join")((options: SyncOptions = {}) => run(options, join)),
+    // Not in the middle of a synchronisation, which would go on with what it knew.
+    disconnect: Effect.scoped(
+      Effect.zipRight(acquireWhenFree(database.path, "sync", "50 millis"), database.write(forget)),
+    ),
   }
+}
+
+type Way = (parts: Parts, tally: Tally, options: SyncOptions) => Effect.Effect<void, Failed>
+
+const catchUp: Way = (parts, tally, options) => Effect.zipRight(firstContact(parts), exchangeAll(parts, tally, options))
+
+const forget = (connection: Connection): void => {
+  const { logId } = readState(connection)
+  if (logId !== null) note(connection, { at: now(), what: "disconnected", detail: `from the log ${logId}` })
+  bind(connection, null, { position: 0, hash: genesis })
 }
 
 const notConnected = Effect.suspend(() => {
@@ -111,6 +131,11 @@ const ends = (connection: Connection) => {
   const confirmed = readState(connection).confirmed.position
   return { confirmed, pending: readHead(connection).position - confirmed }
 }
+
+const firstOfTail = (connection: Connection): string | null =>
+  connection
+    .prepare("SELECT occurred_at FROM events WHERE position > (SELECT position FROM sync) ORDER BY position LIMIT 1")
+    .get()?.[0] ?? null
 
 const countOpen = (connection: Connection): number =>
   connection.prepare("SELECT count(*) FROM rejections WHERE status = 'open'").get()[0]
@@ -144,12 +169,11 @@ const merged = (met: { readonly logId: string | null; readonly ours: number }, b
   `${met.ours} events of this machine are put after those of the log ${met.logId}; as it was before, it is in ${backup}`
 
 /** Gives back what was lost: what both still have is the common ground, and all that follows here is pushed again. */
-const heal = (parts: Parts, tally: Tally, options: SyncOptions): Effect.Effect<void, Failed> =>
+const heal: Way = (parts, tally, options) =>
   Effect.gen(function* () {
     const { database, remote } = parts
     const state = yield* database.read(readState)
-    if (state.logId === null)
-      return yield* firstContact(parts).pipe(Effect.zipRight(exchangeAll(parts, tally, options)))
+    if (state.logId === null) return yield* catchUp(parts, tally, options)
     const met = yield* meet(database, remote)
     if (met.state === "foreign") return yield* exchangeAll(parts, tally, options)
     if (met.state === "reset") yield* remote.create(state.logId)
@@ -166,7 +190,7 @@ const heal = (parts: Parts, tally: Tally, options: SyncOptions): Effect.Effect<v
   })
 
 /** Leaves the log that was known for the one that is there. Nothing of either is lost. */
-const join = (parts: Parts, tally: Tally, options: SyncOptions): Effect.Effect<void, Failed> =>
+const join: Way = (parts, tally, options) =>
   Effect.gen(function* () {
     const { database, remote } = parts
     const met = yield* meet(database, remote)
@@ -177,8 +201,7 @@ const join = (parts: Parts, tally: Tally, options: SyncOptions): Effect.Effect<v
         note(connection, { at: now(), what: "merged", detail: merged(met, backup) })
       })
     }
-    yield* firstContact(parts)
-    yield* exchangeAll(parts, tally, options)
+    yield* catchUp(parts, tally, options)
   })
 
 /** A whole copy of the file beside it, as it is before two histories become one. */

@@ -71,7 +71,7 @@ export const exchangeAll = (
         continue
       }
       const { answer, rows } = asked.right
-      yield* takeOver(parts, tally, state.confirmed, { taken: answer.taken, rows })
+      yield* takeOver(parts, tally, options, state.confirmed, { taken: answer.taken, rows })
       const { confirmed, pending } = yield* database.read(progress)
       yield* options.onProgress?.({ done: confirmed, total: answer.head }) ?? Effect.void
       const done = confirmed >= answer.head
@@ -86,6 +86,10 @@ const progress = (connection: Connection) => {
 }
 
 const isWithheld = (connection: Connection): boolean => readState(connection).unknown.length > 0
+
+/** Whether something waits that may be pushed. */
+export const isPushable = (connection: Connection): boolean =>
+  progress(connection).pending > 0 && !isWithheld(connection)
 
 /** What to push next. Nothing goes over events that only a newer version understands. */
 const prepare = (connection: Connection, restoreUntil: number, mayWrite: boolean) => {
@@ -146,7 +150,13 @@ const ask = (parts: Parts, tally: Tally, state: State, page: ReadonlyArray<Event
   })
 
 /** Takes what came over, in strides where nothing of ours has to be put after it. */
-const takeOver = (parts: Parts, tally: Tally, start: Place, brought: Pick<Answer, "taken" | "rows">) =>
+const takeOver = (
+  parts: Parts,
+  tally: Tally,
+  { onRejected }: SyncOptions,
+  start: Place,
+  brought: Pick<Answer, "taken" | "rows">,
+) =>
   Effect.gen(function* () {
     const { author, database } = parts
     let { rows, taken } = brought
@@ -160,6 +170,7 @@ const takeOver = (parts: Parts, tally: Tally, start: Place, brought: Pick<Answer
       })
       if (step.advanced instanceof BrokenChain) return yield* broken(parts.remote.address, step.advanced)
       tally.add(step.advanced)
+      if (onRejected !== undefined) yield* Effect.forEach(step.advanced.rejected, onRejected, { discard: true })
       rows = rows.slice(step.count)
       taken = []
       from = step.confirmed

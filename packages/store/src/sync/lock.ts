@@ -1,15 +1,21 @@
-/** One process of a machine synchronises at a time. The lock is the operating system's: it goes with the process that had it. */
+/** One process of a machine at a time. The locks are the operating system's: they go with the process that had them. */
 import type { StorageError } from "@context-engine/core/Errors"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import { NativeConnection, storageError } from "../connection.js"
+
+/** `sync` is held while a process synchronises, `watch` for as long as one sees to it that it is done. */
+export type Lock = "sync" | "watch"
 
 /**
  * Whether the lock could be had; it is kept until the scope is closed. It is SQLite's exclusive lock on an empty file beside
  * the log, because Node itself has no lock on files that would end with its process.
  */
-export const acquire = (path: string): Effect.Effect<boolean, StorageError, Scope.Scope> => {
-  const file = `${path}-sync`
+export const acquire = (path: string, which: Lock): Effect.Effect<boolean, StorageError, Scope.Scope> => {
+  const file = `${path}-${which}`
   return Effect.map(
     Effect.acquireRelease(
       Effect.try({ try: () => lock(file), catch: (cause) => storageError(file, cause) }),
@@ -18,6 +24,28 @@ export const acquire = (path: string): Effect.Effect<boolean, StorageError, Scop
     (connection) => connection !== undefined,
   )
 }
+
+/** The same, as soon as nobody else has it. `every` is how often to look; `onWait` is run once if there is need to wait. */
+export const acquireWhenFree = (
+  path: string,
+  which: Lock,
+  every: Duration.DurationInput,
+  onWait: Effect.Effect<void> = Effect.void,
+): Effect.Effect<void, StorageError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    for (let waits = 0; ; waits++) {
+      const own = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+      if (yield* Scope.extend(acquire(path, which), own)) return
+      yield* Scope.close(own, Exit.void)
+      if (waits === 0) yield* onWait
+      yield* Effect.sleep(every)
+    }
+  })
+
+/** Whether a process has it now. */
+export const isHeld = (path: string, which: Lock): Effect.Effect<boolean, StorageError> =>
+  Effect.scoped(Effect.map(acquire(path, which), (free) => !free))
 
 const lock = (file: string): NativeConnection | undefined => {
   const connection = new NativeConnection(file, 0, "")

@@ -2,12 +2,16 @@ import { Commands } from "@context-engine/core/Commands"
 import { entity } from "@context-engine/core/domain/Server"
 import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
+import { Audit } from "@context-engine/core/services/Audit"
 import { Sync } from "@context-engine/core/services/Sync"
+import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
+import { Database } from "../../src/Database.js"
+import { follow } from "../../src/follow.js"
 import { make } from "../../src/sync/RemoteLog.js"
-import { serverAdded, unknownEvent } from "../support/events.js"
+import { serverAdded, unknownEvent, uuid } from "../support/events.js"
 import { withSqlite } from "../support/files.js"
 import { eventsOf, give, machine, rowsHash, status, sync, verify } from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
@@ -100,6 +104,63 @@ describe("what goes on while two logs become one", () => {
     expect(new Set(seen).size).toBe(seen.length)
     // All but the machine's own first two, which were there before.
     expect([...seen].sort()).toEqual(there.filter((id) => !isFirst(b, id)).sort())
+  })
+
+  /** Two machines with one log, of which the other one has pushed since; and more than a page waits on the first. */
+  const behind = async () => {
+    const remote = shared()
+    const [a, b] = [machine("a", remote), machine("b", remote)]
+    await give(a, (r) => r.servers.add({ name: "first" }))
+    for (const one of [a, b]) await sync(one)
+    await give(a, (r) => r.servers.add({ name: "second" }))
+    await sync(a)
+    const names = Array.from({ length: 1_100 }, (_, i) => `s${i}`)
+    const appends = names.map((name) => ({ stream: `server-${uuid()}`, expected: 0, events: [serverAdded(name)] }))
+    await b.run(Effect.flatMap(EventLog, (log) => log.append(appends)))
+    return b
+  }
+
+  it("reaches who follows the log in pieces that hold up nobody, and each event once", async () => {
+    const b = await behind()
+    const seen: Array<string> = []
+    let largest = 0
+    const take = (events: Chunk.Chunk<{ readonly id: string }>) =>
+      Effect.sync(() => {
+        largest = Math.max(largest, events.length)
+        for (const { id } of events) seen.push(id)
+      })
+    const { path } = b
+    void b.run(
+      Effect.flatMap(Database, (database) => Stream.runForEachChunk(follow(database, 0), take)).pipe(Effect.forkDaemon),
+    )
+    await expect.poll(() => seen.length).toBe(eventsOf(path).length)
+    expect(await sync(b)).toMatchObject({ pulled: 1 })
+    await expect.poll(() => seen.length).toBe(eventsOf(path).length)
+    expect([...seen].sort()).toEqual(
+      eventsOf(path)
+        .map((row) => row[1])
+        .sort(),
+    )
+    expect(largest).toBeLessThanOrEqual(500)
+  })
+
+  it("is nothing that an export sees: it has the log of one moment", async () => {
+    const b = await behind()
+    const before = eventsOf(b.path)
+    let rebased: unknown
+    const lines: Array<string> = []
+    await b.run(
+      Effect.flatMap(Audit, (audit) =>
+        Stream.runForEach(audit.export, (line) =>
+          Effect.promise(async () => {
+            rebased ??= await sync(b)
+            lines.push(line)
+          }),
+        ),
+      ),
+    )
+    expect(rebased).toMatchObject({ moved: before.length - 2, pulled: 1 })
+    expect(lines.map((line) => JSON.parse(line).hash)).toEqual(before.map((row) => row[10]))
   })
 })
 

@@ -1,5 +1,5 @@
 /** Some machines, one shared log and a bad network, all from one seed; and what must hold of them in the end. */
-import { mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Sync } from "@context-engine/core/services/Sync"
@@ -23,12 +23,25 @@ export interface Simulated {
   readonly moot: number
 }
 
-const keys = mkdtempSync(join(tmpdir(), "context-simulation-keys-"))
+/** In memory where the system has such a place: the machines' locks are files. */
+const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
 
-/** Runs a whole story. Every choice in it comes from the seed. */
+const keys = mkdtempSync(join(place, "context-simulation-keys-"))
+process.once("exit", () => rmSync(keys, { recursive: true, force: true }))
+
+/** Runs a whole story. Every choice in it comes from the seed. What it dies of is a problem like any other. */
 export const simulate = async (seed: number): Promise<Simulated> => {
+  try {
+    return await tell(seed)
+  } catch (error) {
+    const problem = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    return { problems: [`the story broke off: ${problem}`], events: 0, acknowledged: 0, refused: 0, moot: 0 }
+  }
+}
+
+const tell = async (seed: number): Promise<Simulated> => {
   const random = randomFrom(seed)
-  const directory = mkdtempSync(join(tmpdir(), "context-simulation-"))
+  const directory = mkdtempSync(join(place, "context-simulation-"))
   const sequencer = makeSequencer()
   const acknowledged = new Map<string, string>()
   const machines: Array<MemoryMachine> = []
@@ -72,13 +85,14 @@ const step = async (machine: MemoryMachine, random: Random, acknowledged: Map<st
 
 /** Gives a command; what it appended was acknowledged. */
 const command = async (machine: MemoryMachine, random: Random, acknowledged: Map<string, string>) => {
-  const before = ids(machine.connection)
+  const before = new Map(waiting(machine.connection))
   await machine.run(Effect.either(anyCommand(random)))
-  for (const [id, type] of ids(machine.connection)) if (!before.has(id)) acknowledged.set(id, type)
+  for (const [id, type] of waiting(machine.connection)) if (!before.has(id)) acknowledged.set(id, type)
 }
 
-const ids = (connection: NativeConnection): Map<string, string> =>
-  new Map(connection.prepare("SELECT id, type FROM events").all() as Array<[string, string]>)
+/** What a command appends is part of the tail: no synchronisation comes between. */
+const waiting = (connection: NativeConnection): ReadonlyArray<[id: string, type: string]> =>
+  connection.prepare("SELECT id, type FROM events WHERE position > (SELECT position FROM sync)").all()
 
 const logOf = (connection: NativeConnection) =>
   connection.prepare(`SELECT ${columns} FROM events ORDER BY position`).all() as ReadonlyArray<EventRow>

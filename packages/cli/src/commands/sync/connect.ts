@@ -23,7 +23,7 @@ export const connect = leaf({
           const token = isInteractive() ? yield* asked : readFileSync(0, "utf8").trim()
           yield* save(given.url, token)
           return yield* withSync(given, (sync) =>
-            progress("synchronising")(sync.now({ onProgress: walked("synchronising") })),
+            progress("synchronising")(sync.now({ onProgress: walked("synchronising"), wait: true })),
           )
         }),
     ),

@@ -11,9 +11,13 @@ export const disconnect = leaf({
     load(
       () => import("../../runtime/endpoint.js"),
       ({ forget }) =>
+        // The address first: a watcher would make contact again.
         Effect.zipRight(
-          withSync(given, (sync) => sync.disconnect),
-          Effect.as(forget, { connected: false }),
+          forget,
+          Effect.as(
+            withSync(given, (sync) => sync.disconnect),
+            { connected: false },
+          ),
         ),
     ),
   said: () =>

@@ -21,7 +21,7 @@ export const heal = leaf({
         const { common, ours, remoteEvents, state } = yield* sync.contact
         const what = `push ${ours} events to the shared log, which is ${state} (${common} of its ${remoteEvents} events are here)`
         yield* confirmed(given.yes, what)
-        return yield* progress("healing")(sync.heal())
+        return yield* progress("healing")(sync.heal({ wait: true }))
       }),
     ),
   render: async () => (await import("../../render/sync.js")).report,

@@ -19,7 +19,7 @@ export const join = leaf({
       Effect.gen(function* () {
         const { ours, remoteEvents } = yield* sync.contact
         yield* confirmed(given.yes, `put ${ours} events of this machine after the ${remoteEvents} of the log there`)
-        return yield* progress("joining")(sync.join())
+        return yield* progress("joining")(sync.join({ wait: true }))
       }),
     ),
   render: async () => (await import("../../render/sync.js")).report,

@@ -1,5 +1,6 @@
 /** `context infra sync now` */
 import { leaf } from "../../leaf.js"
+import { flag } from "../../options.js"
 import { withSync } from "../../runtime.js"
 import { refused } from "../../syncing.js"
 import { progress } from "../../terminal.js"
@@ -11,8 +12,11 @@ export const now = leaf({
     "Pushes what this machine did and pulls what others did, until both logs are the same. " +
     "A command that others' work has made impossible becomes a rejection: it is shown, and nothing is lost.",
   examples: ["sync now", "sync now --json"],
+  options: { ifFree: flag("if-free", "Do nothing if another process of this machine is at it already") },
   run: (given) =>
-    withSync(given, (sync) => progress("synchronising")(sync.now({ onProgress: walked("synchronising") }))),
+    withSync(given, (sync) =>
+      progress("synchronising")(sync.now({ onProgress: walked("synchronising"), wait: !given.ifFree })),
+    ),
   render: async () => (await import("../../render/sync.js")).report,
   unwell: refused,
 })

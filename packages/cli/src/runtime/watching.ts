@@ -1,0 +1,52 @@
+/** Behind `sync watch`: one watcher after another, each with the address and the token that are kept then. */
+import { SyncError } from "@context-engine/core/Errors"
+import type { Endpoint } from "@context-engine/store/sync/http"
+import { type News, watch as watchLog } from "@context-engine/store/sync/watch"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type { LogOptions } from "./log.js"
+import { runAlone } from "./store.js"
+import { endpoint, layer } from "./sync.js"
+
+/** Watches until it is interrupted, or the shared log is left, or whoever started it as a part of itself is gone. */
+export const watch = (
+  options: LogOptions,
+  every: number,
+  tell: (news: News) => Effect.Effect<void>,
+): Effect.Effect<void, unknown> =>
+  Effect.raceFirst(
+    Effect.gen(function* () {
+      while (true) {
+        const known = yield* endpoint
+        if (known === undefined) return yield* notConnected
+        const watching = runAlone(options, layer, watchLog({ every, tell }))
+        yield* Effect.raceFirst(watching, changed(known))
+      }
+    }),
+    orphaned,
+  )
+
+const notConnected = Effect.suspend(() => {
+  const message = "no shared log is configured; run context infra sync connect <url>"
+  return new SyncError({ reason: "not-connected", message })
+})
+
+/** Waits until another address or token is kept, or none. What cannot be read now is looked at again. */
+const changed = (known: Endpoint): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    while (true) {
+      yield* Effect.sleep("1 second")
+      const now = yield* Effect.orElseSucceed(endpoint, () => known)
+      if (now === undefined || now.url !== known.url || secretOf(now) !== secretOf(known)) return
+    }
+  })
+
+const secretOf = ({ token }: Endpoint): string | undefined => token && Redacted.value(token)
+
+/** A server that is killed cannot end this process; but the channel to it closes. */
+const orphaned = Effect.async<void>((resume) => {
+  if (process.channel === undefined) return
+  const gone = () => resume(Effect.void)
+  process.once("disconnect", gone)
+  return Effect.sync(() => void process.removeListener("disconnect", gone))
+})

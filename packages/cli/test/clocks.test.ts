@@ -1,0 +1,93 @@
+/** Machines whose clocks are a day apart, and a shared log whose clock counts. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Redacted from "effect/Redacted"
+import { afterAll, beforeAll, expect, it, vi } from "vitest"
+import { eventsOf } from "../../store/test/support/machines.js"
+import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
+import { workspace } from "./support/cli.js"
+
+// Many programs, one after the other, on a machine that may have much else to do.
+vi.setConfig({ testTimeout: 180_000 })
+
+const day = 86_400_000
+
+const directory = mkdtempSync(join(tmpdir(), "context-clocks-"))
+let sqld: Sqld
+beforeAll(async () => {
+  sqld = await startSqld()
+})
+afterAll(async () => {
+  await sqld.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** A machine whose clock is wrong by so many milliseconds: every date that its programs ask for is. */
+const machine = (name: string, wrong: number) => {
+  const place = workspace()
+  const clock = join(directory, `${name}.cjs`)
+  writeFileSync(
+    clock,
+    `const Right = Date
+     globalThis.Date = class Date extends Right {
+       constructor(...given) { if (given.length === 0) super(Right.now() + ${wrong}); else super(...given) }
+       static now() { return Right.now() + ${wrong} }
+     }`,
+  )
+  const env = {
+    CONTEXT_SYNC: "off",
+    CONTEXT_KEY: join(place.directory, "machine.key"),
+    CONTEXT_SYNC_FILE: join(place.directory, "sync.json"),
+    NODE_OPTIONS: `--require=${clock}`,
+  }
+  const succeed = (line: string, input?: string) => place.succeed(line, { env, ...(input && { input }) })
+  return { name, db: place.db, succeed, run: (line: string) => place.run(line, { env }) }
+}
+
+it("converge, with the shared log's times, and show what is wrong with theirs", async () => {
+  const [ahead, behind, right] = [machine("ahead", day), machine("behind", -day), machine("right", 0)]
+  const machines = [ahead, behind, right]
+  const began = new Date().toISOString()
+  await ahead.succeed("server add alpha")
+  for (const { succeed } of machines) await succeed(`sync connect ${sqld.url}`, Redacted.value(sqld.token()))
+  // Each without seeing the others; then one after the other, so that the later ones are put after what came first.
+  for (const { name, succeed } of machines) {
+    await succeed(`server add ${name}`)
+    await succeed(`server update alpha --notes ${name}`)
+  }
+  for (const { succeed } of [...machines, ...machines]) await succeed("sync now")
+  const ended = new Date().toISOString()
+
+  const log = eventsOf(right.db)
+  for (const { db } of machines) expect(eventsOf(db)).toEqual(log)
+  const times = log.map((row) => row[9])
+  expect(times).toEqual([...times].sort())
+  // Not one of them is a machine's own: they all lie within the test.
+  for (const time of times) expect(time >= began.slice(0, 19) && time <= ended, time).toBe(true)
+  const said = log.map((row) => row[8])
+  expect(Math.max(...said.map(Date.parse)) - Math.min(...said.map(Date.parse))).toBeGreaterThan(2 * day - 60_000)
+
+  for (const { name, run, succeed } of machines) {
+    const { skew } = JSON.parse(await succeed("sync status --json"))
+    const status = await succeed("sync status")
+    const alert = await run("alert")
+    if (name === "right") {
+      expect(Math.abs(skew)).toBeLessThan(60_000)
+      expect(status).not.toContain("clock")
+      expect(alert.code).toBe(0)
+    } else {
+      expect(Math.abs(skew + (name === "ahead" ? day : -day))).toBeLessThan(60_000)
+      expect(status).toMatch(/clock +-?86\d\d\d s off/)
+      expect(alert).toMatchObject({ code: 1, stdout: expect.stringContaining(`s ${name}`) })
+    }
+    expect(JSON.parse(await succeed("audit verify --json"))).toMatchObject({ ok: true, findings: [] })
+  }
+
+  // A moment means the same everywhere.
+  const moments = [2, 5, log.length - 1].map((at) => times[at] as string)
+  for (const moment of moments) {
+    const answers = await Promise.all(machines.map(({ succeed }) => succeed(`server list --at ${moment} --json`)))
+    expect(new Set(answers).size, moment).toBe(1)
+  }
+})

@@ -1,0 +1,190 @@
+/** What is wrong now, as far as the log knows: each thing with how grave it is, since when, and what to do next. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Severity } from "../domain/InfraEvent.js"
+import type { StorageError, SyncError } from "../Errors.js"
+import { ReadModels } from "../ReadModels.js"
+import type { DeploymentRow } from "../views/deployments.js"
+import type { RejectionRow } from "../views/rejections.js"
+import type { ServerRow } from "../views/servers.js"
+import { fullName, type Placed, placeAll } from "./names.js"
+import { unwellServer, unwellService } from "./Overview.js"
+import { Sync, type SyncStatus, skewLimit } from "./Sync.js"
+
+export interface Alert {
+  readonly kind: "server" | "service" | "deployment" | "rejected" | "sync"
+  readonly severity: Exclude<Severity, "info">
+  /** What it is about: `edge`, `edge/api`, a command, the shared log. */
+  readonly subject: string
+  /** In words. */
+  readonly message: string
+  /** ISO 8601 UTC; `null` where that is not known. */
+  readonly since: string | null
+  /** The command that leads on. */
+  readonly next: string
+}
+
+export class Alerts extends Context.Tag("@context-engine/core/Alerts")<
+  Alerts,
+  {
+    /** The gravest first, and of those the oldest. Asks no host and no network. */
+    readonly list: Effect.Effect<ReadonlyArray<Alert>, StorageError>
+  }
+>() {
+  static readonly layer = Layer.effect(
+    Alerts,
+    Effect.gen(function* () {
+      const models = yield* ReadModels
+      const sync = yield* Sync
+
+      /** When its state last changed: the checks since then found the same. */
+      const changedAt = (where: { readonly serverId: string } | { readonly serviceId: string }) =>
+        Effect.map(
+          models.infraEvents.list({
+            where: { ...where, type: "health_change" },
+            order: { by: "position", descending: true },
+            limit: 1,
+          }),
+          ([last]) => last?.createdAt ?? null,
+        )
+
+      const servers = Effect.gen(function* () {
+        const rows = yield* models.servers.list({ where: { status: unwellServer } })
+        return yield* Effect.forEach(rows, (row) =>
+          Effect.map(changedAt({ serverId: row.id }), (since) => serverAlert(row, since)),
+        )
+      })
+
+      const services = Effect.gen(function* () {
+        const rows = yield* models.services.list({ where: { healthStatus: unwellService } })
+        return yield* Effect.forEach(yield* placeAll(models, rows), (placed) =>
+          Effect.map(changedAt({ serviceId: placed.service.id }), (since) => serviceAlert(placed, since)),
+        )
+      })
+
+      const deployments = Effect.gen(function* () {
+        const rows = yield* models.services.list({ where: { lastDeployment: ["failed", "unknown"] } })
+        return yield* Effect.forEach(yield* placeAll(models, rows), (placed) =>
+          Effect.map(
+            models.deployments.list({
+              where: { serviceId: placed.service.id },
+              order: { by: "startedAt", descending: true },
+              limit: 1,
+            }),
+            ([last]) => deploymentAlert(placed, last),
+          ),
+        )
+      })
+
+      const rejected = Effect.map(models.rejections.list({ where: { status: "open" } }), (rows) => rows.map(refused))
+
+      return Alerts.of({
+        list: Effect.gen(function* () {
+          const now = yield* Clock.currentTimeMillis
+          const found = yield* Effect.all([servers, services, deployments, rejected])
+          return [...found.flat(), ...syncAlerts(yield* sync.status, now)].sort(byGravity)
+        }).pipe(Effect.withSpan("Alerts.list")),
+      })
+    }),
+  )
+}
+
+const gravity: ReadonlyArray<Alert["severity"]> = ["critical", "error", "warning"]
+
+const byGravity = (a: Alert, b: Alert): number =>
+  gravity.indexOf(a.severity) - gravity.indexOf(b.severity) || (a.since ?? "").localeCompare(b.since ?? "")
+
+const serverAlert = (row: ServerRow, since: string | null): Alert => ({
+  kind: "server",
+  severity: row.status === "offline" ? "critical" : "warning",
+  subject: row.name,
+  message: row.statusReason === null ? row.status : `${row.status}: ${row.statusReason}`,
+  since: since ?? row.lastChecked,
+  next: `context infra server status ${row.name}`,
+})
+
+const serviceAlert = (placed: Placed, since: string | null): Alert => {
+  const { healthDetail, healthStatus, lastHealthCheck } = placed.service
+  return {
+    kind: "service",
+    severity: healthStatus === "unhealthy" ? "error" : "warning",
+    subject: fullName(placed),
+    message: healthDetail === null ? healthStatus : `${healthStatus}: ${healthDetail}`,
+    since: since ?? lastHealthCheck,
+    next: `context infra service logs ${fullName(placed)}`,
+  }
+}
+
+const deploymentAlert = (placed: Placed, last: DeploymentRow | undefined): Alert => {
+  const failed = placed.service.lastDeployment === "failed"
+  const what = failed ? "its last deployment failed" : "how its last deployment ended is not known"
+  return {
+    kind: "deployment",
+    severity: failed ? "error" : "warning",
+    subject: fullName(placed),
+    message: last?.reason ? `${what}: ${last.reason}` : what,
+    since: last?.completedAt ?? last?.startedAt ?? null,
+    next: failed ? `context infra rollback ${fullName(placed)}` : `context infra history ${fullName(placed)}`,
+  }
+}
+
+const refused = ({ actor, id, machine, reason, rejectedAt, what }: RejectionRow): Alert => ({
+  kind: "rejected",
+  severity: "warning",
+  subject: `${actor}@${machine}`,
+  message: `${what} could not stand: ${reason}`,
+  since: rejectedAt,
+  next: `context infra sync rejected retry ${id}, or drop ${id}`,
+})
+
+/** How long events may wait before that is worth a word, in milliseconds. */
+const longest = 600_000
+
+/** What is wrong between this machine and the shared log, at a time in milliseconds since 1970. */
+export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert> => {
+  const { lastContact, lastError, pending, pendingSince, skew, unknown } = status
+  const about = (alert: Omit<Alert, "kind" | "subject">): Alert => ({
+    kind: "sync",
+    subject: "the shared log",
+    ...alert,
+  })
+  const waits = pendingSince !== null && now - Date.parse(pendingSince) > longest
+  const found: Array<Alert> = []
+  if (lastError !== null) {
+    const severity = lastError.reason === "offline" ? "warning" : "error"
+    found.push(about({ severity, message: lastError.message, since: lastContact, next: nextOf(lastError.reason) }))
+  }
+  if (waits) {
+    const message = `${pending === 1 ? "an event waits" : `${pending} events wait`} to be pushed`
+    found.push(about({ severity: "warning", message, since: pendingSince, next: "context infra sync now" }))
+  }
+  if (skew !== null && Math.abs(skew) > skewLimit) {
+    const message = `this machine's clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew < 0 ? "ahead" : "behind"}`
+    found.push(about({ severity: "warning", message, since: null, next: "set the clock of this machine" }))
+  }
+  if (unknown.length > 0) {
+    const message = `it holds what only a newer version knows (${unknown.join(", ")}): nothing is pushed`
+    found.push(about({ severity: "error", message, since: null, next: "upgrade context on this machine" }))
+  }
+  return found
+}
+
+const nextOf = (reason: SyncError["reason"]): string => {
+  switch (reason) {
+    case "not-connected":
+    case "unauthorised":
+    case "read-only":
+      return "context infra sync connect <url>, with a new token"
+    case "reset":
+    case "rolled-back":
+      return "context infra sync heal"
+    case "foreign":
+      return "context infra sync join, or sync connect <url> with the right address"
+    case "newer-schema":
+      return "upgrade context on this machine"
+    default:
+      return "context infra sync status"
+  }
+}

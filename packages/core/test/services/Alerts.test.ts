@@ -1,0 +1,161 @@
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { describe, expect, it } from "vitest"
+import { Commands } from "../../src/Commands.js"
+import { CommandRejected, rejection } from "../../src/domain/Rejection.js"
+import * as Server from "../../src/domain/Server.js"
+import * as Service from "../../src/domain/Service.js"
+import { EventLog } from "../../src/EventLog.js"
+import { Origin } from "../../src/Origin.js"
+import { Alerts, syncAlerts } from "../../src/services/Alerts.js"
+import { Overview } from "../../src/services/Overview.js"
+import { Registry } from "../../src/services/Registry.js"
+import { Sync, type SyncStatus } from "../../src/services/Sync.js"
+import { layerMemory } from "../../src/testing/memory.js"
+
+const well: SyncStatus = {
+  remote: "https://example.com",
+  logId: "log",
+  confirmed: 5,
+  pending: 0,
+  pendingSince: null,
+  behind: 0,
+  lastContact: "2026-11-22T12:00:00.000Z",
+  skew: 0,
+  lastError: null,
+  rejected: 0,
+  unknown: [],
+}
+
+type World = Alerts | Commands | EventLog | Overview | Registry
+
+const inWorld = <A, E>(story: Effect.Effect<A, E, World>, status: SyncStatus = well) =>
+  Effect.runPromise(
+    story.pipe(
+      Effect.provide(
+        Layer.mergeAll(Alerts.layer, Overview.layer, Registry.layer).pipe(
+          Layer.provide(Layer.succeed(Sync, { status: Effect.succeed(status) } as unknown as Sync["Type"])),
+          Layer.provideMerge(layerMemory()),
+        ),
+      ),
+      Effect.provideService(Origin, { actor: "ada", via: "cli", machine: "laptop" }),
+    ),
+  )
+
+const list = Effect.flatMap(Alerts, (alerts) => alerts.list)
+const at = "2026-11-22T12:00:00.000Z"
+
+/** A server with a service. */
+const registered = Effect.gen(function* () {
+  const { servers, services } = yield* Registry
+  const server = yield* servers.add({ name: "edge" })
+  const service = yield* services.add({ name: "api", server: "edge" })
+  return { server, service }
+})
+
+const serverChecked = (id: string, status: "online" | "offline", previous: "online" | "offline") =>
+  Effect.flatMap(Commands, (commands) =>
+    commands.record(Server.entity.aggregate, id, [
+      Server.ServerChecked({ server: "edge", status, previous, reason: status === "offline" ? "no route" : null, os: null, resources: null, at }), // biome-ignore format: one event
+    ]),
+  )
+
+describe("alerts", () => {
+  it("are none where all is well, or nothing is known", async () => {
+    expect(await inWorld(Effect.zipRight(registered, list))).toEqual([])
+  })
+
+  it("name a server that is away since it is, however often it was checked, and forget it when it is back", async () => {
+    const [alerts, later] = await inWorld(
+      Effect.gen(function* () {
+        const { server } = yield* registered
+        yield* serverChecked(server.id, "offline", "online")
+        const [first] = yield* list
+        yield* serverChecked(server.id, "offline", "offline")
+        const again = yield* list
+        expect(again).toEqual([first])
+        yield* serverChecked(server.id, "online", "offline")
+        return [again, yield* list] as const
+      }),
+    )
+    expect(alerts).toMatchObject([
+      {
+        kind: "server",
+        severity: "critical",
+        subject: "edge",
+        message: "offline: no route",
+        next: "context infra server status edge",
+      },
+    ])
+    expect(alerts[0]?.since).toMatch(/^20/)
+    expect(later).toEqual([])
+  })
+
+  it("name services that are unwell and deployments that failed, the gravest first", async () => {
+    const alerts = await inWorld(
+      Effect.gen(function* () {
+        const { server, service } = yield* registered
+        const commands = yield* Commands
+        const named = { service: "api", server: "edge", serverId: server.id }
+        const deployment = { ...named, deploymentId: "d1", version: "v2" }
+        yield* commands.record(Service.entity.aggregate, service.id, [
+          Service.HealthChecked({ ...named, status: "degraded", previous: "unknown", detail: "slow", latency: 3_000, at }), // biome-ignore format: one event
+          Service.DeploymentStarted({ ...deployment, previousVersion: null, deployedBy: "ada", method: "manual", notes: null, at }), // biome-ignore format: one event
+          Service.DeploymentFailed({ ...deployment, duration: 1, logs: "", at, reason: "exit status 1" }),
+        ])
+        return yield* list
+      }),
+    )
+    expect(alerts).toMatchObject([
+      { kind: "deployment", severity: "error", subject: "edge/api", since: at, message: /exit status 1/ },
+      { kind: "service", severity: "warning", subject: "edge/api", message: "degraded: slow" },
+    ].map((alert) => ({ ...alert, message: expect.stringMatching(alert.message) }))) // biome-ignore format: a list
+    expect(alerts[0]?.next).toBe("context infra rollback edge/api")
+  })
+
+  it("name a command that was refused, and so does the overview", async () => {
+    const [alerts, status] = await inWorld(
+      Effect.gen(function* () {
+        const { server } = yield* registered
+        const log = yield* EventLog
+        const [added] = yield* log.read(`server-${server.id}`)
+        const data = { commandId: "c", outcome: "refused" as const, reason: "it is there already", actor: "bob", machine: "phone", events: [added!], signature: null } // biome-ignore format: one event
+        const event = { id: "019a0000-0000-7000-8000-00000000000a", meta: added!.meta, occurredAt: at }
+        yield* log.append([
+          {
+            stream: `${rejection.name}-${added!.id}`,
+            expected: 0,
+            events: [{ ...CommandRejected(data), ...event, schema: CommandRejected.schema }],
+          },
+        ])
+        return [yield* list, yield* Effect.flatMap(Overview, (_) => _.status)] as const
+      }),
+    )
+    expect(alerts).toMatchObject([
+      { kind: "rejected", severity: "warning", subject: "bob@phone", since: at, message: /it is there already/ },
+    ].map((alert) => ({ ...alert, message: expect.stringMatching(alert.message) }))) // biome-ignore format: a list
+    expect(alerts[0]?.next).toContain("context infra sync rejected retry ")
+    expect(status).toMatchObject({ ok: false, rejected: 1 })
+  })
+})
+
+describe("trouble with the shared log", () => {
+  const now = Date.parse(at)
+  const kinds = (status: Partial<SyncStatus>) =>
+    syncAlerts({ ...well, ...status }, now).map(({ next, severity }) => `${severity}: ${next}`)
+  const failed = (reason: NonNullable<SyncStatus["lastError"]>["reason"]) =>
+    kinds({ lastError: { reason, message: "m", at } })
+
+  it("is named with what to do about it", () => {
+    expect(failed("offline")).toEqual(["warning: context infra sync status"])
+    expect(failed("unauthorised")).toEqual(["error: context infra sync connect <url>, with a new token"])
+    expect(failed("rolled-back")).toEqual(["error: context infra sync heal"])
+    expect(kinds({ skew: -60_001 })).toEqual(["warning: set the clock of this machine"])
+    expect(kinds({ unknown: ["MoonLanded@1"] })).toEqual(["error: upgrade context on this machine"])
+    expect(kinds({ pending: 3, pendingSince: "2026-11-22T11:49:59.000Z" })).toEqual(["warning: context infra sync now"])
+  })
+
+  it("is none where events have just been appended, or clocks differ by seconds", () => {
+    expect(kinds({ skew: 60_000, pending: 3, pendingSince: "2026-11-22T11:59:00.000Z" })).toEqual([])
+  })
+})
