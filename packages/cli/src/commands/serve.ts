@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { integer, text } from "../options.js"
 import { safeJson } from "../render/safe.js"
-import { databasePath, machineKey } from "../runtime/log.js"
+import { databasePath, machineKey, needsFile } from "../runtime/log.js"
 import { load } from "../runtime.js"
 import { print } from "../terminal.js"
 
@@ -19,6 +19,7 @@ export const serve = leaf({
   },
   run: (given) =>
     Effect.gen(function* () {
+      yield* needsFile("serve from")
       const db = yield* databasePath(given.db)
       const known = process.env.CONTEXT_TOKEN || undefined
       const token = known ?? randomBytes(24).toString("base64url")
