@@ -216,4 +216,16 @@ describe("CONTEXT_SYNC=remote", () => {
     expect(shown.stdout + shown.stderr).not.toContain(secret)
     expect(readFileSync(laptop.db).includes(secret)).toBe(false)
   })
+
+  it("is a mode beside that of a replica, which is kept beside the file and read from", async () => {
+    const phone = machine("eve", "replica")
+    const pulled = await phone.run("sync now --json")
+    expect(pulled.stderr).toBe("")
+    expect(JSON.parse(pulled.stdout)).toMatchObject({ pending: 0 })
+    expect(readdirSync(`${phone.db}-replica`)).toContain("replica.db")
+    await laptop.run("sync now")
+    expect(names(await phone.json("server list"))).toEqual(names(await laptop.json("server list")))
+    expect((await phone.run("server add theta --ip 10.0.0.9 --wait-sync")).code).toBe(0)
+    expect(names(await job.json("server list"))).toContain("theta")
+  })
 })

@@ -31,9 +31,9 @@ export const runRemote = <A, E, S>(
         return yield* new UsageError({ message, see: "context infra sync --help" })
       }
       const here = { ...options, db: yield* temporaryLog }
-      yield* progress("reading the shared log")(runAlone({ db: here.db }, syncLayer, fetch))
+      yield* progress("reading the shared log")(runAlone({ db: here.db }, syncLayer(here), fetch))
       if (here.at !== undefined) return yield* runAlone(here, services, effect)
-      return yield* runAlone(here, Layer.merge(services, syncLayer), pushing(effect))
+      return yield* runAlone(here, Layer.merge(services, syncLayer(here)), pushing(effect))
     }),
   )
 

@@ -1,14 +1,25 @@
 /** Synchronisation with the shared log, wherever something says that it is. */
 import { readEndpoint } from "@context-engine/store/sync/config"
-import { remoteLog } from "@context-engine/store/sync/http"
+import { type Endpoint, remoteLog } from "@context-engine/store/sync/http"
 import * as SqlSync from "@context-engine/store/sync/SqlSync"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { endpointFile, machineKey } from "./log.js"
+import { say } from "../terminal.js"
+import { databasePath, endpointFile, type LogOptions, machineKey, syncMode } from "./log.js"
 
-export const syncLayer = Layer.unwrapEffect(
-  Effect.map(
-    Effect.suspend(() => readEndpoint(process.env, endpointFile())),
-    (found) => SqlSync.layer({ ...machineKey(), ...(found === undefined ? {} : { remote: remoteLog(found) }) }),
-  ),
-)
+export const syncLayer = (options: LogOptions) =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const found = yield* readEndpoint(process.env, endpointFile())
+      if (found === undefined) return SqlSync.layer(machineKey())
+      const remote = syncMode() === "replica" ? yield* throughReplica(options, found) : remoteLog(found)
+      return SqlSync.layer({ ...machineKey(), remote })
+    }),
+  )
+
+const throughReplica = (options: LogOptions, endpoint: Endpoint) =>
+  Effect.gen(function* () {
+    const directory = `${yield* databasePath(options.db)}-replica`
+    const { replicaLog } = yield* Effect.promise(() => import("@context-engine/store/sync/replica/replicaLog"))
+    return yield* replicaLog(remoteLog(endpoint), endpoint, { directory, onTrouble: say })
+  })
