@@ -61,7 +61,10 @@ export const frame = (
   const first = Math.max(0, Math.min(at - Math.floor(rows / 2), titles.length - rows))
   const lines = titles.slice(first, first + rows).map((title, offset) => {
     const index = first + offset
-    const text = cut(`${index === at ? "›" : " "} [${marked.has(index) ? "x" : " "}] ${safe(title)}`, screen.columns - 1)
+    const text = cut(
+      `${index === at ? "›" : " "} [${marked.has(index) ? "x" : " "}] ${safe(title)}`,
+      screen.columns - 1,
+    )
     return paint(screen, index === at ? "strong" : undefined, text)
   })
   const place = titles.length > rows ? `, ${at + 1} of ${titles.length}` : ""

@@ -98,6 +98,11 @@ export const nouns: ReadonlyArray<Noun> = [
     load: async () => (await import("./commands/sync.js")).verbs,
   },
   {
+    name: "doctor",
+    description: "Is this machine fit for it? Database, shared log, keys, SSH: what is wrong, and what to do",
+    load: async () => (await import("./commands/doctor.js")).doctor,
+  },
+  {
     name: "rebuild",
     description: "Fold every row anew from the log, beside the live ones",
     load: async () => (await import("./commands/rebuild.js")).rebuild,
@@ -158,8 +163,10 @@ export const locate = async (argv: ReadonlyArray<string>): Promise<Place> => {
   const first = takeWord(argv)
   // All there is lies under `infra`: no need to ask twice.
   if (first.word === undefined) return { ...root, commands: nouns.map(under("infra")) }
-  if (first.word !== "infra") return { name: root.name, unknown: first.word, known: ["infra"] }
-  const second = takeWord(first.rest)
+  // Who is in trouble should not have to know where it lies.
+  const isDoctor = first.word === "doctor"
+  if (first.word !== "infra" && !isDoctor) return { name: root.name, unknown: first.word, known: ["infra", "doctor"] }
+  const second = isDoctor ? first : takeWord(first.rest)
   if (second.word === undefined) return { ...infra, commands: nouns }
   const noun = nouns.find(({ name }) => name === second.word)
   if (noun === undefined) return { name: infra.name, unknown: second.word, known: nouns.map(nameOf) }

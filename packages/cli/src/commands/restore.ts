@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { argument, removing } from "../options.js"
 import { confirmed } from "../removal.js"
-import { databasePath } from "../runtime/log.js"
+import { databasePath, needsFile } from "../runtime/log.js"
 import { load, withAudit } from "../runtime.js"
 import { progress } from "../terminal.js"
 import { Refused } from "../usage.js"
@@ -18,6 +18,7 @@ export const restore = leaf({
   options: removing,
   run: (given) =>
     Effect.gen(function* () {
+      yield* needsFile("put a backup in the place of")
       const db = yield* databasePath(given.db)
       const { existsSync } = yield* Effect.promise(() => import("node:fs"))
       if (!existsSync(given.file)) return yield* new Refused({ message: `there is no file ${given.file}` })

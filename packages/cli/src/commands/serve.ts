@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { flag, integer, text } from "../options.js"
 import { safeJson } from "../render/safe.js"
-import { databasePath, isShared, machineKey } from "../runtime/log.js"
+import { databasePath, isShared, machineKey, needsFile } from "../runtime/log.js"
 import { load } from "../runtime.js"
 import { print } from "../terminal.js"
 
@@ -21,13 +21,14 @@ export const serve = leaf({
   },
   run: (given) =>
     Effect.gen(function* () {
+      yield* needsFile("serve from")
       const db = yield* databasePath(given.db)
       const known = process.env.CONTEXT_TOKEN || undefined
       const token = known ?? randomBytes(24).toString("base64url")
       const onListen = (url: string) =>
         print(given.json ? `${safeJson({ url, token })}\n` : announcement(url, known ?? token, known))
       const { keepSyncing } = yield* Effect.promise(() => import("../runtime/supervising.js"))
-      const { remote } = yield* Effect.promise(() => import("../runtime/sync.js"))
+      const { remote } = yield* Effect.promise(() => import("../runtime/syncLayer.js"))
       // What is wrong with the address, if anything, is told by who uses it.
       const shared = isShared() ? yield* Effect.orElseSucceed(remote, () => ({})) : {}
       const serving = load(

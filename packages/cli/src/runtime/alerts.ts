@@ -3,8 +3,8 @@ import { Alerts } from "@context-engine/core/services/Alerts"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { LogOptions } from "./log.js"
-import { runAlone } from "./store.js"
-import { layer } from "./sync.js"
+import { run } from "./run.js"
+import { syncLayer } from "./syncLayer.js"
 
 export const open = <A>(options: LogOptions, use: (alerts: Alerts["Type"]) => Effect.Effect<A, unknown>) =>
-  runAlone(options, Alerts.layer.pipe(Layer.provide(layer)), Effect.flatMap(Alerts, use))
+  run(options, Alerts.layer.pipe(Layer.provide(syncLayer(options))), Effect.flatMap(Alerts, use))

@@ -4,7 +4,7 @@ import { homedir, hostname, userInfo } from "node:os"
 import { join } from "node:path"
 import type { OriginData } from "@context-engine/core/Origin"
 import * as Effect from "effect/Effect"
-import { Refused } from "../usage.js"
+import { Refused, UsageError } from "../usage.js"
 
 /** Which log, and as of when. */
 export interface LogOptions {
@@ -19,13 +19,41 @@ export interface HostOptions extends LogOptions {
   readonly acceptHostKey: boolean
 }
 
+const syncModes = ["synced", "remote", "replica", "off"] as const
+
+/**
+ * How the log is shared: `synced` into this machine's file, the same by way of a `replica`, with the primary alone (`remote`,
+ * which keeps no file), or `off`.
+ */
+export type SyncMode = (typeof syncModes)[number]
+
+/** `CONTEXT_SYNC`, else `synced`. Another word means `synced` here, and is refused by whatever needs the log. */
+export const syncMode = (): SyncMode => syncModes.find((mode) => mode === process.env.CONTEXT_SYNC?.trim()) ?? "synced"
+
+/** Refuses what is no mode: a log that is not shared as it was meant to be would go unnoticed. */
+export const checkSyncMode = (): Effect.Effect<void, UsageError> => {
+  const named = process.env.CONTEXT_SYNC?.trim() ?? ""
+  if (named === "" || named === syncMode()) return Effect.void
+  const message = `CONTEXT_SYNC must be one of ${syncModes.join(", ")}, not ${JSON.stringify(named)}`
+  return new UsageError({ message, see: "context infra sync --help" })
+}
+
 /** The log's file: `--db`, else `CONTEXT_DB`, else `~/.claude/infra.db`. */
-export const databasePath = (db: string | undefined): Effect.Effect<string, Refused> => {
+export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> => {
   if (db?.trim() === "")
     return new Refused({ message: "--db is empty", next: "name the log's file, or leave --db out" })
   const path = db ?? (process.env.CONTEXT_DB || join(homedir(), ".claude", "infra.db"))
-  return Effect.succeed(path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
+  return Effect.as(checkSyncMode(), path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
 }
+
+/** Refuses what makes sense for a file only: `what` would be done to it. */
+export const needsFile = (what: string): Effect.Effect<void, Refused> =>
+  syncMode() === "remote"
+    ? new Refused({
+        message: `CONTEXT_SYNC=remote keeps no file here, so there is nothing to ${what}`,
+        next: "run it without CONTEXT_SYNC, on a machine that keeps the log",
+      })
+    : Effect.void
 
 /**
  * The file with this machine's key, which signs what it appends: `CONTEXT_KEY` (`off` for none), else
@@ -46,7 +74,7 @@ export const endpointFile = (): string => {
 
 /** Whether the log is shared with other machines. */
 export const isShared = (): boolean =>
-  process.env.CONTEXT_SYNC !== "off" && (Boolean(process.env.TURSO_URL) || existsSync(endpointFile()))
+  syncMode() !== "off" && (Boolean(process.env.TURSO_URL) || existsSync(endpointFile()))
 
 /** Who gives this command, for the log. */
 export const origin = (): OriginData => ({

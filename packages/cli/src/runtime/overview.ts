@@ -1,19 +1,19 @@
-/** Behind `withOverview`: no write side, unless the past has to be folded. */
+/** Behind `withOverview`: no write side, unless the past has to be folded or the log fetched. */
 import { Overview } from "@context-engine/core/services/Overview"
 import { layer as readOnly } from "@context-engine/store/layerRead"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { databasePath, type LogOptions } from "./log.js"
+import { databasePath, type LogOptions, syncMode } from "./log.js"
 
 export const open = <A>(
   options: LogOptions,
   use: (overview: Overview["Type"]) => Effect.Effect<A, unknown>,
 ): Effect.Effect<A, unknown> => {
   const asked = Effect.flatMap(Overview, use)
-  if (options.at !== undefined) {
+  if (options.at !== undefined || syncMode() === "remote") {
     return Effect.flatMap(
-      Effect.promise(() => import("./store.js")),
-      ({ runAlone }) => runAlone(options, Overview.layer, asked),
+      Effect.promise(() => import("./run.js")),
+      ({ run }) => run(options, Overview.layer, asked),
     )
   }
   const live = Layer.unwrapEffect(Effect.map(databasePath(options.db), readOnly))

@@ -2,7 +2,7 @@
 import { ReadModels } from "@context-engine/core/ReadModels"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import { databasePath, isShared, type LogOptions } from "./log.js"
+import { databasePath, isShared, type LogOptions, syncMode } from "./log.js"
 import { runAlone, type Store } from "./store.js"
 
 /** Runs with services over the log. What it wrote is then brought to the other machines, if there are any. */
@@ -10,12 +10,18 @@ export const run = <A, E, S>(
   options: LogOptions,
   services: Layer.Layer<S, unknown, Store>,
   effect: Effect.Effect<A, E, S | Store>,
-): Effect.Effect<A, unknown> =>
-  options.at !== undefined || !isShared()
-    ? runAlone(options, services, effect)
-    : Effect.flatMap(runAlone(options, services, noticing(effect)), ({ value, wrote }) =>
-        Effect.as(wrote ? share(options) : Effect.void, value),
-      )
+): Effect.Effect<A, unknown> => {
+  if (syncMode() === "remote") {
+    return Effect.flatMap(
+      Effect.promise(() => import("./remote.js")),
+      ({ runRemote }) => runRemote(options, services, effect),
+    )
+  }
+  if (options.at !== undefined || !isShared()) return runAlone(options, services, effect)
+  return Effect.flatMap(runAlone(options, services, noticing(effect)), ({ value, wrote }) =>
+    Effect.as(wrote ? share(options) : Effect.void, value),
+  )
+}
 
 const noticing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { LogOptions } from "./log.js"
 import { runAlone } from "./store.js"
-import { endpoint, layer } from "./sync.js"
+import { endpoint, syncLayer } from "./syncLayer.js"
 
 /** Watches until it is interrupted, or the shared log is left, or whoever started it as a part of itself is gone. */
 export const watch = (
@@ -19,7 +19,7 @@ export const watch = (
       while (true) {
         const known = yield* endpoint
         if (known === undefined) return yield* notConnected
-        const watching = runAlone(options, layer, watchLog({ every, tell }))
+        const watching = runAlone(options, syncLayer(options), watchLog({ every, tell }))
         yield* Effect.raceFirst(watching, changed(known))
       }
     }),

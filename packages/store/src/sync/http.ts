@@ -78,14 +78,8 @@ const lacksTable = (error: unknown): boolean =>
   /no such table: (main\.)?(log|events)\b/.test(String((error as Error)?.message))
 
 /** What went wrong, named for what can be done about it. Only its words are kept: a driver's error may hold the request. */
-const syncError = (
-  address: string,
-  mode: string,
-  deadline: number,
-  { token, url }: Endpoint,
-  error: unknown,
-): SyncError => {
-  const said = scrub(describe(error), token, url)
+const syncError = (address: string, mode: string, deadline: number, endpoint: Endpoint, error: unknown): SyncError => {
+  const said = withoutSecrets(describe(error), endpoint)
   const status = statusOf(error)
   const fail = (reason: SyncError["reason"], message: string) =>
     new SyncError({ reason, message: `${address} ${message}` })
@@ -133,7 +127,8 @@ const isNetwork = (error: unknown): boolean =>
       /^(E[A-Z]+|UND_ERR_\w+|HRANA_WEBSOCKET_ERROR|HRANA_CLOSED_ERROR)$/.test(one.code ?? ""),
   )
 
-const scrub = (text: string, token: Redacted.Redacted | undefined, url: string): string => {
+/** A text without the endpoint's token, or anything that looks like one. */
+export const withoutSecrets = (text: string, { token, url }: Endpoint): string => {
   const secrets = [token && Redacted.value(token), password(url)].filter((one): one is string => Boolean(one))
   const without = secrets.reduce((rest, secret) => rest.replaceAll(secret, "•••"), text)
   return without.replace(/eyJ[\w-]*\.[\w-]*\.[\w-]*/g, "•••").replace(/authToken=[^&\s"']*/g, "authToken=•••")

@@ -7,8 +7,11 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { NativeConnection, storageError } from "../connection.js"
 
-/** `sync` is held while a process synchronises, `watch` for as long as one sees to it that it is done. */
-export type Lock = "sync" | "watch"
+/**
+ * `sync` is held while a process synchronises, `watch` for as long as one sees to it that it is done, `alive` by the one for
+ * which a temporary log is.
+ */
+export type Lock = "sync" | "watch" | "alive"
 
 /**
  * Whether the lock could be had; it is kept until the scope is closed. It is SQLite's exclusive lock on an empty file beside

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { text } from "../../options.js"
+import { needsFile } from "../../runtime/log.js"
 import { load } from "../../runtime.js"
 import { millis } from "../../since.js"
 import { print, screen } from "../../terminal.js"
@@ -17,6 +18,7 @@ export const watch = leaf({
   options: { every: text("every", "span", "How often to ask for others' work (default: 10s)") },
   run: (given) =>
     Effect.gen(function* () {
+      yield* needsFile("keep together with the shared log")
       const every = (yield* millis("--every", given.every, "sync watch")) ?? 10_000
       if (every < 1_000) {
         const message = `--every must be a second or more, not ${JSON.stringify(given.every)}`

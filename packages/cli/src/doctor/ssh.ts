@@ -1,0 +1,80 @@
+/** The check of what SSH needs: the program, the agent, the key files, and the servers' own keys. */
+import { execFile } from "node:child_process"
+import { statSync } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
+import type { ServerRow } from "@context-engine/core/views/servers"
+import * as Effect from "effect/Effect"
+import { count } from "../render/units.js"
+
+/** Looks at what reaching these servers takes. Reaches out to none of them. */
+export const ssh = (servers: Effect.Effect<ReadonlyArray<ServerRow> | undefined>): Check => ({
+  name: "ssh",
+  look: Effect.gen(function* () {
+    const reached = ((yield* servers) ?? []).filter(({ local }) => !local)
+    const withoutKey = reached.filter(({ sshConfig }) => !sshConfig?.keyPath)
+    return [yield* program, yield* agent(withoutKey), ...reached.flatMap(keyFile), ...pins(reached)]
+  }),
+})
+
+interface Ran {
+  readonly code: number | string
+  readonly output: string
+}
+
+const run = (command: string, ...args: ReadonlyArray<string>): Effect.Effect<Ran> =>
+  Effect.async((resume, signal) => {
+    execFile(command, args, { timeout: 5_000, signal }, (error, stdout, stderr) =>
+      resume(Effect.succeed({ code: error === null ? 0 : (error.code ?? -1), output: `${stdout}${stderr}`.trim() })),
+    )
+  })
+
+const program: Effect.Effect<Finding> = Effect.map(run("ssh", "-V"), ({ code, output }) =>
+  code === 0
+    ? ok("ssh", output.split(",")[0] as string)
+    : trouble("ssh", "there is no ssh program, which server ssh and imports need", "apt install openssh-client"),
+)
+
+/** What `ssh-add -l` says by its status: 0 keys, 1 no keys, 2 no agent. */
+const agent = (withoutKey: ReadonlyArray<ServerRow>): Effect.Effect<Finding> =>
+  Effect.map(process.env.SSH_AUTH_SOCK ? run("ssh-add", "-l") : Effect.succeed(undefined), (ran) => {
+    if (ran?.code === 0) return ok("ssh agent", `${count(ran.output.split("\n").length, "key")}`)
+    const found =
+      ran === undefined
+        ? "none (SSH_AUTH_SOCK is not set)"
+        : ran.code === 1
+          ? "it has no keys"
+          : "it cannot be reached, though SSH_AUTH_SOCK names one"
+    if (ran !== undefined && ran.code !== 1) return warning("ssh agent", found, 'eval "$(ssh-agent)" && ssh-add')
+    if (withoutKey.length === 0) return ok("ssh agent", `${found}; no server needs one`)
+    const fix = ran === undefined ? 'eval "$(ssh-agent)" && ssh-add' : "ssh-add"
+    return warning("ssh agent", `${found}, and ${names(withoutKey)} have no key file of their own`, fix)
+  })
+
+const keyFile = ({ name, sshConfig }: ServerRow): ReadonlyArray<Finding> => {
+  const named = sshConfig?.keyPath
+  if (!named) return []
+  const path = named.startsWith("~/") ? join(homedir(), named.slice(2)) : named
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) {
+    const fix = `context infra server update ${name} --ssh "key=<path>"`
+    return [trouble("ssh key", `${named}, which ${name} is reached with, does not exist`, fix)]
+  }
+  if ((found.mode & 0o077) === 0) return [ok("ssh key", `${named}, for ${name}`)]
+  return [trouble("ssh key", `${named}, which ${name} is reached with, can be read by others`, `chmod 600 ${path}`)]
+}
+
+const pins = (reached: ReadonlyArray<ServerRow>): ReadonlyArray<Finding> => {
+  const unknown = reached.filter(({ hostKeys }) => hostKeys.length === 0)
+  if (reached.length === 0) return []
+  if (unknown.length === 0) return [ok("host keys", `of ${count(reached.length, "server")}, all pinned`)]
+  const found = `not pinned yet for ${names(unknown)}: the first connection asks`
+  return [warning("host keys", found, `context infra server status ${unknown[0]?.name}`)]
+}
+
+const names = (servers: ReadonlyArray<ServerRow>): string => {
+  const first = servers.slice(0, 5).map(({ name }) => name)
+  const more = servers.length - first.length
+  return more > 0 ? `${first.join(", ")} and ${more} more` : first.join(", ")
+}

@@ -1,0 +1,30 @@
+/** Behind `doctor`: the checks, each of which does without the others. */
+import { type Diagnosis, diagnose } from "@context-engine/core/services/Diagnosis"
+import { database } from "@context-engine/store/doctor/database"
+import { driver } from "@context-engine/store/doctor/driver"
+import { keys } from "@context-engine/store/doctor/keys"
+import { permissions } from "@context-engine/store/doctor/permissions"
+import { servers } from "@context-engine/store/doctor/servers"
+import { sharedLog, sync } from "@context-engine/store/doctor/sync"
+import * as Effect from "effect/Effect"
+import { node } from "../doctor/node.js"
+import { ssh } from "../doctor/ssh.js"
+import { databasePath, endpointFile, type LogOptions, machineKey, syncMode } from "./log.js"
+
+export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> =>
+  Effect.flatMap(databasePath(options.db), (path) => {
+    const mode = syncMode()
+    const ownDirectory = options.db === undefined && !process.env.CONTEXT_DB
+    const shared = { database: path, env: process.env, file: endpointFile(), mode }
+    // With the primary alone there is no file to look at.
+    const ofFile = mode === "remote" ? [] : [database(path), permissions(path, { ownDirectory })]
+    return diagnose([
+      node(),
+      driver,
+      ...ofFile,
+      keys(path, machineKey().keyPath),
+      sync(shared),
+      sharedLog(shared),
+      ssh(servers(path)),
+    ])
+  })

@@ -1,0 +1,112 @@
+/**
+ * `CONTEXT_SYNC=remote`: a command works on a temporary copy of the shared log, and is done when the shared log has what it wrote.
+ *
+ * The copy is a machine's whole log like any other; only it goes with the command.
+ */
+import type { SyncError } from "@context-engine/core/Errors"
+import { type Rejected, Sync, type SyncReport } from "@context-engine/core/services/Sync"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import { progress, say } from "../terminal.js"
+import { Refused, UsageError } from "../usage.js"
+import { walked } from "../walk.js"
+import { checkSyncMode, type LogOptions } from "./log.js"
+import { runAlone, type Store } from "./store.js"
+import { syncLayer } from "./syncLayer.js"
+import { temporaryLog } from "./temporary.js"
+
+/** Runs with services over the shared log, as it is when the command begins. */
+export const runRemote = <A, E, S>(
+  options: LogOptions,
+  services: Layer.Layer<S, unknown, Store>,
+  effect: Effect.Effect<A, E, S | Store>,
+): Effect.Effect<A, unknown> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      yield* checkSyncMode()
+      if (options.db !== undefined) {
+        const message = "--db names a file, and with CONTEXT_SYNC=remote there is none"
+        return yield* new UsageError({ message, see: "context infra sync --help" })
+      }
+      const here = { ...options, db: yield* temporaryLog }
+      yield* progress("reading the shared log")(runAlone({ db: here.db }, syncLayer(here), fetch))
+      if (here.at !== undefined) return yield* runAlone(here, services, effect)
+      return yield* runAlone(here, Layer.merge(services, syncLayer(here)), pushing(effect))
+    }),
+  )
+
+const fetch = Effect.flatMap(Sync, (sync) =>
+  Effect.catchTag(
+    sync.now({ onProgress: walked("reading the shared log") }),
+    "SyncError",
+    (error) => new Refused({ message: `${plainly(error)}. Nothing was done`, next: nextAfter(error) }),
+  ),
+)
+
+/** Pushes as it goes, so that a long command that is killed loses little, and the rest at the end, however it ends. */
+const pushing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const sync = yield* Sync
+    const rejected: Array<Rejected> = []
+    const push = Effect.gen(function* () {
+      if ((yield* sync.status).pending === 0) return
+      const report: SyncReport = yield* sync.now()
+      rejected.push(...report.rejected)
+    })
+    const meanwhile = Effect.forkScoped(Effect.repeat(Effect.ignore(push), Schedule.spaced("300 millis")))
+    return yield* Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const ended = yield* Effect.exit(restore(Effect.scoped(Effect.zipRight(meanwhile, effect))))
+        const pushed = yield* Effect.exit(
+          Effect.zipRight(Effect.catchTag(push, "SyncError", lost), settle(sync, rejected)),
+        )
+        if (Exit.isSuccess(pushed) || Exit.isSuccess(ended)) return yield* Effect.zipRight(pushed, ended)
+        // How the command ended is the news; that it is not in the shared log goes before it.
+        yield* Effect.catchAll(pushed, (error) => say(`not in the shared log: ${messageOf(error)}`))
+        return yield* ended
+      }),
+    )
+  })
+
+/** Fails unless all that was written is in the shared log, and stands. */
+const settle = (sync: Sync["Type"], rejected: ReadonlyArray<Rejected>) =>
+  Effect.gen(function* () {
+    const refused = rejected.find(({ outcome }) => outcome === "refused")
+    if (refused !== undefined) {
+      const message = `${refused.what}: ${refused.reason}. Others were faster; the shared log has it as refused, and nothing was kept here`
+      return yield* new Refused({
+        message,
+        next: `see context infra sync rejected, and give it again if it is still wanted`,
+      })
+    }
+    const { pending, unknown } = yield* sync.status
+    if (pending === 0) return
+    const message = `nothing was pushed, and nothing was kept here: the shared log has events of a newer context (${unknown.join(", ")})`
+    return yield* new Refused({ message, next: "upgrade this one" })
+  })
+
+const lost = (error: SyncError) =>
+  new Refused({
+    message: `it is not in the shared log, and nothing was kept here: ${plainly(error)}`,
+    next: nextAfter(error),
+  })
+
+/** What is said of a machine that keeps its log does not hold here. */
+const plainly = ({ message }: SyncError): string => message.replace(/; (it is tried again|all work is kept here)/, "")
+
+const nextAfter = ({ reason }: SyncError): string => {
+  switch (reason) {
+    case "not-connected":
+    case "unauthorised":
+    case "read-only":
+      return "set TURSO_URL and TURSO_AUTH_TOKEN, or leave CONTEXT_SYNC=remote out to work on this machine's file"
+    case "newer-schema":
+      return "upgrade this context"
+    default:
+      return "try again, or leave CONTEXT_SYNC=remote out to work on this machine's file"
+  }
+}
+
+const messageOf = (error: unknown): string => (error as { readonly message?: string }).message ?? String(error)

@@ -1,0 +1,32 @@
+/** Synchronisation with the shared log, wherever something says that it is. */
+import { readEndpoint } from "@context-engine/store/sync/config"
+import { type Endpoint, remoteLog } from "@context-engine/store/sync/http"
+import * as SqlSync from "@context-engine/store/sync/SqlSync"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { say } from "../terminal.js"
+import { databasePath, endpointFile, type LogOptions, machineKey, syncMode } from "./log.js"
+
+/** Where the shared log is, if anything says so. */
+export const endpoint = Effect.suspend(() => readEndpoint(process.env, endpointFile()))
+
+/** The shared log itself, if there is one. */
+export const remote = Effect.map(endpoint, (found) => (found === undefined ? {} : { remote: remoteLog(found) }))
+
+/** Synchronisation with it, by way of a replica where that is asked for. */
+export const syncLayer = (options: LogOptions) =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const found = yield* endpoint
+      if (found === undefined) return SqlSync.layer(machineKey())
+      const remote = syncMode() === "replica" ? yield* throughReplica(options, found) : remoteLog(found)
+      return SqlSync.layer({ ...machineKey(), remote })
+    }),
+  )
+
+const throughReplica = (options: LogOptions, endpoint: Endpoint) =>
+  Effect.gen(function* () {
+    const directory = `${yield* databasePath(options.db)}-replica`
+    const { replicaLog } = yield* Effect.promise(() => import("@context-engine/store/sync/replica/replicaLog"))
+    return yield* replicaLog(remoteLog(endpoint), endpoint, { directory, onTrouble: say })
+  })

@@ -1,0 +1,148 @@
+/** The check of synchronisation: what this machine knows of the shared log, and what the shared log says now. */
+import type { SyncError } from "@context-engine/core/Errors"
+import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
+import * as Redacted from "effect/Redacted"
+import type { Connection } from "../connection.js"
+import type { EventRow } from "../record.js"
+import { readEndpoint } from "../sync/config.js"
+import { addressOf, type Endpoint, remoteLog } from "../sync/http.js"
+import type { RemoteLog } from "../sync/RemoteLog.js"
+import { readState } from "../sync/state.js"
+import { glance } from "./look.js"
+
+export interface Options {
+  readonly database: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The file that keeps the endpoint. */
+  readonly file: string
+  /** `CONTEXT_SYNC`, in words. */
+  readonly mode: string
+  /** How long the shared log may take. Default 8 seconds. */
+  readonly deadline?: Duration.DurationInput
+}
+
+/** What this machine remembers of the shared log; asks nobody. */
+export const sync = ({ database, env, file, mode }: Options): Check => ({
+  name: "sync",
+  look: Effect.gen(function* () {
+    const endpoint = yield* Effect.either(readEndpoint(env, file))
+    if (endpoint._tag === "Left") {
+      const { field, message, reason } = endpoint.left
+      const fix = /chmod/.test(reason) ? `chmod 600 ${file}` : "context infra sync connect <url>"
+      return [trouble("sync", field === file ? `${file} ${reason.split(":")[0]}` : message, fix)]
+    }
+    if (mode === "off") return [ok("sync", "off (CONTEXT_SYNC=off): nothing is pushed or pulled")]
+    if (endpoint.right === undefined) return [ok("sync", "not configured: this machine works alone")]
+    const where = `${addressOf(endpoint.right.url)}, mode ${mode}`
+    if (mode === "remote") return [ok("sync", where)]
+    return [ok("sync", where), ...((yield* glance(database, remembered)) ?? [])]
+  }),
+})
+
+const remembered = (connection: Connection): ReadonlyArray<Finding> => {
+  const state = readState(connection)
+  const [head] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get()
+  const [rejected] = connection.prepare("SELECT count(*) FROM rejections WHERE status = 'open'").get()
+  const pending = head - state.confirmed.position
+  const now = "context infra sync now"
+  const waiting = pending === 0 ? "nothing waits" : `${pending} ${pending === 1 ? "event waits" : "events wait"}`
+  if (state.logId === null) return [warning("sync", `never reached; ${waiting}`, now)]
+  const about = `last reached ${state.contactedAt ?? "never"}; ${waiting}`
+  return [
+    pending > 0 ? warning("sync", about, now) : ok("sync", about),
+    ...(state.error === null ? [] : [trouble("sync", `${state.error.at}: ${state.error.message}`, now)]),
+    ...(rejected === 0 ? [] : [trouble("sync", `refused commands: ${rejected}`, "context infra sync rejected")]),
+    ...(state.unknown.length === 0
+      ? []
+      : [
+          trouble(
+            "sync",
+            `newer events, so nothing is pushed: ${state.unknown.join(", ")}`,
+            "upgrade context on this machine",
+          ),
+        ]),
+  ]
+}
+
+/** Asks the shared log itself, and where it does not answer what is remembered of its clock: whether it answers, takes the token, may be written to, and what time it has. */
+export const sharedLog = ({ database, deadline = Duration.seconds(8), env, file, mode }: Options): Check => ({
+  name: "shared log",
+  look: Effect.gen(function* () {
+    const endpoint = yield* Effect.orElseSucceed(readEndpoint(env, file), () => undefined)
+    if (endpoint === undefined || mode === "off") return []
+    const expiry = expiryOf(endpoint)
+    const remote = remoteLog(endpoint, { deadline })
+    const answered = yield* Effect.either(Effect.zip(remote.survey([]), Effect.either(touch(remote))))
+    if (answered._tag === "Left") {
+      const { message, reason } = answered.left
+      const skew = yield* glance(database, (connection) => readState(connection).skew)
+      const said = message.replace("; it is tried again", "")
+      return [...expiry, trouble("shared log", said, fixes[reason]), ...clock(skew ?? undefined)]
+    }
+    const [survey, { now, write }] = [answered.right[0], readTouch(answered.right[1])]
+    const found = survey._tag === "Empty" ? "it is empty" : `it has ${survey.head} events`
+    return [ok("shared log", `${remote.address} answers; ${found}`), ...expiry, ...write, ...clock(now)]
+  }),
+})
+
+const fixes: Partial<Record<string, string>> = {
+  unauthorised: "context infra sync connect <url>, with a new token on its standard input",
+  offline: "look at the network, and at the server that keeps the log",
+  foreign: "context infra sync connect <url> of the right database",
+  "newer-schema": "upgrade context on this machine",
+}
+
+/** An exchange that asks to write, and can write nothing: no log has that name, nor ends there. */
+const touch = (remote: RemoteLog["Type"]) => {
+  const none: EventRow = [0, "", "", 0, "", 0, "", "", "", "", "", null]
+  const sent = Date.now()
+  const exchange = { from: { position: -1, hash: "" }, logId: "", push: [none], keepTimes: false, limit: 0 }
+  return Effect.map(remote.exchange(exchange), (answer) => ({ answer, sent, received: Date.now() }))
+}
+
+type Touched = Effect.Effect.Success<ReturnType<typeof touch>>
+
+const readTouch = (touched: Either.Either<Touched, SyncError>) => {
+  if (touched._tag === "Right") {
+    const { answer, received, sent } = touched.right
+    return { now: answer && Date.parse(answer.now) - (sent + received) / 2, write: [ok("token", "may read and write")] }
+  }
+  const { message, reason } = touched.left
+  const fix = "get a token that may write: context infra sync connect <url>"
+  const found = reason === "read-only" ? "may only read: what is done here cannot be pushed" : message
+  return { now: undefined, write: [warning("token", found, fix)] }
+}
+
+const clock = (skew: number | undefined): ReadonlyArray<Finding> => {
+  if (skew === undefined) return []
+  const seconds = Math.round(Math.abs(skew) / 1000)
+  if (seconds <= 60) return [ok("clock", "within a minute of the shared log's")]
+  const found = `${seconds} s ${skew > 0 ? "behind" : "ahead of"} the shared log's`
+  return [warning("clock", found, "timedatectl set-ntp true")]
+}
+
+const day = 86_400_000
+
+/** When the token ends, if it says so: a JWT's `exp`. Nothing else of it is looked at, and nothing of it is shown. */
+const expiryOf = ({ token }: Endpoint): ReadonlyArray<Finding> => {
+  const ends = token === undefined ? undefined : expiry(Redacted.value(token))
+  if (ends === undefined) return []
+  const when = new Date(ends).toISOString().slice(0, 16).replace("T", " ")
+  const fix = "context infra sync connect <url>, with a new token on its standard input"
+  if (ends < Date.now()) return [trouble("token", `expired at ${when} UTC`, fix)]
+  if (ends < Date.now() + 7 * day) return [warning("token", `expires at ${when} UTC`, fix)]
+  return [ok("token", `good until ${when} UTC`)]
+}
+
+const expiry = (token: string): number | undefined => {
+  try {
+    const { exp } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8"))
+    const ends = exp * 1000
+    return Number.isFinite(ends) && Math.abs(ends) < 8e15 ? ends : undefined
+  } catch {
+    return undefined
+  }
+}
