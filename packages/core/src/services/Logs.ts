@@ -96,7 +96,11 @@ const readSource = (
   const give = (text: string) => (text === "" ? Effect.void : reader.onText(name, text))
   const sink = {
     onBytes: (bytes: Uint8Array) => Effect.suspend(() => give(cutter.push(bytes))),
-    onNews: (news: "gap" | "down" | "up", detail?: string) => reader.onNews?.(name, news, detail) ?? Effect.void,
+    onNews: (news: "gap" | "down" | "up", detail?: string) =>
+      // Half a line before a gap has no other half.
+      Effect.suspend(() => (news === "gap" ? give(cutter.finish()) : Effect.void)).pipe(
+        Effect.zipRight(reader.onNews?.(name, news, detail) ?? Effect.void),
+      ),
   }
   const options = { lines, follow, patience, since }
   const reading =

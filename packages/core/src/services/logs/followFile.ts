@@ -5,7 +5,9 @@ import * as Id from "../../Id.js"
 import type { ServerRow } from "../../views/servers.js"
 import type { Hosts } from "../Hosts.js"
 import { reconnecting } from "../reconnecting.js"
-import { followFile as script } from "./scripts.js"
+import { Bookmark } from "./bookmark.js"
+import { followFile as followFileScript } from "./fileScript.js"
+import { MarkedReader, type Piece } from "./marked.js"
 
 /** What a reader of a log gets: its bytes in order, and the news of the link and of the log itself. */
 export interface LogSink {
@@ -20,67 +22,6 @@ export interface ReadOptions {
   readonly follow: boolean
   /** Milliseconds to go on trying to reach the host. Default 30 minutes. */
   readonly patience?: number | undefined
-}
-
-/** Where a reader is: in a file, after some bytes. */
-class Bookmark {
-  offset: number | undefined
-  #before: Uint8Array = new Uint8Array(0)
-  /** Bytes of this connection so far, and where in them the file began. */
-  #total = 0
-  readonly #begins: Array<readonly [byte: number, offset: number]> = []
-
-  /** A new connection counts from nothing. */
-  reconnect(): void {
-    this.#total = 0
-    this.#begins.length = 0
-  }
-
-  /** From this byte of the connection on, it is this offset of a file. */
-  begin(byte: number, offset: number): void {
-    if (byte > this.#total) return void this.#begins.push([byte, offset])
-    // It may have been told late: what came since is the file's first.
-    const since = this.#total - byte
-    this.#enter(offset)
-    this.offset = offset + since
-    this.#before = since === 0 ? this.#before : this.#before.slice(-since)
-  }
-
-  get known(): boolean {
-    return this.offset !== undefined
-  }
-
-  advance(bytes: Uint8Array): void {
-    let rest = bytes
-    for (;;) {
-      const next = this.#begins.find(([byte]) => byte > this.#total && byte <= this.#total + rest.length)
-      const part = next === undefined ? rest : rest.subarray(0, next[0] - this.#total)
-      this.#total += part.length
-      this.offset = (this.offset ?? 0) + part.length
-      this.#before = joined(this.#before, part).slice(-256)
-      if (next === undefined) return
-      this.#enter(next[1])
-      rest = rest.subarray(part.length)
-    }
-  }
-
-  /** The bytes before it, in hex. */
-  get mark(): string {
-    return Array.from(this.#before, (byte) => byte.toString(16).padStart(2, "0")).join("")
-  }
-
-  #enter(offset: number): void {
-    if (offset !== this.offset) this.#before = new Uint8Array(0)
-    this.offset = offset
-  }
-}
-
-const joined = (a: Uint8Array, b: Uint8Array): Uint8Array => {
-  if (b.length >= 256) return b
-  const both = new Uint8Array(a.length + b.length)
-  both.set(a)
-  both.set(b, a.length)
-  return both
 }
 
 export type ReadError = RemoteError | StorageError | OperationFailed
@@ -113,53 +54,42 @@ const readOnce = (
   { heard, onBytes, onNews }: Listening,
 ): Effect.Effect<void, ReadError> =>
   Effect.gen(function* () {
-    const token = `log-${yield* Id.make}`
-    const resume = bookmark.known ? [String(bookmark.offset), bookmark.mark] : ["", ""]
+    const token = yield* Id.make
     bookmark.reconnect()
-    let entered = false
+    const marked = new MarkedReader(token)
     let refused: OperationFailed | undefined
-    let waiting: Array<Uint8Array> = []
-    const take = (bytes: Uint8Array) =>
-      Effect.suspend(() => {
-        bookmark.advance(bytes)
-        return onBytes(bytes)
-      }).pipe(Effect.uninterruptible)
-    const said = lineReader((line) => {
-      const [word, ...numbers] = line.startsWith(`${token} `) ? line.slice(token.length + 1).split(" ") : []
-      if (word === "gap") return onNews?.("gap") ?? Effect.void
+    const take = (piece: Piece): Effect.Effect<void> => {
+      if (piece instanceof Uint8Array) {
+        bookmark.advance(piece)
+        return onBytes(piece)
+      }
+      const [word, inode = "", offset, mark = ""] = piece
+      if (word === "at") bookmark.begin(inode, Number(offset), mark)
       if (word === "none" || word === "denied") refused = notRead(server, path, word)
-      if (word !== "file") return Effect.void
-      const [offset = 0, byte = 0] = numbers.map(Number)
-      bookmark.begin(byte, offset)
-      entered = true
-      const held = waiting
-      waiting = []
-      return Effect.forEach(held, take, { discard: true })
-    })
+      if (word !== "gap") return Effect.void
+      bookmark.lose()
+      return onNews?.("gap") ?? Effect.void
+    }
     const result = yield* hosts.run(server, {
-      script,
-      args: [token, path, String(lines), follow ? "1" : "", ...resume],
+      script: followFileScript,
+      args: [path, String(lines), follow ? "1" : "", ...bookmark.place],
+      input: `${token}\n`,
       timeout: 2 ** 31 - 1,
       maxOutput: 0,
-      onOutput: ({ data, stream }) => {
-        const act = stream === "stderr" ? said(data) : entered ? take(data) : Effect.sync(() => void waiting.push(data))
-        return Effect.zipRight(heard, act)
-      },
+      onOutput: ({ data, stream }) =>
+        Effect.zipRight(
+          heard,
+          stream === "stderr"
+            ? Effect.void
+            : // What counts as read has been given, and the other way round.
+              Effect.suspend(() => Effect.forEach(marked.push(data), take, { discard: true })).pipe(
+                Effect.uninterruptible,
+              ),
+        ),
     })
     if (refused !== undefined) return yield* refused
     if (result.exitCode !== 0 || follow) return yield* stopped(server, path)
   })
-
-/** Gives each whole line of some bytes to `each`. */
-const lineReader = (each: (line: string) => Effect.Effect<void>) => {
-  let open = ""
-  const decoder = new TextDecoder()
-  return (bytes: Uint8Array): Effect.Effect<void> => {
-    const lines = (open + decoder.decode(bytes, { stream: true })).split("\n")
-    open = (lines.pop() ?? "").slice(-4096)
-    return Effect.forEach(lines, each, { discard: true })
-  }
-}
 
 const notRead = (server: ServerRow, path: string, why: "none" | "denied") =>
   new OperationFailed({

@@ -5,22 +5,14 @@ import * as Fiber from "effect/Fiber"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import type { DeployStep, Watch } from "../../../src/services/Deployer.js"
 import { startProxy } from "../../support/proxy.js"
+import { randomFrom } from "../../support/random.js"
 import { describeSshd, type Sshd, startSshd } from "../../support/sshd.js"
 import { makeMachines } from "./machines.js"
 import { lines, linesText, listener, onMachine, tracks } from "./setting.js"
 
 const seed = Number(process.env.DEPLOY_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
-/** Numbers from 0 to 1 (mulberry32). */
-const random = (() => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-})()
+const random = randomFrom(seed).next
 
 describeSshd(`a deploy survives (DEPLOY_SEED=${seed})`, () => {
   let sshd: Sshd

@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process"
 import {
   appendFileSync,
   copyFileSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   renameSync,
@@ -19,8 +21,13 @@ import { Hosts } from "../../../src/services/Hosts.js"
 import { followFile, type ReadOptions } from "../../../src/services/logs/followFile.js"
 import type { ServerRow } from "../../../src/views/servers.js"
 import { type Proxy, startProxy } from "../../support/proxy.js"
+import { type Random, randomFrom } from "../../support/random.js"
 import { describeSshd, type Sshd, startSshd } from "../../support/sshd.js"
 import { onMachine } from "../deployer/setting.js"
+
+/** The seeds of this run: `FOLLOW_SEED`, or new ones. */
+const given = Number(process.env.FOLLOW_SEED)
+const seeds = given > 0 ? [given] : Array.from({ length: 2 }, () => 1 + Math.floor(Math.random() * 2 ** 30))
 
 describeSshd("following a file", () => {
   let sshd: Sshd
@@ -190,11 +197,7 @@ describeSshd("following a file", () => {
         yield* until(line(0))
         for (let n = 0; n < 30; n++) {
           write(50)
-          if (n % 4 === 3) {
-            // Rotated when all of it was read: a rotation in the very moment of a reconnection is not promised yet.
-            yield* until(line(written - 1))
-            renameSync(path, `${path}.${String(n).padStart(2, "0")}`)
-          }
+          if (n % 4 === 3) renameSync(path, `${path}.${String(n).padStart(2, "0")}`)
           yield* Effect.sleep("70 millis")
           proxy.cut()
         }
@@ -204,6 +207,94 @@ describeSshd("following a file", () => {
     )
     expect(text).toBe(upTo(written))
   }, 40_000)
+
+  /** As logrotate does it: every number one higher; now and then the older ones are compressed, or it writes the new one at once. */
+  const rotate = ({ below }: Random, pack: boolean) => {
+    const number = (name: string) => Number(/\.log\.(\d+)/.exec(name)?.[1])
+    const older = readdirSync(directory).filter((name) => /^api\.log\.\d+(\.gz)?$/.test(name))
+    for (const name of older.sort((a, b) => number(b) - number(a))) {
+      renameSync(join(directory, name), join(directory, name.replace(/\d+/, String(number(name) + 1))))
+    }
+    if (existsSync(path)) renameSync(path, `${path}.1`)
+    if (below(2) === 0) writeFileSync(path, "")
+    const first = `${path}.${1 + below(2)}`
+    if (pack && below(3) === 0 && existsSync(first)) execFileSync("gzip", [first])
+  }
+
+  /** Waits a while that chance says, in milliseconds. */
+  const nap = ({ below }: Random, most: number) => Effect.sleep(20 + below(most))
+
+  const copyAndTruncate = () => {
+    for (let n = 9; n > 0; n--) if (existsSync(`${path}.${n}`)) renameSync(`${path}.${n}`, `${path}.${n + 1}`)
+    copyFileSync(path, `${path}.1`)
+    truncateSync(path)
+  }
+
+  /** Cuts at random moments, the first of a connection and those of a reconnection among them, until the story ends. */
+  const cutting = (random: Random) =>
+    Effect.gen(function* () {
+      for (let n = 0; n < 12; n++) {
+        yield* nap(random, 500)
+        proxy.setDown(random.below(2) === 0)
+        proxy.cut()
+        yield* nap(random, 100)
+        proxy.setDown(false)
+      }
+    })
+
+  it.each(seeds)(
+    "through cuts and rotations at random moments (FOLLOW_SEED=%i)",
+    async (seed) => {
+      const [writer, cutter] = [randomFrom(seed), randomFrom(seed + 1)]
+      const { news, text } = await following(({ until }) =>
+        Effect.gen(function* () {
+          write(1)
+          yield* until(line(0))
+          const cuts = yield* Effect.fork(cutting(cutter))
+          while ((yield* Fiber.poll(cuts))._tag === "None") {
+            write(writer.below(60))
+            yield* nap(writer, 60)
+            if (writer.below(3) === 0) rotate(writer, seed % 2 === 0)
+          }
+          write(1)
+          yield* until(line(written - 1))
+        }),
+      )
+      expect(text).toBe(upTo(written))
+      expect(news).not.toContain("gap")
+    },
+    60_000,
+  )
+
+  it.each(seeds)(
+    "through cuts and copies at random moments (FOLLOW_SEED=%i)",
+    async (seed) => {
+      const [writer, cutter] = [randomFrom(seed), randomFrom(seed + 1)]
+      const { text } = await following(({ until }) =>
+        Effect.gen(function* () {
+          write(20)
+          yield* until(line(19))
+          const cuts = yield* Effect.fork(cutting(cutter))
+          while ((yield* Fiber.poll(cuts))._tag === "None") {
+            write(writer.below(60))
+            yield* nap(writer, 60)
+            // One truncated before anybody read its first byte is not told from one that was never written.
+            if (writer.below(8) === 0) {
+              write(20)
+              yield* until(line(written - 1))
+              write(writer.below(60))
+              copyAndTruncate()
+              write(1)
+            }
+          }
+          write(1)
+          yield* until(line(written - 1))
+        }),
+      )
+      expect(text).toBe(upTo(written))
+    },
+    60_000,
+  )
 
   it("says when lines were rotated away while nobody could look", async () => {
     write(10)
