@@ -26,6 +26,9 @@ beforeAll(async () => {
   await call("POST /v1/services", { name: "far", server: "gone", logPath: "/x", restartCommand: "true" })
 })
 
+/** The processes of this machine in whose command line a text stands. */
+const processes = (text: string) => spawnSync("pgrep", ["-f", text], { encoding: "utf8" }).stdout
+
 describe("logs", () => {
   const lines = async (query = "") => (await call(`GET /v1/services/api/logs${query}`)).body.lines
 
@@ -86,9 +89,6 @@ requireTool("pgrep", "procps")("logs, followed", () => {
       ...(signal === undefined ? {} : { signal }),
     })
 
-  /** The processes that read a file on the host. */
-  const readers = (path: string) => spawnSync("pgrep", ["-f", path], { encoding: "utf8" }).stdout
-
   it("go on with what is added, until the caller hangs up, which ends it on the host, too", async () => {
     const path = file("live.log")
     writeFileSync(path, "0\n1\n2\n")
@@ -103,7 +103,7 @@ requireTool("pgrep", "procps")("logs, followed", () => {
         told += new TextDecoder().decode(chunk)
         if (!added && told.includes('"2"')) {
           added = true
-          expect(readers(path)).not.toBe("")
+          expect(processes(path)).not.toBe("")
           appendFileSync(path, hostile)
         }
         if (told.includes("removed]")) controller.abort()
@@ -112,7 +112,7 @@ requireTool("pgrep", "procps")("logs, followed", () => {
     await expect(reading).rejects.toMatchObject({ name: "AbortError" })
     const line = (text: string) => `event: line\ndata: ${JSON.stringify({ service: "here/live", line: text })}\n\n`
     expect(told).toBe(["1", "2", "two red", "usertxt.exe [a GitHub token removed]"].map(line).join(""))
-    await vi.waitFor(() => expect(readers(path)).toBe(""), { timeout: 20_000, interval: 100 })
+    await vi.waitFor(() => expect(processes(path)).toBe(""), { timeout: 20_000, interval: 100 })
   })
 
   it("are a 404 for no service, and an event for what goes wrong afterwards", async () => {
@@ -172,7 +172,7 @@ describe("restart, stop and start", () => {
   })
 })
 
-describe("a command on servers", () => {
+requireTool("pgrep", "procps")("a command on servers", () => {
   it("answers for each server, with its output cleaned and bounded", async () => {
     const command = [
       "sh",
@@ -192,6 +192,24 @@ describe("a command on servers", () => {
   it("no shell reads its arguments", async () => {
     const { body } = await call("POST /v1/servers/run", { tag: "edge", command: ["printf", "%s|", "a  b", "$HOME"] })
     expect(body).toMatchObject([{ server: "here", stdout: "a  b|$HOME|", truncated: false }])
+  })
+
+  it("is ended when the caller hangs up, and the log says that nobody saw its end", async () => {
+    const begun = file("running")
+    const controller = new AbortController()
+    const asked = fetch(`${server.url}/v1/servers/run`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ servers: ["here"], command: ["sh", "-c", `touch ${begun}; while :; do sleep 0.1; done`] }),
+      signal: controller.signal,
+    })
+    await vi.waitFor(() => expect(existsSync(begun)).toBe(true), { timeout: 20_000, interval: 50 })
+    expect(processes(begun)).not.toBe("")
+    controller.abort()
+    await expect(asked).rejects.toThrow()
+    await vi.waitFor(() => expect(processes(begun)).toBe(""), { timeout: 20_000, interval: 100 })
+    const events = async () => JSON.stringify((await call("GET /v1/events?server=here&limit=1")).body)
+    await vi.waitFor(async () => expect(await events()).toContain("went away"), { timeout: 20_000, interval: 100 })
   })
 
   it("is refused without a place or a command", async () => {

@@ -175,13 +175,14 @@ describeSshd("a scan of a host", () => {
         })
         const over: Array<string> = []
         const onScan = ({ server }: ServerScan) => Effect.sync(() => void over.push(server))
-        const scans = yield* scanner.scanAll([], { timeout: 8_000, onScan })
+        const scans = yield* scanner.scanAll([], { timeout: 7_000, onScan })
         expect(scans.map(({ error, report, server }) => [server, error?.reason, report?.findings.length])).toEqual([
           ["absent", "unreachable", undefined],
           ["box", undefined, 9],
           ["silent", "timeout", undefined],
         ])
         expect(over.at(-1)).toBe("silent")
+        expect(scans[2]?.error?.message).toBe("silent: it did not end within 7 s")
         expect((yield* scanner.scanAll(["box", "box"])).map(({ server }) => server)).toEqual(["box"])
         expect(yield* Effect.flip(scanner.scanAll(["bux"]))).toMatchObject({ _tag: "NotFound", suggestions: ["box"] })
       }),
