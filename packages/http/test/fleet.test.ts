@@ -112,7 +112,7 @@ requireTool("pgrep", "procps")("logs, followed", () => {
     await expect(reading).rejects.toMatchObject({ name: "AbortError" })
     const line = (text: string) => `event: line\ndata: ${JSON.stringify({ service: "here/live", line: text })}\n\n`
     expect(told).toBe(["1", "2", "two red", "usertxt.exe [a GitHub token removed]"].map(line).join(""))
-    await vi.waitFor(() => expect(processes(path)).toBe(""), { timeout: 20_000, interval: 100 })
+    await vi.waitFor(() => expect(processes(path)).toBe(""), { timeout: 60_000, interval: 100 })
   })
 
   it("are a 404 for no service, and an event for what goes wrong afterwards", async () => {
@@ -160,13 +160,13 @@ describe("restart, stop and start", () => {
       headers: { authorization: `Bearer ${token}` },
       signal: controller.signal,
     })
-    await vi.waitFor(() => expect(existsSync(begun)).toBe(true), { timeout: 20_000, interval: 50 })
+    await vi.waitFor(() => expect(existsSync(begun)).toBe(true), { timeout: 60_000, interval: 50 })
     controller.abort()
     await expect(asked).rejects.toThrow()
     writeFileSync(go, "")
-    await vi.waitFor(() => expect(existsSync(over)).toBe(true), { timeout: 20_000, interval: 50 })
+    await vi.waitFor(() => expect(existsSync(over)).toBe(true), { timeout: 60_000, interval: 50 })
     await vi.waitFor(async () => expect((await call("GET /v1/services/slow")).body.status).toBe("running"), {
-      timeout: 20_000,
+      timeout: 60_000,
       interval: 50,
     })
   })
@@ -203,13 +203,13 @@ requireTool("pgrep", "procps")("a command on servers", () => {
       body: JSON.stringify({ servers: ["here"], command: ["sh", "-c", `touch ${begun}; while :; do sleep 0.1; done`] }),
       signal: controller.signal,
     })
-    await vi.waitFor(() => expect(existsSync(begun)).toBe(true), { timeout: 20_000, interval: 50 })
+    await vi.waitFor(() => expect(existsSync(begun)).toBe(true), { timeout: 60_000, interval: 50 })
     expect(processes(begun)).not.toBe("")
     controller.abort()
     await expect(asked).rejects.toThrow()
-    await vi.waitFor(() => expect(processes(begun)).toBe(""), { timeout: 20_000, interval: 100 })
+    await vi.waitFor(() => expect(processes(begun)).toBe(""), { timeout: 60_000, interval: 100 })
     const events = async () => JSON.stringify((await call("GET /v1/events?server=here&limit=1")).body)
-    await vi.waitFor(async () => expect(await events()).toContain("went away"), { timeout: 20_000, interval: 100 })
+    await vi.waitFor(async () => expect(await events()).toContain("went away"), { timeout: 60_000, interval: 100 })
   })
 
   it("is refused without a place or a command", async () => {
