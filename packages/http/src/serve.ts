@@ -28,6 +28,7 @@ import * as Authorize from "./authorize.js"
 import * as Guard from "./guard.js"
 import { Deployments } from "./handlers/deploying.js"
 import * as FleetHandlers from "./handlers/fleet.js"
+import { Stopping } from "./handlers/logs.js"
 import * as Operations from "./handlers/operations.js"
 import * as RegistryHandlers from "./handlers/registry.js"
 import * as Watching from "./handlers/watching.js"
@@ -75,7 +76,7 @@ export const serve = (options: ServeOptions): Effect.Effect<never, ServeError> =
 export const layer = (options: ServeOptions): Layer.Layer<HttpServer.HttpServer, ServeError> => {
   const { grace = 5_000, host = "127.0.0.1", port, token } = options
   return app(token, Guard.isLoopback(bracketed(host))).pipe(
-    Layer.provide(Deployments.layer(grace)),
+    Layer.provide(Layer.merge(Deployments.layer(grace), Stopping.layer)),
     Layer.provideMerge(listening(host, port, grace)),
     Layer.provide(services(options)),
     Layer.provide(Layer.effectDiscard(check(options))),

@@ -110,3 +110,29 @@ it("a deployment goes on at its host when the server ends", async () => {
   expect(row).toMatchObject({ status: "in_progress" })
   rmSync(hold)
 })
+
+it("whoever follows a log does not keep the server from ending", async () => {
+  const headers = { authorization: "Bearer token", "content-type": "application/json" }
+  const post = (url: string, body: object) => fetch(url, { method: "POST", headers, body: JSON.stringify(body) })
+  const logPath = join(directory, "followed.log")
+  writeFileSync(logPath, "one\n")
+  const program = Effect.gen(function* () {
+    const url = yield* Deferred.make<string>()
+    const own = { ...options, db: join(directory, "followed.db"), grace: 90_000 }
+    const fiber = yield* Effect.fork(serve({ ...own, onListen: (it) => Deferred.succeed(url, it) }))
+    const at = yield* Deferred.await(url)
+    yield* Effect.promise(() => post(`${at}/v1/servers`, { name: "here", local: true }))
+    yield* Effect.promise(() => post(`${at}/v1/services`, { name: "api", server: "here", logPath }))
+    const follow = { headers: { authorization: headers.authorization, accept: "text/event-stream" } }
+    const response = yield* Effect.promise(() => fetch(`${at}/v1/services/api/logs`, follow))
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+    const first = yield* Effect.promise(() => reader.read())
+    const [took] = yield* Effect.timed(Fiber.interrupt(fiber))
+    const last = yield* Effect.promise(() => reader.read().catch(() => ({ done: true })))
+    return { first: new TextDecoder().decode(first.value), took: Duration.toMillis(took), over: last.done }
+  })
+  const { first, over, took } = await Effect.runPromise(program)
+  expect(first).toContain('"one"')
+  expect(over).toBe(true)
+  expect(took).toBeLessThan(45_000)
+})

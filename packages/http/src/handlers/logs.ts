@@ -3,7 +3,10 @@ import { RemoteError } from "@context-engine/core/Errors"
 import { type LogOptions, Logs } from "@context-engine/core/services/Logs"
 import { Registry } from "@context-engine/core/services/Registry"
 import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Mailbox from "effect/Mailbox"
 import * as Stream from "effect/Stream"
 import { failureBody, whereOf } from "../failures.js"
@@ -71,11 +74,19 @@ const late = (service: string) =>
     message: `the log of ${service} did not come within ${patience / 1000} s`,
   })
 
+/** Ends what nobody else would: a log is followed for ever, and the server must be able to stop. */
+export class Stopping extends Context.Tag("@context-engine/http/Stopping")<Stopping, Deferred.Deferred<void>>() {
+  static readonly layer = Layer.scoped(
+    Stopping,
+    Effect.acquireRelease(Deferred.make<void>(), (stopping) => Deferred.succeed(stopping, undefined)),
+  )
+}
+
 /** How many lines wait for a slow reader; then the log waits, too. */
 const capacity = 1024
 
 const following = (service: string, options: LogOptions, where: string) =>
-  Effect.map(Logs, (logs) =>
+  Effect.map(Effect.all([Logs, Stopping]), ([logs, stopping]) =>
     Stream.unwrapScoped(
       Effect.gen(function* () {
         const messages = yield* Mailbox.make<Message<"line" | "news" | "error">>(capacity)
@@ -99,5 +110,5 @@ const following = (service: string, options: LogOptions, where: string) =>
         yield* Effect.addFinalizer(() => messages.shutdown)
         return Mailbox.toStream(messages)
       }),
-    ),
+    ).pipe(Stream.interruptWhenDeferred(stopping)),
   )
