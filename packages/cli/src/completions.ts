@@ -2,8 +2,9 @@
 import * as Command from "@effect/cli/Command"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as Effect from "effect/Effect"
+import { type Branch, isBranch, isGroup } from "./branch.js"
 import type { Leaf } from "./leaf.js"
-import { type Branch, isBranch, isGroup, nouns } from "./tree.js"
+import { nouns } from "./nouns.js"
 
 type AnyCommand = Command.Command<any, NodeContext.NodeContext, unknown, any>
 

@@ -1,8 +1,9 @@
 /** The help: what a place in the command tree offers, as text for the terminal's width. Needs nothing of Effect. */
 import type * as Args from "@effect/cli/Args"
 import type * as Options from "@effect/cli/Options"
+import type { Entry } from "./branch.js"
 import { pad, paint, type Screen, width, wrap } from "./render/text.js"
-import { type Entry, locate, type Place } from "./tree.js"
+import { locate, type Place } from "./tree.js"
 
 /** The help that a command line asks for; `undefined` if it asks for none, or for that of a command there is not. */
 export const helpFor = async (argv: ReadonlyArray<string>, screen: Screen): Promise<string | undefined> => {

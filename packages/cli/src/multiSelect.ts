@@ -3,10 +3,18 @@ import * as Prompt from "@effect/cli/Prompt"
 import * as Terminal from "@effect/platform/Terminal"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Effect from "effect/Effect"
-import type { Pickable } from "./picking.js"
 import { safe } from "./render/safe.js"
 import { cut, paint, type Screen, wrap } from "./render/text.js"
 import { errorScreen, say } from "./terminal.js"
+
+/** Something to choose. */
+export interface Pickable<A> {
+  readonly value: A
+  /** One line that says what it is. Made safe where it is shown. */
+  readonly title: string
+  /** Whether it is marked at first, and taken by `--yes`. */
+  readonly marked: boolean
+}
 
 /** Where the cursor is, and what is marked, by index. */
 export interface Marking {

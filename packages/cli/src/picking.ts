@@ -1,17 +1,10 @@
 /** Which of the things that were found are to be registered: by `--yes`, or as the person in front marks them. */
+
 import * as Effect from "effect/Effect"
+import type { Pickable } from "./multiSelect.js"
 import { load } from "./runtime.js"
 import { isInteractive, say } from "./terminal.js"
 import { Refused, UsageError } from "./usage.js"
-
-/** Something to choose. */
-export interface Pickable<A> {
-  readonly value: A
-  /** One line that says what it is. Made safe where it is shown. */
-  readonly title: string
-  /** Whether it is marked at first, and taken by `--yes`. */
-  readonly marked: boolean
-}
 
 export interface Choosing {
   readonly apply: boolean

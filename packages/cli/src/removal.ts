@@ -7,17 +7,11 @@ import type * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import { type Given, type Leaf, leaf } from "./leaf.js"
 import { removing } from "./options.js"
+import type { Removed } from "./render/done.js"
 import { safe } from "./render/safe.js"
 import { withRegistry } from "./runtime.js"
 import { confirm, isInteractive } from "./terminal.js"
 import { Refused } from "./usage.js"
-
-/** What is gone: one entry an event that took something away. */
-export interface Removed {
-  readonly removed: ReadonlyArray<{ readonly type: string; readonly name: string }>
-  /** The log's position after it. */
-  readonly position: number
-}
 
 export const removal = <
   const O extends Readonly<Record<string, Options.Options<any>>>,

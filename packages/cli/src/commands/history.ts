@@ -1,11 +1,11 @@
 /** `context infra history <service>`, and one deployment whole. */
 import type { Deployer } from "@context-engine/core/services/Deployer"
 import * as Effect from "effect/Effect"
+import type { Branch } from "../branch.js"
 import { leaf } from "../leaf.js"
 import { argument, integer, reading } from "../options.js"
 import { withDeployer } from "../runtime.js"
 import { progress, say } from "../terminal.js"
-import type { Branch } from "../tree.js"
 import { show } from "./history/show.js"
 
 const history = leaf({

@@ -11,11 +11,6 @@ import { millis } from "../since.js"
 import { print, progress, relabel, screen } from "../terminal.js"
 import { UsageError } from "../usage.js"
 
-/** A server's scan, and what was registered of it; `null` where nothing was to be. */
-export interface Scanned extends ServerScan {
-  readonly applied: Applied | null
-}
-
 export const scan = leaf({
   name: "scan",
   description:

@@ -1,5 +1,4 @@
 /** One sentence about what was done. */
-import type { Removed } from "../removal.js"
 import { safe } from "./safe.js"
 import { paint, type Renderer } from "./text.js"
 import { count } from "./units.js"
@@ -9,6 +8,13 @@ export const done =
   <V>(sentence: (value: V) => string): Renderer<V> =>
   (value, screen) =>
     `${paint(screen, "good", "✓")} ${safe(sentence(value))}`
+
+/** What is gone: one entry an event that took something away. */
+export interface Removed {
+  readonly removed: ReadonlyArray<{ readonly type: string; readonly name: string }>
+  /** The log's position after it. */
+  readonly position: number
+}
 
 /** What was taken away, and how much went with it. */
 export const removed = (what: string): Renderer<Removed> =>

@@ -1,10 +1,14 @@
 /** The servers of ssh's configuration as text, against those that are registered. */
-import type { ImportFinding, ImportReport, Skipped } from "@context-engine/core/services/ServerImport"
-import type { ImportAnswer } from "../commands/server/import.js"
+import type { Imported, ImportFinding, ImportReport, Skipped } from "@context-engine/core/services/ServerImport"
 import { brief, counted, type Difference, difference, marked } from "./differences.js"
 import { safe } from "./safe.js"
 import { paint, type Renderer, type Screen, wrap } from "./text.js"
 import { count } from "./units.js"
+
+/** What was read, and what was registered of it; `null` where nothing was to be. */
+export interface ImportAnswer extends ImportReport {
+  readonly applied: Imported | null
+}
 
 const asDifference = ({ aliases, change, fields, host, name }: ImportFinding): Difference => {
   const also = [...(host === name ? [] : [host]), ...aliases]

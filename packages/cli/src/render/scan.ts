@@ -1,9 +1,13 @@
 /** Scans as text: what is on each server, against what is registered. */
-import type { Finding, ScanReport, ServerScan } from "@context-engine/core/services/Scanner"
-import type { Scanned } from "../commands/scan.js"
+import type { Applied, Finding, ScanReport, ServerScan } from "@context-engine/core/services/Scanner"
 import { brief, counted, type Difference, difference, marked } from "./differences.js"
 import { safe } from "./safe.js"
 import { paint, type Renderer, type Screen, wrap } from "./text.js"
+
+/** A server's scan, and what was registered of it; `null` where nothing was to be. */
+export interface Scanned extends ServerScan {
+  readonly applied: Applied | null
+}
 
 const none = "no servers yet\n  add one: context infra server add <name> --ip <address>, or context infra server import"
 

@@ -10,11 +10,6 @@ import { load, withDiscovery } from "../../runtime.js"
 import { print, progress, screen } from "../../terminal.js"
 import { Refused } from "../../usage.js"
 
-/** What was read, and what was registered of it; `null` where nothing was to be. */
-export interface ImportAnswer extends ImportReport {
-  readonly applied: Imported | null
-}
-
 export const importServers = leaf({
   name: "import",
   description:
