@@ -322,6 +322,7 @@ describe("context doctor, of the shared log", { timeout: 120_000 }, () => {
     expect(of("shared log")).toMatchObject([{ level: "ok", found: expect.stringContaining("it has 2 events") }])
     expect(of("token")).toMatchObject([{ level: "ok", found: "may read and write" }])
     expect(of("clock")).toMatchObject([{ level: "ok" }])
+    expect(of("permissions")).toMatchObject([{ level: "ok" }])
     expect((await one.examine(shared())).of("shared log")).toEqual(of("shared log"))
   })
 

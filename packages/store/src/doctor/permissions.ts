@@ -16,7 +16,7 @@ export const permissions = (database: string, { ownDirectory = false }: Options 
   look: Effect.sync(() => {
     const found = [
       ...judge(dirname(database), 0o700, ownDirectory ? 0o077 : 0o022),
-      ...["", "-wal", "-shm", "-sync"].flatMap((end) => judge(`${database}${end}`, 0o600)),
+      ...["", "-wal", "-shm"].flatMap((end) => judge(`${database}${end}`, 0o600)),
       ...["-logs", "-replica"].flatMap((end) => judge(`${database}${end}`, 0o700)),
     ]
     return found.length > 0 ? found : [ok("permissions", "nobody else can read what is kept here")]
