@@ -14,6 +14,7 @@ import {
   writeSync,
 } from "node:fs"
 import { createRequire } from "node:module"
+import { createServer } from "node:net"
 import { join } from "node:path"
 import * as Redacted from "effect/Redacted"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -44,9 +45,9 @@ const patient = () => {
     TURSO_URL: "",
     TURSO_AUTH_TOKEN: "",
   }
-  const run = (line: string, options: RunOptions = {}) =>
+  const run = (line: string | ReadonlyArray<string>, options: RunOptions = {}) =>
     place.run(line, { ...options, env: { ...env, ...options.env } })
-  const give = async (line: string, options?: RunOptions) => {
+  const give = async (line: string | ReadonlyArray<string>, options?: RunOptions) => {
     const ended = await run(line, options)
     expect(ended, ended.stderr).toMatchObject({ code: 0 })
   }
@@ -248,6 +249,14 @@ describe("context doctor", { timeout: 120_000 }, () => {
     const open = await one.examine()
     expect(open.of("ssh key")).toMatchObject([{ level: "trouble", fix: `chmod 600 ${keyFile}` }])
     expect(JSON.stringify(open)).not.toContain("secret-key-material")
+    const hostile = join(one.home, "id; touch owned")
+    writeFileSync(hostile, "")
+    chmodSync(hostile, 0o644)
+    await one.give(["server", "add", "evil", "--ip", "10.0.0.9", "--ssh", `key=${hostile}`])
+    expect((await one.examine()).of("ssh key")).toContainEqual(
+      expect.objectContaining({ level: "trouble", fix: `chmod 600 '${hostile}'` }),
+    )
+    await one.give("server remove evil --yes")
     chmodSync(keyFile, 0o600)
     expect((await one.examine()).of("ssh key")).toMatchObject([{ level: "ok" }])
     const gone = await one.examine({ SSH_AUTH_SOCK: join(one.home, "no.sock") })
@@ -313,6 +322,7 @@ describe("context doctor, of the shared log", { timeout: 120_000 }, () => {
     expect(of("shared log")).toMatchObject([{ level: "ok", found: expect.stringContaining("it has 2 events") }])
     expect(of("token")).toMatchObject([{ level: "ok", found: "may read and write" }])
     expect(of("clock")).toMatchObject([{ level: "ok" }])
+    expect(of("permissions")).toMatchObject([{ level: "ok" }])
     expect((await one.examine(shared())).of("shared log")).toEqual(of("shared log"))
   })
 
@@ -383,6 +393,19 @@ describe("context doctor, of the shared log", { timeout: 120_000 }, () => {
     await one.give("server add eta --local --wait-sync", { env })
     expect((await one.examine({ ...env, TURSO_URL: "http://127.0.0.1:9" })).of("clock")).toMatchObject(expected)
     expect((await one.examine(shared())).of("clock")).toMatchObject([{ level: "ok" }])
+  })
+
+  it("does not wait for a shared log that is silent", async () => {
+    const silent = createServer((socket) => void socket.on("error", () => {}).resume()).listen(0, "127.0.0.1")
+    await new Promise((resolve) => silent.once("listening", resolve))
+    const { port } = silent.address() as { port: number }
+    const { code, of } = await patient().examine({ ...shared(), TURSO_URL: `http://127.0.0.1:${port}` })
+    expect(code).toBe(1)
+    expect(of("shared log")).toMatchObject([
+      { level: "trouble", found: expect.stringContaining("did not answer within 6 s") },
+    ])
+    expect(of("driver")).toMatchObject([{ level: "ok" }])
+    silent.close()
   })
 
   it("looks at no file where none is kept", async () => {

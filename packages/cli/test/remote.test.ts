@@ -30,7 +30,9 @@ describe("CONTEXT_SYNC=remote", () => {
       place.run(line, { ...options, env: { ...env(), ...options.env } })
     const json = async (line: string) => JSON.parse((await run(`${line} --json`)).stdout)
     const give = async (args: ReadonlyArray<string>) => {
-      const ended = await place.run(args, { env: env() })
+      // Nothing is pushed behind it, which the next one would find at work.
+      const CONTEXT_SYNC = args.includes("--wait-sync") ? mode : "off"
+      const ended = await place.run(args, { env: { ...env(), CONTEXT_SYNC } })
       expect(ended, ended.stderr).toMatchObject({ code: 0 })
     }
     return { ...place, temporary, run, json, give, left: () => readdirSync(temporary) }
@@ -81,6 +83,26 @@ describe("CONTEXT_SYNC=remote", () => {
     expect(served.code).toBe(1)
     expect(served.stderr).toContain("keeps no file")
     expect((await job.run("restore some.db --yes")).stderr).toContain("keeps no file")
+  })
+
+  it("answers what has to do with the shared log as far as that goes without a file", async () => {
+    expect(await job.json("sync now")).toMatchObject({ pushed: 0, pulled: 0, pending: 0 })
+    for (const line of ["sync heal --yes", "sync join --yes"]) {
+      const { code, stderr } = await job.run(line)
+      expect(code, line).toBe(1)
+      expect(stderr).toContain("keeps no file")
+    }
+    const file = { TURSO_URL: "", TURSO_AUTH_TOKEN: "" }
+    const connected = await job.run(`sync connect ${sqld.url}`, { input: Redacted.value(sqld.token()), env: file })
+    expect(connected.code, connected.stderr).toBe(0)
+    expect((await job.run("server list", { env: file })).stdout).toContain("alpha")
+    await sqld.kill()
+    try {
+      expect((await job.run("sync disconnect", { env: file })).code).toBe(0)
+    } finally {
+      await sqld.start()
+    }
+    expect((await job.run("server list", { env: file })).code).toBe(1)
   })
 
   it("refuses a command that others have overtaken, and the shared log has it as refused", async () => {

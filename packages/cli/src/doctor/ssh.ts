@@ -3,6 +3,7 @@ import { execFile } from "node:child_process"
 import { statSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
+import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import type { ServerRow } from "@context-engine/core/views/servers"
 import * as Effect from "effect/Effect"
@@ -58,11 +59,13 @@ const keyFile = ({ name, sshConfig }: ServerRow): ReadonlyArray<Finding> => {
   const path = named.startsWith("~/") ? join(homedir(), named.slice(2)) : named
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined) {
-    const fix = `context infra server update ${name} --ssh "key=<path>"`
+    const fix = `context infra server update ${word(name)} --ssh "key=<path>"`
     return [trouble("ssh key", `${named}, which ${name} is reached with, does not exist`, fix)]
   }
   if ((found.mode & 0o077) === 0) return [ok("ssh key", `${named}, for ${name}`)]
-  return [trouble("ssh key", `${named}, which ${name} is reached with, can be read by others`, `chmod 600 ${path}`)]
+  return [
+    trouble("ssh key", `${named}, which ${name} is reached with, can be read by others`, `chmod 600 ${word(path)}`),
+  ]
 }
 
 const pins = (reached: ReadonlyArray<ServerRow>): ReadonlyArray<Finding> => {
@@ -70,7 +73,7 @@ const pins = (reached: ReadonlyArray<ServerRow>): ReadonlyArray<Finding> => {
   if (reached.length === 0) return []
   if (unknown.length === 0) return [ok("host keys", `of ${count(reached.length, "server")}, all pinned`)]
   const found = `not pinned yet for ${names(unknown)}: the first connection asks`
-  return [warning("host keys", found, `context infra server status ${unknown[0]?.name}`)]
+  return [warning("host keys", found, `context infra server status ${word(unknown[0]?.name ?? "")}`)]
 }
 
 const names = (servers: ReadonlyArray<ServerRow>): string => {

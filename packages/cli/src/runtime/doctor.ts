@@ -12,12 +12,13 @@ import { ssh } from "../doctor/ssh.js"
 import { databasePath, endpointFile, type LogOptions, machineKey, syncMode } from "./log.js"
 
 export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> =>
-  Effect.flatMap(databasePath(options.db), (path) => {
+  Effect.flatMap(databasePath(options.db), (file) => {
     const mode = syncMode()
+    // With the primary alone there is no file to look at, unless one is named.
+    const path = mode === "remote" && options.db === undefined ? "" : file
     const ownDirectory = options.db === undefined && !process.env.CONTEXT_DB
     const shared = { database: path, env: process.env, file: endpointFile(), mode }
-    // With the primary alone there is no file to look at.
-    const ofFile = mode === "remote" ? [] : [database(path), permissions(path, { ownDirectory })]
+    const ofFile = path === "" ? [] : [database(path), permissions(path, { ownDirectory })]
     return diagnose([
       node(),
       driver,

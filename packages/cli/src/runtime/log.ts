@@ -35,7 +35,7 @@ export const checkSyncMode = (): Effect.Effect<void, UsageError> => {
   const named = process.env.CONTEXT_SYNC?.trim() ?? ""
   if (named === "" || named === syncMode()) return Effect.void
   const message = `CONTEXT_SYNC must be one of ${syncModes.join(", ")}, not ${JSON.stringify(named)}`
-  return new UsageError({ message, see: "context infra sync --help" })
+  return new UsageError({ message, see: "context infra sync status --help" })
 }
 
 /** The log's file: `--db`, else `CONTEXT_DB`, else `~/.claude/infra.db`. */

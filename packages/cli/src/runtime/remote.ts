@@ -28,7 +28,7 @@ export const runRemote = <A, E, S>(
       yield* checkSyncMode()
       if (options.db !== undefined) {
         const message = "--db names a file, and with CONTEXT_SYNC=remote there is none"
-        return yield* new UsageError({ message, see: "context infra sync --help" })
+        return yield* new UsageError({ message, see: "context infra sync status --help" })
       }
       const here = { ...options, db: yield* temporaryLog }
       yield* progress("reading the shared log")(runAlone({ db: here.db }, syncLayer(here), fetch))

@@ -1,6 +1,7 @@
 /** The check of the database: what the file is, whether it holds, and whether there is room for more. */
 import { statfsSync, statSync } from "node:fs"
 import { dirname } from "node:path"
+import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
@@ -113,9 +114,9 @@ const chain = (connection: Connection, { events = 500 }: Options): ReadonlyArray
 
 const size = (path: string, version: number, { maximumWal = 100 * megabyte }: Options): ReadonlyArray<Finding> => {
   const wal = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
-  const about = `${path}, ${megabytes(statSync(path).size)}, schema ${version}`
+  const about = `${path}, ${sized(statSync(path).size)}, schema ${version}`
   if (wal <= maximumWal) return [ok("database", about)]
-  const found = `${about}; what is not yet in the file itself (${path}-wal) has ${megabytes(wal)}: something keeps it from being taken over`
+  const found = `${about}; what is not yet in the file itself (${path}-wal) has ${sized(wal)}: something keeps it from being taken over`
   return [warning("database", found, "end what has read from the log for long: context infra serve, a bot, a backup")]
 }
 
@@ -123,13 +124,17 @@ const room = (path: string, { minimumFree = 200 * megabyte }: Options): Readonly
   try {
     const { bavail, bsize } = statfsSync(dirname(path))
     const free = bavail * bsize
-    if (free >= minimumFree) return [ok("disk", `${megabytes(free)} free`)]
-    const found = `only ${megabytes(free)} free for ${dirname(path)}`
-    return [warning("disk", found, `make room: df -h ${dirname(path)}`)]
+    if (free >= minimumFree) return [ok("disk", `${sized(free)} free`)]
+    const found = `only ${sized(free)} free for ${dirname(path)}`
+    return [warning("disk", found, `make room: df -h ${word(dirname(path))}`)]
   } catch {
     return []
   }
 }
 
-const megabytes = (size: number): string =>
-  size >= 1_000 * megabyte ? `${(size / 1_000 / megabyte).toFixed(1)} GB` : `${(size / megabyte).toFixed(1)} MB`
+const sized = (bytes: number): string => {
+  if (bytes < megabyte) return `${Math.ceil(bytes / 1_000)} kB`
+  return bytes < 1_000 * megabyte
+    ? `${(bytes / megabyte).toFixed(1)} MB`
+    : `${(bytes / 1_000 / megabyte).toFixed(1)} GB`
+}

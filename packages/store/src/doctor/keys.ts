@@ -1,5 +1,6 @@
 /** The check of this machine's key: for its owner alone, a key, and the one that the log knows this machine by. */
 import { statSync } from "node:fs"
+import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
@@ -15,12 +16,12 @@ export const keys = (database: string, keyPath: string | undefined): Check => ({
     if (found === undefined) return [ok("key", `none yet: ${keyPath} is made with the first command that writes`)]
     const mode = found.mode & 0o777
     const open = `${keyPath} can be read by others (${mode.toString(8).padStart(4, "0")})`
-    const readable = (mode & 0o077) === 0 ? [] : [trouble("key", open, `chmod 600 ${keyPath}`)]
+    const readable = (mode & 0o077) === 0 ? [] : [trouble("key", open, `chmod 600 ${word(keyPath)}`)]
     const signer = yield* Effect.either(
       Effect.try({ try: () => loadSigner(keyPath), catch: (error) => error as Error }),
     )
     if (signer._tag === "Left")
-      return [...readable, trouble("key", signer.left.message, `mv ${keyPath} ${keyPath}.old`)]
+      return [...readable, trouble("key", signer.left.message, `mv ${word(keyPath)} ${word(`${keyPath}.old`)}`)]
     const joined = (yield* glance(database, machines)) ?? []
     return [...readable, ...known(signer.right, joined)]
   }),

@@ -1,6 +1,7 @@
 /** The check of permissions: what is kept here is for its owner alone. */
 import { statSync } from "node:fs"
 import { dirname } from "node:path"
+import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
 
@@ -15,7 +16,7 @@ export const permissions = (database: string, { ownDirectory = false }: Options 
   look: Effect.sync(() => {
     const found = [
       ...judge(dirname(database), 0o700, ownDirectory ? 0o077 : 0o022),
-      ...["", "-wal", "-shm", "-sync"].flatMap((end) => judge(`${database}${end}`, 0o600)),
+      ...["", "-wal", "-shm"].flatMap((end) => judge(`${database}${end}`, 0o600)),
       ...["-logs", "-replica"].flatMap((end) => judge(`${database}${end}`, 0o700)),
     ]
     return found.length > 0 ? found : [ok("permissions", "nobody else can read what is kept here")]
@@ -31,5 +32,7 @@ const judge = (path: string, wanted: number, refused = 0o077): ReadonlyArray<Fin
   if (mode === undefined || (mode & refused) === 0 || (mode & sticky) !== 0) return []
   const [level, may] = (mode & 0o022) !== 0 ? [trouble, "changed"] : [warning, "read"]
   const rights = (mode & 0o777).toString(8).padStart(4, "0")
-  return [level("permissions", `${path} can be ${may} by others (${rights})`, `chmod ${wanted.toString(8)} ${path}`)]
+  return [
+    level("permissions", `${path} can be ${may} by others (${rights})`, `chmod ${wanted.toString(8)} ${word(path)}`),
+  ]
 }

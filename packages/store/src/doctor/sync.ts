@@ -1,5 +1,6 @@
 /** The check of synchronisation: what this machine knows of the shared log, and what the shared log says now. */
 import type { SyncError } from "@context-engine/core/Errors"
+import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -20,7 +21,7 @@ export interface Options {
   readonly file: string
   /** `CONTEXT_SYNC`, in words. */
   readonly mode: string
-  /** How long the shared log may take. Default 8 seconds. */
+  /** How long each answer of the shared log may take. Default 6 seconds. */
   readonly deadline?: Duration.DurationInput
 }
 
@@ -31,7 +32,7 @@ export const sync = ({ database, env, file, mode }: Options): Check => ({
     const endpoint = yield* Effect.either(readEndpoint(env, file))
     if (endpoint._tag === "Left") {
       const { field, message, reason } = endpoint.left
-      const fix = /chmod/.test(reason) ? `chmod 600 ${file}` : "context infra sync connect <url>"
+      const fix = /chmod/.test(reason) ? `chmod 600 ${word(file)}` : "context infra sync connect <url>"
       return [trouble("sync", field === file ? `${file} ${reason.split(":")[0]}` : message, fix)]
     }
     if (mode === "off") return [ok("sync", "off (CONTEXT_SYNC=off): nothing is pushed or pulled")]
@@ -68,7 +69,7 @@ const remembered = (connection: Connection): ReadonlyArray<Finding> => {
 }
 
 /** Asks the shared log itself, and where it does not answer what is remembered of its clock: whether it answers, takes the token, may be written to, and what time it has. */
-export const sharedLog = ({ database, deadline = Duration.seconds(8), env, file, mode }: Options): Check => ({
+export const sharedLog = ({ database, deadline = Duration.seconds(6), env, file, mode }: Options): Check => ({
   name: "shared log",
   look: Effect.gen(function* () {
     const endpoint = yield* Effect.orElseSucceed(readEndpoint(env, file), () => undefined)

@@ -1,9 +1,12 @@
 /** A shared log that is read by way of a replica, which libSQL itself keeps: with the real server. */
-import { execFileSync } from "node:child_process"
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { execFileSync, spawn } from "node:child_process"
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { createServer } from "node:net"
 import { dirname, join } from "node:path"
+import { EventLog } from "@context-engine/core/EventLog"
 import { Registry } from "@context-engine/core/services/Registry"
+import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
@@ -12,15 +15,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { type Endpoint, remoteLog } from "../../src/sync/http.js"
 import type { RemoteLog } from "../../src/sync/RemoteLog.js"
 import { replicaLog } from "../../src/sync/replica/replicaLog.js"
+import { serverAdded } from "../support/events.js"
 import { freshPath } from "../support/files.js"
 import { eventsOf, give, type Machine, machine, rowsHash, sync } from "../support/machines.js"
+import { openLine } from "../support/proxy.js"
 import { type Sqld, startSqld } from "../support/sqld.js"
 
 /** A machine whose replica is beside its file, and what was read over HTTP. */
 const withReplica = async (
   name: string,
   endpoint: Endpoint,
-  options: { path?: string; deadline?: number; replicaUrl?: string } = {},
+  options: { path?: string; deadline?: number; replica?: Endpoint } = {},
 ) => {
   const path = options.path ?? freshPath()
   const scope = await Effect.runPromise(Scope.make())
@@ -31,11 +36,11 @@ const withReplica = async (
   const deadline = options.deadline ?? 60_000
   const remote = await Effect.runPromise(
     Scope.extend(
-      replicaLog(
-        counting(remoteLog(endpoint), counted),
-        { ...endpoint, url: options.replicaUrl ?? endpoint.url },
-        { directory, deadline, onTrouble },
-      ),
+      replicaLog(counting(remoteLog(endpoint), counted), options.replica ?? endpoint, {
+        directory,
+        deadline,
+        onTrouble,
+      }),
       scope,
     ),
   )
@@ -124,7 +129,10 @@ describe("a replica", { timeout: 120_000 }, () => {
     const silent = createServer((socket) => void socket.on("error", () => {}).resume()).listen(0, "127.0.0.1")
     await new Promise((resolve) => silent.once("listening", resolve))
     const { port } = silent.address() as { port: number }
-    const phone = await opened("phone", endpoint, { replicaUrl: `http://127.0.0.1:${port}`, deadline: 2_000 })
+    const phone = await opened("phone", endpoint, {
+      replica: { ...endpoint, url: `http://127.0.0.1:${port}` },
+      deadline: 2_000,
+    })
     let turns = 0
     const timer = setInterval(() => turns++, 10)
     expect(await sync(phone)).toMatchObject({ pulled: eventsOf(laptop.path).length, pending: 0 })
@@ -240,5 +248,89 @@ describe("a replica", { timeout: 120_000 }, () => {
     await sync(laptop)
     expect(await sync(back)).toMatchObject({ pulled: 1 })
     expect(eventsOf(back.path)).toEqual(eventsOf(laptop.path))
+  })
+
+  it("cannot pass off another way that the same log once went", async () => {
+    const phone = await opened("phone", endpoint)
+    await sync(phone)
+    await phone.close()
+    open.pop()
+    const files = ["", "-wal", "-shm"].filter((end) => existsSync(`${phone.path}${end}`))
+    const path = freshPath()
+    for (const end of files) cpSync(`${phone.path}${end}`, `${path}${end}`)
+    // Another server has the same log, and went on from here in another way.
+    const other = await startSqld()
+    const astray = { url: other.url, token: other.token() }
+    const copy = machine("copy", remoteLog(astray), { path, signed: false })
+    await add(copy, "astray-1", "astray-2")
+    await copy.run(Effect.flatMap(Sync, (service) => service.heal()))
+    await copy.close()
+    await add(laptop, "kept-1", "kept-2", "kept-3")
+    await sync(laptop)
+    const misled = await opened("phone", endpoint, { path: phone.path, replica: astray })
+    expect(await sync(misled)).toMatchObject({ pulled: 3 })
+    expect(eventsOf(misled.path)).toEqual(eventsOf(laptop.path))
+    expect(misled.said).toEqual([expect.stringContaining("events that the shared log does not have")])
+    await other.close()
+  })
+
+  it("brings a long log page by page, and asks of each only whether it is right", async () => {
+    const other = await startSqld()
+    const far = { url: other.url, token: other.token() }
+    const writer = machine("writer", remoteLog(far), { signed: false })
+    const events = Array.from({ length: 6_000 }, (_, n) => serverAdded(`s${n}`))
+    await writer.run(
+      Effect.flatMap(EventLog, (log) =>
+        log.append(events.map((event) => ({ stream: `server-${event.id}`, expected: 0, events: [event] }))),
+      ),
+    )
+    await sync(writer)
+    const phone = await opened("phone", far)
+    expect(await sync(phone)).toMatchObject({ pulled: 6_000 })
+    expect(phone.overHttp.rows).toBe(0)
+    expect(rowsHash(phone.path)).toBe(rowsHash(writer.path))
+    await writer.close()
+    await other.close()
+  })
+})
+
+/** Why the replica has a process of its own. Where this fails, libSQL has become better, and it may do without. */
+describe("libSQL's embedded replica", () => {
+  it("still blocks its thread for the round trip, and cannot be opened without the primary", async () => {
+    const sqld = await startSqld()
+    const line = await openLine(sqld.port)
+    line.delay = 100
+    const file = freshPath()
+    const given = JSON.stringify({ url: line.url, token: Redacted.value(sqld.token()), file })
+    const attempt = `
+      const Database = require(process.argv[1])
+      const { file, token, url } = JSON.parse(require("node:fs").readFileSync(0, "utf8"))
+      let turns = 0
+      setInterval(() => turns++, 5).unref()
+      const open = async () => {
+        const began = Date.now()
+        const replica = new Database(file, { syncUrl: url, authToken: token })
+        const done = await replica.sync()
+        return { turns, took: Date.now() - began }
+      }
+      open().catch(() => "refused").then((ended) => require("node:fs").writeSync(3, JSON.stringify(ended)))
+        .then(() => process.exit())`
+    const run = () =>
+      new Promise<any>((resolve) => {
+        const driver = createRequire(import.meta.url).resolve("libsql")
+        const child = spawn(process.execPath, ["-e", attempt, driver], { stdio: ["pipe", "ignore", "ignore", "pipe"] })
+        let said = ""
+        child.stdio[3]?.on("data", (chunk) => {
+          said += chunk
+        })
+        child.once("close", () => resolve(JSON.parse(said)))
+        child.stdin?.end(given)
+      })
+    const { took, turns } = await run()
+    expect(took).toBeGreaterThan(200)
+    expect(turns).toBe(0)
+    await line.close()
+    await sqld.close()
+    expect(await run()).toBe("refused")
   })
 })

@@ -1,6 +1,7 @@
 /** `context infra sync disconnect` */
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
+import { syncMode } from "../../runtime/log.js"
 import { load, withSync } from "../../runtime.js"
 
 export const disconnect = leaf({
@@ -14,10 +15,10 @@ export const disconnect = leaf({
         // The address first: a watcher would make contact again.
         Effect.zipRight(
           forget,
-          Effect.as(
-            withSync(given, (sync) => sync.disconnect),
-            { connected: false },
-          ),
+          // Where no file is kept, nothing else is remembered.
+          Effect.as(syncMode() === "remote" ? Effect.void : withSync(given, (sync) => sync.disconnect), {
+            connected: false,
+          }),
         ),
     ),
   said: () =>

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { removing } from "../../options.js"
 import { confirmed } from "../../removal.js"
+import { needsFile } from "../../runtime/log.js"
 import { withSync } from "../../runtime.js"
 import { refused } from "../../syncing.js"
 import { progress } from "../../terminal.js"
@@ -16,13 +17,16 @@ export const heal = leaf({
   examples: ["sync heal", "sync heal --yes"],
   options: { yes: removing.yes },
   run: (given) =>
-    withSync(given, (sync) =>
-      Effect.gen(function* () {
-        const { common, ours, remoteEvents, state } = yield* sync.contact
-        const what = `push ${ours} events to the shared log, which is ${state} (${common} of its ${remoteEvents} events are here)`
-        yield* confirmed(given.yes, what)
-        return yield* progress("healing")(sync.heal({ wait: true }))
-      }),
+    Effect.zipRight(
+      needsFile("heal it from"),
+      withSync(given, (sync) =>
+        Effect.gen(function* () {
+          const { common, ours, remoteEvents, state } = yield* sync.contact
+          const what = `push ${ours} events to the shared log, which is ${state} (${common} of its ${remoteEvents} events are here)`
+          yield* confirmed(given.yes, what)
+          return yield* progress("healing")(sync.heal({ wait: true }))
+        }),
+      ),
     ),
   render: async () => (await import("../../render/sync.js")).report,
   unwell: refused,

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { removing } from "../../options.js"
 import { confirmed } from "../../removal.js"
+import { needsFile } from "../../runtime/log.js"
 import { withSync } from "../../runtime.js"
 import { refused } from "../../syncing.js"
 import { progress } from "../../terminal.js"
@@ -15,12 +16,15 @@ export const join = leaf({
   examples: ["sync join"],
   options: { yes: removing.yes },
   run: (given) =>
-    withSync(given, (sync) =>
-      Effect.gen(function* () {
-        const { ours, remoteEvents } = yield* sync.contact
-        yield* confirmed(given.yes, `put ${ours} events of this machine after the ${remoteEvents} of the log there`)
-        return yield* progress("joining")(sync.join({ wait: true }))
-      }),
+    Effect.zipRight(
+      needsFile("join it with"),
+      withSync(given, (sync) =>
+        Effect.gen(function* () {
+          const { ours, remoteEvents } = yield* sync.contact
+          yield* confirmed(given.yes, `put ${ours} events of this machine after the ${remoteEvents} of the log there`)
+          return yield* progress("joining")(sync.join({ wait: true }))
+        }),
+      ),
     ),
   render: async () => (await import("../../render/sync.js")).report,
   unwell: refused,

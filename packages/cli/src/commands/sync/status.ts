@@ -6,7 +6,8 @@ export const status = leaf({
   name: "status",
   description:
     "How this machine stands to the shared log: what waits to be pushed, when it was last reached, what was refused. " +
-    "Asks nobody.",
+    "Asks nobody. CONTEXT_SYNC says how the log is shared: synced (the default) into this machine's file; remote: the shared " +
+    "log alone, with no file here (then this asks it, too); replica: by way of a replica beside the file; off.",
   examples: ["sync status"],
   run: (given) => withSync(given, (sync) => sync.status),
   render: async () => (await import("../../render/sync.js")).status,

@@ -56,26 +56,38 @@ export const replicaLog = (
         if (wanted.push.length > 0 || state === "left-out") return yield* remote.exchange(wanted)
         const read = yield* Effect.either(Effect.flatMap(running, (replica) => pages(replica, wanted)))
         const found = read._tag === "Right" ? read.right : { rows: [], more: false }
-        const last = found.rows[found.rows.length - 1]
-        if (last !== undefined) {
-          const from = { position: last[0], hash: last[10] }
-          const answer = yield* remote.exchange({ ...wanted, from, limit: found.more ? 0 : wanted.limit })
-          if (answer?.hashAtFrom === from.hash && answer.logId === wanted.logId)
-            return { ...answer, hashAtFrom: wanted.from.hash, rows: [...found.rows, ...answer.rows] }
-        }
+        const confirmed = yield* confirm(remote, found, wanted)
+        if (confirmed !== undefined) return confirmed
         // Where the shared log cannot be reached either, the replica is not to blame.
         const answer = yield* remote.exchange(wanted)
         if (read._tag === "Left") yield* leaveOut(read.left)
-        else if (last !== undefined) yield* leaveOut(notIts)
+        else if (found.rows.length > 0) yield* leaveOut(notIts)
         return answer
       })
     return { ...remote, exchange }
   })
 
+interface Pages {
+  readonly rows: ReadonlyArray<EventRow>
+  /** Whether the replica has more after them. */
+  readonly more: boolean
+}
+
+/** The pages with what follows them, if the shared log has the same hash at their end: then it has the same before it. */
+const confirm = (remote: RemoteLog["Type"], { more, rows }: Pages, wanted: Exchange) =>
+  Effect.gen(function* () {
+    const last = rows[rows.length - 1]
+    if (last === undefined) return undefined
+    const from = { position: last[0], hash: last[10] }
+    const answer = yield* remote.exchange({ ...wanted, from, limit: more ? 0 : wanted.limit })
+    if (answer?.hashAtFrom !== from.hash || answer.logId !== wanted.logId) return undefined
+    return { ...answer, hashAtFrom: wanted.from.hash, rows: [...rows, ...answer.rows] }
+  })
+
 const notIts = new ReplicaError({ reason: "broken", message: "it has events that the shared log does not have" })
 
 /** What the replica has after a place; where it has nothing, it is brought up to date first. */
-const pages = (replica: ReplicaProcess, wanted: Exchange) =>
+const pages = (replica: ReplicaProcess, wanted: Exchange): Effect.Effect<Pages, ReplicaError> =>
   Effect.gen(function* () {
     const read = Effect.map(replica.ask({ way: "read", statements: exchangeStatements(wanted) }), ({ results }) =>
       results ? readAnswer(results) : undefined,
