@@ -53,7 +53,7 @@ has() {
 
 # The file, and what rotation has made of it: inode and name, by age, with the arguments of ls. A stem alone has many siblings
 # that are other logs, so there the rest must be a date.
-list() {
+names() {
   order=$1
   set -- "$path"
   for name in "$path"[._-]* "$stem"[._-]*"$ending" "$stem"[._-]*"$ending".gz; do
@@ -69,6 +69,18 @@ list() {
     [ ! -f "$name" ] || set -- "$@" "$name"
   done
   ls "-idL$order" /dev/fd/3 "$@" 2>/dev/null
+}
+
+# The same, when it is twice the same: in the middle of a rotation a file may get by under the name that it had, and under the
+# one that it has then.
+list() {
+  before=$(names "$1")
+  for try in 1 2 3 4 5 6 7 8 9; do
+    listed=$(names "$1")
+    [ "$listed" != "$before" ] || break
+    before=$listed
+  done
+  printf '%s\n' "$listed"
 }
 
 # Opens a file as 4, if it is the one that was listed.
@@ -154,6 +166,29 @@ find_copy() {
   enter 0
 }
 
+# The file that came after 3: the oldest that is younger, or else what the path names. All of it is from one look: what was the
+# path's a moment ago may be anywhere.
+choose() {
+  next= past= last=
+  while read -r number name; do
+    case $name in
+      /dev/fd/3) past=1 ;;
+      "$path") last=$number ;;
+      *)
+        [ -n "$past" ] && [ "$number" != "$inode" ] || continue
+        # Compressed meanwhile, and as old as before.
+        case $name in *.gz) open "$number" "$name" && has "$ref" "$mark" && continue ;; esac
+        next=$number
+        return
+        ;;
+    esac
+  done <<END
+$(list tr)
+END
+  next=$last
+  [ -n "$next" ] && [ "$next" != "$inode" ]
+}
+
 # 3 was read to its end, and the path is another file: goes on in the one that came after 3.
 advance() {
   if [ -z "$was_path" ] && [ \${#mark} = 512 ] && open_path && has "$ref" "$mark"; then
@@ -161,19 +196,9 @@ advance() {
     enter "$seen"
     return
   fi
-  next= past=
-  while read -r number name; do
-    if [ "$name" = /dev/fd/3 ]; then past=1; continue; fi
-    [ -n "$past" ] && [ "$number" != "$inode" ] && [ "$number" != "$path_inode" ] || continue
-    # Compressed meanwhile, and as old as before.
-    case $name in *.gz) open "$number" "$name" && has "$ref" "$mark" && continue ;; esac
-    next=$number
-    break
-  done <<END
-$(list tr)
-END
   tries=0
-  until open_inode "\${next:-$path_inode}"; do
+  # What was chosen may be compressed, or gone, before it is opened.
+  until choose && open_inode "$next"; do
     tries=$((tries + 1))
     if [ "$tries" = 10 ]; then
       say gap
