@@ -113,9 +113,9 @@ open_path() {
 # What 3 is known by: the bytes before an offset, and before the one that was taken before that. They are taken before what
 # they are about is sent: whoever has seen it may truncate the file at once.
 remember() {
-  [ "$1" != "$ref" ] || [ -z "$mark" ] || return 0
-  now=$(mark_of /dev/fd/3 "$1" 256)
   if [ "$1" -lt 256 ]; then wanted=$(($1 * 2)); else wanted=512; fi
+  [ "$1" != "$ref" ] || [ \${#mark} != "$wanted" ] || return 0
+  now=$(mark_of /dev/fd/3 "$1" 256)
   [ \${#now} = "$wanted" ] || return 0
   old_ref=$ref old_mark=$mark ref=$1 mark=$now
 }
@@ -125,11 +125,11 @@ is_intact() {
   [ -z "$now" ] || [ "$now" = "$mark" ]
 }
 
-# Goes on in 4, at an offset.
+# Goes on in 4, at an offset. What is known to be before it is told: the file may be truncated at any moment.
 enter() {
   exec 3<&4 4<&-
-  inode=$(inode_of /dev/fd/3) was_path= seen=$1 ref=0 old_ref=0 old_mark=
-  [ "$seen" != 0 ] || mark=
+  inode=$(inode_of /dev/fd/3) was_path= seen=$1 ref=0 mark=$2 old_ref=0 old_mark=
+  [ -z "$mark" ] || ref=$seen
   if [ -n "$packed" ]; then
     say at "$inode" "$seen" "$mark"
     gzip -dc <&3 2>/dev/null | tail -c "+$((seen + 1))"
@@ -139,15 +139,16 @@ enter() {
   fi
   [ "$seen" -lt 65536 ] || dd bs=65536 skip=$((seen / 65536 - 1)) count=1 <&3 >/dev/null 2>&1
   [ $((seen % 65536)) = 0 ] || dd bs=1 skip=$((seen % 65536 - 1)) count=1 <&3 >/dev/null 2>&1
-  mark=
   remember "$seen"
   say at "$inode" "$seen" "$mark"
   drain
 }
 
-# Copies what is there now, and finds out how far that is.
+# Copies what is there now, and finds out how far that is. One that was just truncated is left to the next look.
 drain() {
-  remember "$(size_of /dev/fd/3)"
+  size=$(size_of /dev/fd/3)
+  [ "$size" -ge "$seen" ] || return 0
+  remember "$size"
   cat <&3 || exit 0
   position=
   { while read -r key value; do case $key in pos:) position=$value ;; esac; done </proc/$$/fdinfo/3; } 2>/dev/null
@@ -214,7 +215,7 @@ advance() {
 resume() {
   for try in 1 2 3 4 5; do
     if { open_inode "$inode" && has "$offset" "$mark"; } || open_content "$offset" "$mark"; then
-      enter "$offset"
+      enter "$offset" "$mark"
       return
     fi
     # It may have been renamed or compressed between two looks.
