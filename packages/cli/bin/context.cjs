@@ -2,7 +2,7 @@
 /**
  * Starts the bundled CLI with V8's code cache, which halves its start-up time.
  *
- * The cache holds what an earlier run of the same command compiled. It lies beside the bundle, else in the user's cache directory. Without it, or
+ * The cache holds what earlier runs of the same command compiled. It lies beside the bundle, else in the user's cache directory. Without it, or
  * with one that does not fit, everything works the same, only slower.
  */
 "use strict"
@@ -44,7 +44,7 @@ const checksum = (data) => {
   return require("node:crypto").createHash("md5").update(data).digest("hex")
 }
 
-/** A file is V8's data and its checksum. */
+/** A file is V8's data, and in its last line the checksum and what runs have used of the program. */
 const readCache = (file) => {
   let fd
   try {
@@ -57,7 +57,8 @@ const readCache = (file) => {
     if (fs.readSync(fd, content, 0, size, 0) !== size) return undefined
     const end = Math.max(0, content.lastIndexOf("\n"))
     const data = content.subarray(0, end)
-    return checksum(data) === content.latin1Slice(end + 1) ? data : undefined
+    const [sum, ...used] = content.latin1Slice(end + 1).split(",")
+    return checksum(data) === sum ? { data, used } : undefined
   } catch {
     return undefined
   } finally {
@@ -66,7 +67,7 @@ const readCache = (file) => {
 }
 
 /** Puts the cache into the first place that takes it. Another process may do the same: the last one wins, whole. */
-const writeCache = (files, data) => {
+const writeCache = (files, data, used) => {
   for (const file of files) {
     const temporary = `${file}.${process.pid}`
     try {
@@ -74,7 +75,7 @@ const writeCache = (files, data) => {
       const fd = fs.openSync(temporary, "wx", 0o644)
       try {
         fs.writeSync(fd, data)
-        fs.writeSync(fd, `\n${checksum(data)}`)
+        fs.writeSync(fd, `\n${[checksum(data), ...used].join(",")}`)
         fs.fsyncSync(fd)
       } finally {
         fs.closeSync(fd)
@@ -114,20 +115,24 @@ const commandOf = (argv) => {
 const main = () => {
   const source = readBundle()
   const files = places(`${commandOf(process.argv.slice(2))}-${keyOf(source)}`)
-  let cachedData
-  for (let i = 0; i < files.length && cachedData === undefined; i++) cachedData = readCache(files[i])
+  let cache
+  for (let i = 0; i < files.length && cache === undefined; i++) cache = readCache(files[i])
+  const cachedData = cache?.data
   const script = new vm.Script(`(function (exports, require, module, __filename, __dirname) {\n${source}\n})`, {
     filename: bundle,
     lineOffset: -1,
     cachedData,
     importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   })
-  if (cachedData === undefined || script.cachedDataRejected) {
-    // At the end, when all that the command needs has been compiled. Not after a misuse, whose words may be anything.
-    process.on("exit", (code) => {
-      if (code < 2) writeCache(files, script.createCachedData())
-    })
-  }
+  const known = new Set(script.cachedDataRejected ? [] : cache?.used)
+  const used = new Set()
+  globalThis[Symbol.for("context.used")] = used
+  // At the end, when all that the command needs has been compiled. Not after a misuse, whose words may be anything.
+  process.on("exit", (code) => {
+    const fits = cachedData !== undefined && !script.cachedDataRejected
+    if (code >= 2 || (fits && [...used].every((part) => known.has(part)))) return
+    writeCache(files, script.createCachedData(), [...known, ...[...used].filter((part) => !known.has(part))])
+  })
   const module = { exports: {} }
   script.runInThisContext()(module.exports, require, module, bundle, path.dirname(bundle))
 }

@@ -1,6 +1,7 @@
 /** Runs a command line: finds the leaf that it names and hands it the rest. */
 import { createRequire } from "node:module"
 import * as Effect from "effect/Effect"
+import { uses } from "./codeCache.js"
 import { print } from "./terminal.js"
 import { locate } from "./tree.js"
 import { UsageError } from "./usage.js"
@@ -15,7 +16,9 @@ export const main = (argv: ReadonlyArray<string>): Effect.Effect<void, unknown> 
     }
     const place = yield* Effect.promise(() => locate(argv))
     if ("unknown" in place) return yield* noSuchCommand(place.name, place.unknown, place.known)
-    if ("leaf" in place) return yield* place.leaf.run(place.name, place.argv)
+    if (!("leaf" in place)) return
+    uses(place.name)
+    return yield* place.leaf.run(place.name, place.argv)
   })
 
 const noSuchCommand = (parent: string, word: string, known: ReadonlyArray<string>) =>

@@ -89,6 +89,18 @@ describe("the code cache", () => {
     expect(cachesIn(dist)).toHaveLength(2)
   })
 
+  it("is made again, once, for what no run had used before", () => {
+    const inode = () => statSync(theCache()).ino
+    run(["infra", "server", "list"])
+    const first = inode()
+    run(["infra", "server", "add", "alpha"])
+    const both = inode()
+    expect(both).not.toBe(first)
+    run(["infra", "server", "list"])
+    run(["infra", "server", "add", "beta"])
+    expect(inode()).toBe(both)
+  })
+
   it("is not made by a command line that could not be understood", () => {
     expect(run(["infra", "nonsense"]).status).toBe(2)
     expect(cachesIn(dist)).toEqual([])

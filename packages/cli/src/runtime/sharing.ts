@@ -3,12 +3,14 @@ import { spawn } from "node:child_process"
 import type { StorageError } from "@context-engine/core/Errors"
 import { isHeld } from "@context-engine/store/sync/lock"
 import * as Effect from "effect/Effect"
+import { uses } from "../codeCache.js"
 import { Refused } from "../usage.js"
 import type { LogOptions } from "./log.js"
 
 /** In a process of its own: nobody waits for the link. If another one is at it already, or watches, it is left to that. */
 export const inBackground = (path: string): Effect.Effect<void, StorageError> =>
   Effect.map(isHeld(path, "watch"), (watched) => {
+    uses("a shared log")
     const [, program] = process.argv
     if (program === undefined || watched) return
     const child = spawn(process.execPath, [program, "infra", "sync", "now", "--if-free", "--db", path, "--json"], {
