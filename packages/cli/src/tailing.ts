@@ -30,8 +30,8 @@ export const tail = (
     const news = breaks(errorScreen())
     const reader: LogReader = {
       onText: (service, text) => Effect.zipRight(shown, print(format(service, text))),
-      onNews: (service, what) => {
-        const line = news(service, what)
+      onNews: (service, what, detail) => {
+        const line = news(service, what, detail)
         return line === undefined ? Effect.void : Effect.zipRight(shown, say(line))
       },
     }
@@ -59,15 +59,16 @@ const prefixed = (to: Screen) => {
   }
 }
 
-type News = "gap" | "down" | "up"
+type News = "gap" | "down" | "up" | "failed"
 
-/** News in words, once for each break of the link to a server, however many of its logs are read. */
+/** News in words; of the link to a server once for each break, however many of its logs are read. */
 const breaks = (to: Screen) => {
   const down = new Set<string>()
-  return (service: string, news: News): string | undefined => {
+  return (service: string, news: News, detail = ""): string | undefined => {
     const server = safe(service.split("/")[0] ?? service)
     const our = (text: string) => paint(to, "faint", `── ${text}`)
     if (news === "gap") return our(`${safe(service)}: lines were rotated away before they could be read`)
+    if (news === "failed") return our(`${safe(service)} is not read: ${safe(detail)}`)
     if (down.has(server) === (news === "down")) return undefined
     if (news === "up") {
       down.delete(server)

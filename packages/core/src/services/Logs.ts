@@ -27,8 +27,11 @@ export interface LogOptions {
 export interface LogReader {
   /** Whole lines, cleaned of escape codes, as one text that ends with a newline. */
   readonly onText: (service: string, text: string) => Effect.Effect<void>
-  /** `gap`: lines were rotated away while nobody could look. `down` and `up`: the link to its server. */
-  readonly onNews?: (service: string, news: "gap" | "down" | "up", detail?: string) => Effect.Effect<void>
+  /**
+   * `gap`: lines were rotated away while nobody could look. `down` and `up`: the link to its server. `failed`: it cannot be
+   * read, and the others are read on.
+   */
+  readonly onNews?: (service: string, news: "gap" | "down" | "up" | "failed", detail?: string) => Effect.Effect<void>
 }
 
 export type LogError = RegistryError | RemoteError | OperationFailed
@@ -36,7 +39,10 @@ export type LogError = RegistryError | RemoteError | OperationFailed
 export class Logs extends Context.Tag("@context-engine/core/Logs")<
   Logs,
   {
-    /** Reads the logs of services, all at once. Ends when every one has, or never when it follows. */
+    /**
+     * Reads the logs of services, all at once. Ends when every one has, or never when it follows. One that cannot be read
+     * holds up no other; the first such is the failure at the end.
+     */
     readonly read: (
       services: ReadonlyArray<string>,
       options: LogOptions,
@@ -74,10 +80,16 @@ export class Logs extends Context.Tag("@context-engine/core/Logs")<
       return Logs.of({
         read: Effect.fn("Logs.read")(function* (services, options, reader) {
           const placed = yield* Effect.forEach(services, (name) => findService(models, name))
-          yield* Effect.forEach(placed, (one) => readOne(one, options, reader), {
-            concurrency: "unbounded",
-            discard: true,
-          })
+          const isOne = placed.length === 1
+          const read = (one: Placed) =>
+            readOne(one, options, reader).pipe(
+              Effect.tapError(({ message }) =>
+                isOne ? Effect.void : (reader.onNews?.(fullName(one), "failed", message) ?? Effect.void),
+              ),
+              Effect.either,
+            )
+          const ended = yield* Effect.forEach(placed, read, { concurrency: "unbounded" })
+          yield* Effect.forEach(ended, (one) => one, { discard: true })
         }),
       })
     }),

@@ -26,10 +26,12 @@ export const reconnecting = <A, E>(
   Effect.gen(function* () {
     let lastHeard = yield* Clock.currentTimeMillis
     let tries = 0
-    const heard = Effect.gen(function* () {
-      lastHeard = yield* Clock.currentTimeMillis
-      if (tries > 0) yield* onNews("up")
+    // For every piece of output: it must cost next to nothing.
+    const heard = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      lastHeard = now
+      if (tries === 0) return Effect.void
       tries = 0
+      return onNews("up")
     })
     const attempt: Effect.Effect<A, E | RemoteError> = Effect.suspend(() => once(heard)).pipe(
       Effect.catchIf(

@@ -1,8 +1,6 @@
 /** Scans of real hosts over SSH, whose tools are small programs that print what the real ones print. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, rmSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
 import { ReadModels } from "../../src/ReadModels.js"
@@ -10,44 +8,16 @@ import { Registry } from "../../src/services/Registry.js"
 import { Scanner, type ServerScan } from "../../src/services/Scanner.js"
 import { describeSshd, type Sshd, startSshd } from "../support/sshd.js"
 import { addTrusted, appended, inSshWorld, type World } from "../support/world.js"
+import { fill, makeFakeHost } from "./scanner/fakeHost.js"
 import { container, nginxSite, ownUnit, pm2Entry, publishing, socketLine, unitBlock } from "./scanner/outputs.js"
 
 const canary = "canary-Zq8-not-to-be-kept"
 const token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
 
-const range = (n: number) => Array.from({ length: n }, (_, i) => i)
-
 describeSshd("a scan of a host", () => {
-  const home = mkdtempSync(join(tmpdir(), "context-scanned-"))
-  const tools = join(home, "tools")
+  const host = makeFakeHost()
+  const { docker, empty, pm2, tool, tools } = host
   let sshd: Sshd
-
-  /** A program of this name; `output` is what it prints, whatever it is asked. */
-  const tool = (name: string, output: string, before = "") => {
-    writeFileSync(join(tools, `${name}.out`), output)
-    writeFileSync(join(tools, name), `#!/bin/sh\n${before}\ncat "${join(tools, name)}.out"\n`)
-    chmodSync(join(tools, name), 0o755)
-  }
-
-  const docker = (containers: ReadonlyArray<string>) => {
-    const ids = containers.map((one) => JSON.parse(one).id).join("\n")
-    tool("docker", `${containers.join("\n")}\n`, `[ "$1" = ps ] && { echo "${ids}"; exit 0; }`)
-  }
-
-  /** A daemon of pm2 is a node process: the one that runs this test stands for it. */
-  const pm2 = (entries: ReadonlyArray<object>) => {
-    mkdirSync(join(home, ".pm2"), { recursive: true })
-    writeFileSync(join(home, ".pm2/pm2.pid"), String(process.pid))
-    tool("pm2", `\n>>>> In-memory PM2 is out-of-date, do:\n>>>> $ pm2 update\n${JSON.stringify(entries)}\n`)
-  }
-
-  const nothing = () => {
-    rmSync(tools, { recursive: true, force: true })
-    rmSync(join(home, ".pm2"), { recursive: true, force: true })
-    mkdirSync(tools)
-    for (const name of ["systemctl", "docker", "podman", "nginx", "caddy", "crontab"]) tool(name, "")
-    tool("ss", "\n")
-  }
 
   const inHost = <A, E>(story: (scanner: Scanner["Type"]) => Effect.Effect<A, E, World>) =>
     inSshWorld(Effect.zipRight(addTrusted("box", sshd), Effect.flatMap(Scanner, story)))
@@ -58,17 +28,17 @@ describeSshd("a scan of a host", () => {
   const refused = { user: "nobody", keyPath: null, jumpHost: null }
 
   beforeAll(async () => {
-    mkdirSync(tools)
     mute = await new Promise((done) =>
       silent.listen(0, "127.0.0.1", () => done((silent.address() as AddressInfo).port)),
     )
-    sshd = await startSshd({ extra: [`SetEnv HOME=${home} PATH=${tools}:/usr/local/bin:/usr/bin:/bin`] })
+    sshd = await startSshd({ env: host.env })
   })
-  afterAll(() => {
+  afterAll(async () => {
     silent.close()
-    return sshd.dispose()
+    await sshd.dispose()
+    host.dispose()
   })
-  beforeEach(nothing)
+  beforeEach(empty)
 
   /** A shop as people run them: an API that systemd keeps behind nginx, a database in a container, a worker at pm2. */
   const shop = () => {
@@ -192,13 +162,13 @@ describeSshd("a scan of a host", () => {
     inHost((scanner) =>
       Effect.gen(function* () {
         shop()
-        tool("systemctl", "", `touch "${home}/asked"`)
+        tool("systemctl", "", `touch "${tools}/asked"`)
         const { sites, status } = yield* scanner.sites("box", 15_000)
         expect(status).toEqual({ nginx: "ok", caddy: "ok" })
         expect(sites).toMatchObject([
           { proxy: "nginx", file: "/etc/nginx/sites-enabled/api", names: ["api.example.com", "www.api.example.com"] },
         ])
-        expect(existsSync(join(home, "asked"))).toBe(false)
+        expect(existsSync(`${tools}/asked`)).toBe(false)
       }),
     ))
 
@@ -340,47 +310,7 @@ describeSshd("a scan of a host", () => {
   it("takes one connection and one round trip for a full host, and is quick about it", () =>
     inHost((scanner) =>
       Effect.gen(function* () {
-        const pids = (base: number, i: number) => 4_100_000 + base + i
-        tool(
-          "systemctl",
-          range(200)
-            .map((i) => (i < 60 ? ownUnit(`app${i}`, pids(0, i)) : unitBlock(`sys${i}`)))
-            .join("\n\n"),
-        )
-        docker(
-          range(50).map((i) =>
-            container(`box-c${i}-1`, {
-              ports: publishing(9000 + i, 80),
-              project: "box",
-              service: `c${i}`,
-              needs: i > 0 ? `c${i - 1}:service_started:true` : "",
-            }),
-          ),
-        )
-        pm2(
-          range(30).map((i) =>
-            pm2Entry(
-              `job${i}`,
-              i,
-              pids(1000, i),
-              7000 + i,
-              Object.fromEntries(range(60).map((n) => [`VARIABLE_${n}`, canary.repeat(3)])),
-            ),
-          ),
-        )
-        tool(
-          "ss",
-          [
-            ...range(60).map((i) => socketLine(`127.0.0.1:${3000 + i}`, "node", pids(0, i), `app${i}.service`)),
-            ...range(50).map((i) => socketLine(`0.0.0.0:${9000 + i}`, "docker-proxy", pids(2000, i))),
-          ].join("\n"),
-        )
-        tool(
-          "nginx",
-          `http { ${range(100)
-            .map((i) => nginxSite(`site${i}.example.com`, i < 60 ? 3000 + i : 9000 + (i % 50)))
-            .join("\n")} }`,
-        )
+        fill(host, canary)
         sshd.clearLog()
         const report = yield* scanner.scan("box")
         const roundTrips = sshd.log().match(/: ctype session/g)?.length ?? 0

@@ -36,6 +36,8 @@ export interface Sessions {
   readonly limit: Effect.Semaphore
   /** Those that are open or being opened, the oldest first. */
   readonly live: Set<object>
+  /** Milliseconds that a command has to begin. */
+  readonly beginTimeout: number
 }
 
 /** Logs in over `stream`. `onLost` is called once, as soon as the connection is of no more use. */
@@ -48,7 +50,7 @@ export const login = (
 ): Effect.Effect<Connection, RemoteError> =>
   Effect.async<Connection, RemoteError>((resume) => {
     const client = new ssh2.Client()
-    const connection = connectionOf(hop, client, stream, settings.maxSessions, onLost)
+    const connection = connectionOf(hop, client, stream, settings, onLost)
     const attempt: Attempt = {
       hop,
       readyTimeout: settings.readyTimeout,
@@ -155,7 +157,7 @@ const connectionOf = (
   hop: Hop,
   client: Client,
   stream: Duplex,
-  maxSessions: number,
+  { beginTimeout, maxSessions }: Settings,
   onLost: () => void,
 ): Connection => {
   const gone = Deferred.unsafeMake<never, RemoteError>(FiberId.none)
@@ -174,6 +176,6 @@ const connectionOf = (
       Effect.zipRight(Effect.sync(() => drop())),
     )
   })
-  const sessions = { limit: Effect.unsafeMakeSemaphore(maxSessions), live: new Set<object>() }
+  const sessions = { limit: Effect.unsafeMakeSemaphore(maxSessions), live: new Set<object>(), beginTimeout }
   return { hop, client, lost: gone, isLost: () => isLost, drop, sessions, close }
 }

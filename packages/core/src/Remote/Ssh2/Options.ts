@@ -4,6 +4,8 @@ import { homedir } from "node:os"
 export interface Ssh2Options {
   /** Milliseconds from dialling a hop to the end of its login. Default 10,000. */
   readonly readyTimeout?: number
+  /** Milliseconds from asking for a command to its beginning: a login may hang in its start-up files. Default 30,000. */
+  readonly beginTimeout?: number
   /** Milliseconds between two signs of life on an idle connection. Default 10,000. */
   readonly keepaliveInterval?: number
   /** How many signs of life may stay unanswered before the connection counts as lost. Default 3. */
@@ -20,6 +22,7 @@ export type Settings = Required<Ssh2Options>
 
 export const withDefaults = (options: Ssh2Options): Settings => ({
   readyTimeout: options.readyTimeout ?? 10_000,
+  beginTimeout: options.beginTimeout ?? 30_000,
   keepaliveInterval: options.keepaliveInterval ?? 10_000,
   keepaliveCountMax: options.keepaliveCountMax ?? 3,
   maxSessions: options.maxSessions ?? 9,

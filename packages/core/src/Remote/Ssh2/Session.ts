@@ -99,7 +99,9 @@ const start = (connection: Connection, line: string, token: string, input: strin
       ? Effect.timeoutFail(Deferred.await(streams), { duration: "1 second", onTimeout: () => error })
       : Effect.fail(error)
   return {
-    streams: whichever(Deferred.await(streams), Effect.catchAll(Deferred.await(connection.lost), onLost)),
+    streams: whichever(Deferred.await(streams), Effect.catchAll(Deferred.await(connection.lost), onLost)).pipe(
+      Effect.timeoutFail({ duration: connection.sessions.beginTimeout, onTimeout: () => notBegunInTime(connection) }),
+    ),
     status: whichever(Deferred.await(status), Deferred.await(connection.lost)),
     signal: (name) => quit(process, name),
     abandon: () => leave(process),
@@ -149,7 +151,12 @@ const opened = (process: Process, channel: ClientChannel, token: string, input: 
 const quit = (process: Process, signal: "TERM" | "KILL"): void => {
   const { connection, channel, pid } = process
   process.wanted = signal
-  if (channel === undefined || pid === undefined) return
+  if (channel === undefined) return
+  // It has not begun, and may never.
+  if (pid === undefined) {
+    if (signal === "KILL") attempt(() => channel.close(), ignore)
+    return
+  }
   // Nobody reads it any more, and a channel is closed only when it has been read to its end.
   channel.resume()
   channel.stderr.resume()
@@ -209,6 +216,13 @@ const whyNotOpened = (connection: Connection, error: Error, others: boolean): Re
   if (!("reason" in error)) return notBegun(connection, error)
   return others ? new NotBegun({ why: "busy", error: refusal }) : refusal
 }
+
+const notBegunInTime = ({ hop, sessions }: Connection): RemoteError =>
+  new RemoteError({
+    reason: "timeout",
+    host: hop.address,
+    message: `${hop.address} let the login in, but did not begin the command within ${sessions.beginTimeout / 1000} s (look at what its start-up files or ForceCommand wait for)`,
+  })
 
 /** The session was opened, but the command's own first word never came. */
 const notRun = (connection: Connection, said: string): RemoteError =>

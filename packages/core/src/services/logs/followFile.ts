@@ -82,14 +82,18 @@ const readOnce = (
           stream === "stderr"
             ? Effect.void
             : // What counts as read has been given, and the other way round.
-              Effect.suspend(() => Effect.forEach(marked.push(data), take, { discard: true })).pipe(
-                Effect.uninterruptible,
-              ),
+              Effect.uninterruptible(Effect.suspend(() => all(marked.push(data), take))),
         ),
     })
     if (refused !== undefined) return yield* refused
     if (result.exitCode !== 0 || follow) return yield* stopped(server, path)
   })
+
+/** Mostly there is one, and there are very many of them. */
+const all = (pieces: ReadonlyArray<Piece>, take: (piece: Piece) => Effect.Effect<void>): Effect.Effect<void> => {
+  const [only] = pieces
+  return only !== undefined && pieces.length === 1 ? take(only) : Effect.forEach(pieces, take, { discard: true })
+}
 
 const notRead = (server: ServerRow, path: string, why: "none" | "denied") =>
   new OperationFailed({

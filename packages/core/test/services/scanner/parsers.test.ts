@@ -1,4 +1,5 @@
 /** The parsers, on what tools printed over the years. */
+import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { parseCaddy } from "../../../src/services/scanner/parsers/caddy.js"
 import { parseContainers } from "../../../src/services/scanner/parsers/containers.js"
@@ -160,6 +161,20 @@ describe("pm2", () => {
     const text = greeting + JSON.stringify(list)
     expect(parsePm2(text)).toEqual(expected)
     expect(JSON.stringify(parsePm2(text))).not.toContain("hunter2")
+  })
+
+  it("7.0.4 is read as it was recorded, with two instances of a name and one stopped, and no secret of it", () => {
+    const text = readFileSync(new URL("./recorded/pm2-7.0.4.txt", import.meta.url), "utf8")
+    expect(text).toContain("correct-horse-canary")
+    const seen = parsePm2(text)
+    expect(
+      seen.map(({ directory, id, name, port, script, status }) => [id, name, status, script, directory, port]),
+    ).toEqual([
+      [0, "api", "online", "/home/ada/shop/api.js", "/home/ada/shop", 3000],
+      [1, "worker", "stopped", "/home/ada/shop/worker.js", "/home/ada/shop", 3000],
+      [2, "worker", "stopped", "/home/ada/shop/worker.js", "/home/ada/shop", 3000],
+    ])
+    expect(JSON.stringify(seen)).not.toContain("correct-horse-canary")
   })
 
   it("is read as far as it came when it was cut", () => {

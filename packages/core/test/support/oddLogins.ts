@@ -1,0 +1,28 @@
+/** Logins as some hosts have them, for an sshd's `extra`. */
+
+import { execFileSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { toolPath } from "./tools.js"
+
+/** Lets everybody in, and then never runs anything. */
+export const hanging = ["ForceCommand exec sleep 600"]
+
+/** A host that has nothing but busybox: its shell is ash, and each program one of its applets. */
+export const busyboxOnly = () => {
+  const bin = mkdtempSync(join(tmpdir(), "busybox-"))
+  const busybox = toolPath("busybox")
+  for (const applet of execFileSync(busybox, ["--list"], { encoding: "utf8" }).split("\n")) {
+    if (applet !== "" && applet !== "login") symlinkSync(busybox, join(bin, applet))
+  }
+  mkdirSync(join(bin, "login"))
+  const login = join(bin, "login", "shell")
+  // What names the system's own shell means this one.
+  writeFileSync(
+    login,
+    `#!${bin}/ash\nexport PATH=${bin}\nexec ${bin}/ash -c "$(printf '%s\\n' "$SSH_ORIGINAL_COMMAND" | sed 's#/bin/sh#${bin}/sh#g')"\n`,
+    { mode: 0o755 },
+  )
+  return { bin, extra: [`ForceCommand ${login}`], dispose: () => rmSync(bin, { recursive: true }) }
+}
