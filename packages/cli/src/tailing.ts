@@ -30,6 +30,7 @@ export const tail = (
     const news = breaks(errorScreen())
     const reader: LogReader = {
       onText: (service, text) => Effect.zipRight(shown, print(format(service, text))),
+      ...(format === asItIs && { onBytes: (_: string, bytes: Uint8Array) => Effect.zipRight(shown, print(bytes)) }),
       onNews: (service, what, detail) => {
         const line = news(service, what, detail)
         return line === undefined ? Effect.void : Effect.zipRight(shown, say(line))

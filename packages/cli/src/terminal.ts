@@ -8,14 +8,14 @@ export { errorScreen, screen }
 /** Whether there is a person to ask. */
 export const isInteractive = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
 
-const write = (stream: NodeJS.WriteStream, text: string): Effect.Effect<void> =>
+const write = (stream: NodeJS.WriteStream, text: string | Uint8Array): Effect.Effect<void> =>
   Effect.async((resume) => {
     hide()
     stream.write(text, () => resume(Effect.void))
   })
 
 /** Writes to standard output. */
-export const print = (text: string): Effect.Effect<void> => write(process.stdout, text)
+export const print = (text: string | Uint8Array): Effect.Effect<void> => write(process.stdout, text)
 
 /** Writes a line to standard error. */
 export const say = (text: string): Effect.Effect<void> => write(process.stderr, `${text}\n`)

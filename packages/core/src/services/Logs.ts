@@ -27,6 +27,8 @@ export interface LogOptions {
 export interface LogReader {
   /** Whole lines, cleaned of escape codes, as one text that ends with a newline. */
   readonly onText: (service: string, text: string) => Effect.Effect<void>
+  /** The same as UTF-8, for lines that needed no cleaning; without it they come as text, too. The bytes are lent until it ends. */
+  readonly onBytes?: (service: string, bytes: Uint8Array) => Effect.Effect<void>
   /**
    * `gap`: lines were rotated away while nobody could look. `down` and `up`: the link to its server. `failed`: it cannot be
    * read, and the others are read on.
@@ -96,6 +98,8 @@ export class Logs extends Context.Tag("@context-engine/core/Logs")<
   )
 }
 
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
 const readSource = (
   hosts: Hosts["Type"],
   { server }: Placed,
@@ -105,7 +109,11 @@ const readSource = (
   reader: LogReader,
 ) => {
   const cutter = new LineCutter(grep === undefined ? undefined : (line) => grep.test(line))
-  const give = (text: string) => (text === "" ? Effect.void : reader.onText(name, text))
+  const give = (block: string | Uint8Array) => {
+    if (block.length === 0) return Effect.void
+    if (typeof block === "string") return reader.onText(name, block)
+    return reader.onBytes?.(name, block) ?? reader.onText(name, decoder.decode(block))
+  }
   const sink = {
     onBytes: (bytes: Uint8Array) => Effect.suspend(() => give(cutter.push(bytes))),
     onNews: (news: "gap" | "down" | "up", detail?: string) =>

@@ -1,7 +1,7 @@
 /** `context infra sync disconnect` */
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
-import { syncMode } from "../../runtime/log.js"
+import { databasePath, syncMode } from "../../runtime/log.js"
 import { load, withSync } from "../../runtime.js"
 
 export const disconnect = leaf({
@@ -11,15 +11,16 @@ export const disconnect = leaf({
   run: (given) =>
     load(
       () => import("../../runtime/endpoint.js"),
-      ({ forget }) =>
-        // The address first: a watcher would make contact again.
-        Effect.zipRight(
-          forget,
+      ({ forget, unwatched }) =>
+        Effect.gen(function* () {
+          // The address first: a watcher would make contact again.
+          yield* forget
           // Where no file is kept, nothing else is remembered.
-          Effect.as(syncMode() === "remote" ? Effect.void : withSync(given, (sync) => sync.disconnect), {
-            connected: false,
-          }),
-        ),
+          if (syncMode() === "remote") return { connected: false }
+          yield* unwatched(yield* databasePath(given.db))
+          yield* withSync(given, (sync) => sync.disconnect)
+          return { connected: false }
+        }),
     ),
   said: () =>
     process.env.TURSO_URL

@@ -1,26 +1,47 @@
 /** Bytes of a log become whole lines of clean text. */
 import { plain } from "../deployer/output.js"
+import { isPlain } from "./isPlain.js"
+import { joined } from "./marked.js"
 
 /** A line longer than this is cut into pieces: a log may never hold a newline. */
 const longest = 64 * 1024
 
 const dirty =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
 
 /** What turns text around, and what some take for the end of a line. */
-const turning = /[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+const turning = /[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
+
+const newline = 0x0a
+const nothing = new Uint8Array(0)
 
 /** Cuts bytes into blocks of whole lines, cleans them, and keeps those that match. However the bytes come, the text is the same. */
 export class LineCutter {
+  /** The bytes since the last newline, as long as they are few; the text of a line that is longer. */
+  #rest: Uint8Array = nothing
   #open = ""
-  readonly #decoder = new TextDecoder()
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
   /** Without `wanted` all lines are. */
   constructor(readonly wanted?: ((line: string) => boolean) | undefined) {}
 
-  /** The lines that have become whole, as one text that ends with a newline; empty if there are none. */
-  push(bytes: Uint8Array): string {
+  /**
+   * The lines that have become whole, ending with a newline; empty if there are none. As bytes where they are shown as they
+   * came: most are, and text costs more than all else.
+   */
+  push(data: Uint8Array): string | Uint8Array {
+    const bytes = this.#rest.length === 0 ? data : joined(this.#rest, data)
+    const end = bytes.lastIndexOf(newline) + 1
+    const isShort = bytes.length - end <= longest && (this.#open === "" || end > 0)
+    const whole = isShort ? bytes.subarray(0, end) : bytes
+    // Copied, as whoever gave the bytes may use them again.
+    this.#rest = isShort ? bytes.slice(end) : nothing
+    if (isShort && this.#open === "" && this.wanted === undefined && isPlain(bytes, end, longest)) return whole
+    return this.#cleaned(whole)
+  }
+
+  #cleaned(bytes: Uint8Array): string {
     const text = this.#open + this.#decoder.decode(bytes, { stream: true })
     const end = text.lastIndexOf("\n") + 1
     const [ready, open] = pieces(text.slice(end))
@@ -30,7 +51,8 @@ export class LineCutter {
 
   /** What is left without a newline. */
   finish(): string {
-    const rest = this.#open + this.#decoder.decode()
+    const rest = this.#open + this.#decoder.decode(this.#rest)
+    this.#rest = nothing
     this.#open = ""
     return this.#filtered(rest === "" ? "" : `${shortened(rest)}\n`)
   }

@@ -5,15 +5,21 @@ import { LineCutter } from "../../../src/services/logs/lines.js"
 /** What a reader gets when the bytes come in these pieces. */
 const read = (pieces: ReadonlyArray<Uint8Array | string>, wanted?: (line: string) => boolean): string => {
   const cutter = new LineCutter(wanted)
-  return pieces.map((piece) => cutter.push(Buffer.from(piece))).join("") + cutter.finish()
+  return pieces.map((piece) => textOf(cutter.push(Buffer.from(piece)))).join("") + cutter.finish()
 }
+
+/** Bytes are passed on as they are only where they are UTF-8. */
+const textOf = (lines: string | Uint8Array): string =>
+  typeof lines === "string" ? lines : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(lines)
+
+const all = () => true
 
 describe("bytes of a log become clean lines", () => {
   it("only whole lines come, and at the end what is left", () => {
     const cutter = new LineCutter()
-    expect(cutter.push(Buffer.from("one\ntw"))).toBe("one\n")
-    expect(cutter.push(Buffer.from("o"))).toBe("")
-    expect(cutter.push(Buffer.from("\nthree"))).toBe("two\n")
+    expect(textOf(cutter.push(Buffer.from("one\ntw")))).toBe("one\n")
+    expect(textOf(cutter.push(Buffer.from("o")))).toBe("")
+    expect(textOf(cutter.push(Buffer.from("\nthree")))).toBe("two\n")
     expect(cutter.finish()).toBe("three\n")
     expect(cutter.finish()).toBe("")
   })
@@ -36,6 +42,15 @@ describe("bytes of a log become clean lines", () => {
     const text = read([`x${"😀".repeat(100_000)}`])
     expect(text.split("\n").slice(0, -1).join("")).toBe(`x${"😀".repeat(100_000)}`)
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(65_536)
+  })
+
+  it("as bytes, untouched, where nothing in them is to be cleaned", () => {
+    const plain = Buffer.from("für 3 Kunden — 😀\tok\n")
+    expect(new LineCutter().push(plain)).toEqual(plain)
+    for (const not of ["\u001b", "\u0085", "\u202e", "\u2028", "\u061c", "\ufeff", "\r"])
+      expect(new LineCutter().push(Buffer.from(`a${not}b\n`))).toBeTypeOf("string")
+    for (const not of [[0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82], [0xff]])
+      expect(new LineCutter().push(Buffer.from([...not, 0x0a]))).toBeTypeOf("string")
   })
 
   it("only lines that match, as they are seen and not as they were coloured", () => {
@@ -75,7 +90,9 @@ describe("bytes of a log become clean lines", () => {
       const cuts = [0, ...places.map((place) => place % (whole.length + 1)).sort((a, b) => a - b), whole.length]
       const pieces = cuts.slice(1).map((end, index) => whole.subarray(cuts[index], end))
       const text = read(pieces)
-      if (text !== read([whole])) throw new Error(JSON.stringify([text, read([whole])]))
+      // Where lines are chosen, every one is looked at as text.
+      for (const same of [read([whole]), read([whole], all)])
+        if (text !== same) throw new Error(JSON.stringify([text, same]))
       // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be there
       if (/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/.test(text))
         throw new Error(JSON.stringify(text))
