@@ -6,10 +6,6 @@ import { joined } from "./marked.js"
 /** A line longer than this is cut into pieces: a log may never hold a newline. */
 const longest = 64 * 1024
 
-const dirty =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
-
 /** What turns text around, and what some take for the end of a line. */
 const turning = /[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 
@@ -37,16 +33,10 @@ export class LineCutter {
     const whole = isShort ? bytes.subarray(0, end) : bytes
     // Copied, as whoever gave the bytes may use them again.
     this.#rest = isShort ? bytes.slice(end) : nothing
-    if (isShort && this.#open === "" && this.wanted === undefined && isPlain(bytes, end, longest)) return whole
-    return this.#cleaned(whole)
-  }
-
-  #cleaned(bytes: Uint8Array): string {
-    const text = this.#open + this.#decoder.decode(bytes, { stream: true })
-    const end = text.lastIndexOf("\n") + 1
-    const [ready, open] = pieces(text.slice(end))
-    this.#open = open
-    return this.#filtered(shortened(text.slice(0, end)) + ready)
+    const isClean = isShort && this.#open === "" && isPlain(bytes, end, longest)
+    if (isClean && this.wanted === undefined) return whole
+    const text = this.#textOf(whole)
+    return this.#chosen(isClean ? text : cleaned(text))
   }
 
   /** What is left without a newline. */
@@ -54,19 +44,27 @@ export class LineCutter {
     const rest = this.#open + this.#decoder.decode(this.#rest)
     this.#rest = nothing
     this.#open = ""
-    return this.#filtered(rest === "" ? "" : `${shortened(rest)}\n`)
+    return rest === "" ? "" : this.#chosen(cleaned(`${shortened(rest)}\n`))
   }
 
-  #filtered(block: string): string {
-    if (block === "") return ""
-    // Looked at as a whole first: most blocks are clean, and cleaning costs.
-    const clean = dirty.test(block) ? plain(block.replaceAll(turning, "")) : block
+  /** Whole lines, and as much of one that is too long as can be given already. */
+  #textOf(bytes: Uint8Array): string {
+    const text = this.#open + this.#decoder.decode(bytes, { stream: true })
+    const end = text.lastIndexOf("\n") + 1
+    const [ready, open] = pieces(text.slice(end))
+    this.#open = open
+    return shortened(text.slice(0, end)) + ready
+  }
+
+  #chosen(block: string): string {
     const { wanted } = this
-    if (wanted === undefined) return clean
-    const lines = clean.split("\n").slice(0, -1).filter(wanted)
+    if (wanted === undefined) return block
+    const lines = block.split("\n").slice(0, -1).filter(wanted)
     return lines.length === 0 ? "" : `${lines.join("\n")}\n`
   }
 }
+
+const cleaned = (block: string): string => plain(block.replaceAll(turning, ""))
 
 /** The block with its long lines cut. */
 const shortened = (block: string): string =>
