@@ -1,6 +1,8 @@
 // `npm test`: gets the programs that the tests need, then runs them all. Arguments go to vitest.
 import { spawnSync } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, relative } from "node:path"
 import { provideTools } from "./tools.mjs"
 
 const missing = provideTools()
@@ -19,8 +21,29 @@ const vitest = (...args) => node(["node_modules/vitest/vitest.mjs", "run", ...ar
 const wanted = process.argv.slice(2)
 if (wanted.length > 0) process.exit(vitest(...wanted))
 
+const folder = mkdtempSync(join(tmpdir(), "context-tests-"))
+/** One run, and what failed in it: told again at the end, where it is looked for. */
+const run = (name, ...args) => {
+  const report = join(folder, `${name}.json`)
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`]
+  const status = vitest(...args, ...reporters)
+  return { status, failures: existsSync(report) ? failuresOf(report) : [`${name}: no report`] }
+}
+const failuresOf = (report) =>
+  JSON.parse(readFileSync(report, "utf8")).testResults.flatMap((file) => [
+    ...(file.status === "failed" && file.message ? [`${at(file)}\n  ${file.message}`] : []),
+    ...file.assertionResults
+      .filter((test) => test.status === "failed")
+      .map((test) => `${at(file)} > ${test.fullName}\n  ${test.failureMessages.join("\n  ")}`),
+  ])
+const at = (file) => relative(process.cwd(), file.name)
+
 // What measures the log under load, or against the clock, has the machine to itself.
-const rest = vitest("--exclude", "**/durability/**", "--exclude", "**/test/sync/**")
+const rest = run("rest", "--exclude", "**/durability/**", "--exclude", "**/test/sync/**")
 const projects = ["--project", "store", "--project", "cli"]
-const durability = vitest(...projects, "test/durability/", "test/sync/", "--no-file-parallelism")
-process.exit(rest || durability)
+const alone = run("alone", ...projects, "test/durability/", "test/sync/", "--no-file-parallelism")
+rmSync(folder, { recursive: true, force: true })
+
+const failures = [...rest.failures, ...alone.failures]
+if (failures.length > 0) console.error(`\nFailed:\n\n${failures.join("\n\n")}`)
+process.exit(rest.status || alone.status)
