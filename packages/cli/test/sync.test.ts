@@ -3,7 +3,7 @@ import { join } from "node:path"
 import * as Redacted from "effect/Redacted"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
-import { workspace } from "./support/cli.js"
+import { type RunOptions, workspace } from "./support/cli.js"
 
 describe("context infra sync", () => {
   let sqld: Sqld
@@ -17,7 +17,7 @@ describe("context infra sync", () => {
     const place = workspace()
     const file = join(place.directory, "sync.json")
     const env = { CONTEXT_SYNC_FILE: file, CONTEXT_ACTOR: name }
-    const run = (line: string, options: { readonly input?: string; readonly env?: Record<string, string> } = {}) =>
+    const run = (line: string, options: RunOptions = {}) =>
       place.run(line, { ...options, env: { ...env, ...options.env } })
     const json = async (line: string) => JSON.parse((await run(`${line} --json`)).stdout)
     return { ...place, file, run, json }
@@ -63,7 +63,8 @@ describe("context infra sync", () => {
   })
 
   it("does so by itself after a command that wrote, and no command waits for it", async () => {
-    expect((await laptop.run("server add gamma --ip 10.0.0.3")).code).toBe(0)
+    const there = { cwd: laptop.directory }
+    expect((await laptop.run("server add gamma --ip 10.0.0.3 --db infra.db", there)).code).toBe(0)
     await expect
       .poll(async () => (await phone.json("sync now")) && (await phone.json("server list")).length, { timeout: 90_000 })
       .toBe(3)

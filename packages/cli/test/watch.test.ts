@@ -22,6 +22,7 @@ interface Running {
   readonly until: (pattern: RegExp) => Promise<string>
   readonly said: () => string
   readonly end: (signal?: NodeJS.Signals) => Promise<Ended>
+  readonly ended: Promise<Ended>
 }
 
 const started: Array<Running> = []
@@ -64,6 +65,7 @@ const machine = (name: string) => {
         signal(name)
         return ended
       },
+      ended,
     }
     started.push(running)
     return running
@@ -144,9 +146,26 @@ describe("context infra sync watch", () => {
     await first.end("SIGKILL")
     await second.until(/keeping this log/)
     await second.end()
+    const behind = () => readFileSync(trace, "utf8").split("\n").length - 1
     await laptop.run("server update alpha --notes two", spying)
-    expect(readFileSync(trace, "utf8")).toContain("sync now --if-free")
-    expect((await laptop.run("sync now")).code).toBe(0)
+    expect(behind()).toBe(1)
+    // It stays for some seconds: the next command leaves it to that one.
+    await expect.poll(() => isWatched(laptop.db), { timeout: 60_000 }).toBe(true)
+    await laptop.run("server update alpha --notes three", spying)
+    expect(behind()).toBe(1)
+    await expect.poll(() => laptop.json("sync status"), { timeout: 60_000 }).toMatchObject({ pending: 0 })
+    await expect.poll(() => isWatched(laptop.db), { timeout: 60_000 }).toBe(false)
+  })
+
+  it("ends when it is idle, where that is asked for, and at once if another one watches", async () => {
+    expect((await laptop.run("sync watch --idle soon")).code).toBe(2)
+    const watcher = laptop.start("sync watch")
+    await watcher.until(/keeping this log/)
+    expect(await laptop.run("sync watch --idle 1h")).toEqual({ code: 0, stdout: "", stderr: "" })
+    await watcher.end()
+    const idle = laptop.start("sync watch --idle 1s")
+    await idle.until(/keeping this log/)
+    expect((await idle.ended).code).toBe(0)
   })
 
   it("tells once that the link is away, once that it is back, and loses nothing", async () => {

@@ -1,5 +1,6 @@
 /** How what a command wrote reaches the other machines. */
 import { spawn } from "node:child_process"
+import { resolve } from "node:path"
 import type { StorageError } from "@context-engine/core/Errors"
 import { isHeld } from "@context-engine/store/sync/lock"
 import * as Effect from "effect/Effect"
@@ -7,18 +8,19 @@ import { uses } from "../codeCache.js"
 import { Refused } from "../usage.js"
 import type { LogOptions } from "./log.js"
 
-/** In a process of its own: nobody waits for the link. If another one is at it already, or watches, it is left to that. */
+/**
+ * In a process of its own, begun when this one has nothing left to do: nobody waits for the link. It stays for some seconds, so
+ * that the next command finds it there and need not begin another.
+ */
 export const inBackground = (path: string): Effect.Effect<void, StorageError> =>
   Effect.map(isHeld(path, "watch"), (watched) => {
     uses("a shared log")
     const [, program] = process.argv
     if (program === undefined || watched) return
-    const child = spawn(process.execPath, [program, "infra", "sync", "now", "--if-free", "--db", path, "--json"], {
-      detached: true,
-      stdio: "ignore",
-      cwd: "/",
+    process.once("exit", () => {
+      const words = [program, "infra", "sync", "watch", "--idle", "5s", "--db", resolve(path)]
+      spawn(process.execPath, words, { detached: true, stdio: "ignore", cwd: "/" })
     })
-    child.on("error", () => {}).unref()
   })
 
 /** At once. What it wrote is safe here in any case; the error says that it is not yet there. */

@@ -1,26 +1,22 @@
 /** Behind `sync watch`: one watcher after another, each with the address and the token that are kept then. */
 import { SyncError } from "@context-engine/core/Errors"
 import type { Endpoint } from "@context-engine/store/sync/http"
-import { type News, watch as watchLog } from "@context-engine/store/sync/watch"
+import { type Options, watch as watchLog } from "@context-engine/store/sync/watch"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { LogOptions } from "./log.js"
 import { runAlone } from "./store.js"
 import { endpoint, syncLayer } from "./syncLayer.js"
 
-/** Watches until it is interrupted, or the shared log is left, or whoever started it as a part of itself is gone. */
-export const watch = (
-  options: LogOptions,
-  every: number,
-  tell: (news: News) => Effect.Effect<void>,
-): Effect.Effect<void, unknown> =>
+/** Watches until it is interrupted or idle, or the shared log is left, or whoever started it as a part of itself is gone. */
+export const watch = (log: LogOptions, options: Options): Effect.Effect<void, unknown> =>
   Effect.raceFirst(
     Effect.gen(function* () {
       while (true) {
         const known = yield* endpoint
         if (known === undefined) return yield* notConnected
-        const watching = runAlone(options, syncLayer(options), watchLog({ every, tell }))
-        yield* Effect.raceFirst(watching, changed(known))
+        const watching = Effect.as(runAlone(log, syncLayer(log), watchLog(options)), "over")
+        if ((yield* Effect.raceFirst(watching, changed(known))) === "over") return
       }
     }),
     orphaned,
@@ -32,12 +28,12 @@ const notConnected = Effect.suspend(() => {
 })
 
 /** Waits until another address or token is kept, or none. What cannot be read now is looked at again. */
-const changed = (known: Endpoint): Effect.Effect<void> =>
+const changed = (known: Endpoint): Effect.Effect<"changed"> =>
   Effect.gen(function* () {
     while (true) {
       yield* Effect.sleep("1 second")
       const now = yield* Effect.orElseSucceed(endpoint, () => known)
-      if (now === undefined || now.url !== known.url || secretOf(now) !== secretOf(known)) return
+      if (now === undefined || now.url !== known.url || secretOf(now) !== secretOf(known)) return "changed" as const
     }
   })
 

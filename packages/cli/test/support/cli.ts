@@ -17,6 +17,7 @@ export interface Ended {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly input?: string
+  readonly cwd?: string
   /** Called with what it has printed so far; may end it with a signal, or type something if it is on a terminal. */
   readonly watch?: (soFar: string, signal: (name: NodeJS.Signals) => void, type: (keys: string) => void) => void
   /** Runs it on a terminal of its own, whose output is all `stdout`. Then nothing is typed but by `watch`. */
@@ -31,7 +32,7 @@ export const context = async (args: ReadonlyArray<string>, options: RunOptions =
     const [program = "", ...rest] = options.terminal
       ? ["script", "-qfec", command.map(quote).join(" "), "/dev/null"]
       : command
-    const child = spawn(program, rest, { env: { ...plainEnv(), ...options.env } })
+    const child = spawn(program, rest, { env: { ...plainEnv(), ...options.env }, cwd: options.cwd })
     const output = { stdout: "", stderr: "" }
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream].setEncoding("utf8").on("data", (text: string) => {
@@ -54,7 +55,8 @@ export const context = async (args: ReadonlyArray<string>, options: RunOptions =
 export const workspace = () => {
   const directory = mkdtempSync(join(tmpdir(), "context-cli-"))
   const db = join(directory, "infra.db")
-  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+  // What a command left behind it to push may still be at work.
+  afterAll(() => rmSync(directory, { recursive: true, force: true, maxRetries: 20 }))
   const run = (line: string | ReadonlyArray<string>, options: RunOptions = {}) =>
     context(["infra", ...(typeof line === "string" ? words(line) : line)], {
       ...options,

@@ -1,4 +1,5 @@
 /** `context infra sync watch` */
+import type { News } from "@context-engine/store/sync/watch"
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { text } from "../../options.js"
@@ -15,7 +16,14 @@ export const watch = leaf({
     "and asks for others' work every few seconds. While the link is away it tries again, ever more rarely. One process of a " +
     "machine does it at a time; another one waits for its turn. `context infra serve` does it by itself.",
   examples: ["sync watch", "sync watch --every 1m", "sync watch --json"],
-  options: { every: text("every", "span", "How often to ask for others' work (default: 10s)") },
+  options: {
+    every: text("every", "span", "How often to ask for others' work (default: 10s)"),
+    idle: text(
+      "idle",
+      "span",
+      "End when nothing was appended here for so long, and at once if another process watches",
+    ),
+  },
   run: (given) =>
     Effect.gen(function* () {
       yield* needsFile("keep together with the shared log")
@@ -24,14 +32,15 @@ export const watch = leaf({
         const message = `--every must be a second or more, not ${JSON.stringify(given.every)}`
         return yield* new UsageError({ message, see: "context infra sync watch --help" })
       }
+      const idle = yield* millis("--idle", given.idle, "sync watch")
       const { asJson, asText } = yield* Effect.promise(() => import("../../render/watching.js"))
+      const tell = (news: News) => {
+        const at = new Date().toISOString()
+        return print(given.json ? asJson(at, news) : asText(screen(), at, news))
+      }
       return yield* load(
         () => import("../../runtime/watching.js"),
-        (door) =>
-          door.watch(given, every, (news) => {
-            const at = new Date().toISOString()
-            return print(given.json ? asJson(at, news) : asText(screen(), at, news))
-          }),
+        (door) => door.watch(given, { every, idle, tell }),
       )
     }),
 })

@@ -1,5 +1,5 @@
 /** Where a reader of a file is, so that another connection can go on there. */
-import { joined } from "./marked.js"
+import { copied, joined } from "./marked.js"
 
 /** How many bytes before a place tell it from others. */
 const length = 256
@@ -34,7 +34,7 @@ export class Bookmark {
     const at = this.#next ?? this.#place
     this.#next = undefined
     if (at === undefined) return
-    const before = bytes.length >= length ? bytes.slice(-length) : joined(at.before, bytes).slice(-length)
+    const before = copied(bytes.length >= length ? bytes : joined(at.before, bytes), -length)
     this.#place = { inode: at.inode, offset: at.offset + bytes.length, before }
   }
 

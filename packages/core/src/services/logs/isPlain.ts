@@ -1,9 +1,12 @@
-/** Whether bytes can be shown as they are. It is asked of every byte of a log: a loop, and nothing else. */
+/** Whether bytes can be shown as they are. It is asked of every byte of a log: a loop, and nothing else, four bytes at a time. */
 
 const tab = 0x09
 const newline = 0x0a
 
 const isContinuation = (byte: number | undefined): boolean => ((byte as number) & 0xc0) === 0x80
+
+/** Whether four bytes are printable ASCII, all of them: none has the high bit, or gets it less 0x20 or plus 1. */
+const isPrintable = (word: number): boolean => ((word | (word - 0x20202020) | (word + 0x01010101)) & 0x80808080) === 0
 
 /**
  * Whether the first `end` bytes are UTF-8 without control characters, without what turns text around or what some take for the
@@ -11,7 +14,12 @@ const isContinuation = (byte: number | undefined): boolean => ((byte as number) 
  */
 export const isPlain = (bytes: Uint8Array, end: number, longest: number): boolean => {
   let lineStart = 0
+  // Words are read where memory is aligned, so not from the very beginning.
+  const first = -bytes.byteOffset & 3
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + first, Math.max(0, bytes.length - first) >> 2)
   for (let i = 0; i < end; ) {
+    while (((i - first) & 3) === 0 && i + 4 <= end && isPrintable(words[(i - first) >> 2] as number)) i += 4
+    if (i === end) break
     const byte = bytes[i] as number
     if (byte === newline) {
       if (i - lineStart > longest) return false

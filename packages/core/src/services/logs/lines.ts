@@ -1,7 +1,7 @@
 /** Bytes of a log become whole lines of clean text. */
 import { plain } from "../deployer/output.js"
 import { isPlain } from "./isPlain.js"
-import { joined } from "./marked.js"
+import { copied, joined } from "./marked.js"
 
 /** A line longer than this is cut into pieces: a log may never hold a newline. */
 const longest = 64 * 1024
@@ -32,7 +32,7 @@ export class LineCutter {
     const isShort = bytes.length - end <= longest && (this.#open === "" || end > 0)
     const whole = isShort ? bytes.subarray(0, end) : bytes
     // Copied, as whoever gave the bytes may use them again.
-    this.#rest = isShort ? bytes.slice(end) : nothing
+    this.#rest = isShort ? copied(bytes, end) : nothing
     const isClean = isShort && this.#open === "" && isPlain(bytes, end, longest)
     if (isClean && this.wanted === undefined) return whole
     const text = this.#textOf(whole)

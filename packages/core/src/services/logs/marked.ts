@@ -35,7 +35,7 @@ export class MarkedReader {
     // Only the beginning of a mark is kept back; it is copied, as whoever gave the bytes may use them again.
     const end = isOpen ? from : bytes.length - this.#begun(bytes, from)
     give(from, end)
-    this.#open = bytes.slice(end)
+    this.#open = copied(bytes, end)
     return pieces
   }
 
@@ -47,14 +47,13 @@ export class MarkedReader {
   }
 
   #begun(bytes: Uint8Array, from: number): number {
-    const at = bytes.lastIndexOf(separator)
-    return at >= from && this.#isMark(bytes, at) ? bytes.length - at : 0
+    const start = Math.max(from, bytes.length - this.#mark.length)
+    const at = start + bytes.subarray(start).lastIndexOf(separator)
+    return at >= start && this.#isMark(bytes, at) ? bytes.length - at : 0
   }
 }
 
-export const joined = (a: Uint8Array, b: Uint8Array): Uint8Array => {
-  const both = new Uint8Array(a.length + b.length)
-  both.set(a)
-  both.set(b, a.length)
-  return both
-}
+export const joined = (a: Uint8Array, b: Uint8Array): Uint8Array => Buffer.concat([a, b])
+
+/** The bytes from there on, in memory of their own; a Buffer's `slice` would share it. */
+export const copied = (bytes: Uint8Array, from: number): Uint8Array => Uint8Array.prototype.slice.call(bytes, from)
