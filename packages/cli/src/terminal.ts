@@ -8,10 +8,13 @@ export { errorScreen, screen }
 /** Whether there is a person to ask. */
 export const isInteractive = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
 
+/** Ends when it is written. A terminal, a file and mostly a pipe take it at once. */
 const write = (stream: NodeJS.WriteStream, text: string | Uint8Array): Effect.Effect<void> =>
-  Effect.async((resume) => {
+  Effect.suspend(() => {
     hide()
-    stream.write(text, () => resume(Effect.void))
+    stream.write(text)
+    if (stream.writableLength === 0) return Effect.void
+    return Effect.async((resume) => void stream.write("", () => resume(Effect.void)))
   })
 
 /** Writes to standard output. */

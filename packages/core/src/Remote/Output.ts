@@ -12,8 +12,8 @@ export interface Streams {
 
 const defaultMaxOutput = 1024 * 1024
 
-/** Above this many bytes not yet consumed the streams are paused, so that the command waits, too. */
-const highWater = 64 * 1024
+/** Above this many bytes not yet consumed the streams are paused, so that the command waits, too: several readings of a socket. */
+const highWater = 1024 * 1024
 
 /** Consumes both streams to their end and returns the head of each, decoded. */
 export const collect = (

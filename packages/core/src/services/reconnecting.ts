@@ -1,5 +1,4 @@
 /** Goes on after every break of the link, for as long as one has patience. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RemoteError } from "../Errors.js"
 
@@ -24,11 +23,12 @@ export const reconnecting = <A, E>(
   { onNews = () => Effect.void, patience = defaultPatience }: Link,
 ): Effect.Effect<A, E | RemoteError> =>
   Effect.gen(function* () {
-    let lastHeard = yield* Clock.currentTimeMillis
+    const clock = yield* Effect.clock
+    let lastHeard = clock.unsafeCurrentTimeMillis()
     let tries = 0
     // For every piece of output: it must cost next to nothing.
-    const heard = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      lastHeard = now
+    const heard = Effect.suspend(() => {
+      lastHeard = clock.unsafeCurrentTimeMillis()
       if (tries === 0) return Effect.void
       tries = 0
       return onNews("up")
@@ -38,7 +38,7 @@ export const reconnecting = <A, E>(
         (error): error is RemoteError => isRemote(error) && linkIsDown(error),
         (error) =>
           Effect.gen(function* () {
-            if ((yield* Clock.currentTimeMillis) - lastHeard > patience) return yield* Effect.fail(error)
+            if (clock.unsafeCurrentTimeMillis() - lastHeard > patience) return yield* Effect.fail(error)
             if (tries === 0) yield* onNews("down", error.message)
             yield* Effect.sleep(pause(tries++))
             return yield* attempt

@@ -10,5 +10,5 @@ it("output that had ended before anybody listened has ended: a quick command is 
   ended.resume()
   await end
   const output = collect({ stdout: Readable.from([Buffer.from("late\n")]), stderr: ended }, {})
-  expect(await Effect.runPromise(Effect.timeout(output, "2 seconds"))).toEqual({ stdout: "late\n", stderr: "" })
+  expect(await Effect.runPromise(Effect.timeout(output, "60 seconds"))).toEqual({ stdout: "late\n", stderr: "" })
 })

@@ -1,6 +1,6 @@
 /** What every Remote driver does alike: one suite, run over each of them. */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import { createServer as createTcpServer, type Server as TcpServer } from "node:net"
 import { homedir, tmpdir } from "node:os"
@@ -159,14 +159,18 @@ export const suite = (name: string, setup: () => Promise<SuiteTarget>): void =>
       const seen: Array<string> = []
       const onOutput = ({ stream, data }: OutputChunk) =>
         Effect.sync(() => void seen.push(`${stream}:${Buffer.from(data)}`))
-      const steps = "echo 1; sleep 0.1; echo 2 >&2; sleep 0.1; echo 3"
-      const begun = Date.now()
-      const fiber = runtime.runFork(running({ script: `${steps}; sleep 4`, onOutput }))
-      await until(
-        () => seen.length === 3,
-        () => `saw ${seen}`,
-      )
-      expect(Date.now() - begun).toBeLessThan(4_000)
+      // Each step waits until the one before was seen, and the end until all were.
+      const go = (step: number) => join(directory, `go ${step}`)
+      const step = (words: string, n: number) => `${words}; until [ -e '${go(n)}' ]; do sleep 0.01; done`
+      const script = ["echo 1", "echo 2 >&2", "echo 3"].map(step).join("\n")
+      const fiber = runtime.runFork(running({ script, onOutput }))
+      for (const n of [0, 1, 2]) {
+        await until(
+          () => seen.length === n + 1,
+          () => `saw ${seen}`,
+        )
+        writeFileSync(go(n), "")
+      }
       await runtime.runPromise(Fiber.join(fiber))
       expect(seen).toEqual(["stdout:1\n", "stderr:2\n", "stdout:3\n"])
     })
@@ -200,16 +204,16 @@ export const suite = (name: string, setup: () => Promise<SuiteTarget>): void =>
     it("kills the command and its children on timeout", async () => {
       const pids = join(directory, "pids")
       const script = 'sleep 30 & echo $$ $! > "$1"; sleep 30'
-      const error = await refusal({ script, args: [pids], timeout: 300 })
+      const error = await refusal({ script, args: [pids], timeout: 1_500 })
       expect(error.reason).toBe("timeout")
-      expect(error.message).toMatch(/0\.3 s/)
+      expect(error.message).toMatch(/1\.5 s/)
       await expectGone(pids)
     })
 
     it("kills a command that ignores TERM", async () => {
       const pids = join(directory, "pids")
       const script = 'trap "" TERM; echo $$ > "$1"; while :; do sleep 0.1; done'
-      const error = await refusal({ script, args: [pids], timeout: 300 })
+      const error = await refusal({ script, args: [pids], timeout: 1_500 })
       expect(error.reason).toBe("timeout")
       await expectGone(pids)
     })

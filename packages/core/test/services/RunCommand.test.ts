@@ -130,8 +130,8 @@ describeSshd("a command on many servers", () => {
           ["one", 0, undefined],
           ["two", 0, undefined],
         ])
-        expect(value[0]?.duration).toBeLessThan(12)
-        expect(value[1]?.duration).toBeLessThan(6)
+        expect(value[0]?.duration).toBeLessThan(40)
+        expect(value[1]?.duration).toBeLessThan(value[0]?.duration as number)
         expect(events.filter((type) => type === "CommandRun")).toHaveLength(3)
       }),
     ))

@@ -151,7 +151,7 @@ describeSshd("a host that lets people in and then does nothing", () => {
   })
   afterAll(() => Promise.all([hung.dispose(), well.dispose()]))
 
-  const deadline = 2_000
+  const deadline = 4_000
   const story = <A, E>(tell: Effect.Effect<A, E, World>) =>
     inSshWorld(
       Effect.gen(function* () {
@@ -163,7 +163,7 @@ describeSshd("a host that lets people in and then does nothing", () => {
       }),
       { beginTimeout: deadline },
     )
-  const why = "let the login in, but did not begin the command within 2 s"
+  const why = "let the login in, but did not begin the command within 4 s"
 
   it("is offline in the status of all, and says why", () =>
     story(

@@ -5,8 +5,11 @@ const newline = 0x0a
 
 const isContinuation = (byte: number | undefined): boolean => ((byte as number) & 0xc0) === 0x80
 
-/** Whether four bytes are printable ASCII, all of them: none has the high bit, or gets it less 0x20 or plus 1. */
-const isPrintable = (word: number): boolean => ((word | (word - 0x20202020) | (word + 0x01010101)) & 0x80808080) === 0
+/** The high bits of those of four bytes that are not printable ASCII: they have it, or get it less 0x20 or plus 1. */
+const unprintable = (word: number): number => (word | (word - 0x20202020) | (word + 0x01010101)) & 0x80808080
+
+/** Which byte has the lowest of these bits. What is above that one may have been borrowed from. */
+const firstOf = (bits: number): number => (31 - Math.clz32(bits & -bits)) >> 3
 
 /**
  * Whether the first `end` bytes are UTF-8 without control characters, without what turns text around or what some take for the
@@ -14,11 +17,16 @@ const isPrintable = (word: number): boolean => ((word | (word - 0x20202020) | (w
  */
 export const isPlain = (bytes: Uint8Array, end: number, longest: number): boolean => {
   let lineStart = 0
-  // Words are read where memory is aligned, so not from the very beginning.
-  const first = -bytes.byteOffset & 3
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset + first, Math.max(0, bytes.length - first) >> 2)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, end)
   for (let i = 0; i < end; ) {
-    while (((i - first) & 3) === 0 && i + 4 <= end && isPrintable(words[(i - first) >> 2] as number)) i += 4
+    while (i + 4 <= end) {
+      const others = unprintable(view.getInt32(i, true))
+      if (others === 0) i += 4
+      else {
+        i += firstOf(others)
+        break
+      }
+    }
     if (i === end) break
     const byte = bytes[i] as number
     if (byte === newline) {

@@ -1,7 +1,7 @@
 /** Bytes of a log become whole lines of clean text. */
 import { plain } from "../deployer/output.js"
 import { isPlain } from "./isPlain.js"
-import { copied, joined } from "./marked.js"
+import { copied } from "./marked.js"
 
 /** A line longer than this is cut into pieces: a log may never hold a newline. */
 const longest = 64 * 1024
@@ -17,6 +17,7 @@ export class LineCutter {
   /** The bytes since the last newline, as long as they are few; the text of a line that is longer. */
   #rest: Uint8Array = nothing
   #open = ""
+  #room = nothing
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
   /** Without `wanted` all lines are. */
@@ -24,10 +25,10 @@ export class LineCutter {
 
   /**
    * The lines that have become whole, ending with a newline; empty if there are none. As bytes where they are shown as they
-   * came: most are, and text costs more than all else.
+   * came: most are, and text costs more than all else. They are good until the next call.
    */
   push(data: Uint8Array): string | Uint8Array {
-    const bytes = this.#rest.length === 0 ? data : joined(this.#rest, data)
+    const bytes = this.#rest.length === 0 ? data : this.#joined(data)
     const end = bytes.lastIndexOf(newline) + 1
     const isShort = bytes.length - end <= longest && (this.#open === "" || end > 0)
     const whole = isShort ? bytes.subarray(0, end) : bytes
@@ -37,6 +38,15 @@ export class LineCutter {
     if (isClean && this.wanted === undefined) return whole
     const text = this.#textOf(whole)
     return this.#chosen(isClean ? text : cleaned(text))
+  }
+
+  /** What was left and this, in memory that is used again: for each piece its own would be most of the work. */
+  #joined(data: Uint8Array): Uint8Array {
+    const length = this.#rest.length + data.length
+    if (this.#room.length < length) this.#room = new Uint8Array(2 * length)
+    this.#room.set(this.#rest)
+    this.#room.set(data, this.#rest.length)
+    return this.#room.subarray(0, length)
   }
 
   /** What is left without a newline. */

