@@ -10,6 +10,8 @@ const needed = [
   { tool: "nginx", package: "nginx-light", for: "scans of its sites" },
   { tool: "caddy", package: "caddy", for: "scans of its sites" },
   { tool: "openssl", package: "openssl", for: "checks of routes" },
+  { tool: "busybox", package: "busybox", for: "hosts that have nothing else" },
+  { tool: "pgrep", package: "procps", for: "processes that must be gone" },
 ]
 
 const find = (tool) =>

@@ -29,7 +29,7 @@ export const requireTools = (tools: Readonly<Record<string, string>>): Describe 
     return (name) =>
       void describe(name, () =>
         it(needs, () => {
-          throw new Error(`this suite ${needs}, and CI must run every suite`)
+          throw new Error(`this suite ${needs}, and CI must run every suite: is it in scripts/tools.mjs?`)
         }),
       )
   }
