@@ -13,7 +13,8 @@ const write = (stream: NodeJS.WriteStream, text: string | Uint8Array): Effect.Ef
   Effect.suspend(() => {
     hide()
     stream.write(text)
-    if (stream.writableLength === 0) return Effect.void
+    // What failed is told by the stream itself, in a moment.
+    if (stream.writableLength === 0 && stream.errored === null) return Effect.void
     return Effect.async((resume) => void stream.write("", () => resume(Effect.void)))
   })
 

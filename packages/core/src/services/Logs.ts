@@ -8,7 +8,15 @@ import { Hosts } from "./Hosts.js"
 import { followEntries } from "./logs/followEntries.js"
 import { followFile } from "./logs/followFile.js"
 import { LineCutter } from "./logs/lines.js"
-import { detect, detectedSource, type LogSource, registeredSource } from "./logs/source.js"
+import {
+  detect,
+  detectedSource,
+  type LogSource,
+  pm2FileName,
+  pm2Files,
+  pm2Logs,
+  registeredSource,
+} from "./logs/source.js"
 import { findService, fullName, type Placed } from "./names.js"
 
 export interface LogOptions {
@@ -60,12 +68,15 @@ export class Logs extends Context.Tag("@context-engine/core/Logs")<
 
       const sourcesOf = (placed: Placed): Effect.Effect<ReadonlyArray<LogSource>, LogError> =>
         Effect.gen(function* () {
-          const registered = registeredSource(placed.service)
-          if (registered.length > 0) return registered
-          const { name } = placed.service
-          const { stdout } = yield* hosts.run(placed.server, { script: detect, args: [name], timeout: 20_000 })
-          const detected = detectedSource(name, stdout)
-          return detected.length > 0 ? detected : yield* unknown(placed)
+          const { server, service } = placed
+          const ask = (script: string, name: string) =>
+            Effect.map(hosts.run(server, { script, args: [name], timeout: 20_000 }), ({ stdout }) => stdout)
+          const source =
+            registeredSource(service) ??
+            detectedSource(service.name, yield* ask(detect, service.name)) ??
+            (yield* unknown(placed))
+          if (source._tag !== "Pm2") return [source]
+          return pm2Files(source.name, yield* ask(pm2Logs, pm2FileName(source.name)))
         })
 
       const readOne = (placed: Placed, options: LogOptions, reader: LogReader) =>

@@ -114,6 +114,20 @@ describeSshd("pm2 itself", () => {
           yield* begun(3)
           expect(statusThere()).toBe("online")
           yield* Fiber.interrupt(following)
+
+          // Each of several instances has logs of its own.
+          pm2("start", "worker.js", "--name", "many", "-i", "2")
+          yield* (yield* Registry).services.add({ name: "many", server: "box", runtime: "pm2" })
+          text = ""
+          const both = Effect.zipRight(
+            (yield* Logs).read(["box/many"], { lines: "all" }, reader),
+            Effect.sync(() => text),
+          )
+          const pids = parsePm2(pm2("jlist"))
+            .filter(({ name }) => name === "many")
+            .map(({ pid }) => `began as ${pid}`)
+          expect(pids).toHaveLength(2)
+          yield* eventually(both, (seen) => pids.every((line) => seen.includes(line)))
         }),
       ),
     90_000,
