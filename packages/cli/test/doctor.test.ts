@@ -273,7 +273,7 @@ describe("context doctor", { timeout: 120_000 }, () => {
     const socket = join(one.home, "agent.sock")
     const agent: ChildProcess = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" })
     try {
-      await expect.poll(() => existsSync(socket), { timeout: 20_000 }).toBe(true)
+      await expect.poll(() => existsSync(socket), { timeout: 60_000 }).toBe(true)
       const env = { SSH_AUTH_SOCK: socket }
       expect((await one.examine(env)).of("ssh agent")).toMatchObject([
         { level: "warning", found: expect.stringContaining("no keys") },

@@ -137,7 +137,7 @@ describe("CONTEXT_SYNC=remote", () => {
     const deploy = `touch ${started}; while [ -e ${started} ]; do sleep 0.1; done`
     await laptop.give(["service", "add", "slow", "--server", "here", "--deploy", deploy, "--wait-sync"])
     const deploying = job.run("deploy slow")
-    await expect.poll(() => existsSync(started), { timeout: 30_000 }).toBe(true)
+    await expect.poll(() => existsSync(started), { timeout: 60_000 }).toBe(true)
     await expect
       .poll(async () => (await laptop.json("sync now")) && (await laptop.json("history slow")).length, {
         timeout: 30_000,

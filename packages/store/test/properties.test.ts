@@ -90,7 +90,7 @@ describe("any commands", () => {
         ),
         { numRuns: 25 },
       ),
-    60_000,
+    120_000,
   )
 
   it(
@@ -109,7 +109,7 @@ describe("any commands", () => {
         ),
         { numRuns: 60 },
       ),
-    60_000,
+    120_000,
   )
 
   it(
@@ -134,7 +134,7 @@ describe("any commands", () => {
         ),
         { numRuns: 10 },
       ),
-    60_000,
+    120_000,
   )
 })
 

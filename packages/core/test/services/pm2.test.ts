@@ -130,6 +130,6 @@ describeSshd("pm2 itself", () => {
           yield* eventually(both, (seen) => pids.every((line) => seen.includes(line)))
         }),
       ),
-    90_000,
+    180_000,
   )
 })

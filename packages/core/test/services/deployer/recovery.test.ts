@@ -154,7 +154,7 @@ describeSshd("a deployment whose client is gone", () => {
             )
           }),
       ),
-    30_000,
+    120_000,
   )
 
   it("is cancelled by somebody else while one watches, who sees the end", () =>

@@ -163,7 +163,7 @@ describeSshd("following a file", () => {
     )
     expect(text).toBe(upTo(written))
     expect(news).toEqual(["down", "up"])
-  }, 20_000)
+  }, 120_000)
 
   it("through 10 seconds without a link, while it is rotated: no line lost, none twice", async () => {
     write(30)
@@ -188,7 +188,7 @@ describeSshd("following a file", () => {
     )
     expect(text).toBe(upTo(written))
     expect(news).toEqual(["down", "up"])
-  }, 40_000)
+  }, 120_000)
 
   it("through 30 cuts while it is written to and rotated", async () => {
     const { text } = await following(({ until }) =>
@@ -206,7 +206,7 @@ describeSshd("following a file", () => {
       }),
     )
     expect(text).toBe(upTo(written))
-  }, 40_000)
+  }, 120_000)
 
   /** As logrotate does it: every number one higher; now and then the older ones are compressed, or it writes the new one at once. */
   const rotate = ({ below }: Random, pack: boolean) => {
@@ -263,7 +263,7 @@ describeSshd("following a file", () => {
       expect(text).toBe(upTo(written))
       expect(news).not.toContain("gap")
     },
-    60_000,
+    120_000,
   )
 
   it.each(seeds)(
@@ -293,7 +293,7 @@ describeSshd("following a file", () => {
       )
       expect(text).toBe(upTo(written))
     },
-    60_000,
+    120_000,
   )
 
   it("says when lines were rotated away while nobody could look", async () => {
@@ -312,7 +312,7 @@ describeSshd("following a file", () => {
     )
     expect(text).toBe(upTo(10) + upTo(30, 20))
     expect(news).toEqual(["down", "up", "gap"])
-  }, 20_000)
+  }, 120_000)
 
   it("that is not there, or may not be read, is said", () =>
     onMachine(sshd, { deployCommand: "true" }, () =>
