@@ -29,8 +29,9 @@ export const context = async (args: ReadonlyArray<string>, options: RunOptions =
   const path = await bundle()
   return new Promise((resolve, reject) => {
     const command = [process.execPath, path, ...args]
+    // In the shell's place: one that stayed in front of it would get its Ctrl-C, too, and some end of it.
     const [program = "", ...rest] = options.terminal
-      ? ["script", "-qfec", command.map(quote).join(" "), "/dev/null"]
+      ? ["script", "-qfec", `exec ${command.map(quote).join(" ")}`, "/dev/null"]
       : command
     const child = spawn(program, rest, { env: { ...plainEnv(), ...options.env }, cwd: options.cwd })
     const output = { stdout: "", stderr: "" }
