@@ -227,10 +227,14 @@ describe("context infra serve", () => {
 
   it("keeps both logs together by a process beside it, which is started again and ends with it", async () => {
     await phone.connect()
-    const server = laptop.start("serve --port 0")
-    await server.until(/serving on/)
+    const server = laptop.start("serve --port 0", { CONTEXT_TOKEN: "hers" })
+    const url = await server.until(/serving on (\S+),/)
+    const shared = async () =>
+      (await (await fetch(`${url}/v1/sync`, { headers: { authorization: "Bearer hers" } })).json()).remote
+    expect(await shared()).toBeNull()
     expect(watchersOf(laptop.db)).toEqual([])
     await laptop.connect()
+    expect(await shared()).toBe(sqld.url)
     await pushes("one")
     const [child] = watchersOf(laptop.db) as [number]
     process.kill(child, "SIGKILL")

@@ -14,7 +14,6 @@ import { Registry } from "@context-engine/core/services/Registry"
 import { RunCommand } from "@context-engine/core/services/RunCommand"
 import { Scanner } from "@context-engine/core/services/Scanner"
 import * as Store from "@context-engine/store/layer"
-import type { RemoteLog } from "@context-engine/store/sync/RemoteLog"
 import * as SqlSync from "@context-engine/store/sync/SqlSync"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiSwagger from "@effect/platform/HttpApiSwagger"
@@ -47,7 +46,7 @@ export interface ServeOptions {
   /** The file with this machine's key, which signs what is appended. Without one, nothing is signed. */
   readonly keyPath?: string
   /** The shared log, whose address `/v1/sync` shows. The server itself never synchronises: a process beside it does. */
-  readonly remote?: RemoteLog["Type"]
+  readonly remote?: SqlSync.Options["remote"]
   /** Called once the server listens, with its URL. */
   readonly onListen?: (url: string) => Effect.Effect<void>
 }

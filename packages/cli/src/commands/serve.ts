@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { flag, integer, text } from "../options.js"
 import { safeJson } from "../render/safe.js"
-import { databasePath, isShared, machineKey, needsFile } from "../runtime/log.js"
+import { databasePath, machineKey, needsFile } from "../runtime/log.js"
 import { load } from "../runtime.js"
 import { print } from "../terminal.js"
 
@@ -29,8 +29,6 @@ export const serve = leaf({
         print(given.json ? `${safeJson({ url, token })}\n` : announcement(url, known ?? token, known))
       const { keepSyncing } = yield* Effect.promise(() => import("../runtime/supervising.js"))
       const { remote } = yield* Effect.promise(() => import("../runtime/syncLayer.js"))
-      // What is wrong with the address, if anything, is told by who uses it.
-      const shared = isShared() ? yield* Effect.orElseSucceed(remote, () => ({})) : {}
       const serving = load(
         () => import("@context-engine/http/serve"),
         (http) =>
@@ -41,7 +39,7 @@ export const serve = leaf({
             token,
             onListen,
             ...machineKey(),
-            ...shared,
+            remote,
           }),
       )
       return yield* given.noSync ? serving : Effect.raceFirst(serving, keepSyncing(db))

@@ -5,13 +5,15 @@ import * as SqlSync from "@context-engine/store/sync/SqlSync"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { say } from "../terminal.js"
-import { databasePath, endpointFile, type LogOptions, machineKey, syncMode } from "./log.js"
+import { databasePath, endpointFile, isShared, type LogOptions, machineKey, syncMode } from "./log.js"
 
 /** Where the shared log is, if anything says so. */
 export const endpoint = Effect.suspend(() => readEndpoint(process.env, endpointFile()))
 
-/** The shared log itself, if there is one. */
-export const remote = Effect.map(endpoint, (found) => (found === undefined ? {} : { remote: remoteLog(found) }))
+/** The shared log itself, if there is one. What is wrong with its address, if anything, is told by who synchronises. */
+export const remote = Effect.suspend(() =>
+  isShared() ? Effect.orElseSucceed(endpoint, () => undefined) : Effect.succeed(undefined),
+).pipe(Effect.map((found) => found && remoteLog(found)))
 
 /** Synchronisation with it, by way of a replica where that is asked for. */
 export const syncLayer = (options: LogOptions) =>

@@ -55,29 +55,19 @@ const lasting =
   "Answers when it is over: `outcome` is `done`, `failed` or `unknown`, with the `reason`. It goes on when the caller hangs up. " +
   "422: nothing was run."
 
-const restart = HttpApiEndpoint.post("restart", "/services/:name/restart")
-  .setPath(Fields.path("name"))
-  .setPayload(Fields.optionalBody("Restart", gated))
-  .addSuccess(Reports.LifecycleReport)
-  .addError(RemoteError)
-  .addError(OperationFailed)
-  .annotateContext(says("Restart a service, and wait until it is healthy", lasting))
+/** What is done to a service itself; the endpoint is called as it is. */
+const lifecycle = <Name extends string, F extends Schema.Struct.Fields>(name: Name, title: string, fields: F) =>
+  HttpApiEndpoint.post(name, `/services/:name/${name}`)
+    .setPath(Fields.path("name"))
+    .setPayload(Fields.optionalBody(`${name[0]?.toUpperCase()}${name.slice(1)}`, fields))
+    .addSuccess(Reports.LifecycleReport)
+    .addError(RemoteError)
+    .addError(OperationFailed)
+    .annotateContext(says(title, lasting))
 
-const start = HttpApiEndpoint.post("start", "/services/:name/start")
-  .setPath(Fields.path("name"))
-  .setPayload(Fields.optionalBody("Start", gated))
-  .addSuccess(Reports.LifecycleReport)
-  .addError(RemoteError)
-  .addError(OperationFailed)
-  .annotateContext(says("Start a service that was stopped, and wait until it is healthy", lasting))
-
-const stop = HttpApiEndpoint.post("stop", "/services/:name/stop")
-  .setPath(Fields.path("name"))
-  .setPayload(Fields.optionalBody("Stop", forced))
-  .addSuccess(Reports.LifecycleReport)
-  .addError(RemoteError)
-  .addError(OperationFailed)
-  .annotateContext(says("Stop a service", lasting))
+const restart = lifecycle("restart", "Restart a service, and wait until it is healthy", gated)
+const start = lifecycle("start", "Start a service that was stopped, and wait until it is healthy", gated)
+const stop = lifecycle("stop", "Stop a service", forced)
 
 const run = HttpApiEndpoint.post("run", "/servers/run")
   .setPayload(

@@ -25,8 +25,8 @@ type Failed = SyncError | StorageError
 export interface Options {
   /** The file with this machine's key, which signs what it says of commands that could not stand. */
   readonly keyPath?: string
-  /** The shared log; without one, this machine works alone. */
-  readonly remote?: RemoteLog["Type"]
+  /** The shared log; without one, this machine works alone. An effect is asked each time, where it may become another. */
+  readonly remote?: RemoteLog["Type"] | Effect.Effect<RemoteLog["Type"] | undefined>
 }
 
 /** Synchronisation of the local database with a shared log. */
@@ -41,7 +41,8 @@ export const layer = (options: Options): Layer.Layer<Sync, never, Database | Eve
   )
 
 const make = (database: Database["Type"], { keyPath, remote }: Options) => {
-  const connected = remote === undefined ? notConnected : Effect.succeed(remote)
+  const shared = Effect.isEffect(remote) ? remote : Effect.succeed(remote)
+  const connected = Effect.flatMap(shared, (one) => (one === undefined ? notConnected : Effect.succeed(one)))
   const parts = Effect.gen(function* () {
     const signer = yield* Effect.try({
       try: () => (keyPath === undefined ? undefined : loadSigner(keyPath)),
@@ -80,13 +81,14 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
     })
 
   return {
-    status: Effect.map(
+    status: Effect.zipWith(
+      shared,
       database.read((c) => ({ state: readState(c), ...ends(c), since: firstOfTail(c), rejected: countOpen(c) })),
-      ({ confirmed, pending, rejected, since, state }) => ({
-        remote: remote?.address ?? null,
+      (one, { confirmed, pending, rejected, since, state }) => ({
+        remote: one?.address ?? null,
         logId: state.logId,
         confirmed,
-        ...(remote === undefined && state.logId === null
+        ...(one === undefined && state.logId === null
           ? { pending: 0, pendingSince: null }
           : { pending, pendingSince: since }),
         behind: Math.max(0, state.remoteHead - confirmed),
