@@ -88,8 +88,8 @@ const full: Part = async ({ directory, workers }, seed, progress) => {
 /** Stories of machines on a bad network. `DURABILITY_SEED` says with which seed to begin, or to go on. */
 const simulation: Part = async (_, first, progress) => {
   const count = 100_000
-  const { problems, stories, totals } = await runStories(first, count, (done, bad) => {
-    if (done % 1_000 === 0) progress(`${done} stories, ${bad} problems; to go on: DURABILITY_SEED=${first + done}`)
+  const { problems, stories, totals } = await runStories(first, count, (done, bad, next) => {
+    if (done % 1_000 === 0) progress(`${done} stories, ${bad} problems; to go on: DURABILITY_SEED=${next}`)
   })
   return { what: `${stories} simulated stories of several machines`, figures: JSON.stringify(totals), problems }
 }

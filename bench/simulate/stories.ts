@@ -15,25 +15,33 @@ type Word = { readonly begun: number } | { readonly ended: number; readonly stor
 
 const argument = "--stories"
 
-/** A story takes a fraction of a second. One that says nothing for so long, in milliseconds, hangs. */
-const patience = 120_000
+/**
+ * A story takes a fraction of a second. One that says nothing for so long, in seconds, hangs. They are counted and not taken from
+ * a clock, which goes on where the whole machine sleeps.
+ */
+const patience = 120
 
-/** Runs the stories of the seeds from `first` on. The program that calls it calls `tellStories` first. */
+/**
+ * Runs the stories of the seeds from `first` on. The program that calls it calls `tellStories` first. `progress` is told, with
+ * the rest, the seed to go on with later: all before it are told.
+ */
 export const runStories = async (
   first: number,
   count: number,
-  progress: (done: number, problems: number) => void,
+  progress: (done: number, problems: number, next: number) => void,
 ): Promise<Stories> => {
   const totals = { events: 0, acknowledged: 0, refused: 0, moot: 0 }
   const problems: Array<string> = []
   let stories = 0
+  const processes = Math.min(count, availableParallelism())
+  const next = Array.from({ length: processes }, (_, index) => first + index)
   const take = ({ problems: found, ...figures }: Simulated, seed: number) => {
     problems.push(...found.map((problem) => `DURABILITY_SEED=${seed}: ${problem}`))
     for (const key of Object.keys(totals) as Array<keyof typeof totals>) totals[key] += figures[key]
     stories += 1
-    if (stories % 100 === 0) progress(stories, problems.length)
+    next[(seed - first) % processes] = seed + processes
+    if (stories % 100 === 0) progress(stories, problems.length, Math.min(...next))
   }
-  const processes = Math.min(count, availableParallelism())
   await Promise.all(
     Array.from({ length: processes }, (_, index) =>
       follow(fork(process.argv[1] as string, [argument, `${first + index}`, `${first + count}`, `${processes}`]), take, (seed, how) =>
@@ -65,15 +73,16 @@ const follow = (
 ): Promise<void> =>
   new Promise((resolve) => {
     let seed: number | undefined
-    const hangs = () => {
-      fail(seed as number, `it hangs: nothing for ${patience / 1000} s`)
+    let silent = 0
+    const watch = setInterval(() => {
+      silent += 1
+      if (silent < patience || seed === undefined) return
+      fail(seed, `it hangs: nothing for ${patience} s`)
       seed = undefined
       child.kill("SIGKILL")
-    }
-    let watch = setTimeout(hangs, patience)
+    }, 1_000)
     child.on("message", (said: Word) => {
-      clearTimeout(watch)
-      watch = setTimeout(hangs, patience)
+      silent = 0
       if ("begun" in said) seed = said.begun
       else {
         take(said.story, said.ended)
@@ -81,7 +90,7 @@ const follow = (
       }
     })
     child.once("exit", (code, signal) => {
-      clearTimeout(watch)
+      clearInterval(watch)
       if (seed !== undefined) fail(seed, `its process ended with ${signal ?? `status ${code}`}`)
       resolve()
     })

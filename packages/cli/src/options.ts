@@ -118,7 +118,11 @@ export const shared = {
 
 /** What every leaf that reads takes, too. */
 export const reading = {
-  at: text("at", "moment", "Answer as of then: 2026-11-01T12:00Z, 2h (that long ago) or 1234 (a position in the log)"),
+  at: text(
+    "at",
+    "moment",
+    "Answer as of then: 2026-11-01T12:00Z, 2h (that long ago), now or 1234 (a position in the log)",
+  ),
 }
 
 /** What every leaf that takes something away takes, too. */

@@ -229,12 +229,12 @@ describe("context infra serve", () => {
     await phone.connect()
     const server = laptop.start("serve --port 0", { CONTEXT_TOKEN: "hers" })
     const url = await server.until(/serving on (\S+),/)
-    const shared = async () =>
-      (await (await fetch(`${url}/v1/sync`, { headers: { authorization: "Bearer hers" } })).json()).remote
-    expect(await shared()).toBeNull()
+    const state = async (): Promise<unknown> =>
+      (await fetch(`${url}/v1/sync`, { headers: { authorization: "Bearer hers" } })).json()
+    expect(await state()).toMatchObject({ remote: null })
     expect(watchersOf(laptop.db)).toEqual([])
     await laptop.connect()
-    expect(await shared()).toBe(sqld.url)
+    expect(await state()).toMatchObject({ remote: sqld.url })
     await pushes("one")
     const [child] = watchersOf(laptop.db) as [number]
     process.kill(child, "SIGKILL")

@@ -60,7 +60,7 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
           Effect.flatMap(database.dedicated, (connection) => takeOver(connection, Stream.mapEffect(lines, decodeLine))),
         ),
       replay: Effect.fn("Audit.replay")(function* (moment: string, into: string) {
-        const until = yield* positionOf(log, moment)
+        const until = yield* positionOf(log, moment, "moment")
         if (existsSync(into)) {
           return yield* new InvalidInput({ field: "into", reason: `${into} exists already; name a file that does not` })
         }

@@ -22,7 +22,7 @@ describe("the past", () => {
       return {
         past: yield* Effect.provide(names, AsOf.layer(String(then))),
         nothing: yield* Effect.provide(names, AsOf.layer("1h")),
-        today: yield* Effect.provide(names, AsOf.layer("0s")),
+        today: yield* Effect.provide(names, AsOf.layer("now")),
         now: yield* names,
         future: (yield* Effect.flip(Effect.provide(names, AsOf.layer("99")))).message,
         nonsense: (yield* Effect.flip(Effect.provide(names, AsOf.layer("tuesday")))).message,

@@ -24,8 +24,9 @@ export const span = (seconds: number): string => {
   return `${Math.floor(seconds / day)}d`
 }
 
-/** A span in its two largest units: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
+/** A span in its two largest units: `<0.1 s`, `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export const duration = (seconds: number): string => {
+  if (seconds < 0.05) return "<0.1 s"
   if (seconds < 10) return `${Number(seconds.toFixed(1))} s`
   if (seconds < minute) return `${Math.round(seconds)} s`
   const [large, small, names] = seconds < hour ? [minute, 1, ["min", "s"]] : [hour, minute, ["h", "min"]]

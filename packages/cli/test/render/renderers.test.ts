@@ -215,7 +215,7 @@ describe("units", () => {
   })
 
   it("durations, sizes, versions", () => {
-    expect([0.44, 12.4, 200, 7500].map(duration)).toEqual(["0.4 s", "12 s", "3 min 20 s", "2 h 5 min"])
+    expect([0.02, 0.44, 12.4, 200, 7500].map(duration)).toEqual(["<0.1 s", "0.4 s", "12 s", "3 min 20 s", "2 h 5 min"])
     expect([0, 512, 1536, 32 * 2 ** 30].map(bytes)).toEqual(["0 B", "512 B", "1.5 KB", "32 GB"])
     expect(used({ total: 100, available: 25 })).toBe("75% of 100 B")
     expect(version("a".repeat(40))).toBe("a".repeat(12))

@@ -23,13 +23,17 @@ export const layer = (moment: string): Layer.Layer<ReadModels, InvalidInput | St
     }),
   )
 
-/** The position of the last event at a moment such as `2h`, `2026-11-01T12:00Z` or `1234`. */
-export const positionOf = (log: EventLog["Type"], moment: string): Effect.Effect<number, InvalidInput | StorageError> =>
+/** The position of the last event at a moment such as `2h`, `2026-11-01T12:00Z` or `1234`, which came as `field`. */
+export const positionOf = (
+  log: EventLog["Type"],
+  moment: string,
+  field = "at",
+): Effect.Effect<number, InvalidInput | StorageError> =>
   Effect.gen(function* () {
-    const parsed = yield* parseMoment(moment, yield* Clock.currentTimeMillis)
+    const parsed = yield* parseMoment(moment, yield* Clock.currentTimeMillis, field)
     if (parsed._tag === "Instant") return yield* log.positionAt(parsed.instant)
     const head = yield* log.head
     if (parsed.position <= head) return parsed.position
     const reason = `the log ends at position ${head}; there is no ${parsed.position} yet`
-    return yield* new InvalidInput({ field: "at", reason })
+    return yield* new InvalidInput({ field, reason })
   })

@@ -66,7 +66,7 @@ export class History extends Context.Tag("@context-engine/core/History")<
     Effect.map(EventLog, (log) =>
       History.of({
         diff: Effect.fn("History.diff")(function* (from: string, to: string) {
-          const [a, b] = [yield* positionOf(log, from), yield* positionOf(log, to)]
+          const [a, b] = [yield* positionOf(log, from, "from"), yield* positionOf(log, to, "to")]
           const [start, end] = a <= b ? [a, b] : [b, a]
           const fold = new Fold(projections.filter((view) => view !== infraEvents))
           yield* Stream.runForEach(log.readAll({ until: start }), (event) => Effect.sync(() => fold.apply(event)))

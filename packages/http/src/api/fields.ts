@@ -25,7 +25,7 @@ export const query = <F extends Schema.Struct.Fields>(fields: F): Schema.Struct<
 /** A moment of the log: a position, a span ago or a time, as `Time.parseMoment` reads it. */
 export const at = Schema.optional(
   Schema.String.annotations({
-    description: "show it as it was: 2026-11-01T12:00Z, 2h (that long ago) or 1234 (a position in the log)",
+    description: "show it as it was: 2026-11-01T12:00Z, 2h (that long ago), now or 1234 (a position in the log)",
   }),
 )
 

@@ -41,7 +41,7 @@ export const makePlan = (parts: Parts): Pick<DeployerShape, "plan"> => ({
       affected: yield* dependents(parts.models, placed),
       check: hasCheck(service)
         ? `${service.healthEndpoint} must answer well ${limits.gate.count} times in a row within ${limits.gate.timeout / 1000} s`
-        : "none: it would be success (unverified)",
+        : "no health check: it would be success (unverified)",
       timeout: limits.timeout,
       lock: found.holder ?? null,
       pinned: service.pinned,
