@@ -14,7 +14,7 @@
  * The token is on standard input: whoever writes to the log must not find it in the list of processes.
  */
 export const followFile = `
-LC_ALL=C; export LC_ALL
+LC_ALL=C TZ=UTC0; export LC_ALL TZ
 IFS= read -r token
 path=$1 lines=$2 follow=$3 inode=$4 offset=$5 mark=$6
 case $path in /*) ;; '~/'*) path=$HOME/\${path#'~/'} ;; *) path=$HOME/$path ;; esac
@@ -51,7 +51,18 @@ has() {
   fi
 }
 
-# The file, and what rotation has made of it: inode and name, by age, with the arguments of ls. A stem alone has many siblings
+# Inode and name of files by age: t with the newest first, tr with the oldest. The ls of busybox knows whole seconds only.
+coarse=
+case $(ls --help 2>&1) in *BusyBox*) ! stat -c %y / >/dev/null 2>&1 || coarse=1 ;; esac
+by_age() {
+  by=$1
+  shift
+  if [ -z "$coarse" ]; then ls "-idL$by" "$@" 2>/dev/null; return; fi
+  case $by in t) by='-k1,2r -k5' ;; *) by='-k1,2 -k5r' ;; esac
+  stat -Lc '%y %i %n' "$@" 2>/dev/null | sort $by | sed 's/^[^ ]* [^ ]* [^ ]* //'
+}
+
+# The file, and what rotation has made of it: inode and name, by age. A stem alone has many siblings
 # that are other logs, so there the rest must be a date.
 names() {
   order=$1
@@ -68,7 +79,7 @@ names() {
     [ "$name" = "$plain" ] || [ ! -e "$plain" ] || continue
     [ ! -f "$name" ] || set -- "$@" "$name"
   done
-  ls "-idL$order" /dev/fd/3 "$@" 2>/dev/null
+  by_age "$order" /dev/fd/3 "$@"
 }
 
 # The same, when it is twice the same: in the middle of a rotation a file may get by under the name that it had, and under the

@@ -20,27 +20,33 @@ import { ReadModels } from "../../../src/ReadModels.js"
 import { Hosts } from "../../../src/services/Hosts.js"
 import { followFile, type ReadOptions } from "../../../src/services/logs/followFile.js"
 import type { ServerRow } from "../../../src/views/servers.js"
+import { busyboxOnly } from "../../support/oddLogins.js"
 import { type Proxy, startProxy } from "../../support/proxy.js"
 import { type Random, randomFrom } from "../../support/random.js"
 import { describeSshd, type Sshd, startSshd } from "../../support/sshd.js"
+import { requireTool } from "../../support/tools.js"
 import { onMachine } from "../deployer/setting.js"
 
 /** The seeds of this run: `FOLLOW_SEED`, or new ones. */
 const given = Number(process.env.FOLLOW_SEED)
 const seeds = given > 0 ? [given] : Array.from({ length: 2 }, () => 1 + Math.floor(Math.random() * 2 ** 30))
 
-describeSshd("following a file", () => {
+/** The tests on a host whose sshd logs in like that. */
+const following = (logIn: () => Partial<ReturnType<typeof busyboxOnly>>) => () => {
   let sshd: Sshd
+  let login: ReturnType<typeof logIn>
   let proxy: Proxy
   const directory = mkdtempSync(join(tmpdir(), "context-logs-"))
   const path = join(directory, "api.log")
   beforeAll(async () => {
-    sshd = await startSshd()
+    login = logIn()
+    sshd = await startSshd(login.extra && { extra: login.extra })
     proxy = await startProxy(sshd.port)
   })
   afterAll(async () => {
     await proxy.close()
     await sshd.dispose()
+    login.dispose?.()
     rmSync(directory, { recursive: true })
   })
   let written = 0
@@ -56,7 +62,7 @@ describeSshd("following a file", () => {
   })
 
   /** Follows while a story goes on; gives all that was read, and the news. */
-  const following = (
+  const follow = (
     story: (read: { readonly until: (text: string) => Effect.Effect<void> }) => Effect.Effect<unknown>,
     options: Partial<ReadOptions> = {},
   ) =>
@@ -93,7 +99,7 @@ describeSshd("following a file", () => {
 
   it("begins with its last lines and goes on with what is added", async () => {
     write(50)
-    const { news, text } = await following(
+    const { news, text } = await follow(
       ({ until }) =>
         Effect.gen(function* () {
           yield* until(line(49))
@@ -108,7 +114,7 @@ describeSshd("following a file", () => {
 
   it("through rotation by renaming, several times, with lines before and after", async () => {
     write(10)
-    const { news, text } = await following(({ until }) =>
+    const { news, text } = await follow(({ until }) =>
       Effect.gen(function* () {
         yield* until(line(9))
         for (let round = 0; round < 3; round++) {
@@ -128,7 +134,7 @@ describeSshd("following a file", () => {
   })
 
   it("through rotation by copying and truncating", async () => {
-    const { news, text } = await following(({ until }) =>
+    const { news, text } = await follow(({ until }) =>
       Effect.gen(function* () {
         for (let round = 0; round < 3; round++) {
           write(1_000)
@@ -148,7 +154,7 @@ describeSshd("following a file", () => {
 
   it("through the same while the link is down, even when it has grown past its old size by then", async () => {
     write(100)
-    const { news, text } = await following(({ until }) =>
+    const { news, text } = await follow(({ until }) =>
       Effect.gen(function* () {
         yield* until(line(99))
         proxy.setDown(true)
@@ -167,7 +173,7 @@ describeSshd("following a file", () => {
 
   it("through 10 seconds without a link, while it is rotated: no line lost, none twice", async () => {
     write(30)
-    const { news, text } = await following(({ until }) =>
+    const { news, text } = await follow(({ until }) =>
       Effect.gen(function* () {
         yield* until(line(29))
         proxy.setDown(true)
@@ -191,7 +197,7 @@ describeSshd("following a file", () => {
   }, 120_000)
 
   it("through 30 cuts while it is written to and rotated", async () => {
-    const { text } = await following(({ until }) =>
+    const { text } = await follow(({ until }) =>
       Effect.gen(function* () {
         write(1)
         yield* until(line(0))
@@ -246,7 +252,7 @@ describeSshd("following a file", () => {
     "through cuts and rotations at random moments (FOLLOW_SEED=%i)",
     async (seed) => {
       const [writer, cutter] = [randomFrom(seed), randomFrom(seed + 1)]
-      const { news, text } = await following(({ until }) =>
+      const { news, text } = await follow(({ until }) =>
         Effect.gen(function* () {
           write(1)
           yield* until(line(0))
@@ -270,7 +276,7 @@ describeSshd("following a file", () => {
     "through cuts and copies at random moments (FOLLOW_SEED=%i)",
     async (seed) => {
       const [writer, cutter] = [randomFrom(seed), randomFrom(seed + 1)]
-      const { text } = await following(({ until }) =>
+      const { text } = await follow(({ until }) =>
         Effect.gen(function* () {
           write(20)
           yield* until(line(19))
@@ -298,7 +304,7 @@ describeSshd("following a file", () => {
 
   it("says when lines were rotated away while nobody could look", async () => {
     write(10)
-    const { news, text } = await following(({ until }) =>
+    const { news, text } = await follow(({ until }) =>
       Effect.gen(function* () {
         yield* until(line(9))
         proxy.setDown(true)
@@ -326,4 +332,10 @@ describeSshd("following a file", () => {
         expect(missing.message).toContain("there is no log")
       }),
     ))
-})
+}
+
+describeSshd(
+  "following a file",
+  following(() => ({})),
+)
+requireTool("busybox", "busybox")("following a file on a host that has only busybox", following(busyboxOnly))
