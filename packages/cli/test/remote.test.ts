@@ -128,7 +128,7 @@ describe("CONTEXT_SYNC=remote", () => {
     expect((await job.run("sync rejected")).code).toBe(0)
   })
 
-  it("pushes what it has written before it ends, so that little is lost if it is killed", async () => {
+  it("begins no deployment before the shared log has it, and ends none that the shared log has not", async () => {
     const marker = join(job.directory, "marker")
     const started = join(job.directory, "started")
     writeFileSync(marker, "here\n")
@@ -136,17 +136,21 @@ describe("CONTEXT_SYNC=remote", () => {
     await laptop.give(["service", "add", "web", "--server", "here", "--log", marker])
     const deploy = `touch ${started}; while [ -e ${started} ]; do sleep 0.1; done`
     await laptop.give(["service", "add", "slow", "--server", "here", "--deploy", deploy, "--wait-sync"])
-    const deploying = job.run("deploy slow")
+    const line = await openGate(sqld.port)
+    const deploying = job.run("deploy slow", { env: { TURSO_URL: line.url } })
+    await line.pushing
+    // A second or so, in which it would have begun.
+    for (let n = 0; n < 5; n++) await laptop.run("sync now")
+    expect(existsSync(started)).toBe(false)
+    line.open()
     await expect.poll(() => existsSync(started), { timeout: 60_000 }).toBe(true)
-    await expect
-      .poll(async () => (await laptop.json("sync now")) && (await laptop.json("history slow")).length, {
-        timeout: 30_000,
-      })
-      .toBe(1)
+    await laptop.run("sync now")
+    expect(await laptop.json("history slow")).toMatchObject([{ status: "in_progress" }])
     rmSync(started)
     expect(await deploying).toMatchObject({ code: 0 })
     await laptop.run("sync now")
     expect(await laptop.json("history slow")).toMatchObject([{ status: "success" }])
+    await line.close()
   })
 
   it("says what was not pushed, and that it is nowhere", async () => {

@@ -4,11 +4,11 @@
  * The copy is a machine's whole log like any other; only it goes with the command.
  */
 import type { SyncError } from "@context-engine/core/Errors"
-import { type Rejected, Sync, type SyncReport } from "@context-engine/core/services/Sync"
+import { type Rejected, Sync } from "@context-engine/core/services/Sync"
+import { push, writeThrough } from "@context-engine/store/sync/writeThrough"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
 import { progress, say } from "../terminal.js"
 import { Refused, UsageError } from "../usage.js"
 import { walked } from "../walk.js"
@@ -33,7 +33,11 @@ export const runRemote = <A, E, S>(
       const here = { ...options, db: yield* temporaryLog }
       yield* progress("reading the shared log")(runAlone({ db: here.db }, syncLayer(here), fetch))
       if (here.at !== undefined) return yield* runAlone(here, services, effect)
-      return yield* runAlone(here, Layer.merge(services, syncLayer(here)), pushing(effect))
+      const rejected: Array<Rejected> = []
+      const reject = (one: Rejected) => void rejected.push(one)
+      const shared = services.pipe(Layer.provideMerge(writeThrough(reject)), Layer.provideMerge(syncLayer(here)))
+      const last = Effect.catchTag(push(reject), "SyncError", lost)
+      return yield* runAlone(here, shared, settled(effect, Effect.zipRight(last, settle(rejected))))
     }),
   )
 
@@ -45,33 +49,21 @@ const fetch = Effect.flatMap(Sync, (sync) =>
   ),
 )
 
-/** Pushes as it goes, so that a long command that is killed loses little, and the rest at the end, however it ends. */
-const pushing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const sync = yield* Sync
-    const rejected: Array<Rejected> = []
-    const push = Effect.gen(function* () {
-      if ((yield* sync.status).pending === 0) return
-      const report: SyncReport = yield* sync.now()
-      rejected.push(...report.rejected)
-    })
-    const meanwhile = Effect.forkScoped(Effect.repeat(Effect.ignore(push), Schedule.spaced("300 millis")))
-    return yield* Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const ended = yield* Effect.exit(restore(Effect.scoped(Effect.zipRight(meanwhile, effect))))
-        const pushed = yield* Effect.exit(
-          Effect.zipRight(Effect.catchTag(push, "SyncError", lost), settle(sync, rejected)),
-        )
-        if (Exit.isSuccess(pushed) || Exit.isSuccess(ended)) return yield* Effect.zipRight(pushed, ended)
-        // How the command ended is the news; that it is not in the shared log goes before it.
-        yield* Effect.catchAll(pushed, (error) => say(`not in the shared log: ${messageOf(error)}`))
-        return yield* ended
-      }),
-    )
-  })
+/** However it ends, it ends when all that it wrote is in the shared log, or is known not to be. */
+const settled = <A, E, R, B, S>(effect: Effect.Effect<A, E, R>, last: Effect.Effect<B, unknown, S>) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const ended = yield* Effect.exit(restore(effect))
+      const pushed = yield* Effect.exit(last)
+      if (Exit.isSuccess(pushed) || Exit.isSuccess(ended)) return yield* Effect.zipRight(pushed, ended)
+      // How the command ended is the news; that it is not in the shared log goes before it.
+      yield* Effect.catchAll(pushed, (error) => say(`not in the shared log: ${messageOf(error)}`))
+      return yield* ended
+    }),
+  )
 
 /** Fails unless all that was written is in the shared log, and stands. */
-const settle = (sync: Sync["Type"], rejected: ReadonlyArray<Rejected>) =>
+const settle = (rejected: ReadonlyArray<Rejected>) =>
   Effect.gen(function* () {
     const refused = rejected.find(({ outcome }) => outcome === "refused")
     if (refused !== undefined) {
@@ -81,7 +73,7 @@ const settle = (sync: Sync["Type"], rejected: ReadonlyArray<Rejected>) =>
         next: `see context infra sync rejected, and give it again if it is still wanted`,
       })
     }
-    const { pending, unknown } = yield* sync.status
+    const { pending, unknown } = yield* (yield* Sync).status
     if (pending === 0) return
     const message = `nothing was pushed, and nothing was kept here: the shared log has events of a newer context (${unknown.join(", ")})`
     return yield* new Refused({ message, next: "upgrade this one" })
