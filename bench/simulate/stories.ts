@@ -17,9 +17,9 @@ const argument = "--stories"
 
 /**
  * A story takes a fraction of a second. One that says nothing for so long, in seconds, hangs. They are counted and not taken from
- * a clock, which goes on where the whole machine sleeps.
+ * a clock, which goes on where the whole machine sleeps; and a machine that has no memory to spare may stand for minutes.
  */
-const patience = 120
+const patience = 600
 
 /**
  * Runs the stories of the seeds from `first` on. The program that calls it calls `tellStories` first. `progress` is told, with
@@ -30,27 +30,35 @@ export const runStories = async (
   count: number,
   progress: (done: number, problems: number, next: number) => void,
 ): Promise<Stories> => {
-  const totals = { events: 0, acknowledged: 0, refused: 0, moot: 0 }
+  const totals = { ...nothing }
   const problems: Array<string> = []
   let stories = 0
   const processes = Math.min(count, availableParallelism())
   const next = Array.from({ length: processes }, (_, index) => first + index)
   const take = ({ problems: found, ...figures }: Simulated, seed: number) => {
-    problems.push(...found.map((problem) => `DURABILITY_SEED=${seed}: ${problem}`))
+    for (const problem of found) {
+      problems.push(`DURABILITY_SEED=${seed}: ${problem}`)
+      console.log(problems.at(-1))
+    }
     for (const key of Object.keys(totals) as Array<keyof typeof totals>) totals[key] += figures[key]
     stories += 1
     next[(seed - first) % processes] = seed + processes
     if (stories % 100 === 0) progress(stories, problems.length, Math.min(...next))
   }
-  await Promise.all(
-    Array.from({ length: processes }, (_, index) =>
-      follow(fork(process.argv[1] as string, [argument, `${first + index}`, `${first + count}`, `${processes}`]), take, (seed, how) =>
-        problems.push(`DURABILITY_SEED=${seed}: ${how}; the stories after it in its process were not told`),
-      ),
-    ),
-  ) // biome-ignore format: one step
+  /** Tells the share that begins with this seed. A story that its process does not come out of is left to itself. */
+  const share = async (from: number): Promise<void> => {
+    if (from >= first + count) return
+    const words = [argument, from, first + count, processes].map(String)
+    const failed = await follow(fork(process.argv[1] as string, words), take)
+    if (failed === undefined) return
+    take({ ...nothing, problems: [failed.how] }, failed.seed)
+    await share(failed.seed + processes)
+  }
+  await Promise.all([...next].map(share))
   return { stories, totals, problems }
 }
+
+const nothing = { events: 0, acknowledged: 0, refused: 0, moot: 0 }
 
 /** In a process of `runStories`: tells its share, and gives true. In any other: false. */
 export const tellStories = async (): Promise<boolean> => {
@@ -65,20 +73,19 @@ export const tellStories = async (): Promise<boolean> => {
   return true
 }
 
-/** Listens to a process until it ends. What ends it early, or lets it hang, is told with the seed that it was at. */
+/** Listens to a process until it ends. What ends it early, or lets it hang, is its answer, with the seed that it was at. */
 const follow = (
   child: ChildProcess,
   take: (story: Simulated, seed: number) => void,
-  fail: (seed: number, how: string) => void,
-): Promise<void> =>
+): Promise<{ readonly seed: number; readonly how: string } | undefined> =>
   new Promise((resolve) => {
     let seed: number | undefined
+    let hangs = false
     let silent = 0
     const watch = setInterval(() => {
       silent += 1
       if (silent < patience || seed === undefined) return
-      fail(seed, `it hangs: nothing for ${patience} s`)
-      seed = undefined
+      hangs = true
       child.kill("SIGKILL")
     }, 1_000)
     child.on("message", (said: Word) => {
@@ -91,7 +98,7 @@ const follow = (
     })
     child.once("exit", (code, signal) => {
       clearInterval(watch)
-      if (seed !== undefined) fail(seed, `its process ended with ${signal ?? `status ${code}`}`)
-      resolve()
+      const how = hangs ? `it hangs: nothing for ${patience} s` : `its process ended with ${signal ?? `status ${code}`}`
+      resolve(seed === undefined ? undefined : { seed, how })
     })
   })
