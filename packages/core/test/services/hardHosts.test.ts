@@ -1,5 +1,5 @@
 /** All that one does with servers, on those that are hard: behind others, silent, tiny, or not who they were. */
-import { appendFileSync, writeFileSync } from "node:fs"
+import { appendFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -15,9 +15,11 @@ import { Registry } from "../../src/services/Registry.js"
 import { RunCommand } from "../../src/services/RunCommand.js"
 import { Scanner } from "../../src/services/Scanner.js"
 import { busyboxOnly, hanging } from "../support/oddLogins.js"
+import { startProxy } from "../support/proxy.js"
 import { describeSshd, type Sshd, startSshd } from "../support/sshd.js"
 import { requireTool } from "../support/tools.js"
 import { addTrusted, eventually, inSshWorld, serverAt, type World } from "../support/world.js"
+import { lines, linesText, listener, onMachine, tracks } from "./deployer/setting.js"
 
 /** A reader of logs that keeps what it is given. */
 const reader = () => {
@@ -140,6 +142,33 @@ requireTool("busybox", "busybox")("a host that has only busybox", () => {
     )
     web.close()
   })
+
+  it("runs a deployment to its end, timed step by step, while its connection is cut", async () => {
+    const proxy = await startProxy(sshd.port)
+    const traces = tracks()
+    const seen = listener()
+    const deployCommand = lines(200, "0.01", traces.directory)
+    await onMachine(sshd, { deployCommand, deploySettings: { pre: "sleep 0.2" }, through: proxy.port }, (deployer) =>
+      Effect.gen(function* () {
+        const cutting = yield* Effect.fork(
+          Effect.forEach([0, 30, 90, 150], (line) =>
+            Effect.zipRight(
+              eventually(Effect.sync(seen.text), (text) => text.includes(`line ${line}\n`)),
+              Effect.sync(() => proxy.cut()),
+            ),
+          ),
+        )
+        const row = yield* deployer.deploy("api", { onOutput: seen.onOutput })
+        yield* Fiber.join(cutting)
+        expect(row).toMatchObject({ status: "success", steps: [{ step: "pre" }, { step: "command" }] })
+        expect(row.steps[0]?.duration).toBeGreaterThan(0.15)
+        expect(seen.text()).toBe(linesText(200))
+        expect(traces.read("ran")).toBe("x\n")
+      }),
+    )
+    await proxy.close()
+    rmSync(traces.directory, { recursive: true })
+  }, 120_000)
 })
 
 describeSshd("a host that lets people in and then does nothing", () => {

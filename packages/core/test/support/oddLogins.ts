@@ -4,7 +4,9 @@ import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { toolPath } from "./tools.js"
+import { afterAll, beforeAll } from "vitest"
+import { describeSshd, type SshdOptions, startSshd } from "./sshd.js"
+import { requireTool, toolPath } from "./tools.js"
 
 /** Lets everybody in, and then never runs anything. */
 export const hanging = ["ForceCommand exec sleep 600"]
@@ -25,4 +27,19 @@ export const busyboxOnly = () => {
     { mode: 0o755 },
   )
   return { bin, extra: [`ForceCommand ${login}`], dispose: () => rmSync(bin, { recursive: true }) }
+}
+
+/** The same suite on a host like this one and on one that has only busybox; it starts its sshd by what it is given. */
+export const describeHosts = (name: string, suite: (startHost: typeof startSshd) => void): void => {
+  describeSshd(name, () => suite(startSshd))
+  requireTool("busybox", "busybox")(`${name} on a host that has only busybox`, () => {
+    let login: ReturnType<typeof busyboxOnly>
+    beforeAll(() => {
+      login = busyboxOnly()
+    })
+    suite(({ extra = [], ...options }: SshdOptions = {}) =>
+      startSshd({ ...options, extra: [...extra, ...login.extra] }),
+    )
+    afterAll(() => login.dispose())
+  })
 }

@@ -6,17 +6,18 @@ import * as Fiber from "effect/Fiber"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { Attendant } from "../../../src/Attendant.js"
 import type { Deployer, DeployOptions } from "../../../src/services/Deployer.js"
-import { describeSshd, type Sshd, startSshd, until } from "../../support/sshd.js"
+import { describeHosts } from "../../support/oddLogins.js"
+import { type Sshd, until } from "../../support/sshd.js"
 import { ledgerOf, onMachine, tracks } from "./setting.js"
 
 /** Whoever began the deployments of these stories is gone by the time somebody looks. */
 const afterCrash = Effect.provideService(Attendant, { id: "2", isGone: () => true })
 
-describeSshd("a deployment whose client is gone", () => {
+describeHosts("a deployment whose client is gone", (startHost) => {
   let sshd: Sshd
   const traces = tracks()
   beforeAll(async () => {
-    sshd = await startSshd()
+    sshd = await startHost()
   })
   afterAll(async () => {
     await sshd.dispose()

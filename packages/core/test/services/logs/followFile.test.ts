@@ -20,33 +20,28 @@ import { ReadModels } from "../../../src/ReadModels.js"
 import { Hosts } from "../../../src/services/Hosts.js"
 import { followFile, type ReadOptions } from "../../../src/services/logs/followFile.js"
 import type { ServerRow } from "../../../src/views/servers.js"
-import { busyboxOnly } from "../../support/oddLogins.js"
+import { describeHosts } from "../../support/oddLogins.js"
 import { type Proxy, startProxy } from "../../support/proxy.js"
 import { type Random, randomFrom } from "../../support/random.js"
-import { describeSshd, type Sshd, startSshd } from "../../support/sshd.js"
-import { requireTool } from "../../support/tools.js"
+import type { Sshd } from "../../support/sshd.js"
 import { onMachine } from "../deployer/setting.js"
 
 /** The seeds of this run: `FOLLOW_SEED`, or new ones. */
 const given = Number(process.env.FOLLOW_SEED)
 const seeds = given > 0 ? [given] : Array.from({ length: 2 }, () => 1 + Math.floor(Math.random() * 2 ** 30))
 
-/** The tests on a host whose sshd logs in like that. */
-const following = (logIn: () => Partial<ReturnType<typeof busyboxOnly>>) => () => {
+describeHosts("following a file", (startHost) => {
   let sshd: Sshd
-  let login: ReturnType<typeof logIn>
   let proxy: Proxy
   const directory = mkdtempSync(join(tmpdir(), "context-logs-"))
   const path = join(directory, "api.log")
   beforeAll(async () => {
-    login = logIn()
-    sshd = await startSshd(login.extra && { extra: login.extra })
+    sshd = await startHost()
     proxy = await startProxy(sshd.port)
   })
   afterAll(async () => {
     await proxy.close()
     await sshd.dispose()
-    login.dispose?.()
     rmSync(directory, { recursive: true })
   })
   let written = 0
@@ -332,10 +327,4 @@ const following = (logIn: () => Partial<ReturnType<typeof busyboxOnly>>) => () =
         expect(missing.message).toContain("there is no log")
       }),
     ))
-}
-
-describeSshd(
-  "following a file",
-  following(() => ({})),
-)
-requireTool("busybox", "busybox")("following a file on a host that has only busybox", following(busyboxOnly))
+})
