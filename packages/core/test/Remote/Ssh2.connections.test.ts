@@ -45,6 +45,14 @@ describeSshd("Ssh2 connections", () => {
     expect(sshd.connections()).toBe(1)
   })
 
+  it("waits for a session that is over for us, and not yet for the server", async () => {
+    const sshd = await server({ extra: ["MaxSessions 1"] })
+    await use((remote) =>
+      Effect.forEach(Array(200), () => remote.run(sshd.target(), { script: "true" }), { discard: true }),
+    )
+    expect(sshd.connections()).toBe(1)
+  })
+
   it("says so when the server allows no session at all", async () => {
     const sshd = await server({ extra: ["MaxSessions 0"] })
     const error = await failure(sshd.target("web"))

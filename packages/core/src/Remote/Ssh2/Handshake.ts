@@ -36,6 +36,8 @@ export interface Sessions {
   readonly limit: Effect.Semaphore
   /** Those that are open or being opened, the oldest first. */
   readonly live: Set<object>
+  /** When the last of them was closed, on the clock of `performance.now()`. */
+  lastClosed: number
   /** Milliseconds that a command has to begin. */
   readonly beginTimeout: number
 }
@@ -176,6 +178,11 @@ const connectionOf = (
       Effect.zipRight(Effect.sync(() => drop())),
     )
   })
-  const sessions = { limit: Effect.unsafeMakeSemaphore(maxSessions), live: new Set<object>(), beginTimeout }
+  const sessions = {
+    limit: Effect.unsafeMakeSemaphore(maxSessions),
+    live: new Set<object>(),
+    lastClosed: Number.NEGATIVE_INFINITY,
+    beginTimeout,
+  }
   return { hop, client, lost: gone, isLost: () => isLost, drop, sessions, close }
 }

@@ -113,12 +113,17 @@ const start = (connection: Connection, line: string, token: string, input: strin
 const whichever = <A, E, B, F>(one: Effect.Effect<A, E>, other: Effect.Effect<B, F>): Effect.Effect<A | B, E | F> =>
   Effect.raceFirst(Effect.interruptible(one), Effect.interruptible(other))
 
+/** How long, in milliseconds, a server may count a session that is closed. */
+const lingering = 10_000
+
 const notOpened = (process: Process, error: Error): void => {
-  const { live } = process.connection.sessions
-  // The server answers in order: what is older than this has been opened, and it may be what takes up the room.
+  const { live, lastClosed } = process.connection.sessions
+  // The server answers in order: what is older than this has been opened, and it may be what takes up the room. So may what was
+  // closed a moment ago: sshd counts a session until it has noticed that its process is gone.
   const [oldest] = live
   live.delete(process)
-  Deferred.unsafeDone(process.streams, Effect.fail(whyNotOpened(process.connection, error, oldest !== process)))
+  const others = oldest !== process || performance.now() - lastClosed < lingering
+  Deferred.unsafeDone(process.streams, Effect.fail(whyNotOpened(process.connection, error, others)))
   Deferred.unsafeDone(process.closed, Effect.void)
 }
 
@@ -126,7 +131,7 @@ const opened = (process: Process, channel: ClientChannel, token: string, input: 
   const { connection, streams, status, closed } = process
   process.channel = channel
   watch(connection, channel, (outcome) => {
-    connection.sessions.live.delete(process)
+    isClosed(connection, process)
     Deferred.unsafeDone(status, outcome)
     Deferred.unsafeDone(closed, Effect.void)
   })
@@ -163,7 +168,7 @@ const quit = (process: Process, signal: "TERM" | "KILL"): void => {
   const killing = {}
   connection.sessions.live.add(killing)
   const done = () => {
-    connection.sessions.live.delete(killing)
+    isClosed(connection, killing)
     if (signal === "KILL") attempt(() => channel.close(), ignore)
   }
   const onOpen = (error: Error | undefined, killer: ClientChannel) => {
@@ -173,6 +178,11 @@ const quit = (process: Process, signal: "TERM" | "KILL"): void => {
   }
   attempt(() => channel.signal(signal), ignore)
   attempt(() => connection.client.exec(CommandLine.killLine(pid, signal), onOpen), done)
+}
+
+const isClosed = ({ sessions }: Connection, session: object): void => {
+  sessions.live.delete(session)
+  sessions.lastClosed = performance.now()
 }
 
 /** Closes the channel, and only that. One that has not begun yet begins first: it may hold what must be done. */
