@@ -24,7 +24,7 @@ const patience = 120
 
 /**
  * Runs the stories of the seeds from `first` on. The program that calls it calls `tellStories` first. `progress` is told, with
- * the rest, the seed to go on with later: all before it are told.
+ * the rest, the seed to go on with later: all before it are told. A problem is printed at once.
  */
 export const runStories = async (
   first: number,

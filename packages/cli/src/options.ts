@@ -116,14 +116,11 @@ export const shared = {
   waitSync: flag("wait-sync", "Wait until what it wrote is in the shared log"),
 }
 
+/** How a moment of the log is written. */
+export const moments = "2026-11-01T12:00Z, 2h (that long ago), now or 1234 (a position in the log)"
+
 /** What every leaf that reads takes, too. */
-export const reading = {
-  at: text(
-    "at",
-    "moment",
-    "Answer as of then: 2026-11-01T12:00Z, 2h (that long ago), now or 1234 (a position in the log)",
-  ),
-}
+export const reading = { at: text("at", "moment", `Answer as of then: ${moments}`) }
 
 /** What every leaf that takes something away takes, too. */
 export const removing = { yes: flag("yes", "Do not ask first") }

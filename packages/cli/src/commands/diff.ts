@@ -1,6 +1,6 @@
 /** `context infra diff <from> <to>` */
 import { leaf } from "../leaf.js"
-import { argument, optionalArgument } from "../options.js"
+import { argument, moments, optionalArgument } from "../options.js"
 import { withAudit } from "../runtime.js"
 
 export const diff = leaf({
@@ -8,7 +8,7 @@ export const diff = leaf({
   description: "What changed between two moments: entity by entity, field by field, with who did it and how.",
   examples: ["diff 2h", "diff 2026-11-01 2026-11-08", "diff 1200 1234"],
   args: {
-    from: argument("from", "A moment: 2026-11-01T12:00Z, 2h (that long ago), now or 1234 (a position in the log)"),
+    from: argument("from", `A moment: ${moments}`),
     to: optionalArgument("to", "Another (default: now)"),
   },
   run: (given) => withAudit(given, ({ history }) => history.diff(given.from, given.to ?? "now")),

@@ -50,7 +50,7 @@ const fetch = Effect.flatMap(Sync, (sync) =>
 )
 
 /** However it ends, it ends when all that it wrote is in the shared log, or is known not to be. */
-const settled = <A, E, R, B, S>(effect: Effect.Effect<A, E, R>, last: Effect.Effect<B, unknown, S>) =>
+const settled = <A, E, R, S>(effect: Effect.Effect<A, E, R>, last: Effect.Effect<void, unknown, S>) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const ended = yield* Effect.exit(restore(effect))

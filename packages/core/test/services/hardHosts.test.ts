@@ -14,10 +14,9 @@ import { Logs } from "../../src/services/Logs.js"
 import { Registry } from "../../src/services/Registry.js"
 import { RunCommand } from "../../src/services/RunCommand.js"
 import { Scanner } from "../../src/services/Scanner.js"
-import { busyboxOnly, hanging } from "../support/oddLogins.js"
+import { describeBusybox, hanging } from "../support/oddLogins.js"
 import { startProxy } from "../support/proxy.js"
 import { describeSshd, type Sshd, startSshd } from "../support/sshd.js"
-import { requireTool } from "../support/tools.js"
 import { addTrusted, eventually, inSshWorld, serverAt, type World } from "../support/world.js"
 import { lines, linesText, listener, onMachine, tracks } from "./deployer/setting.js"
 
@@ -105,17 +104,12 @@ const addBehind = (name: string, sshd: Sshd, jump: string) =>
     yield* (yield* Commands).record(entity.aggregate, id, [HostKeyPinned({ server: name, ...sshd.hostKey })])
   })
 
-requireTool("busybox", "busybox")("a host that has only busybox", () => {
+describeBusybox("a host that has only busybox", (startHost, bin) => {
   let sshd: Sshd
-  let login: ReturnType<typeof busyboxOnly>
   beforeAll(async () => {
-    login = busyboxOnly()
-    sshd = await startSshd({ extra: login.extra })
+    sshd = await startHost()
   })
-  afterAll(async () => {
-    await sshd.dispose()
-    login.dispose()
-  })
+  afterAll(() => sshd.dispose())
 
   it("can do everything", async () => {
     const web = createServer().listen(0, "127.0.0.1")
@@ -129,7 +123,7 @@ requireTool("busybox", "busybox")("a host that has only busybox", () => {
           "-c",
           "readlink /proc/$$/exe; echo $PATH",
         ])
-        expect(shell?.stdout).toMatch(new RegExp(`busybox\n${login.bin}\n$`))
+        expect(shell?.stdout).toMatch(new RegExp(`busybox\n${bin()}\n$`))
         const { findings, sources } = yield* everything("tiny")
         expect(sources.find(({ source }) => source === "sockets")?.found).toBeGreaterThan(0)
         const { port } = web.address() as AddressInfo

@@ -12,7 +12,7 @@ import { requireTool, toolPath } from "./tools.js"
 export const hanging = ["ForceCommand exec sleep 600"]
 
 /** A host that has nothing but busybox: its shell is ash, and each program one of its applets. */
-export const busyboxOnly = () => {
+const busyboxOnly = () => {
   const bin = mkdtempSync(join(tmpdir(), "busybox-"))
   const busybox = toolPath("busybox")
   for (const applet of execFileSync(busybox, ["--list"], { encoding: "utf8" }).split("\n")) {
@@ -29,17 +29,22 @@ export const busyboxOnly = () => {
   return { bin, extra: [`ForceCommand ${login}`], dispose: () => rmSync(bin, { recursive: true }) }
 }
 
-/** The same suite on a host like this one and on one that has only busybox; it starts its sshd by what it is given. */
-export const describeHosts = (name: string, suite: (startHost: typeof startSshd) => void): void => {
-  describeSshd(name, () => suite(startSshd))
-  requireTool("busybox", "busybox")(`${name} on a host that has only busybox`, () => {
+/** A suite on a host that has only busybox: it starts its sshd by what it is given. `bin` is where the programs are there. */
+export const describeBusybox = (name: string, suite: (startHost: typeof startSshd, bin: () => string) => void): void =>
+  requireTool("busybox", "busybox")(name, () => {
     let login: ReturnType<typeof busyboxOnly>
     beforeAll(() => {
       login = busyboxOnly()
     })
-    suite(({ extra = [], ...options }: SshdOptions = {}) =>
-      startSshd({ ...options, extra: [...extra, ...login.extra] }),
+    suite(
+      ({ extra = [], ...options }: SshdOptions = {}) => startSshd({ ...options, extra: [...extra, ...login.extra] }),
+      () => login.bin,
     )
     afterAll(() => login.dispose())
   })
+
+/** The same suite on a host like this one and on one that has only busybox. */
+export const describeHosts = (name: string, suite: (startHost: typeof startSshd) => void): void => {
+  describeSshd(name, () => suite(startSshd))
+  describeBusybox(`${name} on a host that has only busybox`, suite)
 }

@@ -48,10 +48,8 @@ export const since = (text: string | undefined): Effect.Effect<string | undefine
   text === undefined
     ? Effect.succeed(undefined)
     : Effect.gen(function* () {
-        const refused = (reason: string) => new InvalidInput({ field: "since", reason })
-        const moment = yield* Effect.mapError(parseMoment(text, yield* Clock.currentTimeMillis), ({ reason }) =>
-          refused(reason),
-        )
+        const moment = yield* parseMoment(text, yield* Clock.currentTimeMillis, "since")
         if (moment._tag === "Instant") return moment.instant
-        return yield* refused("must be a time or a span ago such as 2h, not a position")
+        const reason = "must be a time or a span ago such as 2h, not a position"
+        return yield* new InvalidInput({ field: "since", reason })
       })

@@ -1,7 +1,7 @@
 /** `context infra audit replay --to <moment> --into <file>` */
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
-import { required } from "../../options.js"
+import { moments, required } from "../../options.js"
 import { withAudit } from "../../runtime.js"
 import { progress } from "../../terminal.js"
 
@@ -11,7 +11,7 @@ export const replay = leaf({
     "Writes the log up to a moment, and all rows as they were then, into a database that any SQLite tool opens.",
   examples: ["audit replay --to 2026-11-01 --into november.db"],
   options: {
-    to: required("to", "moment", "2026-11-01T12:00Z, 2h (that long ago), now or 1234 (a position in the log)"),
+    to: required("to", "moment", moments),
     into: required("into", "file", "The database to write; it must not exist yet"),
   },
   run: (given) =>

@@ -53,7 +53,7 @@ has() {
 
 # Inode and name of files by age: t with the newest first, tr with the oldest. The ls of busybox knows whole seconds only.
 coarse=
-case $(ls --help 2>&1) in *BusyBox*) ! stat -c %y / >/dev/null 2>&1 || coarse=1 ;; esac
+[ -z "$follow$offset" ] || case $(ls --help 2>&1) in *BusyBox*) ! stat -c %y / >/dev/null 2>&1 || coarse=1 ;; esac
 by_age() {
   by=$1
   shift
