@@ -88,7 +88,15 @@ export class UniqueViolation extends Data.TaggedError("UniqueViolation")<{
 
 /** The database said no. `reason` is what a program can act on; the driver's own error is the `cause`. */
 export class StorageError extends Data.TaggedError("StorageError")<{
-  readonly reason: "busy" | "full" | "corrupt" | "not-a-database" | "foreign" | "newer-schema" | "unavailable"
+  readonly reason:
+    | "busy"
+    | "full"
+    | "corrupt"
+    | "not-a-database"
+    | "foreign"
+    | "newer-schema"
+    | "not-enrolled"
+    | "unavailable"
   readonly message: string
   readonly cause?: unknown
 }> {}
@@ -115,6 +123,8 @@ export class RemoteError extends Data.TaggedError("RemoteError")<{
  *
  * `foreign`: another log, or no log at all, is behind the address. `reset`: there is nothing any more. `rolled-back`: an older
  * state of this log, or one that went on from an older state. `newer-schema`: written by a version that knows more than this one.
+ * `not-enrolled`: this machine waits to be enrolled, or was revoked. `no-root`: nobody has said yet who may write. `new-root`: a
+ * person has to say whether a root is the right one.
  */
 export class SyncError extends Data.TaggedError("SyncError")<{
   readonly reason:
@@ -126,6 +136,9 @@ export class SyncError extends Data.TaggedError("SyncError")<{
     | "reset"
     | "rolled-back"
     | "newer-schema"
+    | "not-enrolled"
+    | "no-root"
+    | "new-root"
     | "protocol"
   readonly message: string
   readonly cause?: unknown

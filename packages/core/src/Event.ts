@@ -22,6 +22,15 @@ export interface Meta {
   readonly machine: string
   readonly commandId: string
   readonly cause?: string
+  /** The id of the key that signed the unit which the event belongs to; absent where nothing is signed. */
+  readonly key?: string
+  /** The chain of units that the key's machine wrote one after the other: a file has one, and so has a job that keeps none. */
+  readonly session?: string
+  /** Which unit of the session it is, from 1 on, and the hash of the one before; `""` for the first. */
+  readonly number?: number
+  readonly previous?: string
+  /** How many events the unit has. */
+  readonly count?: number
 }
 
 /** The envelope: an event at its place in the log. `position` and `version` start at 1 and have no gaps. */
@@ -41,6 +50,9 @@ export interface Recorded<E extends Event = Event> {
   readonly hash: string
   readonly signature: string | null
 }
+
+/** What an event that counts for nothing is read as, whatever it says of itself: no fold knows the type. */
+export const inertType = "Inert"
 
 /** The definition of one event type: its name, the version of its shape and the schema its data must satisfy. */
 export interface Definition<Type extends string, Data> {

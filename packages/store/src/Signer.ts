@@ -1,19 +1,21 @@
 /** This machine's Ed25519 key: made on first use, the private half in a file that only its owner can read. */
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto"
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createHash, createPrivateKey, type KeyObject, sign } from "node:crypto"
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { dirname } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
-import type { Sealed } from "./append.js"
+import type { EventRow } from "./record.js"
+import { holds, isKeyLine, keyId, keyOfLine, newKey, publicHalf } from "./trust/keys.js"
 
-/** Signs appends. `id` names the key: the first 16 hex digits of the SHA-256 of its public half. */
+/** Signs units. `id` names the key: the first 16 hex digits of the SHA-256 of its public half. */
 export interface Signer {
   readonly id: string
+  /** What this machine calls itself when it asks to join a log. */
   readonly name: string
   /** SPKI in DER, base64. */
   readonly publicKey: string
-  /** One signature for all the events of an append, in base64. */
-  readonly sign: (sealed: ReadonlyArray<Sealed>) => string
+  /** A signature of bytes, in base64. */
+  readonly sign: (bytes: Buffer) => string
 }
 
 /** What the writer of an event fixed, and so what it signs: not position, version and hash, which another order changes. */
@@ -22,50 +24,60 @@ export type Signed = readonly [
   stream: string,
   type: string,
   schema: number,
+  /** The data's digest; the data itself in events older than the log's root. */
   data: string,
   meta: string,
   occurredAt: string,
 ]
 
-/** The bytes that are signed for the events of one append, in their order. */
-export const signedBytes = (events: ReadonlyArray<Signed>): Buffer =>
-  createHash("sha256").update(JSON.stringify(events)).digest()
+/**
+ * The bytes that are signed for the events of one unit, in their order. `root`, the id of the log's root, binds them to one log;
+ * events older than a root were signed without.
+ */
+export const signedBytes = (events: ReadonlyArray<Signed>, root?: string): Buffer =>
+  createHash("sha256")
+    .update(JSON.stringify(root === undefined ? events : [root, events]))
+    .digest()
+
+/** What is signed of a row. */
+export const signedOf = (row: EventRow): Signed => [row[1], row[2], row[4], row[5], row[13] ?? row[6], row[7], row[8]]
 
 /** Whether a signature of these events was made with the private half of a public key. Never throws. */
-export const verifies = (publicKey: string, events: ReadonlyArray<Signed>, signature: string): boolean => {
-  try {
-    const key = createPublicKey({ key: Buffer.from(publicKey, "base64"), format: "der", type: "spki" })
-    return verify(null, signedBytes(events), key, Buffer.from(signature, "base64"))
-  } catch {
-    return false
-  }
-}
+export const verifies = (publicKey: string, events: ReadonlyArray<Signed>, signature: string, root?: string): boolean =>
+  holds(publicKey, signedBytes(events, root), signature)
 
-/** The id of a public key. */
-export const keyId = (publicKey: string): string =>
-  createHash("sha256").update(Buffer.from(publicKey, "base64")).digest("hex").slice(0, 16)
+/**
+ * The signer whose key is in a file, which is made if there is none; or whose key is given itself, as one line. Throws
+ * `StorageError`.
+ */
+export const loadSigner = (path: string): Signer =>
+  signerOf(isKeyLine(path) ? fromLine(path) : parse(path, read(path) ?? create(path)))
 
-/** The signer whose key is in a file, which is made if there is none. Throws `StorageError`. */
-export const loadSigner = (path: string): Signer => {
-  const privateKey = parse(path, read(path) ?? create(path))
-  const publicKey = createPublicKey(privateKey).export({ format: "der", type: "spki" }).toString("base64")
+/** The same where there is a key already; `undefined` where one would have to be made. */
+export const findSigner = (path: string): Signer | undefined =>
+  isKeyLine(path) || existsSync(path) ? loadSigner(path) : undefined
+
+/** The signer with a private key. */
+export const signerOf = (privateKey: KeyObject): Signer => {
+  const publicKey = publicHalf(privateKey)
+  const name = hostname()
+    .replace(/[^A-Za-z0-9._-]/g, "-")
+    .replace(/^[^A-Za-z0-9]+/, "")
+    .slice(0, 63)
   return {
     id: keyId(publicKey),
-    name: hostname(),
+    name: name === "" ? "machine" : name,
     publicKey,
-    sign: (sealed) => sign(null, signedBytes(sealed.map(signedOf)), privateKey).toString("base64"),
+    sign: (bytes) => sign(null, bytes, privateKey).toString("base64"),
   }
 }
 
-const signedOf = ({ data, event, meta, stream }: Sealed): Signed => [
-  event.id,
-  stream,
-  event.type,
-  event.schema,
-  data,
-  meta,
-  event.occurredAt,
-]
+const fromLine = (line: string): KeyObject => {
+  const key = keyOfLine(line)
+  if (key !== undefined) return key
+  const message = "CONTEXT_KEY holds a damaged key; take the line anew from context infra machine add"
+  throw new StorageError({ reason: "unavailable", message })
+}
 
 const read = (path: string): string | undefined => {
   try {
@@ -78,8 +90,7 @@ const read = (path: string): string | undefined => {
 
 /** Two processes may get here at once: the file appears whole or not at all, and whoever comes second takes the first's. */
 const create = (path: string): string => {
-  const { privateKey } = generateKeyPairSync("ed25519")
-  const pem = privateKey.export({ format: "pem", type: "pkcs8" }).toString()
+  const pem = newKey().export({ format: "pem", type: "pkcs8" }).toString()
   const draft = `${path}.${process.pid}`
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

@@ -13,9 +13,9 @@ import { type Connection, storageError } from "./connection.js"
 import { Database, layer as databaseLayer, openConnection } from "./Database.js"
 import { decodeLine, encodeLine } from "./exchange.js"
 import { columns, type EventRow } from "./record.js"
-import { readState } from "./sync/state.js"
 import { takeOver } from "./takeOver.js"
-import { checkGuards, compareRows, Walk } from "./verify.js"
+import { readAccepted } from "./trust/verdicts.js"
+import { checkGuards, compareRows, readSetting, Walk } from "./verify.js"
 
 const pageSize = 1_000
 
@@ -28,16 +28,15 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
 
     const verify = Effect.fn("Audit.verify")(function* (onProgress?: (progress: Progress) => Effect.Effect<void>) {
       const started = performance.now()
-      const walk = new Walk()
       const total = yield* log.head
+      const setting = yield* database.read(readSetting)
+      const walk = new Walk(setting)
       const step = (found: ReadonlyArray<EventRow>) => {
         for (const row of found) walk.next(row)
         return onProgress?.({ done: walk.events, total }) ?? Effect.void
       }
       // What waits to be pushed may get another place while this goes on; it is walked in the last part.
-      const certain = yield* database.read(readState)
-      if (certain.logId !== null) walk.clockChange = certain.confirmed.position + 1
-      const until = certain.logId === null ? total : certain.confirmed.position
+      const until = setting.confirmed ?? total
       yield* Stream.runForEach(pages(database.read, until), step)
       // What was appended meanwhile, and the rows of all of it, at one moment: nobody writes during this part.
       const count = yield* database.write((connection) => {
@@ -65,8 +64,9 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
           return yield* new InvalidInput({ field: "into", reason: `${into} exists already; name a file that does not` })
         }
         const events = Stream.mapConcat(atOneMoment(database, until), (found) => found)
+        const accepted = yield* database.read(readAccepted)
         const copy = Effect.flatMap(openConnection(into), (connection) =>
-          Effect.tap(takeOver(connection, events), () =>
+          Effect.tap(takeOver(connection, events, { accepted }), () =>
             // All of it in the one file, for programs that know nothing of the one beside it.
             Effect.sync(() => connection.exec("PRAGMA wal_checkpoint(TRUNCATE)")),
           ),
@@ -114,12 +114,18 @@ const atOneMoment = (database: Database["Type"], until = Number.MAX_SAFE_INTEGER
     }),
   )
 
+/** The name of the machine that is the log's root; `null` for an unsigned log, and one older than roots. */
+const rootOf = ({ membership }: Walk): string | null =>
+  membership.root === null ? null : (membership.machines.get(membership.root.machineId)?.name ?? null)
+
 const report = (walk: Walk, rows: number, duration: number): AuditReport => ({
   ok: walk.findings.length === 0,
   events: walk.events,
   rows,
   signed: walk.signed,
   unsigned: walk.unsigned,
+  root: rootOf(walk),
+  inert: walk.inert.length,
   machines: [...walk.machines.values()].map(({ events, machineId, name }) => ({ machineId, name, events })),
   unknownTypes: walk.unknownTypes,
   findings: walk.findings,

@@ -1,19 +1,9 @@
 /** The log over libSQL: one append is one transaction of events, rows and checkpoint. */
 
-import { MachineJoined } from "@context-engine/core/domain/Machine"
 import { type StorageError, UniqueViolation, VersionConflict } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
-import {
-  type AppendOptions,
-  EventLog,
-  type NewEvent,
-  type ReadOptions,
-  type StreamAppend,
-} from "@context-engine/core/EventLog"
-import * as Id from "@context-engine/core/Id"
-import { Origin } from "@context-engine/core/Origin"
+import { EventLog, type ReadOptions } from "@context-engine/core/EventLog"
 import * as Chunk from "effect/Chunk"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -23,7 +13,7 @@ import { CommitQueue } from "./CommitQueue.js"
 import { Database } from "./Database.js"
 import { follow } from "./follow.js"
 import { HeadCache } from "./HeadCache.js"
-import { columns, decode, type EventRow } from "./record.js"
+import { decode, type StoredRow, stored } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
 
 export interface Options {
@@ -43,9 +33,9 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
   const page: Page = (options, size) =>
     database.read((connection) =>
       connection
-        .prepare(`SELECT ${columns} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?`)
+        .prepare(`SELECT ${stored} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?`)
         .all(options.after ?? 0, options.until ?? Number.MAX_SAFE_INTEGER, size)
-        .map((row) => decode(row as EventRow)),
+        .map((row) => decode(row as StoredRow)),
     )
   return EventLog.of({
     append: makeAppend(database, keyPath),
@@ -58,9 +48,9 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
     read: (stream, options = {}) =>
       database.read((connection) =>
         connection
-          .prepare(`SELECT ${columns} FROM events WHERE stream = ? AND version > ? AND position <= ? ORDER BY version`)
+          .prepare(`SELECT ${stored} FROM events WHERE stream = ? AND version > ? AND position <= ? ORDER BY version`)
           .all(stream, options.after ?? 0, options.until ?? Number.MAX_SAFE_INTEGER)
-          .map((row) => decode(row as EventRow)),
+          .map((row) => decode(row as StoredRow)),
       ),
     positionAt: (instant) =>
       database.read((connection) => {
@@ -73,53 +63,26 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
   })
 }
 
-/** Appends go through the queue. With a key they are signed, after the machine has joined the log by an event of its own. */
+/** Appends go through the queue. With a key they are signed, within the transaction that gives them their place. */
 const makeAppend = (database: Database["Type"], keyPath: string | undefined): EventLog["Type"]["append"] => {
   const queue = new CommitQueue(database.transact)
   const cache = new HeadCache()
-  let member: Signer | undefined
-  const put = (appends: ReadonlyArray<StreamAppend>, options: AppendOptions, signer: Signer | undefined) => {
-    const sealed = seal(appends)
-    const signature = signer?.sign(sealed) ?? null
-    return queue.run<ReadonlyArray<Recorded>, VersionConflict | UniqueViolation>({
-      body: (connection) => append(connection, appends, sealed, signature, options, cache),
-      refuses: (error) => error instanceof VersionConflict || error instanceof UniqueViolation,
-    })
-  }
-  const join = (path: string) =>
-    Effect.gen(function* () {
-      const signer = yield* Effect.try({ try: () => loadSigner(path), catch: (error) => error as StorageError })
-      const hello = yield* machineJoined(signer)
-      // Expected at version 0: if it has joined before, there is nothing to do.
-      yield* put([hello], {}, signer).pipe(
-        Effect.catchTags({ VersionConflict: () => Effect.void, UniqueViolation: Effect.die }),
-      )
-      member = signer
-    })
-  return (appends, options = {}) =>
-    Effect.suspend(() =>
-      keyPath === undefined || member !== undefined
-        ? put(appends, options, member)
-        : Effect.zipRight(
-            join(keyPath),
-            Effect.suspend(() => put(appends, options, member)),
-          ),
-    )
-}
-
-const machineJoined = (signer: Signer) =>
-  Effect.gen(function* () {
-    const { actor, machine, via } = yield* Origin
-    const event: NewEvent = {
-      id: yield* Id.make,
-      type: MachineJoined.type,
-      schema: MachineJoined.schema,
-      data: { machineId: signer.id, name: signer.name, publicKey: signer.publicKey },
-      meta: { actor, machine, via, commandId: yield* Id.make },
-      occurredAt: DateTime.formatIso(yield* DateTime.now),
-    }
-    return { stream: `machine-${signer.id}`, expected: 0, events: [event] }
+  let signer: Signer | undefined
+  const load = Effect.try({
+    try: () => {
+      if (keyPath !== undefined) signer ??= loadSigner(keyPath)
+    },
+    catch: (error) => error as StorageError,
   })
+  return (appends, options = {}) =>
+    Effect.flatMap(load, () => {
+      const drafts = seal(appends)
+      return queue.run<ReadonlyArray<Recorded>, VersionConflict | UniqueViolation>({
+        body: (connection) => append(connection, appends, drafts, signer, options, cache),
+        refuses: (error) => error instanceof VersionConflict || error instanceof UniqueViolation,
+      })
+    })
+}
 
 type Page = (options: ReadOptions, size: number) => Effect.Effect<ReadonlyArray<Recorded>, StorageError>
 

@@ -1,38 +1,31 @@
 /** One append, within a transaction: check, chain, insert, fold. Synchronous; what it throws undoes it. */
+import { machinesStream } from "@context-engine/core/domain/Machine"
 import { StorageError, VersionConflict } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
-import type { AppendOptions, NewEvent, StreamAppend } from "@context-engine/core/EventLog"
+import type { AppendOptions, StreamAppend } from "@context-engine/core/EventLog"
 import { projections } from "@context-engine/core/views/all"
 import { canonicalJson } from "./canonical.js"
 import type { Connection } from "./connection.js"
 import type { HeadCache } from "./HeadCache.js"
-import { columns, decode, type EventRow, genesis, hashOf } from "./record.js"
+import { columns, decode, type EventRow, genesis, hashOf, type StoredRow, stored } from "./record.js"
 import { writeRows } from "./rows.js"
+import type { Signer } from "./Signer.js"
+import {
+  type Beginning,
+  begin,
+  type Draft,
+  readSigning,
+  type Signing,
+  sealUnit,
+  writeSigning,
+} from "./trust/sealing.js"
+import { acceptRoot } from "./trust/verdicts.js"
 
-/** An event whose texts are made: what is signed and stored. */
-export interface Sealed {
-  readonly stream: string
-  readonly event: NewEvent
-  readonly data: string
-  readonly meta: string
-}
-
-/** Serialises the events of an append, once, outside the lock. Events of one command share their meta. */
-export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Sealed> => {
-  let last: NewEvent["meta"] | undefined
-  let meta = ""
-  return appends.flatMap(({ events, stream }) =>
-    events.map((event) => {
-      if (event.meta !== last) meta = canonicalJson(event.meta)
-      last = event.meta
-      const data = canonicalJson(event.data)
-      const fit = storable(data)
-      return fit === data
-        ? { stream, event, data, meta }
-        : { stream, event: { ...event, data: JSON.parse(fit) }, data: fit, meta }
-    }),
+/** Serialises the events of an append, once, outside the lock. */
+export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft> =>
+  appends.flatMap(({ events, stream }) =>
+    events.map(({ data, ...event }) => ({ ...event, stream, data: storable(canonicalJson(data)) })),
   )
-}
 
 /**
  * What a host printed may have been cut in the middle of a character, or hold NUL. SQLite keeps neither as it is, so they
@@ -43,7 +36,7 @@ const storable = (json: string): string =>
     ? json.replace(/\\(?:u(0000|d[89a-f][0-9a-f]{2})|.)/gis, (escape, bad) => (bad === undefined ? escape : "\ufffd"))
     : json
 
-interface Head {
+export interface Head {
   readonly position: number
   readonly hash: string
   readonly recordedAt: string
@@ -57,44 +50,133 @@ export const readHead = (connection: Connection): Head => {
     : { position: row[0], hash: row[1], recordedAt: row[2] }
 }
 
-/** What of this log all machines share, if they do and rows can be kept as of it, and how often its end was put after events of others. */
-export const readShared = (
-  connection: Connection,
-): { readonly confirmed: number | undefined; readonly rebases: number } => {
-  const [logId, position, rebases, unkept] = connection.prepare(sharedQuery).get()
-  return { confirmed: logId === null || unkept === 1 ? undefined : position, rebases }
+/** How this log stands to the shared one, as far as an append has to know. */
+export interface Shared {
+  /** What all machines share, if they do and rows can be kept as of it. */
+  readonly confirmed: number | undefined
+  /** How often this log's end was put after events of others. */
+  readonly rebases: number
+  /** The shared log's clock less this machine's, in milliseconds. */
+  readonly skew: number
+  /** When the last event that all machines share happened; `""` where there is none. */
+  readonly since: string
+  /** When that was recorded. */
+  readonly recorded: string
 }
 
-const sharedQuery = `SELECT log_id, position, rebases,
-  EXISTS (SELECT 1 FROM sync_rows WHERE view = '' AND id = '') FROM sync`
+export const readShared = (connection: Connection): Shared => {
+  const [logId, position, rebases, skew, unkept, since, recorded] = connection.prepare(sharedQuery).get()
+  const confirmed = logId === null || unkept === 1 ? undefined : position
+  return { confirmed, rebases, skew: (logId !== null && skew) || 0, since: since ?? "", recorded: recorded ?? "" }
+}
 
-/** Appends sealed events and folds them into the views. Made before (the answer was lost), it gives what there is. */
+const sharedQuery = `SELECT log_id, sync.position, rebases, skew,
+  EXISTS (SELECT 1 FROM sync_rows WHERE view = '' AND id = ''), min(occurred_at, recorded_at), recorded_at
+  FROM sync LEFT JOIN events ON events.position = sync.position AND log_id IS NOT NULL`
+
+/** Appends events and folds them into the views. Made before (the answer was lost), it gives what there is. */
 export const append = (
   connection: Connection,
   appends: ReadonlyArray<StreamAppend>,
-  sealed: ReadonlyArray<Sealed>,
-  signature: string | null,
+  drafts: ReadonlyArray<Draft>,
+  signer: Signer | undefined,
   options: AppendOptions,
   cache: HeadCache,
 ): ReadonlyArray<Recorded> => {
-  const known = alreadyThere(connection, sealed)
+  const known = alreadyThere(connection, drafts)
   if (known !== undefined) return known
   const head = readHead(connection)
   if (options.head !== undefined && options.head !== head.position) {
     throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
   }
-  const { confirmed, rebases } = readShared(connection)
-  if (options.rebases !== undefined && options.rebases !== rebases) {
-    throw new VersionConflict({ stream: "the log", expected: options.rebases, actual: rebases })
+  const shared = readShared(connection)
+  if (options.rebases !== undefined && options.rebases !== shared.rebases) {
+    throw new VersionConflict({ stream: "the log", expected: options.rebases, actual: shared.rebases })
   }
   cache.begin(head.hash)
+  const { before, rows } = sealed(connection, drafts, signer, head, shared)
   const versions = versionsOf(connection, appends, cache)
-  const recorded = insert(connection, sealed, versions, head, signature)
-  writeRows(connection, projections, recorded, { cache, keepAsOf: confirmed })
+  for (const [stream, version] of readVersions(connection, before.length > 0 ? [machinesStream] : []))
+    versions.set(stream, version)
+  const placed = place(rows, versions, head, nowAfter(head, shared))
+  insertRows(connection, placed)
+  noteClock(connection, placed.slice(before.length))
+  const recorded = placed.map(decode)
+  writeRows(connection, projections, recorded, { cache, keepAsOf: shared.confirmed })
   cache.keepVersions(versions)
   const last = recorded[recorded.length - 1]
   if (last !== undefined) connection.prepare("UPDATE checkpoint SET position = ?").run(last.position)
-  return recorded
+  return recorded.slice(before.length)
+}
+
+/** The drafts as signed rows, with what has to come before the first of this key. The chain goes on with them. */
+const sealed = (
+  connection: Connection,
+  drafts: ReadonlyArray<Draft>,
+  signer: Signer | undefined,
+  head: Head,
+  shared: Shared,
+): { readonly before: ReadonlyArray<EventRow>; readonly rows: ReadonlyArray<EventRow> } => {
+  const [first] = drafts
+  if (first === undefined) return { before: [], rows: [] }
+  if (signer === undefined) {
+    refuseUnsigned(connection)
+    return { before: [], rows: sealUnit(drafts, undefined, undefined).rows }
+  }
+  const known = readSigning(connection)
+  const beginning: Beginning =
+    known?.machine === signer.id ? { before: [], chain: known } : begin(connection, signer, first, head)
+  const times = timesOf(beginning.chain, shared)
+  const root = beginning.before.length === 0 ? undefined : sealUnit(beginning.before, signer, beginning.chain)
+  const unit = sealUnit(drafts.map(times), signer, root?.chain ?? beginning.chain)
+  if (unit.chain !== undefined) writeSigning(connection, unit.chain)
+  const before = root?.rows ?? []
+  for (const row of before) acceptRoot(connection, row[1])
+  return { before, rows: [...before, ...unit.rows] }
+}
+
+/** Clocks of processes that write at the same time differ by so little, in milliseconds; a larger step is one of the clock. */
+const jitter = 60_000
+
+/**
+ * When a unit happened: by this machine's clock, corrected by what was measured of it. Never before what all machines share,
+ * and not before what this machine wrote before, unless its clock went back by more than chance.
+ */
+const timesOf =
+  (chain: Signing, { since, skew }: Shared) =>
+  (draft: Draft): Draft => {
+    const own = Date.parse(draft.occurredAt) + skew
+    const before = Date.parse(chain.occurredAt)
+    const shared = Date.parse(since)
+    const after = Number.isNaN(before) || own < before - jitter ? own : Math.max(own, before)
+    const at = Number.isNaN(shared) ? after : Math.max(after, shared)
+    return at === Date.parse(draft.occurredAt) ? draft : { ...draft, occurredAt: new Date(at).toISOString() }
+  }
+
+/** Remembers where the clock went back: what it had said before cannot all be right. */
+const noteClock = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
+  const [first] = rows
+  if (first === undefined) return
+  const before = connection.prepare("SELECT occurred_at FROM events WHERE position = ?").get(first[0] - 1)?.[0]
+  if (before !== undefined && first[8] < before)
+    connection.prepare("INSERT OR IGNORE INTO clock_steps VALUES (?)").run(first[0])
+}
+
+/** An unsigned event in a signed log would count for nothing. */
+const refuseUnsigned = (connection: Connection): void => {
+  if (connection.prepare("SELECT 1 FROM events WHERE stream = ? LIMIT 1").get(machinesStream) === undefined) return
+  throw new StorageError({
+    reason: "not-enrolled",
+    message: "this log is signed, and an unsigned event in it would count for nothing: leave out CONTEXT_KEY=off",
+  })
+}
+
+/** The shared log's clock never goes back, and what waits here is not recorded before what is there. */
+const nowAfter = (head: Head, { confirmed, recorded }: Shared): string => {
+  const now = new Date().toISOString()
+  if (now >= head.recordedAt || confirmed === undefined) return now
+  // biome-ignore lint/complexity/useMathMinMax: they are texts
+  return now > recorded ? now : recorded
 }
 
 /** The version each stream is at, where it is the one that was expected. */
@@ -129,58 +211,26 @@ export const readVersions = (
 
 const manyVersions = `SELECT value, (SELECT coalesce(max(version), 0) FROM events WHERE stream = value) FROM json_each(?)`
 
-const insert = (
-  connection: Connection,
-  sealed: ReadonlyArray<Sealed>,
+/** Rows at their places after a head: position, version, time and hash. What was signed stays as it is. */
+export const place = (
+  rows: ReadonlyArray<EventRow>,
   versions: Map<string, number>,
-  head: Head,
-  signature: string | null,
-): ReadonlyArray<Recorded> => {
-  const now = new Date().toISOString()
-  // The clock may have gone back; `--at` needs times that never do.
-  // biome-ignore lint/complexity/useMathMinMax: they are texts
-  const recordedAt = now > head.recordedAt ? now : head.recordedAt
+  head: Pick<Head, "position" | "hash">,
+  recordedAt: string | ((row: EventRow) => string),
+): ReadonlyArray<EventRow> => {
   let { hash, position } = head
-  const rows: Array<EventRow> = []
-  const recorded = sealed.map(({ data, event, meta, stream }): Recorded => {
+  return rows.map((row) => {
     position += 1
-    const version = (versions.get(stream) ?? 0) + 1
-    versions.set(stream, version)
-    const { id, occurredAt, schema, type } = event
-    const row: Writable<EventRow> = [
-      position,
-      id,
-      stream,
-      version,
-      type,
-      schema,
-      data,
-      meta,
-      occurredAt,
-      recordedAt,
-      "",
-      signature,
-    ]
-    hash = hashOf(hash, row)
-    row[10] = hash
-    rows.push(row)
-    return {
-      position,
-      id,
-      stream,
-      version,
-      type,
-      schema,
-      data: event.data,
-      meta: event.meta,
-      occurredAt,
-      recordedAt,
-      hash,
-      signature,
-    }
+    const version = (versions.get(row[2]) ?? 0) + 1
+    versions.set(row[2], version)
+    const placed = [...row] as unknown as Writable<EventRow>
+    placed[0] = position
+    placed[3] = version
+    placed[9] = typeof recordedAt === "string" ? recordedAt : recordedAt(row)
+    hash = hashOf(hash, placed)
+    placed[10] = hash
+    return placed
   })
-  insertRows(connection, rows)
-  return recorded
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
@@ -191,29 +241,33 @@ export const insertRows = (connection: Connection, rows: ReadonlyArray<EventRow>
   const whole = rows.length - (rows.length % many)
   for (let i = 0; i < whole; i += many) {
     const values: Array<unknown> = []
-    for (let n = i; n < i + many; n++) values.push(...(rows[n] as EventRow))
+    for (let n = i; n < i + many; n++) values.push(...(rows[n] as EventRow).slice(0, width))
     connection.prepare(insertOf(many)).run(values)
   }
-  for (const row of rows.slice(whole)) connection.prepare(insertOf(1)).run(row)
+  for (const row of rows.slice(whole)) connection.prepare(insertOf(1)).run(row.slice(0, width))
 }
 
+const width = columns.split(",").length
+
 const insertOf = (count: number): string =>
-  `INSERT INTO events (${columns}) VALUES ${Array(count).fill("(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)").join(", ")}`
+  `INSERT INTO events (${columns}) VALUES ${Array(count)
+    .fill(`(${Array(width).fill("?").join(", ")})`)
+    .join(", ")}`
 
 /**
  * The events themselves, if this very append was made before. The ids of an append are made together, so the first tells
  * for all; an id with other content is an alarm.
  */
-const alreadyThere = (connection: Connection, sealed: ReadonlyArray<Sealed>): ReadonlyArray<Recorded> | undefined => {
-  const find = connection.prepare(`SELECT ${columns} FROM events WHERE id = ?`)
-  const first = sealed[0] && (find.get(sealed[0].event.id) as EventRow | undefined)
+const alreadyThere = (connection: Connection, drafts: ReadonlyArray<Draft>): ReadonlyArray<Recorded> | undefined => {
+  const find = connection.prepare(`SELECT ${stored} FROM events WHERE id = ?`)
+  const first = drafts[0] && (find.get(drafts[0].id) as StoredRow | undefined)
   if (first === undefined) return undefined
-  return sealed.map(({ data, event, stream }) => {
-    const row = find.get(event.id) as EventRow | undefined
-    if (row !== undefined && row[2] === stream && row[4] === event.type && row[6] === data) return decode(row)
+  return drafts.map(({ data, id, stream, type }) => {
+    const row = find.get(id) as StoredRow | undefined
+    if (row !== undefined && row[2] === stream && row[4] === type && row[6] === data) return decode(row)
     throw new StorageError({
       reason: "corrupt",
-      message: `event ${event.id} is already in the log with other content: two writers made the same id`,
+      message: `event ${id} is already in the log with other content: two writers made the same id`,
     })
   })
 }

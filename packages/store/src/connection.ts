@@ -112,6 +112,7 @@ const advice: Record<StorageError["reason"], string> = {
   "not-a-database": "the file is not a database; name another with --db or CONTEXT_DB",
   foreign: "the file is a database of some other program; name another with --db or CONTEXT_DB",
   "newer-schema": "the log was written by a newer version of context; upgrade this one",
+  "not-enrolled": "this machine's key is not enrolled in this log",
   unavailable: "the database cannot be used",
 }
 

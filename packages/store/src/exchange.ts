@@ -17,18 +17,31 @@ const fields = [
   "recordedAt",
   "hash",
   "signature",
+  "salt",
+  "digest",
 ] as const
+
+/** Events older than the log's root have neither: their lines are as they ever were. */
+const later: ReadonlySet<string> = new Set(["salt", "digest"])
 
 /** A row of the log as a line, without its line feed. */
 export const encodeLine = (row: EventRow): string =>
   canonicalJson(
     Object.fromEntries(
-      fields.map((field, index) => [
-        field,
-        field === "data" || field === "meta" ? JSON.parse(row[index] as string) : row[index],
-      ]),
+      fields.map((field, index) => [field, later.has(field) ? (row[index] ?? undefined) : valueOf(field, row[index])]),
     ),
   )
+
+/** JSON as a value, so that the line is one document. What is no JSON, or not canonical, stands as the text that was hashed. */
+const valueOf = (field: string, column: unknown): unknown => {
+  if (field !== "data" && field !== "meta") return column
+  try {
+    const value: unknown = JSON.parse(column as string)
+    return typeof value === "object" && value !== null && canonicalJson(value) === column ? value : column
+  } catch {
+    return column
+  }
+}
 
 /** A line as a row of the log. */
 export const decodeLine = (line: string): Effect.Effect<EventRow, InvalidInput> =>
@@ -36,7 +49,9 @@ export const decodeLine = (line: string): Effect.Effect<EventRow, InvalidInput> 
     try: () => {
       const value = JSON.parse(line) as Record<string, unknown>
       const row = fields.map((field) =>
-        field === "data" || field === "meta" ? canonicalJson(value[field]) : value[field],
+        (field === "data" || field === "meta") && typeof value[field] !== "string"
+          ? canonicalJson(value[field])
+          : (value[field] ?? (later.has(field) || field === "signature" ? null : undefined)),
       )
       if (!row.every((column, index) => kinds[index]?.(column)))
         throw new Error("a field is missing or of another kind")
@@ -52,4 +67,19 @@ export const decodeLine = (line: string): Effect.Effect<EventRow, InvalidInput> 
 const isText = (value: unknown) => typeof value === "string"
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0
 const isTextOrNull = (value: unknown) => value === null || isText(value)
-const kinds = [isCount, isText, isText, isCount, isText, isCount, isText, isText, isText, isText, isText, isTextOrNull]
+const kinds = [
+  isCount,
+  isText,
+  isText,
+  isCount,
+  isText,
+  isCount,
+  isText,
+  isText,
+  isText,
+  isText,
+  isText,
+  isTextOrNull,
+  isTextOrNull,
+  isTextOrNull,
+]

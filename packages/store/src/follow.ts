@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Connection } from "./connection.js"
 import type { Database } from "./Database.js"
-import { columns, decode, type EventRow } from "./record.js"
+import { decode, type StoredRow, stored } from "./record.js"
 
 /** So many are read and decoded at once; then others have their turn. */
 const pageSize = 500
@@ -44,8 +44,8 @@ class Follower {
     if (!this.#begun) this.#begin(connection)
     if (this.#hash !== hashAt(connection, this.after)) this.#goBack()
     const rows = connection
-      .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ${pageSize}`)
-      .all(this.after) as ReadonlyArray<EventRow>
+      .prepare(`SELECT ${stored} FROM events WHERE position > ? ORDER BY position LIMIT ${pageSize}`)
+      .all(this.after) as ReadonlyArray<StoredRow>
     this.after = rows[rows.length - 1]?.[0] ?? this.after
     for (const row of rows) this.#given.set(row[0], row[1])
     this.#settle(connection)

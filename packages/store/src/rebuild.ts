@@ -2,7 +2,7 @@
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
 import { HeadCache } from "./HeadCache.js"
-import { columns, decode, type EventRow } from "./record.js"
+import { decode, type StoredRow, stored } from "./record.js"
 import { writeRows } from "./rows.js"
 import { indexes } from "./schema.js"
 import { type Table, tables } from "./tables.js"
@@ -30,8 +30,8 @@ export const drop = (connection: Connection): void => {
 /** Folds the next events, at most so many, into the doubles. */
 export const catchUp = (connection: Connection, doubles: Doubles, limit: number): void => {
   const rows = connection
-    .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
-    .all(doubles.position, limit) as ReadonlyArray<EventRow>
+    .prepare(`SELECT ${stored} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
+    .all(doubles.position, limit) as ReadonlyArray<StoredRow>
   writeRows(connection, projections, rows.map(decode), { suffix, cache: doubles.cache })
   doubles.position = rows[rows.length - 1]?.[0] ?? doubles.position
 }

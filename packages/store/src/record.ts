@@ -2,7 +2,7 @@
 import * as crypto from "node:crypto"
 import { lift } from "@context-engine/core/domain/Upcasts"
 import { StorageError } from "@context-engine/core/Errors"
-import type { Recorded } from "@context-engine/core/Event"
+import { inertType, type Recorded } from "@context-engine/core/Event"
 
 /** The columns of `events`, in order. */
 export type EventRow = readonly [
@@ -18,57 +18,78 @@ export type EventRow = readonly [
   recordedAt: string,
   hash: string,
   signature: string | null,
+  /** Random; with it the digest says nothing of data that was taken out. `null` for events older than the log's root. */
+  salt: string | null,
+  /** SHA-256 over salt and data: what the hash and the signature cover in the data's place. */
+  digest: string | null,
 ]
 
+/** A row as this machine keeps it: with the reason why it counts for nothing, or `null`. */
+export type StoredRow = readonly [...EventRow, inert: string | null]
+
 export const columns =
-  "position, id, stream, version, type, schema, data, meta, occurred_at, recorded_at, hash, signature"
+  "position, id, stream, version, type, schema, data, meta, occurred_at, recorded_at, hash, signature, salt, digest"
+
+/** What is read where events are folded. */
+export const stored = `${columns}, (SELECT reason FROM inert WHERE inert.position = events.position)`
 
 /** The hash before the first event. */
 export const genesis = "0".repeat(64)
 
-/** SHA-256, in hex, over the previous hash and every column but `recorded_at`, which the sequencer sets. */
+/**
+ * SHA-256, in hex, over the previous hash and every column but `recorded_at`, which the sequencer sets. The data is covered by
+ * its digest, so that a text can be taken out and the chain still holds; events older than the log's root are covered whole.
+ */
 export const hashOf = (previous: string, row: EventRow): string => {
-  const [position, id, stream, version, type, schema, data, meta, occurredAt, , , signature] = row
-  const content = JSON.stringify([
-    previous,
-    position,
-    id,
-    stream,
-    version,
-    type,
-    schema,
-    data,
-    meta,
-    occurredAt,
-    signature,
-  ])
-  return sha256(content)
+  const [position, id, stream, version, type, schema, data, meta, occurredAt, , , signature, , digest] = row
+  const rest = [type, schema, digest ?? data, meta, occurredAt, signature]
+  const content = JSON.stringify([previous, position, id, stream, version, ...rest])
+  return digest === null ? sha256(content) : sha256(`2${content}`)
 }
 
+/** What stands for an event's data in the chain. */
+export const digestOf = (salt: string, data: string): string => sha256(`${salt}${data}`)
+
 /** In one call where Node has it (from 20.12 on): half the cost of a hash object for a text as short as an event. */
-const sha256: (text: string) => string =
+export const sha256: (text: string) => string =
   typeof crypto.hash === "function"
     ? (text) => crypto.hash("sha256", text, "hex")
     : (text) => crypto.createHash("sha256").update(text).digest("hex")
 
-/** Reads a row back, in the shape this version knows. Text that is not JSON is damage, and says where. */
-export const decode = (row: EventRow): Recorded =>
-  lift({
-    position: row[0],
-    id: row[1],
-    stream: row[2],
-    version: row[3],
+/** Whether the data is what its digest stands for. */
+export const matchesDigest = (row: EventRow): boolean =>
+  row[13] === null || (row[12] !== null && digestOf(row[12], row[6]) === row[13])
+
+/**
+ * Reads a row back, in the shape this version knows. One that counts for nothing is read as such: nothing of what it says is
+ * even parsed. Text that is not JSON is damage otherwise, and says where.
+ */
+export const decode = (row: EventRow | StoredRow): Recorded => {
+  const inert = row[14] ?? null
+  if (inert !== null) return { ...envelopeOf(row), type: inertType, data: { reason: inert }, meta: nobodys }
+  return lift({
+    ...envelopeOf(row),
     type: row[4],
-    schema: row[5],
     data: parse(row, row[6]),
     meta: parse(row, row[7]) as Recorded["meta"],
-    occurredAt: row[8],
-    recordedAt: row[9],
-    hash: row[10],
-    signature: row[11],
   })
+}
 
-const parse = (row: EventRow, text: string): unknown => {
+const nobodys: Recorded["meta"] = { actor: "unknown", via: "library", machine: "unknown", commandId: "" }
+
+const envelopeOf = (row: EventRow | StoredRow) => ({
+  position: row[0],
+  id: row[1],
+  stream: row[2],
+  version: row[3],
+  schema: row[5],
+  occurredAt: row[8],
+  recordedAt: row[9],
+  hash: row[10],
+  signature: row[11],
+})
+
+const parse = (row: EventRow | StoredRow, text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch (cause) {

@@ -92,6 +92,52 @@ CREATE TABLE sync_history (
 `
 
 /**
+ * From the log's root on, the hash covers a salted digest of an event's data. `inert` has the events of the shared log that
+ * count for nothing; `chains` the last unit of each session in it; `signing` the chain that this file's own units go on with.
+ */
+const trust = `
+ALTER TABLE events ADD COLUMN salt TEXT;
+ALTER TABLE events ADD COLUMN digest TEXT;
+
+CREATE TABLE inert (
+  position INTEGER PRIMARY KEY,
+  reason   TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE chains (
+  machine     TEXT NOT NULL,
+  session     TEXT NOT NULL,
+  number      INTEGER NOT NULL,
+  unit        TEXT NOT NULL,
+  occurred_at TEXT NOT NULL,
+  PRIMARY KEY (machine, session)
+) STRICT, WITHOUT ROWID;
+
+-- What was wrong with the running numbers of a machine: a unit that is missing, doubled or out of order.
+CREATE TABLE breaks (
+  position INTEGER PRIMARY KEY,
+  message  TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE signing (
+  one         INTEGER PRIMARY KEY CHECK (one = 1),
+  machine     TEXT,
+  root        TEXT,
+  session     TEXT,
+  number      INTEGER NOT NULL,
+  unit        TEXT NOT NULL,
+  occurred_at TEXT NOT NULL
+) STRICT;
+INSERT INTO signing VALUES (1, NULL, NULL, NULL, 0, '', '');
+
+-- The roots that a person on this machine has accepted, by the id of their event.
+CREATE TABLE roots (event_id TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Where a machine's clock went back between two of its units.
+CREATE TABLE clock_steps (position INTEGER PRIMARY KEY) STRICT;
+`
+
+/**
  * The migrations, one entry a schema version: never edited, only added to. The number that the file's header holds
  * (`PRAGMA user_version`) is how many of them it has had.
  */
@@ -100,21 +146,35 @@ export const migrations: ReadonlyArray<string> = [
    INSERT INTO projections (name, version) VALUES ${tables.map((table) => `('${table.name}', ${table.version})`).join(", ")};
    PRAGMA application_id = ${applicationId};`,
   sync,
+  trust,
 ]
 
 /** What a shared log consists of: the same events, and one row that names the log. */
-export const remoteSchemaVersion = 1
+export const remoteSchemaVersion = 2
 
-/** The statements that guard the log, by name, as a new file has them: what an audit compares a file with. */
-export const expectedSchema: ReadonlyMap<string, string> = new Map(
+const guards: ReadonlyMap<string, string> = new Map(
   [...log.matchAll(/CREATE (?:TABLE|TRIGGER) (events\w*)[\s\S]*?(?:STRICT|END)(?=;)/g)].map((match) => [
     match[1] as string,
     match[0],
   ]),
 )
 
+/** The statements that guard the log, by name, as SQLite keeps them: what an audit compares a file with. */
+export const expectedSchema: ReadonlyMap<string, string> = new Map(guards).set(
+  "events",
+  // Where columns that were added stand in the statement of their table.
+  (guards.get("events") as string).replace("signature   TEXT", "signature   TEXT, salt TEXT, digest TEXT"),
+)
+
 /** The statements that make a shared log, where there is nothing yet. Its name comes as a parameter to the last. */
 export const remoteSchema: ReadonlyArray<string> = [
   ...expectedSchema.values(),
   "CREATE TABLE log (log_id TEXT NOT NULL, schema INTEGER NOT NULL, created_at TEXT NOT NULL) STRICT",
+]
+
+/** What a shared log of the first schema is brought up to date with, as one transaction. */
+export const remoteUpgrade: ReadonlyArray<string> = [
+  "ALTER TABLE events ADD COLUMN salt TEXT",
+  "ALTER TABLE events ADD COLUMN digest TEXT",
+  "UPDATE log SET schema = 2",
 ]

@@ -1,44 +1,87 @@
 /** Takes events over from elsewhere, as they are, with their rows: what imports and replays do. All of them or none. */
 import { InvalidInput, type StorageError, UniqueViolation } from "@context-engine/core/Errors"
-import { projections } from "@context-engine/core/views/all"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import { insertRows, readHead, readShared } from "./append.js"
+import { readHead, readShared } from "./append.js"
 import { isDriverError, type NativeConnection, storageError } from "./connection.js"
-import { decode, type EventRow, hashOf } from "./record.js"
-import { writeRows } from "./rows.js"
+import { type EventRow, hashOf } from "./record.js"
+import { judge, takeIncoming } from "./sync/judging.js"
+import { isRoot } from "./trust/Admission.js"
+import { acceptRoot, knownAt } from "./trust/verdicts.js"
 
 type TakeOverError = StorageError | InvalidInput
 
+/** Whose word counts for roots that the rows bring with them. */
+export interface Trusting {
+  /** Accepted elsewhere: where a log's own rows are written into another file. */
+  readonly accepted?: ReadonlySet<string>
+}
+
 /**
- * Appends rows of another log to one that is empty or a beginning of it, in one transaction. Each must continue the chain.
- * Gives how many were new.
+ * Appends rows of another log to one that is empty or a beginning of it, in one transaction. Each must continue the chain, and
+ * is judged as what comes from the shared log is. Gives how many were new.
  */
 export const takeOver = (
   connection: NativeConnection,
   rows: Stream.Stream<EventRow, TakeOverError>,
+  trusting: Trusting = {},
 ): Effect.Effect<number, TakeOverError> =>
   Effect.acquireUseRelease(
     attempt(connection, () => connection.begin()),
     () => {
       const start = readHead(connection)
-      let head = { position: start.position, hash: start.hash }
-      const { confirmed } = readShared(connection)
-      const take = (chunk: ReadonlyArray<EventRow>) => {
-        const fresh = chunk.filter((row) => !isKnown(connection, start.position, row))
-        for (const row of fresh) head = follow(head, row)
-        insertRows(connection, fresh)
-        writeRows(connection, projections, fresh.map(decode), { keepAsOf: confirmed })
-        connection.prepare("UPDATE checkpoint SET position = ?").run(head.position)
-      }
+      const taking = new Taking(connection, start, trusting)
       return Stream.runForEachChunk(Stream.rechunk(rows, 500), (chunk) =>
-        attempt(connection, () => take(Chunk.toReadonlyArray(chunk))),
-      ).pipe(Effect.map(() => head.position - start.position))
+        attempt(connection, () => taking.take(Chunk.toReadonlyArray(chunk))),
+      ).pipe(
+        Effect.zipRight(attempt(connection, () => taking.end())),
+        Effect.map(() => taking.head.position - start.position),
+      )
     },
     (_, exit) => Effect.sync(() => (Exit.isSuccess(exit) ? connection.commit() : connection.rollback())),
   )
+
+/** Takes whole units: those that one signature spans may come in two chunks. */
+class Taking {
+  #held: Array<EventRow> = []
+
+  constructor(
+    readonly connection: NativeConnection,
+    public head: { readonly position: number; readonly hash: string },
+    readonly trusting: Trusting,
+  ) {
+    this.start = head.position
+  }
+  readonly start: number
+
+  take(chunk: ReadonlyArray<EventRow>): void {
+    const fresh = chunk.filter((row) => !isKnown(this.connection, this.start, row))
+    for (const row of fresh) {
+      this.head = follow(this.head, row)
+      if (row[11] === null || row[11] !== this.#held[this.#held.length - 1]?.[11]) this.#flush(this.#held.length > 500)
+      this.#held.push(row)
+    }
+  }
+
+  end(): void {
+    this.#flush(true)
+  }
+
+  /** Units are judged many at once: only where one ends. */
+  #flush(now: boolean): void {
+    if (!now || this.#held.length === 0) return
+    const before = (this.#held[0] as EventRow)[0] - 1
+    const known = knownAt(this.connection, before)
+    const accepted = this.trusting.accepted ?? known.accepted
+    const judged = judge({ ...known, accepted, acceptsFirst: true }, this.#held)
+    if (judged.stop !== undefined) throw broken(`what stands at position ${judged.stop.position} cannot be judged`)
+    for (const row of judged.rows) if (isRoot(row)) acceptRoot(this.connection, row[1])
+    takeIncoming(this.connection, judged, readShared(this.connection).confirmed)
+    this.#held = []
+  }
+}
 
 const follow = (head: { readonly position: number; readonly hash: string }, row: EventRow) => {
   const [position] = row

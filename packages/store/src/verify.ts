@@ -1,18 +1,35 @@
 /** Can the log be believed? Walks the chain, checks signatures, and compares every live row with one folded anew. */
 
 import { definitions } from "@context-engine/core/domain/Events"
+import { isEnrolled, nobody } from "@context-engine/core/domain/Membership"
 import type { Recorded } from "@context-engine/core/Event"
-import { Fold } from "@context-engine/core/Fold"
+import { Fold, findClash } from "@context-engine/core/Fold"
 import type { Finding, MachineReport } from "@context-engine/core/services/Audit"
 import { projections } from "@context-engine/core/views/all"
 import { canonicalJson } from "./canonical.js"
 import type { Connection } from "./connection.js"
-import { decode, type EventRow, genesis, hashOf } from "./record.js"
-import { keyId, type Signed, verifies } from "./Signer.js"
+import { decode, type EventRow, genesis, hashOf, matchesDigest } from "./record.js"
+import { signedOf, verifies } from "./Signer.js"
 import { expectedSchema } from "./schema.js"
+import { clashes } from "./sync/judging.js"
+import { claimsOf } from "./sync/status.js"
 import { tables } from "./tables.js"
+import { Admission, claimedKey } from "./trust/Admission.js"
+import { keyId } from "./trust/keys.js"
+import { readAccepted } from "./trust/verdicts.js"
 
 const limit = 100
+
+/** What this machine knows of its log beside the events themselves. */
+export interface Setting {
+  readonly accepted: ReadonlySet<string>
+  /** What is kept of inert events: their positions, with the reason. */
+  readonly inert: ReadonlyMap<number, string>
+  /** Up to here the log is shared; what follows is this machine's own, and waits. */
+  readonly confirmed: number | undefined
+}
+
+export const alone: Setting = { accepted: new Set(), inert: new Map(), confirmed: undefined }
 
 /** The walk along the log, fed one row at a time in the order of positions. */
 export class Walk {
@@ -21,20 +38,36 @@ export class Walk {
   readonly unknownTypes: Record<string, number> = {}
   readonly fold = new Fold(projections)
   readonly head = { position: 0, hash: genesis }
-  /** The first position that waits to be pushed. */
-  clockChange = 0
+  readonly inert: Array<{ readonly position: number; readonly reason: string; readonly claims: string }> = []
+  readonly breaks: Array<{ readonly position: number; readonly message: string }> = []
   events = 0
   signed = 0
   unsigned = 0
   #versions = new Map<string, number>()
-  #append: Array<EventRow> = []
+  /** Rows of one signature, which may be a unit. */
+  #run: Array<EventRow> = []
   #recordedAt = ""
+  readonly #admission: Admission
+
+  constructor(readonly setting: Setting = alone) {
+    this.#admission = new Admission({
+      membership: nobody,
+      link: () => undefined,
+      accepted: setting.accepted,
+      acceptsFirst: setting.confirmed === undefined,
+      hash: genesis,
+    })
+  }
+
+  get membership() {
+    return this.#admission.membership
+  }
 
   next(row: EventRow): void {
     this.events += 1
     this.#checkPlace(row)
     const hash = hashOf(this.head.hash, row)
-    if (hash !== row[10])
+    if (hash !== row[10] || !matchesDigest(row))
       this.find(
         "chain",
         row[0],
@@ -43,14 +76,21 @@ export class Walk {
     // Go on from what is stored: one change is found once, not at every event after it.
     this.head.position = row[0]
     this.head.hash = row[10]
-    this.#foldIn(row)
-    if (this.#append.length > 0 && this.#append[0]?.[11] !== row[11]) this.#checkSignature()
-    this.#append.push(row)
+    if (this.#run.length > 0 && (row[11] === null || this.#run[0]?.[11] !== row[11])) this.#judgeRun()
+    this.#run.push(row)
   }
 
   /** To be called after the last row. */
   end(): void {
-    this.#checkSignature()
+    this.#judgeRun()
+    this.#tellInert()
+    for (const [position] of this.setting.inert)
+      if (!this.inert.some((one) => one.position === position))
+        this.find(
+          "inert",
+          position,
+          `the event at position ${position} is kept as one that counts for nothing, and it counts`,
+        )
   }
 
   find(kind: Finding["kind"], position: number | null, message: string): void {
@@ -74,23 +114,96 @@ export class Walk {
       )
     }
     this.#versions.set(stream, version)
-    // Where the shared log's clock ends and this machine's begins, both may differ while much is being pushed.
-    if (row[9] < this.#recordedAt && position !== this.clockChange)
+    // The shared log's clock never goes back. This machine's own may, and its events say so themselves.
+    if (row[9] < this.#recordedAt && position <= (this.setting.confirmed ?? 0))
       this.find("chain", position, `the event at position ${position} was recorded before the one before it`)
     this.#recordedAt = row[9]
   }
 
+  /** Judges what one signature spans, and folds what counts. */
+  #judgeRun(): void {
+    const run = this.#run
+    this.#run = []
+    const [first] = run
+    if (first === undefined) return
+    if (this.#isWaiting(first)) return this.#takeOwn(run)
+    for (const { broken, judged, rows } of this.#admission.units(run)) {
+      if (broken !== undefined) this.breaks.push({ position: rows[0]?.[0] ?? 0, message: broken })
+      if (judged.verdict === "counts") this.#count(rows, judged.events)
+      else if (judged.verdict === "inert") this.#leaveOut(rows, judged.reason)
+      else this.find("signature", judged.position, stopped(judged))
+    }
+  }
+
+  /** What a machine that is not enrolled yet wrote here waits, and counts on this machine alone. */
+  #isWaiting(first: EventRow): boolean {
+    const { confirmed } = this.setting
+    if (confirmed === undefined || first[0] <= confirmed) return false
+    const key = claimedKey(first)
+    return key === undefined || !isEnrolled(this.membership, key)
+  }
+
+  #takeOwn(run: ReadonlyArray<EventRow>): void {
+    this.unsigned += run.length
+    for (const row of run) this.#foldIn(row)
+  }
+
   #foldIn(row: EventRow): void {
-    let event: Recorded
     try {
-      event = decode(row)
+      this.#fold(decode(row))
     } catch (error) {
       this.find("damage", row[0], (error as Error).message)
-      return
     }
+  }
+
+  #fold(event: Recorded): void {
     if (!definitions.has(event.type)) this.unknownTypes[event.type] = (this.unknownTypes[event.type] ?? 0) + 1
-    if (event.type === "MachineJoined") this.#meet(event as Recorded<any>)
     this.fold.apply(event)
+  }
+
+  #count(rows: ReadonlyArray<EventRow>, events: ReadonlyArray<Recorded>): void {
+    const [first] = rows as [EventRow]
+    if (this.setting.inert.get(first[0]) === clashes && this.#clash(events)) return this.#leaveOut(rows, clashes)
+    for (const event of events) {
+      if (event.type === "MachineJoined") this.#meet(event as Recorded<any>)
+      this.#fold(event)
+    }
+    const key = claimedKey(first)
+    const member = this.membership.machines.get(key ?? "")
+    if (this.membership.root === null || key === undefined || member === undefined) return this.#checkOlder(rows)
+    this.signed += rows.length
+    const before = this.machines.get(member.machineId)?.events ?? 0
+    const { machineId, name, publicKey } = member
+    this.machines.set(machineId, { machineId, name, publicKey, events: before + rows.length })
+  }
+
+  /** Whether events cannot be folded beside what is there. What they did is taken back. */
+  #clash(events: ReadonlyArray<Recorded>): boolean {
+    const before = new Map([...this.fold.tables].map(([name, rows]) => [name, new Map(rows)]))
+    try {
+      for (const event of events) this.fold.apply(event)
+      return projections.some((projection) => findClash(projection, this.fold.rows(projection)) !== undefined)
+    } catch {
+      return true
+    } finally {
+      for (const [name, rows] of before) this.fold.tables.set(name, rows)
+    }
+  }
+
+  #leaveOut(rows: ReadonlyArray<EventRow>, reason: string): void {
+    for (const row of rows) this.inert.push({ position: row[0], reason, claims: claimsOf(row[7].slice(0, 2000)) })
+  }
+
+  /** What nobody has acknowledged is told: it may have been meant to count. */
+  #tellInert(): void {
+    const after = this.membership.acknowledged
+    for (const { claims, position, reason } of this.inert) {
+      if (position <= after) continue
+      const message = `the event at position ${position} counts for nothing: ${reason} (it says it is by ${claims})`
+      this.find("inert", position, message)
+    }
+    for (const { message, position } of this.breaks)
+      if (position > after) this.find("sequence", position, `at position ${position}: ${message}`)
   }
 
   #meet(event: Recorded<any>): void {
@@ -107,9 +220,8 @@ export class Walk {
     this.machines.set(machineId, { machineId, name, publicKey, events })
   }
 
-  /** Events of one append carry one signature over all of them. */
-  #checkSignature(): void {
-    const append = this.#append.splice(0)
+  /** Events older than a root: those of one append carry one signature over all of them, by a key that joined by itself. */
+  #checkOlder(append: ReadonlyArray<EventRow>): void {
     const [first] = append
     if (first === undefined) return
     const signature = first[11]
@@ -117,22 +229,39 @@ export class Walk {
       this.unsigned += append.length
       return
     }
-    const signed = append.map((row): Signed => [row[1], row[2], row[4], row[5], row[6], row[7], row[8]])
-    const author = [...this.machines.values()].find(({ publicKey }) => verifies(publicKey, signed, signature))
-    if (author === undefined) {
-      const where =
-        append.length === 1 ? `position ${first[0]}` : `positions ${first[0]} to ${append[append.length - 1]?.[0]}`
-      this.find(
-        "signature",
-        first[0],
-        `the signature at ${where} is that of no machine in this log: the content was changed, or it is not from where it says`,
-      )
-      return
-    }
+    const key = claimedKey(first)
+    const author = [...this.machines.values()].find(({ publicKey }) =>
+      verifies(publicKey, append.map(signedOf), signature, key === undefined ? undefined : ""),
+    )
+    if (author === undefined) return this.#tellStranger(append)
     this.signed += append.length
     this.machines.set(author.machineId, { ...author, events: author.events + append.length })
   }
+
+  #tellStranger(append: ReadonlyArray<EventRow>): void {
+    const [first] = append as [EventRow]
+    const where =
+      append.length === 1 ? `position ${first[0]}` : `positions ${first[0]} to ${append[append.length - 1]?.[0]}`
+    this.find(
+      "signature",
+      first[0],
+      `the signature at ${where} is that of no machine in this log: the content was changed, or it is not from where it says`,
+    )
+  }
 }
+
+const stopped = ({
+  detail,
+  position,
+  why,
+}: {
+  readonly why: string
+  readonly position: number
+  readonly detail: string
+}) =>
+  why === "root"
+    ? `at position ${position} a machine began a root of this log that no person here has accepted`
+    : `what stands at position ${position} says who may write in a way that only a newer version knows (${detail})`
 
 /** Compares the live tables with the rows that the walk folded. Gives how many rows there are. */
 export const compareRows = (connection: Connection, walk: Walk): number => {
@@ -163,6 +292,16 @@ export const compareRows = (connection: Connection, walk: Walk): number => {
 /** A folded row as its table gives it back: the table's fields only, `null` for what is absent. */
 const normal = (table: (typeof tables)[number], row: object): object =>
   Object.fromEntries(table.columns.map(({ field }) => [field, (row as Record<string, unknown>)[field] ?? null]))
+
+/** What the walk has to know of the file. */
+export const readSetting = (connection: Connection): Setting => {
+  const [logId, position] = connection.prepare("SELECT log_id, position FROM sync").get()
+  return {
+    accepted: readAccepted(connection),
+    inert: new Map(connection.prepare("SELECT position, reason FROM inert").all() as ReadonlyArray<[number, string]>),
+    confirmed: logId === null ? undefined : position,
+  }
+}
 
 /** The triggers and tables that guard the log must be there as they were made, and the checkpoint at the head. */
 export const checkGuards = (connection: Connection, walk: Walk): void => {

@@ -6,7 +6,17 @@ import type { InvalidInput, StorageError } from "../Errors.js"
 
 /** One thing that does not hold. */
 export interface Finding {
-  readonly kind: "chain" | "gap" | "stream" | "signature" | "trigger" | "row" | "checkpoint" | "damage"
+  readonly kind:
+    | "chain"
+    | "gap"
+    | "stream"
+    | "signature"
+    | "trigger"
+    | "row"
+    | "checkpoint"
+    | "damage"
+    | "inert"
+    | "sequence"
   /** Where in the log; `null` for what has no place there. */
   readonly position: number | null
   /** In words. */
@@ -26,6 +36,10 @@ export interface AuditReport {
   readonly rows: number
   readonly signed: number
   readonly unsigned: number
+  /** The machine that is the log's root; `null` where the log is unsigned, or older than roots. */
+  readonly root: string | null
+  /** Events that count for nothing: nobody who was enrolled signed them, or they have no shape. */
+  readonly inert: number
   readonly machines: ReadonlyArray<MachineReport>
   /** Types that this version does not know, with how many there are. */
   readonly unknownTypes: Readonly<Record<string, number>>

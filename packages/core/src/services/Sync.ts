@@ -24,8 +24,25 @@ export interface SyncStatus {
   readonly lastError: { readonly reason: SyncError["reason"]; readonly message: string; readonly at: string } | null
   /** Commands that were refused and that nobody has dealt with. */
   readonly rejected: number
-  /** Events of types or shapes that only a newer version knows. While there are any, nothing is pushed over them. */
+  /** Events of types or shapes that only a newer version knows. What touches the same things is not pushed meanwhile. */
   readonly unknown: ReadonlyArray<string>
+  /** How many events of the shared log count for nothing, and no admin has acknowledged. */
+  readonly inert: number
+  /** The first of them, and who they say they are of: at most 20. */
+  readonly inertEvents: ReadonlyArray<InertEvent>
+  /** What is wrong with the running numbers of machines: units that are missing, doubled or out of order. At most 20. */
+  readonly breaks: ReadonlyArray<{ readonly position: number; readonly message: string }>
+  /** Whether this machine may write to the log; `unsigned` where nothing is signed, `no-root` where nobody says who may. */
+  readonly enrolment: "enrolled" | "waiting" | "revoked" | "not-enrolled" | "no-root" | "unsigned"
+}
+
+/** An event that counts for nothing. What it says of itself is not to be believed. */
+export interface InertEvent {
+  readonly position: number
+  readonly reason: string
+  /** Who it says did it: `actor@machine`. */
+  readonly claims: string
+  readonly type: string
 }
 
 /** From how many milliseconds on a clock counts as wrong: times in the log are the shared log's, those on screens are not. */
@@ -61,6 +78,8 @@ export interface SyncOptions {
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => Effect.Effect<void>
   /** Told of each command that could not stand, as soon as that is in the log: also where the synchronisation then fails. */
   readonly onRejected?: (rejected: Rejected) => Effect.Effect<void>
+  /** The code of an invite, for a machine that is not enrolled yet. */
+  readonly invite?: string
   /** Waits while another process of this machine is at it, instead of leaving it to that. */
   readonly wait?: boolean
 }
@@ -68,7 +87,7 @@ export interface SyncOptions {
 /** Something that happened between this machine and the shared log. */
 export interface SyncEntry {
   readonly at: string
-  readonly what: "connected" | "merged" | "synced" | "failed" | "healed" | "disconnected"
+  readonly what: "connected" | "merged" | "synced" | "failed" | "healed" | "disconnected" | "cloned"
   readonly detail: string
 }
 

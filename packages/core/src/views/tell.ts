@@ -4,7 +4,7 @@ import type { DomainEvent } from "../domain/Events.js"
 import type { CommandRejected } from "../domain/Rejection.js"
 import { entity as route } from "../domain/Route.js"
 import type { ServiceActionEnded } from "../domain/Service.js"
-import type { Recorded } from "../Event.js"
+import { inertType, type Recorded } from "../Event.js"
 import type { InfraEventRow } from "./infraEvents.js"
 
 type Story = Pick<InfraEventRow, "type" | "severity" | "title"> & Partial<InfraEventRow>
@@ -13,6 +13,7 @@ type Story = Pick<InfraEventRow, "type" | "severity" | "title"> & Partial<InfraE
 export const tell = (event: Recorded): Story | undefined => {
   const id = idOf(event.stream)
   const stream = event.stream.slice(0, event.stream.indexOf("-"))
+  if (event.type === inertType) return undefined
   if (stream === "server") return serverStory(event as DomainEvent, id)
   if (stream === "service") return serviceStory(event as DomainEvent, id)
   return otherStory(event as DomainEvent) ?? raw(event)
@@ -30,6 +31,13 @@ const config = (title: string, rest: Partial<InfraEventRow> = {}): Story => ({
   severity: "info",
   title,
   ...rest,
+})
+
+const security = (title: string, description: string | null, severity: Story["severity"] = "info"): Story => ({
+  type: "security",
+  severity,
+  title,
+  description,
 })
 
 const serverStory = (event: DomainEvent, serverId: string): Story | undefined => {
@@ -225,6 +233,26 @@ const otherStory = (event: DomainEvent): Story | undefined => {
         serviceId: event.data.serviceId,
         serverId: event.data.serverId,
       })
+    case "RootEstablished":
+      return security(`machine ${event.data.name} began this log's root`, `its key is ${event.data.machineId}`)
+    case "InviteIssued": {
+      const uses = event.data.uses === 1 ? "one machine" : `${event.data.uses} machines`
+      return security(`an invite for ${uses} issued`, `as ${event.data.role}, until ${event.data.expiresAt}`)
+    }
+    case "InviteClosed":
+      return security(`an invite ${event.data.reason === "expired" ? "ended" : "was withdrawn"}`, null)
+    case "EnrolmentRequested": {
+      const by = event.data.invite === null ? "waits for an approval" : "came by an invite"
+      return security(`machine ${event.data.name} asked to join: it ${by}`, `its key is ${event.data.machineId}`)
+    }
+    case "MachineEnrolled":
+      return security(`machine ${event.data.name} enrolled as ${event.data.role}`, `its key is ${event.data.machineId}`)
+    case "MachineRevoked":
+      return security(`machine ${event.data.name} revoked`, "nothing that its key signs from here on counts", "warning")
+    case "MachineRenamed":
+      return security(`machine ${event.data.from} renamed to ${event.data.to}`, null)
+    case "InertAcknowledged":
+      return security(`${event.data.count} inert events acknowledged`, `up to position ${event.data.until}`)
     case "MachineJoined":
       return {
         type: "security",

@@ -25,6 +25,10 @@ const well: SyncStatus = {
   lastError: null,
   rejected: 0,
   unknown: [],
+  inert: 0,
+  inertEvents: [],
+  breaks: [],
+  enrolment: "enrolled",
 }
 
 type World = Alerts | Commands | EventLog | Overview | Registry

@@ -29,6 +29,9 @@ const reasons = [
   "reset",
   "rolled-back",
   "newer-schema",
+  "not-enrolled",
+  "no-root",
+  "new-root",
   "protocol",
 ] as const
 
@@ -46,6 +49,12 @@ const SyncStatus = row<SyncStatusData>("SyncStatus", {
   ),
   rejected: Schema.Number,
   unknown: Schema.Array(Schema.String),
+  inert: Schema.Number,
+  inertEvents: Schema.Array(
+    Schema.Struct({ position: Schema.Number, reason: Schema.String, claims: Schema.String, type: Schema.String }),
+  ),
+  breaks: Schema.Array(Schema.Struct({ position: Schema.Number, message: Schema.String })),
+  enrolment: Schema.Literal("enrolled", "waiting", "revoked", "not-enrolled", "no-root", "unsigned"),
 })
 
 const Rejection = row<RejectionRow>("Rejection", {

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import { remoteSchemaVersion } from "../schema.js"
 import * as Protocol from "./protocol.js"
 
-/** Runs statements there as one transaction, in one round trip. `null`: a table that should be there is not. */
+/** Runs statements there as one transaction, in one round trip. `null`: a table or a column that should be there is not. */
 export type Batch = (
   statements: ReadonlyArray<Protocol.Statement>,
   mode: "read" | "write",
@@ -51,13 +51,29 @@ export const make = (address: string, batch: Batch): RemoteLog["Type"] => {
       const message = `what is kept at ${address} is the database of some other program; nothing was written there. Name an empty one`
       return yield* new SyncError({ reason: "foreign", message })
     })
+  /** Whether what is there was a log of the first schema, and is of today's now. */
+  const upgraded = Effect.gen(function* () {
+    const found = yield* batch(Protocol.surveyStatements([]), "read")
+    if (found?.[0]?.[0]?.[1] !== 1) return false
+    yield* batch(Protocol.upgradeStatements, "write").pipe(
+      // Another machine may have been faster.
+      Effect.catchAll((error) =>
+        Effect.flatMap(batch(Protocol.surveyStatements([]), "read"), (again) =>
+          again?.[0]?.[0]?.[1] === 1 ? Effect.fail(error) : Effect.void,
+        ),
+      ),
+    )
+    return true
+  })
   return RemoteLog.of({
     address,
     survey,
     exchange: (exchange) =>
       Effect.gen(function* () {
         const mode = exchange.push.length > 0 ? "write" : "read"
-        const found = yield* batch(Protocol.exchangeStatements(exchange), mode)
+        const statements = Protocol.exchangeStatements(exchange)
+        const first = yield* batch(statements, mode)
+        const found = first === null && (yield* upgraded) ? yield* batch(statements, mode) : first
         const answer = found === null ? undefined : Protocol.readAnswer(found)
         if (answer !== undefined) yield* checkSchema(answer.schema)
         return answer

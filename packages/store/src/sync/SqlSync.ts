@@ -1,5 +1,6 @@
 /** One log on many machines, over a local file and a shared log. */
 import { randomUUID } from "node:crypto"
+import { isEnrolled } from "@context-engine/core/domain/Membership"
 import { type StorageError, SyncError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
@@ -12,13 +13,16 @@ import type { Connection } from "../connection.js"
 import { storageError } from "../connection.js"
 import { Database } from "../Database.js"
 import { genesis } from "../record.js"
-import { loadSigner } from "../Signer.js"
+import { findSigner, loadSigner } from "../Signer.js"
+import { readMembership } from "../trust/membership.js"
 import { author } from "./author.js"
 import { meet } from "./contact.js"
-import { exchangeAll, isPushable, type Parts, Tally } from "./exchangeAll.js"
+import { checkInvite } from "./enrolling.js"
+import { exchangeAll, isPushable, type Parts, pullAll, Tally } from "./exchangeAll.js"
 import { acquire, acquireWhenFree } from "./lock.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { bind, note, noteError, readHistory, readState } from "./state.js"
+import { readStatus } from "./status.js"
 
 type Failed = SyncError | StorageError
 
@@ -43,12 +47,12 @@ export const layer = (options: Options): Layer.Layer<Sync, never, Database | Eve
 const make = (database: Database["Type"], { keyPath, remote }: Options) => {
   const shared = Effect.isEffect(remote) ? remote : Effect.succeed(remote)
   const connected = Effect.flatMap(shared, (one) => (one === undefined ? notConnected : Effect.succeed(one)))
+  const signing = Effect.try({
+    try: () => (keyPath === undefined ? undefined : loadSigner(keyPath)),
+    catch: (error) => error as StorageError,
+  })
   const parts = Effect.gen(function* () {
-    const signer = yield* Effect.try({
-      try: () => (keyPath === undefined ? undefined : loadSigner(keyPath)),
-      catch: (error) => error as StorageError,
-    })
-    return { database, remote: yield* connected, author: author(signer) } satisfies Parts
+    return { database, remote: yield* connected, author: author(yield* signing) } satisfies Parts
   })
 
   /** Whether it could be done alone on this machine. */
@@ -81,24 +85,13 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
     })
 
   return {
-    status: Effect.zipWith(
-      shared,
-      database.read((c) => ({ state: readState(c), ...ends(c), since: firstOfTail(c), rejected: countOpen(c) })),
-      (one, { confirmed, pending, rejected, since, state }) => ({
-        remote: one?.address ?? null,
-        logId: state.logId,
-        confirmed,
-        ...(one === undefined && state.logId === null
-          ? { pending: 0, pendingSince: null }
-          : { pending, pendingSince: since }),
-        behind: Math.max(0, state.remoteHead - confirmed),
-        lastContact: state.contactedAt,
-        skew: state.skew,
-        lastError: state.error,
-        rejected,
-        unknown: state.unknown,
-      }),
-    ),
+    status: Effect.gen(function* () {
+      const one = yield* shared
+      const signer = yield* Effect.try(() => (keyPath === undefined ? undefined : findSigner(keyPath))).pipe(
+        Effect.orElseSucceed(() => undefined),
+      )
+      return yield* database.read((connection) => readStatus(connection, one?.address ?? null, signer))
+    }),
     now: Effect.fn("Sync.now")((options: SyncOptions = {}) => run(options, catchUp)),
     log: (limit = 50) => database.read((connection) => readHistory(connection, limit)),
     contact: Effect.flatMap(connected, (one) => meet(database, one)),
@@ -113,7 +106,23 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
 
 type Way = (parts: Parts, tally: Tally, options: SyncOptions) => Effect.Effect<void, Failed>
 
-const catchUp: Way = (parts, tally, options) => Effect.zipRight(firstContact(parts), exchangeAll(parts, tally, options))
+const catchUp: Way = (parts, tally, options) =>
+  Effect.gen(function* () {
+    yield* firstContact(parts)
+    if (options.invite !== undefined) yield* present(parts, tally, options.invite)
+    yield* exchangeAll(parts, tally, options)
+  })
+
+/** Learns what the shared log says of an invite, before anything of this machine is written there. */
+const present = (parts: Parts, tally: Tally, invite: string): Effect.Effect<void, Failed> =>
+  Effect.gen(function* () {
+    const { author, database } = parts
+    const members = yield* database.read(readMembership)
+    if (isEnrolled(members, author.signer?.id ?? "")) return
+    yield* pullAll(parts, tally)
+    const refused = checkInvite(yield* database.read(readMembership), invite)
+    if (refused !== undefined) return yield* refused
+  })
 
 const forget = (connection: Connection): void => {
   const { logId } = readState(connection)
@@ -133,14 +142,6 @@ const ends = (connection: Connection) => {
   const confirmed = readState(connection).confirmed.position
   return { confirmed, pending: readHead(connection).position - confirmed }
 }
-
-const firstOfTail = (connection: Connection): string | null =>
-  connection
-    .prepare("SELECT occurred_at FROM events WHERE position > (SELECT position FROM sync) ORDER BY position LIMIT 1")
-    .get()?.[0] ?? null
-
-const countOpen = (connection: Connection): number =>
-  connection.prepare("SELECT count(*) FROM rejections WHERE status = 'open'").get()[0]
 
 const inWords = ({ moved, pulled, pushed, rejected }: Tally): string => {
   const refused = rejected.filter(({ outcome }) => outcome === "refused").length

@@ -1,22 +1,25 @@
 /** One step forward: what an exchange brought is taken over, in one transaction of this machine's log. */
-import { definitions } from "@context-engine/core/domain/Events"
 import type { Rejected } from "@context-engine/core/services/Sync"
-import { projections } from "@context-engine/core/views/all"
-import { insertRows, readHead } from "../append.js"
+import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
 import { columns, decode, type EventRow, hashOf } from "../record.js"
-import { writeRows } from "../rows.js"
+import { claimedKey } from "../trust/Admission.js"
+import { knownAt, readInert } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
+import { type Judged, judge, remember, type Stop, takeIncoming } from "./judging.js"
 import type { Answer, Place } from "./protocol.js"
 import { rebase } from "./rebase.js"
-import { countRebase, forgetRows, readState, setConfirmed, setUnknown } from "./state.js"
+import { forgetRows, note, readState, setConfirmed, setUnknown } from "./state.js"
 import { unguarded } from "./triggers.js"
+import { unfold } from "./unfold.js"
 
 export interface Advanced {
   readonly pushed: number
   readonly pulled: number
   readonly moved: number
   readonly rejected: ReadonlyArray<Rejected>
+  /** Nothing after a place can be judged by this machine as it is. */
+  readonly stop?: Stop | undefined
 }
 
 /** The chain does not hold: what was sent is not what was written. */
@@ -35,6 +38,7 @@ export const advance = (
   from: Place,
   answer: Pick<Answer, "taken" | "rows">,
   author: Author,
+  verified?: ReadonlyMap<string, boolean>,
 ): Advanced => {
   if (readState(connection).confirmed.hash !== from.hash) return nothing
   // Others' events put all of the tail after them; else only what was pushed is of interest, and what comes next.
@@ -47,14 +51,29 @@ export const advance = (
   const base = placeOf(ours[ours.length - 1]) ?? from
   follow(base, incoming)
   keepTimes(connection, ours, times, tail[ours.length])
-  const moved = takeIn(connection, base, tail.slice(ours.length), incoming, author)
-  setConfirmed(connection, placeOf(incoming[incoming.length - 1]) ?? base)
+  confirmOwn(connection, from, ours, author)
+  const judged = judge({ ...knownAt(connection, base.position), ...(verified && { verified }) }, incoming)
+  const moved = takeIn(connection, base, tail.slice(ours.length), judged, author)
+  setConfirmed(connection, placeOf(judged.rows[judged.rows.length - 1]) ?? base)
   if (ours.length > 0 && ours.length === tail.length) forgetRows(connection)
-  if (incoming.length > 0) {
-    noteUnknown(connection, incoming)
-    connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
-  }
-  return { pushed: ours.length, pulled: incoming.length, ...moved }
+  noteUnknown(connection, judged)
+  return { pushed: ours.length, pulled: judged.rows.length, ...moved, stop: judged.stop }
+}
+
+/**
+ * What this machine pushed is in the shared log now. Where the rule says that it counts for nothing there, it counts for nothing
+ * here either.
+ */
+const confirmOwn = (connection: Connection, from: Place, ours: ReadonlyArray<EventRow>, { signer }: Author): void => {
+  if (ours.length === 0) return
+  const inert = readInert(connection, from.position)
+  const trusted = (row: EventRow) => claimedKey(row) === signer?.id && !inert.has(row[0])
+  const judged = judge({ ...knownAt(connection, from.position), trusted }, ours)
+  remember(connection, judged)
+  const fallen = judged.units.flatMap(({ judged: { verdict }, rows }) =>
+    verdict === "inert" ? rows.filter((row) => !inert.has(row[0])).map(decode) : [],
+  )
+  if (fallen.length > 0) unfold(connection, fallen)
 }
 
 /** What follows a place here, which is all that is not confirmed yet. */
@@ -108,26 +127,30 @@ const takeIn = (
   connection: Connection,
   base: Place,
   tail: ReadonlyArray<EventRow>,
-  incoming: ReadonlyArray<EventRow>,
+  judged: Judged,
   author: Author,
-) => {
-  if (incoming.length === 0) return { moved: 0, rejected: [] }
-  if (tail.length > 0) {
-    countRebase(connection)
-    return rebase(connection, base, tail, incoming, author)
+): Pick<Advanced, "moved" | "rejected"> => {
+  if (judged.rows.length === 0) return { moved: 0, rejected: [] }
+  if (tail.length === 0) {
+    takeIncoming(connection, judged)
+    return { moved: 0, rejected: [] }
   }
-  insertRows(connection, incoming)
-  writeRows(connection, projections, incoming.map(decode))
-  return { moved: 0, rejected: [] }
+  const { cloned, moved, rejected } = rebase(connection, base, tail, judged, author)
+  if (cloned) noteClone(connection)
+  return { moved, rejected }
 }
 
-/** Types and shapes that only a newer version knows are remembered until this one does: nothing is pushed over them. */
-const noteUnknown = (connection: Connection, incoming: ReadonlyArray<EventRow>): void => {
+const noteClone = (connection: Connection): void => {
+  const detail =
+    "another place writes with this machine's key: a copy of its disk, or an older state of this file; give that one a key of its own (remove ~/.config/context/machine.key there)"
+  note(connection, { at: new Date().toISOString(), what: "cloned", detail })
+}
+
+/** Types and shapes that only a newer version knows are remembered until this one does. */
+const noteUnknown = (connection: Connection, { units }: Judged): void => {
+  const found = units.flatMap(({ judged }) => (judged.verdict === "counts" ? judged.unknown : []))
+  if (found.length === 0) return
   const before = readState(connection).unknown
-  const found = incoming.filter((row) => !isKnown(row[4], row[5])).map((row) => `${row[4]}@${row[5]}`)
   const all = [...new Set([...before, ...found])]
   if (all.length > before.length) setUnknown(connection, all)
 }
-
-/** Whether this version knows a type of event in that shape. */
-export const isKnown = (type: string, schema: number): boolean => (definitions.get(type)?.schema ?? 0) >= schema

@@ -1,15 +1,9 @@
-/** This machine as an author of events of its own: of what became of commands that could not stand. */
-
-import { MachineJoined } from "@context-engine/core/domain/Machine"
+/** This machine as an author of events of its own: of what became of commands that could not stand, and of its wish to join. */
 import type { Meta } from "@context-engine/core/Event"
-import type { NewEvent } from "@context-engine/core/EventLog"
 import * as Id from "@context-engine/core/Id"
 import { seal } from "../append.js"
-import type { EventRow } from "../record.js"
 import type { Signer } from "../Signer.js"
-
-/** An event before it has a place: its position, version, time and hash are still to come. */
-export type Placeless = EventRow
+import type { Draft } from "../trust/sealing.js"
 
 export interface Author {
   readonly signer: Signer | undefined
@@ -25,30 +19,14 @@ export const author = (signer: Signer | undefined): Author => ({
   now: () => new Date().toISOString(),
 })
 
-/** Writes and signs one event. */
+/** Writes one event, which is signed when it gets its place. */
 export const write = (
-  { id, now, signer }: Author,
+  { id, now }: Author,
   stream: string,
   { type, schema }: { readonly type: string; readonly schema: number },
   data: unknown,
   meta: Meta,
-): Placeless => {
-  const event: NewEvent = { id: id(), type, schema, data, meta, occurredAt: now() }
-  const sealed = seal([{ stream, expected: "any", events: [event] }])
-  const [{ data: text, meta: metaText }] = sealed as [(typeof sealed)[0]]
-  const signature = signer?.sign(sealed) ?? null
-  return [0, event.id, stream, 0, type, schema, text, metaText, event.occurredAt, "", "", signature]
+): Draft => {
+  const event = { id: id(), type, schema, data, meta, occurredAt: now() }
+  return seal([{ stream, expected: "any", events: [event] }])[0] as Draft
 }
-
-/** The stream in which this machine has joined the log. */
-export const joinStream = (signer: Signer): string => `machine-${signer.id}`
-
-/** This machine's first event, for a log in which it has written nothing yet. */
-export const join = (author: Author, signer: Signer, meta: Meta): Placeless =>
-  write(
-    author,
-    joinStream(signer),
-    MachineJoined,
-    { machineId: signer.id, name: signer.name, publicKey: signer.publicKey },
-    { ...meta, commandId: author.id() },
-  )

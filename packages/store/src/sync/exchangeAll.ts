@@ -1,4 +1,5 @@
 /** Pushes and pulls, page by page, until both logs are the same. */
+import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/Machine"
 import { type StorageError, SyncError } from "@context-engine/core/Errors"
 import type { Rejected, SyncOptions } from "@context-engine/core/services/Sync"
 import { units } from "@context-engine/core/services/sync/units"
@@ -8,9 +9,14 @@ import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
 import type { Database } from "../Database.js"
 import { decode, type EventRow } from "../record.js"
-import { type Advanced, advance, BrokenChain, isKnown, readTail } from "./advance.js"
+import { claimedCount, isKnown } from "../trust/Admission.js"
+import { readMembership } from "../trust/membership.js"
+import { verifyAhead } from "../trust/verifying.js"
+import { type Advanced, advance, BrokenChain, readTail } from "./advance.js"
 import type { Author } from "./author.js"
 import { recognise } from "./contact.js"
+import { askToJoin, mayPush, withheldBy } from "./enrolling.js"
+import type { Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { noteContact, readState, type State, setUnknown } from "./state.js"
@@ -58,10 +64,10 @@ export const exchangeAll = (
   restoreUntil = 0,
 ): Effect.Effect<void, Failed> =>
   Effect.gen(function* () {
-    const { database } = parts
+    const { author, database } = parts
     let mayWrite: true | SyncError = true
     while (true) {
-      const { page, state } = yield* database.write((c) => prepare(c, restoreUntil, mayWrite === true))
+      const { page, state } = yield* database.write((c) => prepare(c, author, restoreUntil, mayWrite === true))
       const restoring = page.length > 0 && (page[page.length - 1] as EventRow)[0] <= restoreUntil
       const asked = yield* Effect.either(ask(parts, tally, state, page, restoring))
       if (Either.isLeft(asked)) {
@@ -71,35 +77,72 @@ export const exchangeAll = (
         continue
       }
       const { answer, rows } = asked.right
-      yield* takeOver(parts, tally, options, state.confirmed, { taken: answer.taken, rows })
+      const stop = yield* takeOver(parts, tally, options, state.confirmed, { taken: answer.taken, rows })
+      if (stop !== undefined) return yield* stopped(remoteOf(parts), stop)
       const { confirmed, pending } = yield* database.read(progress)
       yield* options.onProgress?.({ done: confirmed, total: answer.head }) ?? Effect.void
       const done = confirmed >= answer.head
       if (done && mayWrite !== true) return yield* mayWrite
-      if (done && (pending === 0 || (yield* database.read(isWithheld)))) return
+      if (!done) continue
+      if (yield* database.write((c) => askToJoin(c, author, options.invite))) continue
+      const withheld = yield* database.read((c) => withheldBy(c, author))
+      if (withheld instanceof SyncError && (pending > 0 || author.signer !== undefined)) return yield* withheld
+      if (pending === 0 || withheld !== undefined) return
     }
   })
+
+/** Takes over all that the shared log has, and pushes nothing. */
+export const pullAll = (parts: Parts, tally: Tally): Effect.Effect<void, Failed> =>
+  Effect.gen(function* () {
+    const { database } = parts
+    while (true) {
+      const state = yield* database.read(readState)
+      const { answer, rows } = yield* ask(parts, tally, state, [], false)
+      const stop = yield* takeOver(parts, tally, {}, state.confirmed, { taken: answer.taken, rows })
+      if (stop !== undefined) return yield* stopped(remoteOf(parts), stop)
+      const { confirmed } = yield* database.read(progress)
+      if (confirmed >= answer.head) return
+    }
+  })
+
+const remoteOf = ({ remote }: Parts): string => remote.address
+
+/** Nothing that follows can be judged here, so nothing of it is taken. */
+const stopped = (address: string, { detail, position, why }: Stop) =>
+  why === "newer"
+    ? new SyncError({
+        reason: "newer-schema",
+        message: `${address}: what stands at position ${position} says who may write, in a way that only a newer version knows (${detail}); upgrade context on this machine`,
+      })
+    : new SyncError({
+        reason: "new-root",
+        message: `${address}: at position ${position} a machine began a root of this log; a person has to say whether it is the right one: context infra machine root`,
+      })
 
 const progress = (connection: Connection) => {
   const confirmed = readState(connection).confirmed.position
   return { confirmed, pending: readHead(connection).position - confirmed }
 }
 
-const isWithheld = (connection: Connection): boolean => readState(connection).unknown.length > 0
-
 /** Whether something waits that may be pushed. */
-export const isPushable = (connection: Connection): boolean =>
-  progress(connection).pending > 0 && !isWithheld(connection)
+export const isPushable = (connection: Connection): boolean => progress(connection).pending > 0 && mayPush(connection)
 
-/** What to push next. Nothing goes over events that only a newer version understands. */
-const prepare = (connection: Connection, restoreUntil: number, mayWrite: boolean) => {
+/** What to push next: nothing while this machine may not, but its wish to join. */
+const prepare = (connection: Connection, author: Author, restoreUntil: number, mayWrite: boolean) => {
   const state = readState(connection)
   const unknown = state.unknown.filter((one) => !understands(one))
   if (unknown.length < state.unknown.length) setUnknown(connection, unknown)
   const { position } = state.confirmed
   const limit = position < restoreUntil ? Math.min(pushed, restoreUntil - position) : pushed
-  return { state, page: unknown.length > 0 || !mayWrite ? [] : nextPage(connection, position, limit) }
+  if (!mayWrite) return { state, page: [] }
+  const withheld = withheldBy(connection, author)
+  if (withheld !== undefined) return { state, page: withheld === "unknown" ? [] : wishOf(connection, position) }
+  return { state, page: nextPage(connection, position, limit) }
 }
+
+/** This machine's request to be enrolled, where that is what waits first. */
+const wishOf = (connection: Connection, after: number): ReadonlyArray<EventRow> =>
+  readTail(connection, after, 1).filter((row) => row[2] === machinesStream && row[4] === EnrolmentRequested.type)
 
 const understands = (one: string): boolean => {
   const at = one.lastIndexOf("@")
@@ -146,7 +189,26 @@ const ask = (parts: Parts, tally: Tally, state: State, page: ReadonlyArray<Event
       if (more === undefined || more.rows.length === 0 || more.hashAtFrom !== last[10]) break
       for (const row of more.rows) rows.push(row)
     }
-    return { answer, rows }
+    return { answer, rows: yield* wholeUnits(rows, answer.head, (from) => exchange(from, [])) }
+  })
+
+/** A unit at the end of a page may go on after it: then it is asked for, too. */
+const wholeUnits = (
+  rows: Array<EventRow>,
+  head: number,
+  more: (from: Place) => Effect.Effect<Answer | undefined, SyncError>,
+) =>
+  Effect.gen(function* () {
+    while (rows.length > 0) {
+      const last = rows[rows.length - 1] as EventRow
+      const first = rows.findLastIndex((row) => row[11] !== last[11]) + 1
+      const missing = last[11] === null ? 0 : claimedCount(rows[first] as EventRow) - (rows.length - first)
+      if (missing <= 0 || last[0] >= head) break
+      const answer = yield* more({ position: last[0], hash: last[10] })
+      if (answer === undefined || answer.rows.length === 0 || answer.hashAtFrom !== last[10]) break
+      for (const row of answer.rows) rows.push(row)
+    }
+    return rows
   })
 
 /** Takes what came over, in strides where nothing of ours has to be put after it. */
@@ -162,22 +224,34 @@ const takeOver = (
     let { rows, taken } = brought
     let from = start
     do {
+      const part = rows.slice(0, strideOf(rows))
+      const members = yield* database.read((connection) => readMembership(connection, from.position))
+      const verified = yield* Effect.promise(() => verifyAhead(part, members))
       const step = yield* database.write((connection) => {
         const alone = readHead(connection).position === from.position
-        const count = alone ? stride : rows.length
-        const advanced = attempt(connection, from, { taken, rows: rows.slice(0, count) }, author)
-        return { advanced, count, confirmed: readState(connection).confirmed }
+        const next = alone ? part : rows
+        const advanced = attempt(connection, from, { taken, rows: next }, author, verified)
+        return { advanced, count: next.length, confirmed: readState(connection).confirmed }
       })
       if (step.advanced instanceof BrokenChain) return yield* broken(parts.remote.address, step.advanced)
       tally.add(step.advanced)
       if (onRejected !== undefined) yield* Effect.forEach(step.advanced.rejected, onRejected, { discard: true })
+      if (step.advanced.stop !== undefined) return step.advanced.stop
       rows = rows.slice(step.count)
       taken = []
       from = step.confirmed
       // Timers and sockets get their turn, too.
       if (rows.length > 0) yield* Effect.sleep(0)
     } while (rows.length > 0)
+    return undefined
   })
+
+/** How many rows make a step: whole units, which one signature spans. */
+const strideOf = (rows: ReadonlyArray<EventRow>): number => {
+  let end = Math.min(stride, rows.length)
+  while (end < rows.length && rows[end]?.[11] !== null && rows[end]?.[11] === rows[end - 1]?.[11]) end += 1
+  return end
+}
 
 const attempt = (...args: Parameters<typeof advance>): Advanced | BrokenChain => {
   try {

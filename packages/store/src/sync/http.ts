@@ -75,7 +75,9 @@ const open = (
   })
 
 const lacksTable = (error: unknown): boolean =>
-  /no such table: (main\.)?(log|events)\b/.test(String((error as Error)?.message))
+  /no such table: (main\.)?(log|events)\b|(no such column: |no column named )(salt|digest)\b/.test(
+    String((error as Error)?.message),
+  )
 
 /** What went wrong, named for what can be done about it. Only its words are kept: a driver's error may hold the request. */
 const syncError = (address: string, mode: string, deadline: number, endpoint: Endpoint, error: unknown): SyncError => {

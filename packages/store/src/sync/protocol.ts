@@ -5,7 +5,7 @@
  * the answer holds what it has after that place.
  */
 import { columns, type EventRow, genesis } from "../record.js"
-import { remoteSchema, remoteSchemaVersion } from "../schema.js"
+import { remoteSchema, remoteSchemaVersion, remoteUpgrade } from "../schema.js"
 
 export interface Statement {
   readonly sql: string
@@ -56,7 +56,7 @@ const clock = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 const insert = `INSERT INTO events (${columns})
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
   max(coalesce(value->>9, ${clock}), coalesce((SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1), '')),
-  value->>10, value->>11
+  value->>10, value->>11, value->>12, value->>13
 FROM json_each(?1)
 WHERE (SELECT coalesce(max(position), 0) FROM events) = ?2
   AND coalesce((SELECT hash FROM events WHERE position = ?2), '${genesis}') = ?3
@@ -101,6 +101,9 @@ export const createStatements = (logId: string): ReadonlyArray<Statement> => [
   ...remoteSchema.map((sql) => ({ sql, args: [] })),
   { sql: `INSERT INTO log VALUES (?1, ${remoteSchemaVersion}, ${clock})`, args: [logId] },
 ]
+
+/** Brings a shared log of the first schema up to date; older versions then say that they have to be upgraded. */
+export const upgradeStatements: ReadonlyArray<Statement> = remoteUpgrade.map((sql) => ({ sql, args: [] }))
 
 /** How many tables there are, ours or others'. */
 export const inspectStatement: Statement = {

@@ -2,6 +2,8 @@
  * Puts this machine's own last events after those of others that came first, each command decided again on what there is
  * then. What cannot stand becomes a `CommandRejected` in its place; nothing that was acknowledged vanishes.
  */
+import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import type { Membership } from "@context-engine/core/domain/Membership"
 import { CommandRejected, rejection } from "@context-engine/core/domain/Rejection"
 import type { Meta, Recorded } from "@context-engine/core/Event"
 import { Fold } from "@context-engine/core/Fold"
@@ -11,69 +13,133 @@ import { redecide, type Verdict } from "@context-engine/core/services/sync/redec
 import { units } from "@context-engine/core/services/sync/units"
 import { projections } from "@context-engine/core/views/all"
 import { what } from "@context-engine/core/views/tell"
-import { insertRows, readHead, readVersions } from "../append.js"
+import { type Head, insertRows, place, readHead, readVersions } from "../append.js"
 import type { Connection } from "../connection.js"
-import { decode, type EventRow, hashOf } from "../record.js"
+import { decode, type EventRow, type StoredRow, stored } from "../record.js"
 import { writeRows } from "../rows.js"
+import { signedBytes, signedOf } from "../Signer.js"
 import { tables } from "../tables.js"
-import { type Author, join, joinStream, type Placeless, write } from "./author.js"
+import { holds } from "../trust/keys.js"
+import { readMembership } from "../trust/membership.js"
+import type { Draft } from "../trust/sealing.js"
+import { forgetAfter, markClockStep, readInert } from "../trust/verdicts.js"
+import { type Author, write } from "./author.js"
+import { type Judged, takeIncoming } from "./judging.js"
 import type { Place } from "./protocol.js"
-import { forgetRows } from "./state.js"
+import { draftOf, reseal, type Standing } from "./reseal.js"
+import { countRebase, forgetRows } from "./state.js"
 import { unguarded } from "./triggers.js"
 import { unfold } from "./unfold.js"
 
 export interface Rebased {
   readonly moved: number
   readonly rejected: ReadonlyArray<Rejected>
+  /** Another place was found to write with this machine's key. */
+  readonly cloned: boolean
 }
 
 /** A stored event with its row, so that what was signed stays byte for byte. */
 type Placed = Recorded & { readonly row: EventRow }
 
-/** `tail` is all that follows `base` here; `incoming` is what follows it in the shared log. Within a transaction. */
+/**
+ * `tail` is all that follows `base` here; `incoming`, judged already, is what follows it in the shared log. `first` is put before
+ * the tail. Within a transaction.
+ */
 export const rebase = (
   connection: Connection,
   base: Place,
   tail: ReadonlyArray<EventRow>,
-  incoming: ReadonlyArray<EventRow>,
+  incoming: Judged | undefined,
   author: Author,
+  first: ReadonlyArray<Draft> = [],
 ): Rebased => {
+  countRebase(connection)
+  const mine = takeOut(connection, base, tail)
+  if (incoming !== undefined) takeIncoming(connection, incoming)
+  return putBack(connection, mine, author, first)
+}
+
+/** Takes all that follows a place out of the log, and its rows back to what they were there. Gives what counted of it. */
+export const takeOut = (
+  connection: Connection,
+  base: Place,
+  tail: ReadonlyArray<EventRow>,
+): ReadonlyArray<EventRow> => {
+  const inert = readInert(connection, base.position)
+  const counted = tail.filter((row) => !inert.has(row[0]))
   unguarded(connection, () => connection.prepare("DELETE FROM events WHERE position > ?").run(base.position))
-  unfold(connection, tail.map(decode))
+  forgetAfter(connection, base.position)
+  unfold(connection, counted.map(decode))
   forgetRows(connection)
-  insertRows(connection, incoming)
-  writeRows(connection, projections, incoming.map(decode))
-  const events = tail.map((row): Placed => ({ ...decode(row), row }))
-  const { kept, rejected } = decide(connection, events, author)
-  const keepAsOf = readHead(connection).position
-  const placed = place(connection, kept)
+  return counted
+}
+
+/** Puts this machine's own events at the end of the log, each command decided again; `first` come before them. */
+export const putBack = (
+  connection: Connection,
+  mine: ReadonlyArray<EventRow>,
+  author: Author,
+  first: ReadonlyArray<Draft> = [],
+): Rebased => {
+  const events = mine.map((row): Placed => ({ ...decode(row), row }))
+  const members = readMembership(connection)
+  const head = readHead(connection)
+  const { kept, rejected } = decide(connection, events, author, members)
+  const begun = first.map((draft): Standing => ({ drafts: [draft], recordedAt: "", fresh: true }))
+  const { cloned, rows } = reseal(connection, [...begun, ...kept], author.signer, members, head)
+  const placed = putAfter(connection, head, rows)
   insertRows(connection, placed)
-  writeRows(connection, projections, placed.map(decode), { keepAsOf })
-  return { moved: kept.length, rejected }
+  writeRows(connection, projections, placed.map(decode), { keepAsOf: head.position })
+  connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
+  return { moved: rows.length - begun.length, rejected, cloned }
 }
 
 /** Decides every unit again, in order, on the rows of the log without them. */
-const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Author) => {
+const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Author, members: Membership) => {
   const world = loadWorld(connection)
-  const known = idsIn(connection, tail)
+  const known = thereAlready(connection, tail)
   const refused = refusedIn(connection, tail)
-  const kept: Array<Placeless> = []
+  const kept: Array<Standing> = []
   const rejected: Array<Rejected> = []
   for (const unit of units(tail)) {
-    const there = unit.filter(({ id }) => known.has(id)).length
+    // Who may write to another log is of no meaning in this one.
+    if (unit.some((event) => event.stream === machinesStream) && !isOfRoot(unit, members)) continue
+    const there = unit.filter(({ id }) => known.get(id) === "same").length
     // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
     if (there === unit.length || refused.has((unit[0] as Placed).id)) continue
+    const squatted = unit.some(({ id }) => known.get(id) === "other")
     const verdict: Verdict =
       there > 0 ? { outcome: "refused", reason: "the log has a part of it already" } : redecide(unit, world)
     if (verdict.outcome === "stands") {
-      kept.push(...unit.map(({ row }) => row))
+      kept.push(squatted ? issuedAnew(unit, author) : { rows: unit.map(({ row }) => row) })
       continue
     }
-    kept.push(...membership(connection, kept, author, unit[0] as Placed), rejection_(author, unit, verdict))
+    kept.push({ drafts: [rejection_(author, unit, verdict)], recordedAt: "", fresh: true })
     rejected.push({ id: (unit[0] as Placed).id, what: what({ events: unit }), ...verdict })
   }
   return { kept, rejected }
 }
+
+/** Whether a unit about who may write is of this log: it makes the root, or was signed under it. */
+const isOfRoot = (unit: ReadonlyArray<Placed>, members: Membership): boolean => {
+  const [first] = unit as readonly [Placed, ...Array<Placed>]
+  if (members.root === null) return true
+  if (first.type === RootEstablished.type) return first.id === members.root.eventId
+  const { key } = first.meta
+  const publicKey = members.machines.get(key ?? "")?.publicKey
+  const bytes = signedBytes(
+    unit.map(({ row }) => signedOf(row)),
+    members.root.eventId,
+  )
+  return publicKey !== undefined && holds(publicKey, bytes, first.signature ?? "")
+}
+
+/** Somebody put events of other content under these ids into the shared log: ours are written again under new ones. */
+const issuedAnew = (unit: ReadonlyArray<Placed>, author: Author): Standing => ({
+  drafts: unit.map(({ row }) => ({ ...draftOf(row), id: author.id() })),
+  recordedAt: unit[0]?.recordedAt ?? "",
+  fresh: true,
+})
 
 /** The rows that decisions are made on, as they are in the tables. */
 export const loadWorld = (connection: Connection): Fold => {
@@ -91,13 +157,20 @@ export const loadWorld = (connection: Connection): Fold => {
   return world
 }
 
-const idsIn = (connection: Connection, events: ReadonlyArray<Placed>): ReadonlySet<string> =>
-  new Set(
-    connection
-      .prepare("SELECT id FROM events WHERE id IN (SELECT value FROM json_each(?))")
-      .all(JSON.stringify(events.map(({ id }) => id)))
-      .map(([id]) => id as string),
+/** Which ids the log has already: with the same content, by a machine that counts, or with other. */
+const thereAlready = (connection: Connection, events: ReadonlyArray<Placed>): ReadonlyMap<string, "same" | "other"> => {
+  const ours = new Map(events.map((event) => [event.id, event.row]))
+  const found = connection
+    .prepare(`SELECT ${stored} FROM events WHERE id IN (SELECT value FROM json_each(?))`)
+    .all(JSON.stringify([...ours.keys()])) as ReadonlyArray<StoredRow>
+  return new Map(
+    found.map((row) => {
+      const own = ours.get(row[1]) as EventRow
+      const same = row[14] === null && row[2] === own[2] && row[4] === own[4] && row[6] === own[6]
+      return [row[1], same ? "same" : "other"]
+    }),
   )
+}
 
 /** Which of them began a command that is refused in the log already. */
 const refusedIn = (connection: Connection, events: ReadonlyArray<Placed>): ReadonlySet<string> =>
@@ -130,31 +203,22 @@ const rejection_ = (author: Author, unit: ReadonlyArray<Placed>, verdict: Exclud
     events,
     signature: first.signature,
   }
-  const meta: Meta = { ...first.meta, commandId: author.id(), cause: commandId }
+  const { count: _c, key: _k, number: _n, previous: _p, session: _s, ...wanted } = first.meta
+  const meta: Meta = { ...wanted, commandId: author.id(), cause: commandId }
   return write(author, `${rejection.name}-${first.id}`, CommandRejected, data, meta)
 }
 
-/** The event by which this machine joins the log, if it is to sign something in it for the first time. */
-const membership = (connection: Connection, kept: ReadonlyArray<Placeless>, author: Author, { meta }: Placed) => {
-  const { signer } = author
-  if (signer === undefined) return []
-  const stream = joinStream(signer)
-  if (kept.some((row) => row[2] === stream) || readVersions(connection, [stream])[0]?.[1] !== 0) return []
-  return [join(author, signer, meta)]
-}
-
 /** Gives events the next places of the log: position, version, time and hash. What was signed stays as it was. */
-const place = (connection: Connection, events: ReadonlyArray<Placeless>): ReadonlyArray<EventRow> => {
-  const head = readHead(connection)
-  const versions = new Map(readVersions(connection, [...new Set(events.map((row) => row[2]))]))
-  let { hash, position, recordedAt } = head
-  return events.map((row) => {
-    position += 1
-    const version = (versions.get(row[2]) ?? 0) + 1
-    versions.set(row[2], version)
+const putAfter = (connection: Connection, head: Head, rows: ReadonlyArray<EventRow>): ReadonlyArray<EventRow> => {
+  const versions = new Map(readVersions(connection, [...new Set(rows.map((row) => row[2]))]))
+  let { recordedAt } = head
+  const placed = place(rows, versions, head, (row) => {
     if (row[9] > recordedAt) recordedAt = row[9]
-    const placed = row.with(0, position).with(3, version).with(9, recordedAt) as unknown as EventRow
-    hash = hashOf(hash, placed)
-    return placed.with(10, hash) as unknown as EventRow
+    return recordedAt
   })
+  placed.forEach((row, index) => {
+    const before = placed[index - 1]
+    if (before !== undefined && row[8] < before[8]) markClockStep(connection, row[0])
+  })
+  return placed
 }

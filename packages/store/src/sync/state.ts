@@ -2,6 +2,7 @@
 import type { SyncError } from "@context-engine/core/Errors"
 import type { SyncEntry, SyncStatus } from "@context-engine/core/services/Sync"
 import type { Connection } from "../connection.js"
+import { rebuildLinks } from "../trust/verdicts.js"
 import type { Place } from "./protocol.js"
 
 export interface State {
@@ -44,6 +45,7 @@ export const bind = (connection: Connection, logId: string | null, common: Place
   const [head] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get()
   if (head > common.position) connection.prepare("INSERT INTO sync_rows VALUES ('', '', 0, NULL)").run()
   setConfirmed(connection, common)
+  rebuildLinks(connection, common.position)
 }
 
 /** To be called when nothing waits any more, or what was kept is of another time. */

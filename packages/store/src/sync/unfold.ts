@@ -5,7 +5,7 @@ import type { Projection } from "@context-engine/core/Projection"
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "../connection.js"
 import type { Row } from "../HeadCache.js"
-import { columns, decode, type EventRow } from "../record.js"
+import { decode, type StoredRow, stored } from "../record.js"
 import { writeRows } from "../rows.js"
 import { type Table, tables } from "../tables.js"
 
@@ -64,8 +64,8 @@ const keptOf = (connection: Connection, touched: Touched, base: number): Readonl
 const restore = (connection: Connection, kept: ReadonlyArray<Kept>): void => {
   const byKey = new Map(kept.map((one) => [`${one.table.name} ${one.id}`, one]))
   const since = kept.reduce((least, { position }) => Math.min(least, position), Number.MAX_SAFE_INTEGER)
-  const rows = connection.prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position`).all(since)
-  for (const event of (rows as ReadonlyArray<EventRow>).map(decode)) {
+  const rows = connection.prepare(`SELECT ${stored} FROM events WHERE position > ? ORDER BY position`).all(since)
+  for (const event of (rows as ReadonlyArray<StoredRow>).map(decode)) {
     for (const projection of projections) {
       const one = byKey.get(`${projection.name} ${projection.key(event)}`)
       if (one !== undefined && event.position > one.position) one.row = projection.evolve(one.row, event)
@@ -79,8 +79,8 @@ const restore = (connection: Connection, kept: ReadonlyArray<Kept>): void => {
 const foldAgain = (connection: Connection, touched: ReadonlyMap<string, Touched>): void => {
   const streams = new Set([...touched.values()].map(({ stream }) => stream))
   const left = connection
-    .prepare(`SELECT ${columns} FROM events WHERE stream IN (SELECT value FROM json_each(?)) ORDER BY position`)
-    .all(JSON.stringify([...streams])) as ReadonlyArray<EventRow>
+    .prepare(`SELECT ${stored} FROM events WHERE stream IN (SELECT value FROM json_each(?)) ORDER BY position`)
+    .all(JSON.stringify([...streams])) as ReadonlyArray<StoredRow>
   const onlyThose = projections.map((projection) => ({
     ...projection,
     key: (event: Recorded) => {

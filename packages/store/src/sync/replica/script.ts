@@ -32,7 +32,7 @@ const read = ({ statements }) => {
   try {
     return { results: statements.map(({ sql, args }) => replica.prepare(sql).raw(true).all(...args)) }
   } catch (error) {
-    if (/no such table/.test(error.message)) return { results: null }
+    if (/no such (table|column)/.test(error.message)) return { results: null }
     throw error
   } finally {
     if (replica.inTransaction) replica.exec("ROLLBACK")

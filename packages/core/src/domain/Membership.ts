@@ -1,0 +1,212 @@
+/**
+ * Who may write to a log: the fold of the events of `machine-all`, in the order of the log.
+ *
+ * `admit` is the whole rule. It is a plain function, so that every machine comes to the same answer; what needs cryptography
+ * (whether a proof holds) and what a person decided here (which root is ours) come in with the event.
+ */
+import * as Either from "effect/Either"
+import type { Event } from "../Event.js"
+import {
+  EnrolmentRequested,
+  InertAcknowledged,
+  InviteClosed,
+  InviteIssued,
+  MachineEnrolled,
+  MachineRenamed,
+  MachineRevoked,
+  membershipTypes,
+  type Role,
+  RootEstablished,
+} from "./Machine.js"
+
+/** A key that is, was, or asks to be enrolled. */
+export interface Member {
+  readonly machineId: string
+  readonly name: string
+  readonly publicKey: string
+  readonly role: Role
+  readonly status: "enrolled" | "waiting" | "revoked"
+  /** Where in the log it came to this status. */
+  readonly position: number
+  /** The machine that enrolled or revoked it: its id; `null` where it was by an invite, or is the root. */
+  readonly by: string | null
+  /** The invite it came by. */
+  readonly invite: string | null
+}
+
+export interface Invite {
+  readonly inviteId: string
+  readonly publicKey: string
+  readonly role: Role
+  readonly uses: number
+  readonly left: number
+  /** Best effort: the log's order decides, so an invite ends when it is used up or closed by an event. */
+  readonly expiresAt: string
+  readonly closed: boolean
+}
+
+/** The root that counts: its event, its key, and up to where everything before it is accepted. */
+export interface Root {
+  readonly eventId: string
+  readonly machineId: string
+  readonly position: number
+  readonly cutoff: number
+}
+
+export interface Membership {
+  readonly root: Root | null
+  readonly machines: ReadonlyMap<string, Member>
+  readonly invites: ReadonlyMap<string, Invite>
+  /** Inert events up to here were seen by an admin. */
+  readonly acknowledged: number
+}
+
+export const nobody: Membership = { root: null, machines: new Map(), invites: new Map(), acknowledged: 0 }
+
+/** So many keys may wait for an approval; who asks after that is not heard until some are settled. */
+export const mostWaiting = 20
+
+/** An event as the rule sees it: which, where, and whose key signed it. */
+export interface Submitted {
+  readonly id: string
+  readonly position: number
+  readonly event: Event
+  readonly signer: string
+  /** Whether the key of an invite signed a newcomer's public key, for the log with a root. */
+  readonly proves: (
+    proof: string,
+    by: { readonly invite: string; readonly root: string; readonly key: string },
+  ) => boolean
+  /** Whether this machine takes a root for the right one. */
+  readonly accepts: (root: { readonly eventId: string; readonly machineId: string }) => boolean
+}
+
+/** Whether a machine may write now. */
+export const isEnrolled = (state: Membership, machineId: string): boolean =>
+  state.machines.get(machineId)?.status === "enrolled"
+
+/** Whether a machine may decide who writes. */
+export const isAdmin = (state: Membership, machineId: string): boolean =>
+  isEnrolled(state, machineId) && state.machines.get(machineId)?.role === "admin"
+
+/** The members after an event of `machine-all`, or why the event counts for nothing. */
+export const admit = (state: Membership, submitted: Submitted): Either.Either<Membership, string> => {
+  const { event, signer } = submitted
+  if (!membershipTypes.has(event.type)) return Either.right(state)
+  if (event.type === RootEstablished.type) return establish(state, submitted)
+  if (event.type === EnrolmentRequested.type) return request(state, submitted)
+  if (!isAdmin(state, signer)) return Either.left("only an admin machine may decide who writes")
+  return decided(state, submitted)
+}
+
+const establish = (state: Membership, { accepts, event, id, position, signer }: Submitted) => {
+  const { cutoff, machineId, machines, name, publicKey } = (event as DataOf<typeof RootEstablished>).data
+  if (machineId !== signer) return Either.left("a root is established by its own key alone")
+  if (cutoff.position >= position) return Either.left("its cut-off is not before it")
+  if (!accepts({ eventId: id, machineId })) return Either.left("no person on this machine has accepted this root")
+  const found = new Map<string, Member>()
+  const own = { machineId, name, publicKey, role: "admin" as const }
+  for (const one of [own, ...machines])
+    found.set(one.machineId, { ...one, status: "enrolled", position, by: null, invite: null })
+  const root = { eventId: id, machineId, position, cutoff: cutoff.position }
+  return Either.right<Membership>({ ...state, root, machines: found, invites: new Map() })
+}
+
+const request = (state: Membership, { event, position, proves, signer }: Submitted) => {
+  const { invite: shown, machineId, name, publicKey } = (event as DataOf<typeof EnrolmentRequested>).data
+  if (machineId !== signer) return Either.left("a machine asks for itself alone")
+  if (state.root === null) return Either.left("this log has no root yet")
+  const before = state.machines.get(machineId)
+  if (before?.status === "enrolled") return Either.left("this machine is enrolled already")
+  if (before?.status === "revoked") return Either.left("this machine was revoked")
+  const invite = shown === null ? undefined : state.invites.get(shown.inviteId)
+  const proven =
+    invite !== undefined &&
+    proves(shown?.proof ?? "", { invite: invite.publicKey, root: state.root.eventId, key: publicKey })
+  const invited = proven && isOpen(invite)
+  if (!invited) {
+    if (before !== undefined) return Either.left("this machine has asked already")
+    if ([...state.machines.values()].filter(({ status }) => status === "waiting").length >= mostWaiting)
+      return Either.left(`${mostWaiting} machines wait for an approval already`)
+  }
+  const member: Member = {
+    machineId,
+    name: freeName(state, name, machineId),
+    publicKey,
+    role: invited ? invite.role : "member",
+    status: invited ? "enrolled" : "waiting",
+    position,
+    by: null,
+    invite: invited ? invite.inviteId : null,
+  }
+  const invites = invited
+    ? new Map(state.invites).set(invite.inviteId, { ...invite, left: invite.left - 1 })
+    : state.invites
+  return Either.right<Membership>({ ...state, invites, machines: withMember(state, member) })
+}
+
+/** Whether somebody may still come by it, as far as the log says. */
+export const isOpen = (invite: Invite): boolean => !invite.closed && invite.left > 0
+
+/** What only an admin may say. */
+const decided = (state: Membership, { event, position, signer }: Submitted): Either.Either<Membership, string> => {
+  switch (event.type) {
+    case InviteIssued.type: {
+      const data = (event as DataOf<typeof InviteIssued>).data
+      if (state.invites.has(data.inviteId)) return Either.left("this invite is there already")
+      const invite = { ...data, left: data.uses, closed: false }
+      return Either.right({ ...state, invites: new Map(state.invites).set(data.inviteId, invite) })
+    }
+    case InviteClosed.type: {
+      const invite = state.invites.get((event as DataOf<typeof InviteClosed>).data.inviteId)
+      if (invite === undefined) return Either.left("there is no such invite")
+      return Either.right({
+        ...state,
+        invites: new Map(state.invites).set(invite.inviteId, { ...invite, closed: true }),
+      })
+    }
+    case MachineEnrolled.type: {
+      const { machineId, name, publicKey, role } = (event as DataOf<typeof MachineEnrolled>).data
+      const known = state.machines.get(machineId)
+      if (known !== undefined && known.publicKey !== publicKey) return Either.left("its key is not the one that asked")
+      const called = freeName(state, name, machineId)
+      const member = { machineId, name: called, publicKey, role, status: "enrolled", position, by: signer } as const
+      return Either.right({ ...state, machines: withMember(state, { ...member, invite: null }) })
+    }
+    case MachineRevoked.type: {
+      const { machineId } = (event as DataOf<typeof MachineRevoked>).data
+      const known = state.machines.get(machineId)
+      if (known === undefined) return Either.left("there is no such machine")
+      return Either.right({
+        ...state,
+        machines: withMember(state, { ...known, status: "revoked", position, by: signer }),
+      })
+    }
+    case MachineRenamed.type: {
+      const { machineId, to } = (event as DataOf<typeof MachineRenamed>).data
+      const known = state.machines.get(machineId)
+      if (known === undefined) return Either.left("there is no such machine")
+      return Either.right({
+        ...state,
+        machines: withMember(state, { ...known, name: freeName(state, to, machineId) }),
+      })
+    }
+    case InertAcknowledged.type: {
+      const { until } = (event as DataOf<typeof InertAcknowledged>).data
+      return Either.right({ ...state, acknowledged: Math.max(state.acknowledged, Math.min(until, position - 1)) })
+    }
+    default:
+      return Either.left(`${event.type} says nothing about who may write`)
+  }
+}
+
+type DataOf<D> = D extends (data: infer Data) => unknown ? { readonly type: string; readonly data: Data } : never
+
+const withMember = (state: Membership, member: Member): ReadonlyMap<string, Member> =>
+  new Map(state.machines).set(member.machineId, member)
+
+/** Nobody comes under the name of another: a name that is taken gets the beginning of the key's id. */
+const freeName = (state: Membership, name: string, machineId: string): string => {
+  const taken = [...state.machines.values()].some((one) => one.name === name && one.machineId !== machineId)
+  return taken ? `${name.slice(0, 54)}-${machineId.slice(0, 8)}` : name
+}

@@ -1,0 +1,71 @@
+/** Port: who may write to the log. Admin machines invite, approve, revoke and acknowledge; every machine may look. */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { Role } from "../domain/Machine.js"
+import type { Invite, Member } from "../domain/Membership.js"
+import type { Ambiguous, InvalidInput, NotFound, StorageError } from "../Errors.js"
+
+/** A machine as people see it. */
+export interface MachineRow extends Omit<Member, "publicKey"> {
+  /** What two people compare by eye. */
+  readonly fingerprint: string
+  /** Whether it is the root of the log. */
+  readonly root: boolean
+  /** Whether it is this very machine. */
+  readonly here: boolean
+}
+
+/** A root that somebody began and that no person on this machine has judged. */
+export interface PendingRoot {
+  readonly name: string
+  readonly fingerprint: string
+  readonly position: number
+}
+
+export interface Machines_ {
+  readonly machines: ReadonlyArray<MachineRow>
+  readonly invites: ReadonlyArray<Omit<Invite, "publicKey">>
+  readonly pendingRoots: ReadonlyArray<PendingRoot>
+}
+
+/** What an invite may do. */
+export interface InviteInput {
+  readonly role: Role
+  readonly uses: number
+  /** ISO 8601 UTC. */
+  readonly expiresAt: string
+}
+
+type Refused = NotFound | Ambiguous | InvalidInput | StorageError
+
+export class Machines extends Context.Tag("@context-engine/core/Machines")<
+  Machines,
+  {
+    readonly list: Effect.Effect<Machines_, StorageError>
+    /** Makes an invite, and gives the code that is its only copy. */
+    readonly invite: (input: InviteInput) => Effect.Effect<{ readonly code: string } & InviteInput, Refused>
+    /** Ends an invite, by the beginning of its id. */
+    readonly withdraw: (id: string) => Effect.Effect<void, Refused>
+    /** Enrols a machine that waits, by its name or fingerprint. */
+    readonly approve: (name: string, role: Role) => Effect.Effect<MachineRow, Refused>
+    /** From now on nothing that its key signs counts. */
+    readonly revoke: (name: string) => Effect.Effect<MachineRow, Refused>
+    readonly rename: (name: string, to: string) => Effect.Effect<MachineRow, Refused>
+    /** Makes a key for a job that keeps no home and enrols it; the line is its only copy. */
+    readonly add: (
+      name: string,
+      role: Role,
+    ) => Effect.Effect<{ readonly key: string; readonly machine: MachineRow }, Refused>
+    /** What would become the root, and which machines would be enrolled beside it. */
+    readonly rootPlan: Effect.Effect<
+      ReadonlyArray<{ readonly name: string; readonly fingerprint: string }>,
+      StorageError
+    >
+    /** Makes this machine the root of the log: of one that has none yet, or whose keys are lost. */
+    readonly beginRoot: (keep: boolean) => Effect.Effect<MachineRow, Refused>
+    /** Accepts a root that another machine began, by its fingerprint. */
+    readonly trust: (fingerprint: string) => Effect.Effect<PendingRoot, Refused>
+    /** Says that an admin has seen the events that count for nothing. Gives how many there were. */
+    readonly acknowledge: Effect.Effect<number, Refused>
+  }
+>() {}

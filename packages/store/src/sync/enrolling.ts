@@ -1,0 +1,114 @@
+/** A machine that is not enrolled in the shared log: what keeps it from pushing, and how it asks to be let in. */
+import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/Machine"
+import { isEnrolled, isOpen, type Membership } from "@context-engine/core/domain/Membership"
+import { SyncError } from "@context-engine/core/Errors"
+import type { SyncStatus } from "@context-engine/core/services/Sync"
+import type { Connection } from "../connection.js"
+import type { Signer } from "../Signer.js"
+import { decodeInvite, fingerprint, inviteKey, prove, publicHalf } from "../trust/keys.js"
+import { readMembership } from "../trust/membership.js"
+import { type Draft, readSigning } from "../trust/sealing.js"
+import { readTail } from "./advance.js"
+import { type Author, write } from "./author.js"
+import { rebase } from "./rebase.js"
+import { readState } from "./state.js"
+
+/** How this machine stands to the log, its own events that wait included. */
+export const enrolmentOf = (members: Membership, signer: Signer | undefined): SyncStatus["enrolment"] => {
+  if (signer === undefined) return "unsigned"
+  if (members.root === null) return "no-root"
+  return members.machines.get(signer.id)?.status ?? "not-enrolled"
+}
+
+/**
+ * Why nothing of this machine may be pushed now: an error that says what to do, or `unknown` where what waits touches things of
+ * which only a newer version knows all.
+ */
+export const withheldBy = (
+  connection: Connection,
+  { signer }: Pick<Author, "signer">,
+): SyncError | "unknown" | undefined => {
+  const members = readMembership(connection)
+  if (members.root === null) {
+    if (signer === undefined || readState(connection).confirmed.position === 0) return touchesUnknown(connection)
+    const message = `nobody has said yet who may write to the shared log: on the machine that is to say so, context infra machine root. Until then nothing is pushed, and all work is kept here`
+    return new SyncError({ reason: "no-root", message })
+  }
+  if (signer === undefined) {
+    const message =
+      "the shared log is signed, and what this machine writes is not (CONTEXT_KEY=off): nothing of it can be pushed"
+    return new SyncError({ reason: "not-enrolled", message })
+  }
+  if (isEnrolled(members, signer.id)) return touchesUnknown(connection)
+  const print = fingerprint(signer.publicKey)
+  const revoked = members.machines.get(signer.id)?.status === "revoked"
+  const message = revoked
+    ? `this machine was revoked: nothing that it writes is taken any more. All work is kept here; with a new key (remove the machine's key file) it can ask to be enrolled again`
+    : `this machine waits to be enrolled; until then nothing is pushed, and all work is kept here. On an admin machine: context infra machine approve ${members.machines.get(signer.id)?.name ?? signer.name}, if its fingerprint there is ${print}`
+  return new SyncError({ reason: "not-enrolled", message })
+}
+
+/** Whether this machine's own events could be pushed now, for all that the file says. */
+export const mayPush = (connection: Connection): boolean => {
+  const members = readMembership(connection)
+  if (members.root !== null && !isEnrolled(members, readSigning(connection)?.machine ?? "")) return false
+  if (members.root === null && readSigning(connection) !== undefined && readState(connection).confirmed.position > 0)
+    return false
+  return touchesUnknown(connection) === undefined
+}
+
+const touchesUnknown = (connection: Connection): "unknown" | undefined => {
+  const { confirmed, unknown } = readState(connection)
+  if (unknown.length === 0) return undefined
+  const found = connection
+    .prepare(
+      `SELECT 1 FROM events AS waiting WHERE waiting.position > ? AND EXISTS (
+         SELECT 1 FROM events AS newer WHERE newer.stream = waiting.stream AND newer.position <= ?
+         AND newer.type || '@' || newer.schema IN (SELECT value FROM json_each(?))) LIMIT 1`,
+    )
+    .get(confirmed.position, confirmed.position, JSON.stringify(unknown))
+  return found === undefined ? undefined : "unknown"
+}
+
+/** Puts this machine's request before what waits here, once; with the proof of an invite where there is one. Says whether it did. */
+export const askToJoin = (connection: Connection, author: Author, invite: string | undefined): boolean => {
+  const { signer } = author
+  const members = readMembership(connection)
+  if (signer === undefined || members.root === null || isEnrolled(members, signer.id)) return false
+  const known = members.machines.get(signer.id)
+  if (known?.status === "revoked") return false
+  const proof = proofFor(members, signer, invite)
+  if (known !== undefined && proof === null) return false
+  const { confirmed } = readState(connection)
+  const data = { machineId: signer.id, name: signer.name, publicKey: signer.publicKey, invite: proof }
+  const meta = { actor: signer.name, via: "library" as const, machine: signer.name, commandId: author.id() }
+  const wish: Draft = write(author, machinesStream, EnrolmentRequested, data, meta)
+  rebase(connection, confirmed, readTail(connection, confirmed.position), undefined, author, [wish])
+  return true
+}
+
+/** The proof of a code, if it is one of this log and its invite is open. */
+const proofFor = (members: Membership, { publicKey }: Signer, invite: string | undefined) => {
+  const code = invite === undefined ? undefined : decodeInvite(invite)
+  if (code === undefined || members.root === null || code.root !== members.root.eventId) return null
+  const ours = publicHalf(inviteKey(code.secret))
+  const found = [...members.invites.values()].find((one) => one.publicKey === ours && isOpen(one))
+  return found === undefined ? null : { inviteId: found.inviteId, proof: prove(code.secret, code.root, publicKey) }
+}
+
+/** Refuses a code that is for another log or another root than the one that was met. */
+export const checkInvite = (members: Membership, invite: string): SyncError | undefined => {
+  const refuse = (message: string) => new SyncError({ reason: "not-enrolled", message })
+  const code = decodeInvite(invite)
+  if (code === undefined) return refuse("this is no invite; it is what context infra sync invite prints, whole")
+  const root = members.machines.get(members.root?.machineId ?? "")
+  if (members.root?.eventId !== code.root || root === undefined || fingerprint(root.publicKey) !== code.fingerprint)
+    return refuse("the invite is for another log than the one at this address, or somebody put another in its place")
+  const ours = publicHalf(inviteKey(code.secret))
+  const found = [...members.invites.values()].find((one) => one.publicKey === ours)
+  if (found === undefined)
+    return refuse("the log does not have this invite (yet); the machine that made it has to synchronise first")
+  if (!isOpen(found) || Date.parse(found.expiresAt) < Date.now())
+    return refuse("this invite was used up or has expired; make another with context infra sync invite")
+  return undefined
+}

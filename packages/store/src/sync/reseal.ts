@@ -1,0 +1,134 @@
+/**
+ * This machine's own units on their way to another place: what was signed stays byte for byte as long as its chain holds. Where a
+ * unit before it is another one now, or the log has another root, it is signed anew: same ids, same data, same time.
+ */
+import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import type { Membership } from "@context-engine/core/domain/Membership"
+import { isEnrolled } from "@context-engine/core/domain/Membership"
+import type { Meta } from "@context-engine/core/Event"
+import { canonicalJson } from "../canonical.js"
+import type { Connection } from "../connection.js"
+import type { EventRow } from "../record.js"
+import type { Signer } from "../Signer.js"
+import {
+  type Draft,
+  newSession,
+  readSigning,
+  type Signing,
+  sealUnit,
+  unitHash,
+  writeSigning,
+} from "../trust/sealing.js"
+import { readLink } from "../trust/verdicts.js"
+import type { Place } from "./protocol.js"
+
+/** A unit of the tail that stands: as it was written, or, where it is new or has to be another, not signed yet. */
+export type Standing =
+  | { readonly rows: ReadonlyArray<EventRow>; readonly fresh?: false }
+  | { readonly drafts: ReadonlyArray<Draft>; readonly recordedAt: string; readonly fresh: true }
+
+/** The units as rows without a place, and whether another place was found to use this machine's key. */
+export const reseal = (
+  connection: Connection,
+  units: ReadonlyArray<Standing>,
+  signer: Signer | undefined,
+  members: Membership,
+  after: Place,
+): { readonly rows: ReadonlyArray<EventRow>; readonly cloned: boolean } => {
+  if (signer === undefined) return { rows: units.flatMap((unit) => unsigned(unit)), cloned: false }
+  const begun = chainAt(connection, signer, rootOf(units, members))
+  let chain = begun.chain
+  let cloned = false
+  const rows: Array<EventRow> = []
+  for (const unit of units) {
+    if (!unit.fresh && isOthers(unit.rows, signer, members)) {
+      rows.push(...unit.rows)
+      continue
+    }
+    const taken =
+      !unit.fresh && begun.same && chainOf(unit.rows)?.session === chain.session && isTaken(unit.rows, chain)
+    if (taken && !cloned) {
+      cloned = true
+      chain = newSession(signer.id, chain.root)
+    }
+    const next = !unit.fresh && begun.same ? continued(unit.rows, chain) : undefined
+    if (next !== undefined && !unit.fresh) {
+      rows.push(...unit.rows)
+      chain = next
+      continue
+    }
+    const drafts = (unit.fresh ? unit.drafts : unit.rows.map(draftOf)).map((draft) => withCutoff(draft, after))
+    const recordedAt = unit.fresh ? unit.recordedAt : (unit.rows[0]?.[9] ?? "")
+    const sealed = sealUnit(drafts, signer, chain)
+    rows.push(...sealed.rows.map((row) => row.with(9, recordedAt) as unknown as EventRow))
+    chain = sealed.chain ?? chain
+  }
+  writeSigning(connection, chain)
+  return { rows, cloned }
+}
+
+/** The chain as the confirmed log has it; `same` where what was signed may still hold. */
+const chainAt = (connection: Connection, signer: Signer, root: string) => {
+  const known = readSigning(connection)
+  if (known?.machine !== signer.id || known.root !== root) return { chain: newSession(signer.id, root), same: false }
+  const link = readLink(connection, signer.id, known.session)
+  const chain: Signing = {
+    ...known,
+    number: link?.number ?? 0,
+    unit: link?.unit ?? "",
+    occurredAt: link?.occurredAt ?? "",
+  }
+  return { chain, same: true }
+}
+
+/** The root that the units will be under: one that is among them comes before the others. */
+const rootOf = (units: ReadonlyArray<Standing>, members: Membership): string => {
+  for (const unit of units) {
+    const [first] = unit.fresh ? unit.drafts : unit.rows
+    if (first === undefined) continue
+    const [id, type] = Array.isArray(first) ? [first[1], first[4]] : [(first as Draft).id, (first as Draft).type]
+    if (type === RootEstablished.type) return id
+  }
+  return members.root?.eventId ?? ""
+}
+
+const chainOf = (rows: ReadonlyArray<EventRow>): Meta | undefined =>
+  rows[0]?.[13] == null ? undefined : (JSON.parse(rows[0][7]) as Meta)
+
+/** What another enrolled machine signed is nobody else's to sign. */
+const isOthers = (rows: ReadonlyArray<EventRow>, signer: Signer, members: Membership): boolean => {
+  const key = chainOf(rows)?.key
+  return key !== undefined && key !== signer.id && isEnrolled(members, key)
+}
+
+/** Whether the log has a unit of this number in the session already, which is not this one. */
+const isTaken = (rows: ReadonlyArray<EventRow>, chain: Signing): boolean => {
+  const number = chainOf(rows)?.number ?? 0
+  return number <= chain.number
+}
+
+/** The chain after a unit that is the next one of it; `undefined` if it is not. */
+const continued = (rows: ReadonlyArray<EventRow>, chain: Signing): Signing | undefined => {
+  const about = chainOf(rows)
+  if (about === undefined || about.key !== chain.machine || about.session !== chain.session) return undefined
+  if (about.number !== chain.number + 1 || about.previous !== chain.unit) return undefined
+  const occurredAt = rows[rows.length - 1]?.[8] ?? ""
+  return { ...chain, number: about.number, unit: unitHash(rows, chain.root), occurredAt }
+}
+
+const unsigned = (unit: Standing): ReadonlyArray<EventRow> =>
+  unit.fresh
+    ? sealUnit(unit.drafts, undefined, undefined).rows.map((row) => row.with(9, unit.recordedAt) as unknown as EventRow)
+    : unit.rows
+
+/** An event as its writer wanted it, without its place in a chain. */
+export const draftOf = (row: EventRow): Draft => {
+  const { count: _c, key: _k, number: _n, previous: _p, session: _s, ...meta } = JSON.parse(row[7]) as Meta
+  return { id: row[1], stream: row[2], type: row[4], schema: row[5], data: row[6], meta, occurredAt: row[8] }
+}
+
+/** A root accepts what precedes it, wherever that is. */
+const withCutoff = (draft: Draft, { hash, position }: Place): Draft => {
+  if (draft.type !== RootEstablished.type || draft.stream !== machinesStream) return draft
+  return { ...draft, data: canonicalJson({ ...JSON.parse(draft.data), cutoff: { position, hash } }) }
+}

@@ -1,0 +1,74 @@
+/** How this machine stands to the shared log, from its own file alone. */
+import type { InertEvent, SyncStatus } from "@context-engine/core/services/Sync"
+import { readHead } from "../append.js"
+import type { Connection } from "../connection.js"
+import type { Signer } from "../Signer.js"
+import { readMembership } from "../trust/membership.js"
+import { enrolmentOf } from "./enrolling.js"
+import { readState } from "./state.js"
+
+/** More is counted, not shown: whoever holds the token can make any number of them. */
+const shown = 20
+
+/** `address` is that of the configured shared log, if there is one. */
+export const readStatus = (connection: Connection, address: string | null, signer: Signer | undefined): SyncStatus => {
+  const state = readState(connection)
+  const confirmed = state.confirmed.position
+  const alone = address === null && state.logId === null
+  const members = readMembership(connection)
+  return {
+    remote: address,
+    logId: state.logId,
+    confirmed,
+    pending: alone ? 0 : readHead(connection).position - confirmed,
+    pendingSince: alone ? null : firstOfTail(connection),
+    behind: Math.max(0, state.remoteHead - confirmed),
+    lastContact: state.contactedAt,
+    skew: state.skew,
+    lastError: state.error,
+    rejected: countOpen(connection),
+    unknown: state.unknown,
+    ...inertAfter(connection, members.acknowledged),
+    breaks: connection
+      .prepare(`SELECT position, message FROM breaks WHERE position > ? ORDER BY position LIMIT ${shown}`)
+      .all(members.acknowledged)
+      .map(([position, message]) => ({ position, message })),
+    enrolment: enrolmentOf(members, signer),
+  }
+}
+
+const firstOfTail = (connection: Connection): string | null =>
+  connection
+    .prepare("SELECT occurred_at FROM events WHERE position > (SELECT position FROM sync) ORDER BY position LIMIT 1")
+    .get()?.[0] ?? null
+
+const countOpen = (connection: Connection): number =>
+  connection.prepare("SELECT count(*) FROM rejections WHERE status = 'open'").get()[0]
+
+/** What counts for nothing and no admin has seen. What it says of itself is cut short and nothing else is done with it. */
+export const inertAfter = (
+  connection: Connection,
+  position: number,
+): { readonly inert: number; readonly inertEvents: ReadonlyArray<InertEvent> } => {
+  const [inert] = connection.prepare("SELECT count(*) FROM inert WHERE position > ?").get(position)
+  const found = connection
+    .prepare(
+      `SELECT inert.position, reason, substr(type, 1, 60), substr(meta, 1, 2000) FROM inert
+       JOIN events ON events.position = inert.position WHERE inert.position > ? ORDER BY inert.position LIMIT ${shown}`,
+    )
+    .all(position)
+  return {
+    inert,
+    inertEvents: found.map(([at, reason, type, meta]) => ({ position: at, reason, type, claims: claimsOf(meta) })),
+  }
+}
+
+/** Who an event says did it, as far as that can be read. */
+export const claimsOf = (meta: string): string => {
+  try {
+    const { actor, machine } = JSON.parse(meta)
+    return `${String(actor).slice(0, 60)}@${String(machine).slice(0, 60)}`
+  } catch {
+    return "nobody"
+  }
+}

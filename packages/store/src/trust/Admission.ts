@@ -1,0 +1,282 @@
+/**
+ * Which events count. The shared log is not trusted: whoever holds its token can append to it. A unit counts only if a machine
+ * signed it that is enrolled at that place, and its events fit their shapes. Everything else is inert: kept, chained, told, and
+ * never folded. The rule looks at what precedes a unit and at nothing else, so every machine comes to the same answer.
+ */
+import { definitions } from "@context-engine/core/domain/Events"
+import { machinesStream, membershipTypes } from "@context-engine/core/domain/Machine"
+import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
+import type { Meta, Recorded } from "@context-engine/core/Event"
+import * as Either from "effect/Either"
+import { decode, type EventRow } from "../record.js"
+import { signedBytes, signedOf } from "../Signer.js"
+import { holds, keyId } from "./keys.js"
+import { proves } from "./membership.js"
+import { misfit } from "./shapes.js"
+
+/** The last unit of a session. */
+export interface Link {
+  readonly number: number
+  readonly unit: string
+  readonly occurredAt: string
+}
+
+/** What the rule knows of the log before a unit, and what a person decided here. */
+export interface Known {
+  readonly membership: Membership
+  /** The last unit of a session that is in the log already. */
+  readonly link: (machine: string, session: string) => Link | undefined
+  /** Roots that a person on this machine has accepted, by the id of their event. */
+  readonly accepted: ReadonlySet<string>
+  /** Whether a log that has no root yet may get one without a person's word: where a person takes over the whole of it. */
+  readonly acceptsFirst?: boolean
+  /** The hash of the last event before. */
+  readonly hash: string
+  /** What was found of signatures beforehand, off this thread: by the signature and the unit's hash. */
+  readonly verified?: ReadonlyMap<string, boolean>
+  /** Whether this machine signed a unit itself, so that its signature needs no check. */
+  readonly trusted?: (first: EventRow) => boolean
+}
+
+export type Judged =
+  | { readonly verdict: "counts"; readonly events: ReadonlyArray<Recorded>; readonly unknown: ReadonlyArray<string> }
+  | { readonly verdict: "inert"; readonly reason: string }
+  /** Nothing from here on can be judged: a person has to accept a root, or a newer version knows what this says. */
+  | { readonly verdict: "stop"; readonly why: "root" | "newer"; readonly position: number; readonly detail: string }
+
+/** What the chain of a machine's units says beside the verdict. */
+export interface Judgement {
+  readonly judged: Judged
+  readonly rows: ReadonlyArray<EventRow>
+  /** A unit that is missing, doubled or out of order, in words. */
+  readonly broken?: string
+  /** The machine's clock went back since the unit before. */
+  readonly clockStep?: boolean
+}
+
+/** The most events that one unit may have. */
+const largest = 100_000
+
+/** Goes along the log, unit by unit. */
+export class Admission {
+  membership: Membership
+  readonly #links = new Map<string, Link>()
+  #hash: string
+
+  constructor(readonly known: Known) {
+    this.membership = known.membership
+    this.#hash = known.hash
+  }
+
+  /** The last unit of each session that was judged. */
+  get links(): ReadonlyMap<string, Link> {
+    return this.#links
+  }
+
+  /** The units of rows that follow each other. A run of one signature is never parted between two calls. */
+  *units(rows: ReadonlyArray<EventRow>): Generator<Judgement> {
+    for (let at = 0; at < rows.length; ) {
+      const first = rows[at] as EventRow
+      const size = this.#sizeOf(first)
+      let end = at + 1
+      while (end < rows.length && end < at + size && rows[end]?.[11] === first[11]) end += 1
+      const unit = rows.slice(at, end)
+      if (unit.length < size) {
+        for (const row of unit) {
+          this.#hash = row[10]
+          yield { rows: [row], judged: { verdict: "inert", reason: "the unit that it belongs to is not whole" } }
+        }
+      } else yield this.judge(unit)
+      at = end
+    }
+  }
+
+  /** How many events belong together from this one on, as far as its signer may say so. */
+  #sizeOf(row: EventRow): number {
+    const meta = chainOf(row)
+    if (meta === undefined || !this.#isHeard(meta.key)) return 1
+    return meta.count
+  }
+
+  #isHeard(key: string): boolean {
+    return isEnrolled(this.membership, key) || this.membership.root === null
+  }
+
+  /** Judges one unit, and goes on from it where it counts. */
+  judge(unit: ReadonlyArray<EventRow>): Judgement {
+    const judgement = this.#judge(unit)
+    this.#hash = unit[unit.length - 1]?.[10] ?? this.#hash
+    return judgement
+  }
+
+  #judge(unit: ReadonlyArray<EventRow>): Judgement {
+    const first = unit[0] as EventRow
+    if (this.membership.root === null && !isRoot(first)) return { rows: unit, judged: this.#judgeRootless(unit) }
+    const chain = chainOf(first)
+    const found = chain === undefined ? inert("it is not signed") : this.#judgeSigned(unit, chain)
+    if (found.verdict !== "counts" || chain === undefined) return { rows: unit, judged: found }
+    return { rows: unit, judged: found, ...this.#follow(unit, chain) }
+  }
+
+  /** Before there is a root anything counts that has a shape: that is how logs were, and an unsigned log is. */
+  #judgeRootless(unit: ReadonlyArray<EventRow>): Judged {
+    const reason = unit.map(misfit).find((found) => found !== undefined)
+    return reason === undefined ? counts(unit) : inert(reason)
+  }
+
+  #judgeSigned(unit: ReadonlyArray<EventRow>, chain: Chain): Judged {
+    const [first] = unit as [EventRow]
+    const asks = first[2] === machinesStream
+    const publicKey =
+      this.membership.machines.get(chain.key)?.publicKey ?? (asks ? ownKey(first, chain.key) : undefined)
+    const enrolled = isEnrolled(this.membership, chain.key)
+    if (!enrolled && !asks) return inert(this.#unheard(chain.key))
+    if (publicKey === undefined) return inert("it is signed with a key that nobody has enrolled")
+    const root = isRoot(first) ? first[1] : (this.membership.root?.eventId ?? "")
+    if (!this.#holds(publicKey, unit, root)) return inert("its signature does not hold")
+    const reason = unit.map(misfit).find((found) => found !== undefined)
+    if (reason !== undefined) return inert(reason)
+    return asks ? this.#judgeMembership(unit, chain) : counts(unit)
+  }
+
+  #unheard(key: string): string {
+    const known = this.membership.machines.get(key)
+    if (known === undefined) return "it is signed with a key that nobody has enrolled"
+    return known.status === "revoked"
+      ? `machine ${known.name} was revoked before`
+      : `machine ${known.name} is not enrolled`
+  }
+
+  #holds(publicKey: string, unit: ReadonlyArray<EventRow>, root: string): boolean {
+    if (this.known.trusted?.(unit[0] as EventRow)) return true
+    const bytes = signedBytes(unit.map(signedOf), root)
+    const signature = unit[0]?.[11] ?? ""
+    const before = this.known.verified?.get(checkOf(publicKey, bytes, signature))
+    return before ?? holds(publicKey, bytes, signature)
+  }
+
+  /** What says who may write stands alone, and only this version's shapes of it can be judged. */
+  #judgeMembership(unit: ReadonlyArray<EventRow>, chain: Chain): Judged {
+    const [row] = unit as [EventRow]
+    const known = definitions.get(row[4])
+    if (!membershipTypes.has(row[4]) || known === undefined || row[5] > known.schema) {
+      if (!isEnrolled(this.membership, chain.key)) return inert(this.#unheard(chain.key))
+      return { verdict: "stop", why: "newer", position: row[0], detail: `${row[4]}@${row[5]}` }
+    }
+    if (unit.length !== 1) return inert("what says who may write stands alone")
+    if (isRoot(row) && !this.#followsCutoff(row)) return inert("what precedes it is not what its key accepted")
+    const event = decode(row)
+    const accepts = (root: { readonly eventId: string }) => root.eventId === row[1] && this.#accepts(row)
+    if (isRoot(row) && this.membership.root === null && !this.#accepts(row))
+      return { verdict: "stop", why: "root", position: row[0], detail: row[1] }
+    const next = admit(this.membership, {
+      id: row[1],
+      position: row[0],
+      event,
+      signer: chain.key,
+      proves,
+      accepts,
+    })
+    if (Either.isLeft(next)) return inert(next.left)
+    this.membership = next.right
+    return { verdict: "counts", events: [event], unknown: [] }
+  }
+
+  /** The root that begins a log is its root; another one counts only where a person says so. */
+  #accepts(row: EventRow): boolean {
+    if (row[0] === 1 || this.known.accepted.has(row[1])) return true
+    return this.known.acceptsFirst === true && this.membership.root === null
+  }
+
+  /** A root names the event before it, so that nobody can put another past before it. */
+  #followsCutoff(row: EventRow): boolean {
+    const { hash, position } = JSON.parse(row[6]).cutoff
+    return position === row[0] - 1 && hash === this.#hash
+  }
+
+  /** Holds a unit against the one before it in its session. */
+  #follow(unit: ReadonlyArray<EventRow>, chain: Chain): Pick<Judgement, "broken" | "clockStep"> {
+    const id = `${chain.key} ${chain.session}`
+    const before = this.#links.get(id) ?? this.known.link(chain.key, chain.session)
+    const root = isRoot(unit[0] as EventRow) ? (unit[0] as EventRow)[1] : (this.membership.root?.eventId ?? "")
+    const hash = signedBytes(unit.map(signedOf), root).toString("hex")
+    const occurredAt = unit[unit.length - 1]?.[8] ?? ""
+    const expected = (before?.number ?? 0) + 1
+    this.#links.set(id, { number: Math.max(chain.number, before?.number ?? 0), unit: hash, occurredAt })
+    const clockStep = before !== undefined && occurredAt < before.occurredAt
+    const name = this.membership.machines.get(chain.key)?.name ?? chain.key
+    if (chain.number > expected)
+      return { clockStep, broken: `${chain.number - expected} of what ${name} wrote before it is missing` }
+    if (chain.number < expected)
+      return {
+        clockStep,
+        broken: `${name} has written unit ${chain.number} of a session before: its key is in two places, or what it wrote was put in another order`,
+      }
+    if (chain.previous !== (before?.unit ?? ""))
+      return { clockStep, broken: `what ${name} wrote before it is not what is there` }
+    return { clockStep }
+  }
+}
+
+/** What an event says of the chain it belongs to. */
+export interface Chain {
+  readonly key: string
+  readonly session: string
+  readonly number: number
+  readonly previous: string
+  readonly count: number
+}
+
+/** Reads it; `undefined` where there is none or it is nonsense. Nothing is believed of it yet. */
+export const chainOf = (row: EventRow): Chain | undefined => {
+  if (typeof row[11] !== "string" || row[13] === null || row[7].length > 20_000) return undefined
+  try {
+    const { count, key, number, previous, session } = JSON.parse(row[7]) as Meta
+    const isSane =
+      typeof key === "string" &&
+      typeof session === "string" &&
+      /^[0-9a-f]{16}$/.test(session) &&
+      typeof previous === "string" &&
+      Number.isSafeInteger(number) &&
+      (number as number) > 0 &&
+      Number.isSafeInteger(count) &&
+      (count as number) > 0 &&
+      (count as number) <= largest
+    return isSane ? { key, session, number: number as number, previous, count: count as number } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether an event makes a root. */
+export const isRoot = (row: EventRow): boolean => row[4] === "RootEstablished" && row[2] === machinesStream
+
+/** The key that an event brings with it, if it is the one that it is signed with. */
+const ownKey = (row: EventRow, key: string): string | undefined => {
+  try {
+    const { publicKey } = JSON.parse(row[6])
+    return typeof publicKey === "string" && keyId(publicKey) === key ? publicKey : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const inert = (reason: string): Judged => ({ verdict: "inert", reason })
+
+const counts = (unit: ReadonlyArray<EventRow>): Judged => {
+  const unknown = unit.filter((row) => !isKnown(row[4], row[5])).map((row) => `${row[4]}@${row[5]}`)
+  return { verdict: "counts", events: unit.map(decode), unknown }
+}
+
+/** Whether this version knows a type of event in that shape. */
+export const isKnown = (type: string, schema: number): boolean => (definitions.get(type)?.schema ?? 0) >= schema
+
+/** How many events belong to the unit that an event says it is of; 1 where it says nothing. */
+export const claimedCount = (row: EventRow): number => chainOf(row)?.count ?? 1
+
+/** Whose key an event says it is signed with. */
+export const claimedKey = (row: EventRow): string | undefined => chainOf(row)?.key
+
+/** By what the check of a unit's signature is found again. */
+export const checkOf = (publicKey: string, bytes: Buffer, signature: string): string =>
+  `${publicKey} ${bytes.toString("base64")} ${signature}`

@@ -1,0 +1,161 @@
+/**
+ * The writer's side of trust: a unit of events gets salts, its place in the chain of its machine, and one signature. Done within
+ * the transaction that appends it, so that every process of a machine goes on with the same chain.
+ */
+import { randomBytes } from "node:crypto"
+import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import { isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
+import { StorageError } from "@context-engine/core/Errors"
+import type { Meta } from "@context-engine/core/Event"
+import * as Id from "@context-engine/core/Id"
+import { canonicalJson } from "../canonical.js"
+import type { Connection } from "../connection.js"
+import { digestOf, type EventRow } from "../record.js"
+import { type Signed, type Signer, signedBytes, signedOf } from "../Signer.js"
+import { readMembership } from "./membership.js"
+
+/** An event whose data is text already. Its meta says who wanted it; the chain's part of it comes with the seal. */
+export interface Draft {
+  readonly id: string
+  readonly stream: string
+  readonly type: string
+  readonly schema: number
+  readonly data: string
+  readonly meta: Meta
+  readonly occurredAt: string
+}
+
+/** The chain that a file's own units go on with. `root` is `""` where the log has none. */
+export interface Signing {
+  readonly machine: string
+  readonly root: string
+  readonly session: string
+  readonly number: number
+  readonly unit: string
+  readonly occurredAt: string
+}
+
+export const readSigning = (connection: Connection): Signing | undefined => {
+  const [machine, root, session, number, unit, occurredAt] = connection
+    .prepare("SELECT machine, root, session, number, unit, occurred_at FROM signing")
+    .get()
+  return machine === null ? undefined : { machine, root, session, number, unit, occurredAt }
+}
+
+export const writeSigning = (connection: Connection, signing: Signing): void => {
+  const { machine, number, occurredAt, root, session, unit } = signing
+  connection
+    .prepare("UPDATE signing SET machine = ?, root = ?, session = ?, number = ?, unit = ?, occurred_at = ?")
+    .run(machine, root, session, number, unit, occurredAt)
+}
+
+/** A chain of its own, from the first unit on. */
+export const newSession = (machine: string, root: string): Signing => ({
+  machine,
+  root,
+  session: randomBytes(8).toString("hex"),
+  number: 0,
+  unit: "",
+  occurredAt: "",
+})
+
+/** A unit as rows without a place, and the chain after it. */
+export const sealUnit = (
+  drafts: ReadonlyArray<Draft>,
+  signer: Signer | undefined,
+  chain: Signing | undefined,
+): { readonly rows: ReadonlyArray<EventRow>; readonly chain: Signing | undefined } => {
+  const number = (chain?.number ?? 0) + 1
+  const part =
+    signer === undefined || chain === undefined
+      ? {}
+      : { key: signer.id, session: chain.session, number, previous: chain.unit, count: drafts.length }
+  let last: Meta | undefined
+  let meta = ""
+  const rows = drafts.map((draft): EventRow => {
+    if (draft.meta !== last) meta = canonicalJson({ ...draft.meta, ...part })
+    last = draft.meta
+    const salt = randomBytes(16).toString("base64url")
+    const digest = digestOf(salt, draft.data)
+    const { data, id, occurredAt, schema, stream, type } = draft
+    return [0, id, stream, 0, type, schema, data, meta, occurredAt, "", "", null, salt, digest]
+  })
+  if (signer === undefined || chain === undefined) return { rows, chain: undefined }
+  const bytes = signedBytes(rows.map(signedOf), chain.root)
+  const signature = signer.sign(bytes)
+  const occurredAt = rows[rows.length - 1]?.[8] ?? chain.occurredAt
+  return {
+    rows: rows.map((row) => row.with(11, signature) as unknown as EventRow),
+    chain: { ...chain, number, unit: bytes.toString("hex"), occurredAt },
+  }
+}
+
+/** What a unit is called in the chain of its machine. */
+export const unitHash = (rows: ReadonlyArray<EventRow>, root: string): string =>
+  signedBytes(
+    rows.map((row): Signed => signedOf(row)),
+    root,
+  ).toString("hex")
+
+/** What has to come before the first unit of a key in a file, and the chain that it begins. */
+export interface Beginning {
+  readonly before: ReadonlyArray<Draft>
+  readonly chain: Signing
+}
+
+/**
+ * The chain for a key that has written nothing in this file yet. A log that is this machine's alone gets its root here; one that
+ * has a root takes only machines that were enrolled, or wait to be while they are connected.
+ */
+export const begin = (
+  connection: Connection,
+  signer: Signer,
+  about: Pick<Draft, "meta" | "occurredAt">,
+  head: { readonly position: number; readonly hash: string },
+): Beginning => {
+  const members = readMembership(connection)
+  if (members.root !== null) {
+    if (!isEnrolled(members, signer.id) && !isConnected(connection)) throw notEnrolled(members)
+    return { before: [], chain: newSession(signer.id, members.root.eventId) }
+  }
+  if (isConnected(connection) || hasOthers(connection, signer)) return { before: [], chain: newSession(signer.id, "") }
+  const root = rootDraft(signer, about, { position: head.position, hash: head.hash }, [])
+  return { before: [root], chain: newSession(signer.id, root.id) }
+}
+
+/** The event that makes a key the root of a log. Its own id is what binds every later signature to this log. */
+export const rootDraft = (
+  signer: Signer,
+  { meta, occurredAt }: Pick<Draft, "meta" | "occurredAt">,
+  cutoff: { readonly position: number; readonly hash: string },
+  machines: ReadonlyArray<Pick<Signer, "name" | "publicKey"> & { readonly machineId: string; readonly role: string }>,
+): Draft => {
+  const id = Id.fromParts(Date.now(), globalThis.crypto.getRandomValues(new Uint8Array(10)))
+  const own = { machineId: signer.id, name: signer.name, publicKey: signer.publicKey }
+  const data = canonicalJson({ ...own, cutoff, machines })
+  return {
+    id,
+    stream: machinesStream,
+    type: RootEstablished.type,
+    schema: RootEstablished.schema,
+    data,
+    meta,
+    occurredAt,
+  }
+}
+
+const isConnected = (connection: Connection): boolean => connection.prepare("SELECT log_id FROM sync").get()[0] !== null
+
+/** Whether some other machine has signed here before logs had a root: then a person decides who is the root. */
+const hasOthers = (connection: Connection, signer: Signer): boolean =>
+  connection
+    .prepare("SELECT 1 FROM events WHERE stream >= 'machine-' AND stream < 'machine.' AND stream <> ? LIMIT 1")
+    .get(`machine-${signer.id}`) !== undefined
+
+const notEnrolled = ({ machines, root }: Membership): StorageError => {
+  const by = machines.get(root?.machineId ?? "")?.name ?? "another machine"
+  return new StorageError({
+    reason: "not-enrolled",
+    message: `this machine's key is not enrolled in this log, which ${by} began; connect it (context infra sync connect <url> --invite <code>), or, if every enrolled key is lost, begin a new root on it (context infra machine root)`,
+  })
+}

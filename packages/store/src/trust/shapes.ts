@@ -1,0 +1,83 @@
+/** Whether an event has the shape that its type says, whoever sent it. */
+import { definitions } from "@context-engine/core/domain/Events"
+import { upcasts } from "@context-engine/core/domain/Upcasts"
+import type { Definition } from "@context-engine/core/Event"
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import { type EventRow, matchesDigest } from "../record.js"
+
+/** More text than this in one event is no event of ours: what a deployment printed is cut long before. */
+const longest = 16_000_000
+const deepest = 64
+
+/** Why a row cannot be folded, in words; `undefined` if it can. A type or shape of a later version is not looked into. */
+export const misfit = (row: EventRow): string | undefined => {
+  const [, id, stream, , type, schema, data, meta, occurredAt] = row
+  if (![id, stream, type].every(isName)) return "its id, stream or type is none"
+  if (!isInstant(occurredAt)) return "its time is none"
+  if (!Number.isSafeInteger(schema) || schema < 1) return "its shape has no number"
+  if (data.length > longest || meta.length > 20_000) return "it is too large"
+  if (!matchesDigest(row)) return "its data is not what was signed"
+  const body = read(data)
+  if (body === undefined) return "its data is not JSON, or nested too deeply"
+  const about = read(meta)?.value
+  if (!isMeta(about)) return "it does not say who did it"
+  return wrongData(definitions.get(type), schema, body.value)
+}
+
+/** Validated by the schema of its type, in today's shape. */
+const wrongData = (
+  definition: Definition<string, any> | undefined,
+  schema: number,
+  data: unknown,
+): string | undefined => {
+  if (definition === undefined || schema > definition.schema) return undefined
+  try {
+    const steps = upcasts.get(definition.type)?.slice(schema - 1) ?? []
+    const lifted = steps.reduce((value, step) => step(value), data)
+    const found = validator(definition)(lifted)
+    return Either.isRight(found) ? undefined : `its data does not fit ${definition.type}`
+  } catch {
+    return `its data does not fit ${definition.type}`
+  }
+}
+
+const validators = new Map<string, (data: unknown) => Either.Either<unknown, unknown>>()
+
+const validator = (definition: Definition<string, any>) => {
+  const known = validators.get(definition.type)
+  if (known !== undefined) return known
+  const made = ParseResult.validateEither(definition.data)
+  validators.set(definition.type, made)
+  return made
+}
+
+const read = (text: string): { readonly value: unknown } | undefined => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isShallow(value, deepest) ? { value } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isShallow = (value: unknown, left: number): boolean => {
+  if (value === null || typeof value !== "object") return true
+  if (left === 0) return false
+  for (const member of Object.values(value)) if (!isShallow(member, left - 1)) return false
+  return true
+}
+
+const isMeta = (meta: unknown): boolean => {
+  if (meta === null || typeof meta !== "object") return false
+  const { actor, commandId, machine, via } = meta as Record<string, unknown>
+  return [actor, commandId, machine, via].every((text) => typeof text === "string" && text.length <= 500)
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const isName = (text: unknown): boolean => typeof text === "string" && /^[^\u0000-\u001f\u007f]{1,300}$/.test(text)
+
+const isInstant = (text: string): boolean => {
+  if (!/^[+-]?\d{4,6}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/.test(text)) return false
+  return !Number.isNaN(Date.parse(text))
+}

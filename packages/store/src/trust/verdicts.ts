@@ -1,0 +1,106 @@
+/** What this file remembers of the rule: which events of the shared log are inert, and where each session of it ends. */
+import type { Connection } from "../connection.js"
+import { columns, type EventRow, genesis } from "../record.js"
+import { chainOf, isRoot, type Known, type Link } from "./Admission.js"
+import { readMembership } from "./membership.js"
+import { unitHash } from "./sealing.js"
+
+/** What the rule has to know after a position, up to which all is judged. */
+export const knownAt = (connection: Connection, position: number): Known => ({
+  membership: readMembership(connection, position),
+  link: (machine, session) => readLink(connection, machine, session),
+  accepted: readAccepted(connection),
+  hash: hashAt(connection, position),
+})
+
+const hashAt = (connection: Connection, position: number): string =>
+  connection.prepare("SELECT hash FROM events WHERE position = ?").get(position)?.[0] ?? genesis
+
+/** The roots that a person on this machine has accepted, or that this machine is. */
+export const readAccepted = (connection: Connection): ReadonlySet<string> =>
+  new Set(
+    connection
+      .prepare("SELECT event_id FROM roots")
+      .all()
+      .map(([id]) => id as string),
+  )
+
+export const acceptRoot = (connection: Connection, eventId: string): void => {
+  connection.prepare("INSERT OR IGNORE INTO roots VALUES (?, ?)").run(eventId, new Date().toISOString())
+}
+
+export const readLink = (connection: Connection, machine: string, session: string): Link | undefined => {
+  const found = connection
+    .prepare("SELECT number, unit, occurred_at FROM chains WHERE machine = ? AND session = ?")
+    .get(machine, session)
+  return found === undefined ? undefined : { number: found[0], unit: found[1], occurredAt: found[2] }
+}
+
+/** Keeps where sessions end, by `machine session`. */
+export const writeLinks = (connection: Connection, links: ReadonlyMap<string, Link>): void => {
+  const put = connection.prepare("INSERT OR REPLACE INTO chains VALUES (?, ?, ?, ?, ?)")
+  for (const [id, { number, occurredAt, unit }] of links) {
+    const [machine, session] = id.split(" ") as [string, string]
+    put.run(machine, session, number, unit, occurredAt)
+  }
+}
+
+export const markInert = (connection: Connection, position: number, reason: string): void => {
+  connection.prepare("INSERT OR REPLACE INTO inert VALUES (?, ?)").run(position, reason)
+}
+
+export const markBroken = (connection: Connection, position: number, message: string): void => {
+  connection.prepare("INSERT OR IGNORE INTO breaks VALUES (?, ?)").run(position, message)
+}
+
+export const markClockStep = (connection: Connection, position: number): void => {
+  connection.prepare("INSERT OR IGNORE INTO clock_steps VALUES (?)").run(position)
+}
+
+/** Forgets what was said of places that are given up. */
+export const forgetAfter = (connection: Connection, position: number): void => {
+  for (const table of ["inert", "breaks", "clock_steps"])
+    connection.prepare(`DELETE FROM ${table} WHERE position > ?`).run(position)
+}
+
+/** The positions after a place that are inert. */
+export const readInert = (connection: Connection, after: number): ReadonlySet<number> =>
+  new Set(
+    connection
+      .prepare("SELECT position FROM inert WHERE position > ?")
+      .all(after)
+      .map(([position]) => position as number),
+  )
+
+/** Where each session ends as of a position, from the events that count: to be called where the confirmed place jumps. */
+export const rebuildLinks = (connection: Connection, until: number): void => {
+  const root = readMembership(connection, until).root?.eventId ?? ""
+  const links = new Map<string, Link>()
+  const next = connection.prepare(
+    `SELECT ${columns} FROM events WHERE position > ? AND position <= ? AND digest IS NOT NULL AND signature IS NOT NULL
+     AND position NOT IN (SELECT position FROM inert) ORDER BY position LIMIT 2000`,
+  )
+  let unit: Array<EventRow> = []
+  const close = () => {
+    const [first] = unit
+    const chain = first && chainOf(first)
+    if (chain !== undefined) {
+      const hash = unitHash(unit, isRoot(first as EventRow) ? (first as EventRow)[1] : root)
+      const occurredAt = unit[unit.length - 1]?.[8] ?? ""
+      links.set(`${chain.key} ${chain.session}`, { number: chain.number, unit: hash, occurredAt })
+    }
+    unit = []
+  }
+  for (let after = 0; ; ) {
+    const rows = next.all(after, until) as ReadonlyArray<EventRow>
+    for (const row of rows) {
+      if (unit.length > 0 && unit[0]?.[11] !== row[11]) close()
+      unit.push(row)
+    }
+    if (rows.length === 0) break
+    after = rows[rows.length - 1]?.[0] ?? after
+  }
+  close()
+  connection.prepare("DELETE FROM chains").run()
+  writeLinks(connection, links)
+}
