@@ -126,7 +126,10 @@ export class Walk {
     this.#run = []
     const [first] = run
     if (first === undefined) return
-    if (this.#isWaiting(first)) return this.#takeOwn(run)
+    if (this.#isWaiting(first)) {
+      this.#takeOwn(run)
+      return
+    }
     for (const { broken, judged, rows } of this.#admission.units(run)) {
       if (broken !== undefined) this.breaks.push({ position: rows[0]?.[0] ?? 0, message: broken })
       if (judged.verdict === "counts") this.#count(rows, judged.events)
@@ -163,14 +166,20 @@ export class Walk {
 
   #count(rows: ReadonlyArray<EventRow>, events: ReadonlyArray<Recorded>): void {
     const [first] = rows as [EventRow]
-    if (this.setting.inert.get(first[0]) === clashes && this.#clash(events)) return this.#leaveOut(rows, clashes)
+    if (this.setting.inert.get(first[0]) === clashes && this.#clash(events)) {
+      this.#leaveOut(rows, clashes)
+      return
+    }
     for (const event of events) {
       if (event.type === "MachineJoined") this.#meet(event as Recorded<any>)
       this.#fold(event)
     }
     const key = claimedKey(first)
     const member = this.membership.machines.get(key ?? "")
-    if (this.membership.root === null || key === undefined || member === undefined) return this.#checkOlder(rows)
+    if (this.membership.root === null || key === undefined || member === undefined) {
+      this.#checkOlder(rows)
+      return
+    }
     this.signed += rows.length
     const before = this.machines.get(member.machineId)?.events ?? 0
     const { machineId, name, publicKey } = member
@@ -233,7 +242,10 @@ export class Walk {
     const author = [...this.machines.values()].find(({ publicKey }) =>
       verifies(publicKey, append.map(signedOf), signature, key === undefined ? undefined : ""),
     )
-    if (author === undefined) return this.#tellStranger(append)
+    if (author === undefined) {
+      this.#tellStranger(append)
+      return
+    }
     this.signed += append.length
     this.machines.set(author.machineId, { ...author, events: author.events + append.length })
   }
