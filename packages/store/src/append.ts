@@ -175,7 +175,6 @@ const refuseUnsigned = (connection: Connection): void => {
 const nowAfter = (head: Head, { confirmed, recorded }: Shared): string => {
   const now = new Date().toISOString()
   if (now >= head.recordedAt || confirmed === undefined) return now
-  // biome-ignore lint/complexity/useMathMinMax: they are texts
   return now > recorded ? now : recorded
 }
 
