@@ -1,5 +1,4 @@
 /** Owns the local file: opens it, brings its schema up to date, and is the only way to it. */
-import { chmodSync, mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
@@ -13,6 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { type Connection, isDriverError, NativeConnection, storageError } from "./connection.js"
+import { makeDirectory, makePrivate } from "./files.js"
+import { claim } from "./identify.js"
 import { assertOneNative } from "./native.js"
 import { applicationId, migrations } from "./schema.js"
 import { tables } from "./tables.js"
@@ -46,7 +47,10 @@ export class Patience extends Context.Reference<Patience>()("@context-engine/sto
 export const layer = (path: string): Layer.Layer<Database | SqlClient, StorageError> =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
-      yield* attempt(path, () => mkdirSync(dirname(path), { recursive: true, mode: 0o700 }))
+      yield* attempt(path, () => {
+        makeDirectory(dirname(path))
+        claim(path)
+      })
       const client = yield* Effect.acquireRelease(
         attempt(path, () => createClient({ url: pathToFileURL(path).href, timeout: 5000, concurrency: 1 })),
         (opened) => Effect.sync(() => opened.close()),
@@ -149,7 +153,7 @@ const migrate = (database: Database["Type"], header: Header): Effect.Effect<void
   if (header.version === migrations.length) return Effect.void
   return Effect.zipRight(
     database.read((connection) => {
-      chmodSync(database.path, 0o600)
+      makePrivate(database.path)
       connection.exec("PRAGMA journal_mode = WAL")
     }),
     database.write((connection) => {

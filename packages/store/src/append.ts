@@ -8,6 +8,7 @@ import type { Connection } from "./connection.js"
 import type { HeadCache } from "./HeadCache.js"
 import { columns, decode, type EventRow, genesis, hashOf } from "./record.js"
 import { writeRows } from "./rows.js"
+import { assertTaken } from "./taken.js"
 
 /** An event whose texts are made: what is signed and stored. */
 export interface Sealed {
@@ -189,12 +190,14 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
 export const insertRows = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
   const many = 100
   const whole = rows.length - (rows.length % many)
+  let changes = 0
   for (let i = 0; i < whole; i += many) {
     const values: Array<unknown> = []
     for (let n = i; n < i + many; n++) values.push(...(rows[n] as EventRow))
-    connection.prepare(insertOf(many)).run(values)
+    changes += connection.prepare(insertOf(many)).run(values).changes
   }
-  for (const row of rows.slice(whole)) connection.prepare(insertOf(1)).run(row)
+  for (const row of rows.slice(whole)) changes += connection.prepare(insertOf(1)).run(row).changes
+  assertTaken(connection, rows, changes)
 }
 
 const insertOf = (count: number): string =>

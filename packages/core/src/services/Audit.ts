@@ -6,7 +6,7 @@ import type { InvalidInput, StorageError } from "../Errors.js"
 
 /** One thing that does not hold. */
 export interface Finding {
-  readonly kind: "chain" | "gap" | "stream" | "signature" | "trigger" | "row" | "checkpoint" | "damage"
+  readonly kind: "chain" | "gap" | "stream" | "signature" | "trigger" | "schema" | "row" | "checkpoint" | "damage"
   /** Where in the log; `null` for what has no place there. */
   readonly position: number | null
   /** In words. */
