@@ -70,10 +70,13 @@ interface Header {
   readonly application: number
   readonly version: number
   readonly tables: number
+  /** A copy has another than WAL until it is first worked on. */
+  readonly mode: string
 }
 
 const headerQuery = `SELECT a.application_id AS application, v.user_version AS version,
-  (SELECT count(*) FROM sqlite_schema) AS tables FROM pragma_application_id a, pragma_user_version v`
+  (SELECT count(*) FROM sqlite_schema) AS tables, m.journal_mode AS mode
+  FROM pragma_application_id a, pragma_user_version v, pragma_journal_mode m`
 
 const attempt = <A>(path: string, body: () => A) =>
   Effect.try({ try: body, catch: (cause) => storageError(path, cause) })
@@ -150,7 +153,7 @@ const migrate = (database: Database["Type"], header: Header): Effect.Effect<void
       `written by a newer context (schema ${header.version}, this one knows ${migrations.length}); upgrade this one`,
     )
   }
-  if (header.version === migrations.length) return Effect.void
+  if (header.version === migrations.length && header.mode === "wal") return Effect.void
   return Effect.zipRight(
     database.read((connection) => {
       makePrivate(database.path)
