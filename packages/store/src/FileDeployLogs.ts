@@ -93,6 +93,16 @@ export const layer = (path: string): Layer.Layer<DeployLogs> => {
   )
 }
 
+const day = 86_400_000
+
+/** What killed processes left half-way. A deployment that goes on for a day without a word is no more. */
+const removeLeftovers = (directory: string): void => {
+  for (const name of readdirSync(directory).filter((found) => found.endsWith(".part"))) {
+    const written = lstatSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
+    if (Date.now() - written > day) rmSync(join(directory, name), { force: true })
+  }
+}
+
 /** How many texts this process has begun: two may follow one deployment, as when the one who watches it cancels it. */
 let drafts = 0
 
@@ -104,6 +114,7 @@ const open = (directory: string, file: string) =>
     let broken: unknown
     try {
       makeDirectory(directory)
+      removeLeftovers(directory)
     } catch (error) {
       broken = error
     }

@@ -1,10 +1,10 @@
 /** This machine's Ed25519 key: made on first use, the private half in a file that only its owner can read. */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto"
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { hostname } from "node:os"
-import { dirname } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Sealed } from "./append.js"
+import { writeWhole } from "./files.js"
 
 /** Signs appends. `id` names the key: the first 16 hex digits of the SHA-256 of its public half. */
 export interface Signer {
@@ -68,6 +68,8 @@ const signedOf = ({ data, event, meta, stream }: Sealed): Signed => [
 ]
 
 const read = (path: string): string | undefined => {
+  // A pipe would be waited for, without end.
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw unusable(path, "is no regular file", {})
   try {
     return readFileSync(path, "utf8")
   } catch (cause) {
@@ -80,18 +82,10 @@ const read = (path: string): string | undefined => {
 const create = (path: string): string => {
   const { privateKey } = generateKeyPairSync("ed25519")
   const pem = privateKey.export({ format: "pem", type: "pkcs8" }).toString()
-  const draft = `${path}.${process.pid}`
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    writeFileSync(draft, pem, { mode: 0o600, flag: "wx" })
-    linkSync(draft, path)
-    return pem
+    return writeWhole(path, pem, { keep: true }) ? pem : (read(path) as string)
   } catch (cause) {
-    const other = read(path)
-    if (other === undefined) throw unusable(path, "cannot be made", cause)
-    return other
-  } finally {
-    rmSync(draft, { force: true })
+    throw unusable(path, "cannot be made", cause)
   }
 }
 

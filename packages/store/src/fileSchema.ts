@@ -41,8 +41,7 @@ export const checkSchema = (connection: Connection, own: ReadonlyArray<string> =
     }
   }
   for (const [key, object] of expected) {
-    if (!found.has(key) && !isOf(renewed, object))
-      findings.push(finding(object, `${called(object)} is missing: the file no longer refuses what it should`))
+    if (!found.has(key) && !isOf(renewed, object)) findings.push(finding(object, missing(object)))
   }
   return findings
 }
@@ -55,10 +54,16 @@ const finding = (object: SchemaObject, message: string): SchemaFinding => ({
 const called = ({ name, type }: SchemaObject): string => `the ${type} ${name}`
 
 const extra = (object: SchemaObject): string => {
-  const does = object.type === "trigger" || object.type === "view" ? "it could change what is written or read" : ""
-  const about = `${called(object)} of ${object.table} is not of this log`
-  return does === "" ? about : `${about}: ${does}`
+  const about = `${called(object)}${object.table === object.name ? "" : ` of ${object.table}`} is not of this log`
+  return object.type === "trigger" || object.type === "view"
+    ? `${about}: it could change what is written or read`
+    : about
 }
+
+const missing = (object: SchemaObject): string =>
+  object.type === "trigger"
+    ? `${called(object)} is missing: the file no longer refuses what it should`
+    : `${called(object)} is missing`
 
 const keyOf = ({ name, type }: SchemaObject): string => `${type} ${name}`
 
@@ -107,8 +112,9 @@ const litestream = [
 const doubles = new Set(tables.map(({ name }) => `${name}__new`))
 
 /** What is no part of a new file and may be there all the same. */
-const isKnown = ({ name, sql, table, type }: SchemaObject): boolean => {
-  if (type === "index") return sql === "" && (doubles.has(table) || internal.test(table))
+const isKnown = ({ name, sql, type }: SchemaObject): boolean => {
+  // SQLite makes it for what the text of its table says, and that is compared.
+  if (type === "index") return sql === ""
   if (type !== "table") return false
   // A rebuild that was cut off left it; the next one throws it away.
   return internal.test(name) || doubles.has(name) || litestream.includes(squeeze(sql))

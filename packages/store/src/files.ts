@@ -13,6 +13,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs"
 import { basename, dirname, join } from "node:path"
@@ -107,7 +108,7 @@ export const writeWhole = (path: string, text: string, { keep = false } = {}): b
 
 /** Takes the rights of others from what is there for its owner alone. Only ever called for what this program made. */
 export const makePrivate = (path: string): void => {
-  const { mode } = lstatSync(path)
+  const { mode } = statSync(path)
   if ((mode & 0o077) !== 0) chmodSync(path, mode & 0o700)
 }
 
