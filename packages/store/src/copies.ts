@@ -1,5 +1,5 @@
 /** Whole copies of a database in new files: made beside their place, synced, looked at, and only then given their name. */
-import { lstatSync } from "node:fs"
+import { lstatSync, statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { InvalidInput, StorageError } from "@context-engine/core/Errors"
@@ -9,17 +9,23 @@ import { makeFile, putInPlace, syncPath } from "./files.js"
 import { applicationId } from "./schema.js"
 import { staging } from "./staging.js"
 
-/** Refuses a name that something has, or that no directory could take. */
-export const refuseUnlessNew = (into: string): Effect.Effect<void, InvalidInput> =>
-  Effect.suspend(() => {
-    const refuse = (reason: string) => new InvalidInput({ field: "into", reason })
-    if (lstatSync(into, { throwIfNoEntry: false }) !== undefined)
-      return refuse(`${into} exists already; name a file that does not`)
-    const directory = dirname(into)
-    if (lstatSync(directory, { throwIfNoEntry: false }) === undefined)
-      return refuse(`there is no directory ${directory}; make it, or name a file in another`)
-    return Effect.void
-  })
+const refuse = (reason: string) => new InvalidInput({ field: "into", reason })
+
+/** Refuses a name that something has. */
+const refuseUnlessNew = (into: string): Effect.Effect<void, InvalidInput> =>
+  Effect.suspend(() =>
+    lstatSync(into, { throwIfNoEntry: false }) === undefined
+      ? Effect.void
+      : refuse(`${into} exists already; name a file that does not`),
+  )
+
+/** No directory is made for a copy: the disk that it is meant for may not be there. */
+const refuseWithoutDirectory = (into: string): Effect.Effect<void, InvalidInput> =>
+  Effect.suspend(() =>
+    statSync(dirname(into), { throwIfNoEntry: false })?.isDirectory() === true
+      ? Effect.void
+      : refuse(`there is no directory ${dirname(into)}; make it, or name a file in another`),
+  )
 
 /**
  * Makes a new file by way of a draft in a directory of its own, which `make` writes. Whatever ends it before its end, the name
@@ -32,8 +38,10 @@ export const makeWhole = <A, E, R>(
 ): Effect.Effect<A, E | StorageError | InvalidInput, R> =>
   Effect.scoped(
     Effect.gen(function* () {
-      yield* refuseUnlessNew(into)
+      yield* refuseWithoutDirectory(into)
+      // First: a run that was killed after the file had its name left the rest.
       const draft = join(yield* staging(into), basename(into))
+      yield* refuseUnlessNew(into)
       const made = yield* make(draft)
       yield* attempt(into, () => syncPath(draft))
       yield* before

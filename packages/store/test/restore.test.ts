@@ -1,6 +1,16 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs"
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+} from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { DeployLogs } from "@context-engine/core/DeployLogs"
 import { Audit } from "@context-engine/core/services/Audit"
@@ -120,6 +130,10 @@ describe("an unfinished file", () => {
     const copy = Effect.flatMap(Maintenance, (care) => care.backup(backup))
     const error = await inLog(path, Effect.scoped(Effect.zipRight(staging(backup), Effect.flip(copy))))
     expect(error.message).toContain("another process is making this file")
+    // So is that of another name in the same directory, once it is no longer young.
+    const forgotten = stagingOf(join(dirname(backup), "of-yesterday.db"))
+    mkdirSync(join(forgotten, "files"), { recursive: true })
+    utimesSync(forgotten, 0, 0)
     await inLog(path, copy)
     expect(readdirSync(dirname(backup))).toEqual([basename(backup)])
   })
