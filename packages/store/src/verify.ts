@@ -8,9 +8,9 @@ import type { Finding, MachineReport } from "@context-engine/core/services/Audit
 import { projections } from "@context-engine/core/views/all"
 import { canonicalJson } from "./canonical.js"
 import type { Connection } from "./connection.js"
+import { checkSchema } from "./fileSchema.js"
 import { decode, type EventRow, genesis, hashOf, matchesDigest } from "./record.js"
 import { signedOf, verifies } from "./Signer.js"
-import { expectedSchema } from "./schema.js"
 import { clashes } from "./sync/judging.js"
 import { claimsOf } from "./sync/status.js"
 import { tables } from "./tables.js"
@@ -315,18 +315,9 @@ export const readSetting = (connection: Connection): Setting => {
   }
 }
 
-/** The triggers and tables that guard the log must be there as they were made, and the checkpoint at the head. */
-export const checkGuards = (connection: Connection, walk: Walk): void => {
-  const found = new Map(
-    connection
-      .prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
-      .all()
-      .map(([name, sql]) => [name, sql]),
-  )
-  for (const [name, sql] of expectedSchema) {
-    if (!found.has(name)) walk.find("trigger", null, `${name} is missing: the file no longer refuses what it should`)
-    else if (squeeze(found.get(name)) !== squeeze(sql)) walk.find("trigger", null, `${name} is not as it was made`)
-  }
+/** The schema must be that of a log and nothing more, and the checkpoint at the head. */
+export const checkGuards = (connection: Connection, walk: Walk, own: ReadonlyArray<string> = []): void => {
+  for (const { kind, message } of checkSchema(connection, own)) walk.find(kind, null, message)
   const [checkpoint] = connection.prepare("SELECT position FROM checkpoint").get() ?? [null]
   if (checkpoint !== walk.head.position) {
     walk.find(
@@ -336,5 +327,3 @@ export const checkGuards = (connection: Connection, walk: Walk): void => {
     )
   }
 }
-
-const squeeze = (sql: string): string => sql.replace(/\s+/g, " ").trim()
