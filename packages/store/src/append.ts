@@ -1,9 +1,9 @@
 /** One append, within a transaction: check, chain, insert, fold. Synchronous; what it throws undoes it. */
+import { storedJson } from "@context-engine/core/CanonicalJson"
 import { StorageError, VersionConflict } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
 import type { AppendOptions, NewEvent, StreamAppend } from "@context-engine/core/EventLog"
 import { projections } from "@context-engine/core/views/all"
-import { canonicalJson } from "./canonical.js"
 import type { Connection } from "./connection.js"
 import type { HeadCache } from "./HeadCache.js"
 import { columns, decode, type EventRow, genesis, hashOf } from "./record.js"
@@ -23,25 +23,12 @@ export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Sealed
   let meta = ""
   return appends.flatMap(({ events, stream }) =>
     events.map((event) => {
-      if (event.meta !== last) meta = canonicalJson(event.meta)
+      if (event.meta !== last) meta = storedJson(event.meta)
       last = event.meta
-      const data = canonicalJson(event.data)
-      const fit = storable(data)
-      return fit === data
-        ? { stream, event, data, meta }
-        : { stream, event: { ...event, data: JSON.parse(fit) }, data: fit, meta }
+      return { stream, event, data: storedJson(event.data), meta }
     }),
   )
 }
-
-/**
- * What a host printed may have been cut in the middle of a character, or hold NUL. SQLite keeps neither as it is, so they
- * become U+FFFD before anything is hashed. What people type never comes this far: it is refused.
- */
-const storable = (json: string): string =>
-  /\\u(?:0000|d[89a-f])/i.test(json)
-    ? json.replace(/\\(?:u(0000|d[89a-f][0-9a-f]{2})|.)/gis, (escape, bad) => (bad === undefined ? escape : "\ufffd"))
-    : json
 
 interface Head {
   readonly position: number
@@ -164,20 +151,8 @@ const insert = (
     hash = hashOf(hash, row)
     row[10] = hash
     rows.push(row)
-    return {
-      position,
-      id,
-      stream,
-      version,
-      type,
-      schema,
-      data: event.data,
-      meta: event.meta,
-      occurredAt,
-      recordedAt,
-      hash,
-      signature,
-    }
+    // What is folded and given back is what is stored: a rebuild has nothing else to fold.
+    return decode(row)
   })
   insertRows(connection, rows)
   return recorded

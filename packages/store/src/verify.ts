@@ -1,11 +1,11 @@
 /** Can the log be believed? Walks the chain, checks signatures, and compares every live row with one folded anew. */
 
+import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { definitions } from "@context-engine/core/domain/Events"
 import type { Recorded } from "@context-engine/core/Event"
 import { Fold } from "@context-engine/core/Fold"
 import type { Finding, MachineReport } from "@context-engine/core/services/Audit"
 import { projections } from "@context-engine/core/views/all"
-import { canonicalJson } from "./canonical.js"
 import type { Connection } from "./connection.js"
 import { decode, type EventRow, genesis, hashOf } from "./record.js"
 import { keyId, type Signed, verifies } from "./Signer.js"
