@@ -1,7 +1,7 @@
 /** A whole audit on one connection, of the log as it is at one moment, as far as a limit of time goes. */
 import * as Effect from "effect/Effect"
 import { readHead } from "./append.js"
-import { type NativeConnection, storageError } from "./connection.js"
+import type { NativeConnection } from "./connection.js"
 import { columns, type EventRow } from "./record.js"
 import { readState } from "./sync/state.js"
 import { checkGuards, compareRows, Walk } from "./verify.js"
@@ -22,20 +22,19 @@ export interface Audited {
 
 const page = 500
 
-/** Changes nothing, and lets others have their turn between two pages. */
+/** Changes nothing, and lets others have their turn between two pages. Fails with what the driver says of the file. */
 export const auditOn = (
   connection: NativeConnection,
   { budget = Number.POSITIVE_INFINITY, rows = true }: Options = {},
 ) =>
   Effect.gen(function* () {
     const started = performance.now()
-    const attempt = <A>(body: () => A) =>
-      Effect.try({ try: body, catch: (cause) => storageError(connection.path, cause) })
+    const attempt = <A>(body: () => A) => Effect.try({ try: body, catch: (cause) => cause })
     const { total, walk } = yield* attempt(() => begin(connection))
     while (walk.events === 0 || walk.head.position < total) {
       const found = yield* attempt(() => step(connection, walk))
       if (found < page) break
-      if (performance.now() - started > budget) return { walk, total, rows: undefined } as Audited
+      if (walk.head.position < total && performance.now() - started > budget) return { walk, total, rows: undefined } as Audited
       yield* Effect.sleep(0)
     }
     const compared = yield* attempt(() => finish(connection, walk, rows))
