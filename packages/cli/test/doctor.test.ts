@@ -84,6 +84,7 @@ describe("context doctor", { timeout: 120_000 }, () => {
       "database",
       "integrity",
       "chain",
+      "log",
       "disk",
       "permissions",
       "key",
@@ -180,6 +181,19 @@ describe("context doctor", { timeout: 120_000 }, () => {
         fix: "context infra audit verify",
       },
     ])
+  })
+
+  it("finds a row that is not what the events say, and what it says to do mends it", async () => {
+    const one = patient()
+    await one.give("server add here --local")
+    sql(one.db, "UPDATE servers SET notes = 'nobody wrote this'")
+    const { code, of } = await one.examine()
+    expect(code).toBe(1)
+    expect(of("log")).toMatchObject([
+      { level: "trouble", found: "row here of servers is not what the events say: notes", fix: "context infra rebuild" },
+    ])
+    await one.give("rebuild")
+    expect((await one.examine()).of("log")).toMatchObject([{ level: "ok" }])
   })
 
   it("finds what others may read or change, and says how to mend it", async () => {

@@ -1,7 +1,8 @@
 /** The log as text: one event a line, in canonical JSON, so that the same log is the same file byte for byte. */
+
+import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { InvalidInput } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
-import { canonicalJson } from "./canonical.js"
 import type { EventRow } from "./record.js"
 
 const fields = [

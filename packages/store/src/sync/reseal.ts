@@ -6,7 +6,7 @@ import { machinesStream, RootEstablished } from "@context-engine/core/domain/Mac
 import type { Membership } from "@context-engine/core/domain/Membership"
 import { isEnrolled } from "@context-engine/core/domain/Membership"
 import type { Meta } from "@context-engine/core/Event"
-import { canonicalJson } from "../canonical.js"
+import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
 import type { Signer } from "../Signer.js"

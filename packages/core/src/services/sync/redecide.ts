@@ -5,6 +5,7 @@
  * dependencies never form a cycle. They are checked on the rows as the whole unit leaves them, so their order does not matter.
  */
 import { idOf } from "../../Aggregate.js"
+import { canonicalJson } from "../../CanonicalJson.js"
 import { cycleThrough } from "../../domain/Dependency.js"
 import { AlreadyExists, DependencyCycle, InUse } from "../../Errors.js"
 import type { Recorded } from "../../Event.js"
@@ -96,14 +97,7 @@ const idleness = (kind: Kind, verb: string, row: Row | undefined, event: Recorde
   return same ? { outcome: "moot", reason: `${kind.noun} "${kind.label(row)}" is like that already` } : undefined
 }
 
-const equal = (a: unknown, b: unknown): boolean => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b))
-
-/** A value whose members stand in one order: rows come from several places. */
-const sorted = (value: unknown): unknown => {
-  if (value === null || typeof value !== "object") return value ?? null
-  if (Array.isArray(value)) return value.map(sorted)
-  return Object.fromEntries(Object.entries(value).sort().map(([key, member]) => [key, sorted(member)])) // biome-ignore format: one step
-}
+const equal = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b)
 
 /** Which rule a touched row breaks, or its absence, in words. */
 const brokenBy = ({ after, before, id, kind }: Touched, world: Fold, withOthers: boolean): string | undefined => {
