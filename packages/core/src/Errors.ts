@@ -86,9 +86,20 @@ export class UniqueViolation extends Data.TaggedError("UniqueViolation")<{
   }
 }
 
-/** The database said no. `reason` is what a program can act on; the driver's own error is the `cause`. */
+/**
+ * The database said no. `reason` is what a program can act on; the driver's own error is the `cause`. `replaced`: the file was
+ * removed, or another put in its place, while it was open.
+ */
 export class StorageError extends Data.TaggedError("StorageError")<{
-  readonly reason: "busy" | "full" | "corrupt" | "not-a-database" | "foreign" | "newer-schema" | "unavailable"
+  readonly reason:
+    | "busy"
+    | "full"
+    | "corrupt"
+    | "not-a-database"
+    | "foreign"
+    | "newer-schema"
+    | "replaced"
+    | "unavailable"
   readonly message: string
   readonly cause?: unknown
 }> {}

@@ -36,6 +36,8 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
       }
       // What waits to be pushed may get another place while this goes on; it is walked in the last part.
       const certain = yield* database.read(readState)
+      const loss = yield* database.memory.look
+      if (loss !== null) walk.find("loss", null, loss.message)
       if (certain.logId !== null) walk.clockChange = certain.confirmed.position + 1
       const until = certain.logId === null ? total : certain.confirmed.position
       yield* Stream.runForEach(pages(database.read, until), step)
@@ -54,6 +56,8 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
 
     return Audit.of({
       verify,
+      loss: database.memory.look,
+      accept: database.memory.accept,
       export: Stream.mapConcat(atOneMoment(database), (found) => found.map((row) => encodeLine(row))),
       import: (lines) =>
         Effect.scoped(

@@ -3,7 +3,6 @@ import { InvalidInput, type StorageError, UniqueViolation } from "@context-engin
 import { projections } from "@context-engine/core/views/all"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { insertRows, readHead, readShared } from "./append.js"
 import { isDriverError, type NativeConnection, storageError } from "./connection.js"
@@ -35,9 +34,13 @@ export const takeOver = (
       }
       return Stream.runForEachChunk(Stream.rechunk(rows, 500), (chunk) =>
         attempt(connection, () => take(Chunk.toReadonlyArray(chunk))),
-      ).pipe(Effect.map(() => head.position - start.position))
+      ).pipe(
+        Effect.zipRight(attempt(connection, () => connection.commit())),
+        Effect.map(() => head.position - start.position),
+      )
     },
-    (_, exit) => Effect.sync(() => (Exit.isSuccess(exit) ? connection.commit() : connection.rollback())),
+    // There is something to undo only where it did not come to the commit.
+    () => Effect.sync(() => connection.rollback()),
   )
 
 const follow = (head: { readonly position: number; readonly hash: string }, row: EventRow) => {

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { argument, removing } from "../options.js"
 import { confirmed } from "../removal.js"
+import { givenUpInWords } from "../render/loss.js"
 import { databasePath, needsFile } from "../runtime/log.js"
 import { load, withAudit } from "../runtime.js"
 import { progress } from "../terminal.js"
@@ -22,7 +23,9 @@ export const restore = leaf({
       const db = yield* databasePath(given.db)
       const { existsSync } = yield* Effect.promise(() => import("node:fs"))
       if (!existsSync(given.file)) return yield* new Refused({ message: `there is no file ${given.file}` })
-      const report = yield* withAudit({ db: given.file }, ({ audit }) => progress("verifying")(audit.verify()))
+      const report = yield* withAudit({ db: given.file, remembered: false }, ({ audit }) =>
+        progress("verifying")(audit.verify()),
+      )
       if (!report.ok) {
         const message = `${given.file} does not hold: ${report.findings[0]?.message}`
         return yield* new Refused({ message, next: `context infra audit verify --db ${given.file}` })
@@ -32,8 +35,12 @@ export const restore = leaf({
         () => import("@context-engine/store/restore"),
         ({ restore }) => restore(given.file, db),
       )
-      return { file: given.file, db, events: report.events, aside }
+      const givenUp = yield* withAudit({ db, remembered: "quietly" }, ({ audit }) => audit.accept)
+      return { file: given.file, db, events: report.events, aside, givenUp }
     }),
-  said: ({ aside, db, events }) =>
-    `restored ${events.toLocaleString("en")} events into ${db}${aside === null ? "" : `; what was there is in ${aside}`}`,
+  said: ({ aside, db, events, givenUp }) =>
+    [
+      `restored ${events.toLocaleString("en")} events into ${db}${aside === null ? "" : `; what was there is in ${aside}`}`,
+      ...(givenUp === null ? [] : [givenUpInWords(givenUp)]),
+    ].join("\n"),
 })

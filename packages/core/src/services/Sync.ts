@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { InvalidInput, NotFound, StorageError, SyncError, UniqueViolation, VersionConflict } from "../Errors.js"
 import type { RejectionRow } from "../views/rejections.js"
+import type { Loss } from "./Audit.js"
 
 /** How this machine stands to the shared log, as far as it knows without asking. */
 export interface SyncStatus {
@@ -26,6 +27,8 @@ export interface SyncStatus {
   readonly rejected: number
   /** Events of types or shapes that only a newer version knows. While there are any, nothing is pushed over them. */
   readonly unknown: ReadonlyArray<string>
+  /** What this log lacks of what this machine has seen of it, shared or not; `null` if nothing. */
+  readonly loss: Loss | null
 }
 
 /** From how many milliseconds on a clock counts as wrong: times in the log are the shared log's, those on screens are not. */

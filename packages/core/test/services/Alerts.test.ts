@@ -25,6 +25,7 @@ const well: SyncStatus = {
   lastError: null,
   rejected: 0,
   unknown: [],
+  loss: null,
 }
 
 type World = Alerts | Commands | EventLog | Overview | Registry

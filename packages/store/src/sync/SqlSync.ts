@@ -82,9 +82,9 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
 
   return {
     status: Effect.zipWith(
-      shared,
+      Effect.all([shared, database.memory.look]),
       database.read((c) => ({ state: readState(c), ...ends(c), since: firstOfTail(c), rejected: countOpen(c) })),
-      (one, { confirmed, pending, rejected, since, state }) => ({
+      ([one, loss], { confirmed, pending, rejected, since, state }) => ({
         remote: one?.address ?? null,
         logId: state.logId,
         confirmed,
@@ -97,6 +97,7 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
         lastError: state.error,
         rejected,
         unknown: state.unknown,
+        loss,
       }),
     ),
     now: Effect.fn("Sync.now")((options: SyncOptions = {}) => run(options, catchUp)),
