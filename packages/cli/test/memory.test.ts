@@ -25,7 +25,11 @@ const remove = ({ db }: Begun) => {
 }
 
 const losses: ReadonlyArray<readonly [string, (at: Begun) => void, RegExp]> = [
-  ["an older copy in its place", (at) => copyFileSync(at.older, at.db), /ends at position 3.*seen it end at position 5/],
+  [
+    "an older copy in its place",
+    (at) => copyFileSync(at.older, at.db),
+    /ends at position 3.*seen it end at position 5/,
+  ],
   ["no file at all", (at) => remove(at), /has no events.*seen it end at position 5/],
 ]
 

@@ -94,7 +94,9 @@ describe("a log that lacks what this machine has seen of it", () => {
     expect(one.told.length).toBe(3)
     const verify = Effect.flatMap(Audit, (audit) => audit.verify())
     expect((await one.once((of) => of.run(verify))).findings).toContainEqual(expect.objectContaining({ kind: "loss" }))
-    expect(await one.once((of) => of.run(Effect.flatMap(Audit, (audit) => audit.accept)))).toMatchObject({ position: 4 })
+    expect(await one.once((of) => of.run(Effect.flatMap(Audit, (audit) => audit.accept)))).toMatchObject({
+      position: 4,
+    })
     one.told.length = 0
     await one.add("after")
     expect(await one.loss()).toBe(null)

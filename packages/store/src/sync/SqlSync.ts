@@ -58,7 +58,11 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
         wait ? Effect.as(acquireWhenFree(database.path, "sync", "50 millis"), true) : acquire(database.path, "sync"),
         (free) => (free ? way : Effect.void),
       ),
-    ).pipe(Effect.tapErrorTag("SyncError", (error) => database.write((c) => noteError(c, error, now()))))
+    ).pipe(
+      // The lock is a file beside the log's: where that is gone, the lock says nothing.
+      (locked) => Effect.zipRight(database.check, locked),
+      Effect.tapErrorTag("SyncError", (error) => database.write((c) => noteError(c, error, now()))),
+    )
 
   /** Runs one way of synchronising, alone on this machine, and remembers how it ended. */
   const run = (options: SyncOptions, way: Way): Effect.Effect<SyncReport, Failed> =>
@@ -107,7 +111,9 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
     join: Effect.fn("Sync.join")((options: SyncOptions = {}) => run(options, join)),
     // Not in the middle of a synchronisation, which would go on with what it knew.
     disconnect: Effect.scoped(
-      Effect.zipRight(acquireWhenFree(database.path, "sync", "50 millis"), database.write(forget)),
+      Effect.all([database.check, acquireWhenFree(database.path, "sync", "50 millis"), database.write(forget)], {
+        discard: true,
+      }),
     ),
   }
 }
