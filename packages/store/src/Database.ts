@@ -22,7 +22,7 @@ import {
   storageError,
 } from "./connection.js"
 import { Keeping } from "./memory/keeping.js"
-import type { MemoryOptions } from "./memory/LogMemory.js"
+import { type LastSeen, lastSeen, type MemoryOptions } from "./memory/LogMemory.js"
 import { assertOneNative } from "./native.js"
 import { OpenedFile } from "./OpenedFile.js"
 import { applicationId, migrations } from "./schema.js"
@@ -90,9 +90,16 @@ export const layer = (path: string, options: Options = {}): Layer.Layer<Database
       yield* attempt(path, () => file.opened())
       yield* migrate(database, header.rows[0] as unknown as Header)
       yield* renewViews(database, client)
-      yield* retryWhileBusy(attempt(path, () => keeping.open()))
+      if (options.memory !== undefined) yield* compare(keeping, client, path)
       return Layer.merge(Layer.succeed(Database, database), LibsqlClient.layer({ liveClient: client }))
     }),
+  )
+
+/** Holds the log against what was seen of it. By the reader's connection: where it is as it was, it costs no other. */
+const compare = (keeping: Keeping, client: Client, path: string): Effect.Effect<void, StorageError> =>
+  Effect.flatMap(
+    Effect.tryPromise({ try: () => client.execute(lastSeen), catch: (cause) => storageError(path, cause) }),
+    ({ rows }) => retryWhileBusy(attempt(path, () => keeping.open(rows[0] as unknown as LastSeen))),
   )
 
 interface Header {

@@ -15,6 +15,18 @@ export interface MemoryOptions {
   readonly tell?: (message: string, next: string) => void
 }
 
+/** The end of a log, and how it stands to the shared one. */
+export interface LastSeen {
+  readonly hash: string | null
+  readonly logId: string | null
+  readonly position: number
+  readonly rebases: number
+}
+
+/** The query that gives it. */
+export const lastSeen = `SELECT (SELECT hash FROM events ORDER BY position DESC LIMIT 1) AS hash,
+  log_id AS logId, position, rebases FROM sync`
+
 /** The memory of one log. Its methods are synchronous, and run on a connection to the log outside any transaction. */
 export class LogMemory {
   readonly #path: string
@@ -26,7 +38,18 @@ export class LogMemory {
     this.#path = resolve(path)
   }
 
-  /** To be called when the log was opened: tells what is missing. Gives whether there is something new to remember. */
+  /** Whether the log is as it was seen last, to the event: then nothing is missing, and there is nothing to tell. */
+  isAsSeen({ hash, logId, position, rebases }: LastSeen): boolean {
+    const seen = this.#read()
+    return (
+      seen?.head.hash === hash &&
+      seen.logId === logId &&
+      seen.rebases === rebases &&
+      (seen.confirmed?.position ?? 0) === position
+    )
+  }
+
+  /** To be called when the log was opened and is not as it was: tells what is missing. Gives whether there is something new to remember. */
   open(connection: Connection): boolean {
     const { directory, tell } = this.options
     const damaged = (reason: string) =>

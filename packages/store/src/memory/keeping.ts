@@ -1,7 +1,7 @@
 /** When what this machine remembers of an open log is held against it, and written: at the beginning, at the end, and now and then. */
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
-import { LogMemory, type MemoryOptions } from "./LogMemory.js"
+import { type LastSeen, LogMemory, type MemoryOptions } from "./LogMemory.js"
 
 /** A writer of many events a second must not wait for a file for each of them. In milliseconds. */
 const pause = 1_000
@@ -20,9 +20,11 @@ export class Keeping {
     this.#memory = options && new LogMemory(path, options)
   }
 
-  open(): void {
+  /** To be called when the log was opened, with what it is then. */
+  open(now: LastSeen): void {
     const memory = this.#memory
-    if (memory !== undefined) this.#isNews = this.read((connection) => memory.open(connection))
+    if (memory === undefined || memory.isAsSeen(now)) return
+    this.#isNews = this.read((connection) => memory.open(connection))
   }
 
   /** To be called after every commit: whatever is remembered was committed before. */
