@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync } from "node:fs"
 import { dirname } from "node:path"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
+import type { Connection } from "../connection.js"
 import { type MemoryOptions, recall } from "../memory/LogMemory.js"
 import { glance } from "./look.js"
 
@@ -15,12 +16,18 @@ export const memory = (path: string, { directory }: MemoryOptions): Check => ({
     if (reason !== undefined) return [warning("memory", `what this machine remembered of the log cannot be read (${reason})`, "the next command begins it anew"), ...unwritable] // biome-ignore format: one list
     if (remembered === undefined) return unwritable
     // A file that cannot be looked into is what the check of the database tells.
-    const found = existsSync(path) ? yield* glance(path, (connection) => remembered(connection)) : remembered(undefined)
+    const found = existsSync(path)
+      ? yield* glance(path, (connection) => remembered(holdsEvents(connection) ? connection : undefined))
+      : remembered(undefined)
     if (found === undefined) return unwritable
     if (found !== null) return [trouble("memory", found.message, found.next), ...unwritable]
     return [ok("memory", "the log has all that this machine has seen of it"), ...unwritable]
   }),
 })
+
+/** Not so a file that was only just made, or emptied. */
+const holdsEvents = (connection: Connection): boolean =>
+  connection.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'events'").get() !== undefined
 
 /** Whether what is seen can be written down: then a log that is shorter one day would go unnoticed. */
 const kept = (directory: string): ReadonlyArray<Finding> => {
