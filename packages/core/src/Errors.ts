@@ -86,7 +86,10 @@ export class UniqueViolation extends Data.TaggedError("UniqueViolation")<{
   }
 }
 
-/** The database said no. `reason` is what a program can act on; the driver's own error is the `cause`. */
+/**
+ * The database said no. `reason` is what a program can act on; the driver's own error is the `cause`. `replaced`: the file was
+ * removed, or another put in its place, while it was open.
+ */
 export class StorageError extends Data.TaggedError("StorageError")<{
   readonly reason:
     | "busy"
@@ -96,6 +99,7 @@ export class StorageError extends Data.TaggedError("StorageError")<{
     | "foreign"
     | "newer-schema"
     | "not-enrolled"
+    | "replaced"
     | "unavailable"
   readonly message: string
   readonly cause?: unknown

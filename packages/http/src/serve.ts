@@ -13,6 +13,7 @@ import { Overview } from "@context-engine/core/services/Overview"
 import { Registry } from "@context-engine/core/services/Registry"
 import { RunCommand } from "@context-engine/core/services/RunCommand"
 import { Scanner } from "@context-engine/core/services/Scanner"
+import type * as Database from "@context-engine/store/Database"
 import * as Store from "@context-engine/store/layer"
 import * as SqlSync from "@context-engine/store/sync/SqlSync"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -45,6 +46,8 @@ export interface ServeOptions {
   readonly grace?: number
   /** The file with this machine's key, which signs what is appended. Without one, nothing is signed. */
   readonly keyPath?: string
+  /** Where this machine keeps what it has seen of its logs, outside their files. */
+  readonly memory?: Database.Options["memory"]
   /** The shared log, whose address `/v1/sync` shows. The server itself never synchronises: a process beside it does. */
   readonly remote?: SqlSync.Options["remote"]
   /** Called once the server listens, with its URL. */
@@ -93,7 +96,7 @@ const app = (token: string, loopback: boolean) =>
   )
 
 /** Everything the handlers call. */
-const services = ({ db, keyPath, remote }: ServeOptions) =>
+const services = ({ db, keyPath, memory, remote }: ServeOptions) =>
   Layer.mergeAll(
     Registry.layer,
     Overview.layer,
@@ -109,7 +112,7 @@ const services = ({ db, keyPath, remote }: ServeOptions) =>
     Layer.provideMerge(Health.layer),
     Layer.provideMerge(Hosts.layer),
     Layer.provide(Remote.layer),
-    Layer.provideMerge(Store.layer(db, keyPath === undefined ? {} : { keyPath })),
+    Layer.provideMerge(Store.layer(db, { ...(keyPath !== undefined && { keyPath }), memory })),
   )
 
 const listening = (host: string, port: number, grace: number) => {

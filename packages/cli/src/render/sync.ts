@@ -28,8 +28,9 @@ export const report: Renderer<SyncReport> = (done, screen) => {
 
 /** How this machine stands. */
 export const status: Renderer<SyncStatus> = (found, screen) => {
+  const lost = found.loss === null ? [] : [`${paint(screen, "bad", "✗")} ${line(screen, found.loss.message)}`]
   if (found.remote === null && found.logId === null) {
-    return "this machine works alone\n  share its log: context infra sync connect <url>"
+    return [...lost, "this machine works alone", "  share its log: context infra sync connect <url>"].join("\n")
   }
   const skewed = found.skew !== null && Math.abs(found.skew) > skewLimit
   const rows: ReadonlyArray<readonly [string, string]> = [
@@ -54,7 +55,7 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
       ? []
       : [["newer", paint(screen, "warn", `${found.unknown.map(safe).join(", ")}: update context`)] as const]),
   ]
-  return rows.map(([name, value]) => `${name.padEnd(14)}${value}`).join("\n")
+  return [...lost, ...rows.map(([name, value]) => `${name.padEnd(14)}${value}`)].join("\n")
 }
 
 /** What happened. */

@@ -3,13 +3,14 @@ import { type Diagnosis, diagnose } from "@context-engine/core/services/Diagnosi
 import { database } from "@context-engine/store/doctor/database"
 import { driver } from "@context-engine/store/doctor/driver"
 import { keys } from "@context-engine/store/doctor/keys"
+import { memory } from "@context-engine/store/doctor/memory"
 import { permissions } from "@context-engine/store/doctor/permissions"
 import { servers } from "@context-engine/store/doctor/servers"
 import { sharedLog, sync } from "@context-engine/store/doctor/sync"
 import * as Effect from "effect/Effect"
 import { node } from "../doctor/node.js"
 import { ssh } from "../doctor/ssh.js"
-import { databasePath, endpointFile, type LogOptions, machineKey, syncMode } from "./log.js"
+import { databasePath, endpointFile, type LogOptions, machineKey, memoryDirectory, syncMode } from "./log.js"
 
 export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> =>
   Effect.flatMap(databasePath(options.db), (file) => {
@@ -18,7 +19,9 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
     const path = mode === "remote" && options.db === undefined ? "" : file
     const ownDirectory = options.db === undefined && !process.env.CONTEXT_DB
     const shared = { database: path, env: process.env, file: endpointFile(), mode }
-    const ofFile = path === "" ? [] : [database(path), permissions(path, { ownDirectory })]
+    const directory = memoryDirectory()
+    const ofFile =
+      path === "" ? [] : [database(path), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory })] // biome-ignore format: one list
     return diagnose([
       node(),
       driver,

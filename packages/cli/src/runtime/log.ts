@@ -3,7 +3,10 @@ import { existsSync } from "node:fs"
 import { homedir, hostname, userInfo } from "node:os"
 import { join } from "node:path"
 import type { OriginData } from "@context-engine/core/Origin"
+import type { MemoryOptions } from "@context-engine/store/memory/LogMemory"
 import * as Effect from "effect/Effect"
+import { safe } from "../render/safe.js"
+import { sayNow } from "../terminal.js"
 import { Refused, UsageError } from "../usage.js"
 
 /** Which log, and as of when. */
@@ -12,6 +15,8 @@ export interface LogOptions {
   readonly at?: string | undefined
   /** Whether the command waits until what it wrote is in the shared log. */
   readonly waitSync?: boolean | undefined
+  /** Whether the log is held against what this machine has seen of it. Default `true`; `quietly` says nothing about it. */
+  readonly remembered?: boolean | "quietly" | undefined
 }
 
 /** The same, with the answer to an unknown host key. */
@@ -62,15 +67,33 @@ export const needsFile = (what: string): Effect.Effect<void, Refused> =>
 export const machineKey = (): { readonly keyPath?: string } => {
   const named = process.env.CONTEXT_KEY
   if (named === "off") return {}
-  const config = process.env.XDG_CONFIG_HOME || join(homedir(), ".config")
-  return { keyPath: named || join(config, "context", "machine.key") }
+  return { keyPath: named || join(configDirectory(), "machine.key") }
+}
+
+const configDirectory = (): string => join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "context")
+
+/** Where this machine keeps what it has seen of its logs; `undefined` where none is kept. */
+export const memoryDirectory = (): string | undefined =>
+  syncMode() === "remote" ? undefined : join(configDirectory(), "logs")
+
+/** The same for one log, with a warning for the person in front where it lacks something. */
+export const memory = ({ remembered = true }: LogOptions): { readonly memory: MemoryOptions | undefined } => {
+  const directory = remembered === false ? undefined : memoryDirectory()
+  if (directory === undefined) return { memory: undefined }
+  return { memory: { directory, ...(remembered === true && { tell: warn }) } }
+}
+
+const told = new Set<string>()
+
+/** Once, however often a command opens the log. */
+const warn = (message: string, next: string): void => {
+  if (told.has(message)) return
+  told.add(message)
+  sayNow(`warning: ${safe(message)}\n  ${safe(next)}`)
 }
 
 /** The file that `sync connect` keeps the address and the token in, for nobody else to read. */
-export const endpointFile = (): string => {
-  const config = process.env.XDG_CONFIG_HOME || join(homedir(), ".config")
-  return process.env.CONTEXT_SYNC_FILE || join(config, "context", "sync.json")
-}
+export const endpointFile = (): string => process.env.CONTEXT_SYNC_FILE || join(configDirectory(), "sync.json")
 
 /** Whether the log is shared with other machines. */
 export const isShared = (): boolean =>

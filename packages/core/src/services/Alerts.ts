@@ -9,12 +9,13 @@ import { ReadModels } from "../ReadModels.js"
 import type { DeploymentRow } from "../views/deployments.js"
 import type { RejectionRow } from "../views/rejections.js"
 import type { ServerRow } from "../views/servers.js"
+import type { Loss } from "./Audit.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
 import { Sync, type SyncStatus, skewLimit } from "./Sync.js"
 
 export interface Alert {
-  readonly kind: "server" | "service" | "deployment" | "rejected" | "sync"
+  readonly kind: "server" | "service" | "deployment" | "rejected" | "sync" | "log"
   readonly severity: Exclude<Severity, "info">
   /** What it is about: `edge`, `edge/api`, a command, the shared log. */
   readonly subject: string
@@ -144,14 +145,14 @@ const longest = 600_000
 
 /** What is wrong between this machine and the shared log, at a time in milliseconds since 1970. */
 export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert> => {
-  const { lastContact, lastError, pending, pendingSince, skew, unknown } = status
+  const { lastContact, lastError, loss, pending, pendingSince, skew, unknown } = status
   const about = (alert: Omit<Alert, "kind" | "subject">): Alert => ({
     kind: "sync",
     subject: "the shared log",
     ...alert,
   })
   const waits = pendingSince !== null && now - Date.parse(pendingSince) > longest
-  const found: Array<Alert> = []
+  const found: Array<Alert> = loss === null ? [] : [lossAlert(loss)]
   if (lastError !== null) {
     const severity = lastError.reason === "offline" ? "warning" : "error"
     found.push(about({ severity, message: lastError.message, since: lastContact, next: nextOf(lastError.reason) }))
@@ -170,6 +171,15 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   }
   return found
 }
+
+const lossAlert = ({ message, next, since }: Loss): Alert => ({
+  kind: "log",
+  severity: "critical",
+  subject: "the log",
+  message,
+  since,
+  next,
+})
 
 const nextOf = (reason: SyncError["reason"]): string => {
   switch (reason) {

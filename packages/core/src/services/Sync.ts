@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { InvalidInput, NotFound, StorageError, SyncError, UniqueViolation, VersionConflict } from "../Errors.js"
 import type { RejectionRow } from "../views/rejections.js"
+import type { Loss } from "./Audit.js"
 
 /** How this machine stands to the shared log, as far as it knows without asking. */
 export interface SyncStatus {
@@ -34,6 +35,8 @@ export interface SyncStatus {
   readonly breaks: ReadonlyArray<{ readonly position: number; readonly message: string }>
   /** Whether this machine may write to the log; `unsigned` where nothing is signed, `no-root` where nobody says who may. */
   readonly enrolment: "enrolled" | "waiting" | "revoked" | "not-enrolled" | "no-root" | "unsigned"
+  /** What this log lacks of what this machine has seen of it, shared or not; `null` if nothing. */
+  readonly loss: Loss | null
 }
 
 /** An event that counts for nothing. What it says of itself is not to be believed. */

@@ -29,6 +29,7 @@ const well: SyncStatus = {
   inertEvents: [],
   breaks: [],
   enrolment: "enrolled",
+  loss: null,
 }
 
 type World = Alerts | Commands | EventLog | Overview | Registry

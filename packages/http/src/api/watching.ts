@@ -12,7 +12,7 @@ import { row } from "./rows.js"
 const text = Schema.NullOr(Schema.String)
 
 const Alert = row<AlertData>("Alert", {
-  kind: Schema.Literal("server", "service", "deployment", "rejected", "sync"),
+  kind: Schema.Literal("server", "service", "deployment", "rejected", "sync", "log"),
   severity: Schema.Literal("warning", "error", "critical"),
   subject: Schema.String,
   message: Schema.String,
@@ -55,6 +55,9 @@ const SyncStatus = row<SyncStatusData>("SyncStatus", {
   ),
   breaks: Schema.Array(Schema.Struct({ position: Schema.Number, message: Schema.String })),
   enrolment: Schema.Literal("enrolled", "waiting", "revoked", "not-enrolled", "no-root", "unsigned"),
+  loss: Schema.NullOr(
+    Schema.Struct({ message: Schema.String, position: Schema.Number, since: Schema.String, next: Schema.String }),
+  ),
 })
 
 const Rejection = row<RejectionRow>("Rejection", {

@@ -45,6 +45,7 @@ const mend: Record<Audit.Finding["kind"], readonly [about: "events" | "file" | "
   stream: ["events", restore],
   signature: ["events", restore],
   damage: ["events", restore],
+  loss: ["events", restore],
   checkpoint: ["events", `${restore}; where there is none, context infra rebuild`],
   trigger: ["file", anew],
   schema: ["file", anew],

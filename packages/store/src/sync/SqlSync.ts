@@ -62,7 +62,11 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
         wait ? Effect.as(acquireWhenFree(database.path, "sync", "50 millis"), true) : acquire(database.path, "sync"),
         (free) => (free ? way : Effect.void),
       ),
-    ).pipe(Effect.tapErrorTag("SyncError", (error) => database.write((c) => noteError(c, error, now()))))
+    ).pipe(
+      // The lock is a file beside the log's: where that is gone, the lock says nothing.
+      (locked) => Effect.zipRight(database.check, locked),
+      Effect.tapErrorTag("SyncError", (error) => database.write((c) => noteError(c, error, now()))),
+    )
 
   /** Runs one way of synchronising, alone on this machine, and remembers how it ended. */
   const run = (options: SyncOptions, way: Way): Effect.Effect<SyncReport, Failed> =>
@@ -90,7 +94,9 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
       const signer = yield* Effect.try(() => (keyPath === undefined ? undefined : findSigner(keyPath))).pipe(
         Effect.orElseSucceed(() => undefined),
       )
-      return yield* database.read((connection) => readStatus(connection, one?.address ?? null, signer))
+      const loss = yield* database.memory.look
+      const status = yield* database.read((connection) => readStatus(connection, one?.address ?? null, signer))
+      return { ...status, loss }
     }),
     now: Effect.fn("Sync.now")((options: SyncOptions = {}) => run(options, catchUp)),
     log: (limit = 50) => database.read((connection) => readHistory(connection, limit)),
@@ -99,7 +105,9 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
     join: Effect.fn("Sync.join")((options: SyncOptions = {}) => run(options, join)),
     // Not in the middle of a synchronisation, which would go on with what it knew.
     disconnect: Effect.scoped(
-      Effect.zipRight(acquireWhenFree(database.path, "sync", "50 millis"), database.write(forget)),
+      Effect.all([database.check, acquireWhenFree(database.path, "sync", "50 millis"), database.write(forget)], {
+        discard: true,
+      }),
     ),
   }
 }

@@ -11,5 +11,5 @@ export const status = leaf({
   examples: ["sync status"],
   run: (given) => withSync(given, (sync) => sync.status),
   render: async () => (await import("../../render/sync.js")).status,
-  unwell: ({ lastError, rejected }) => lastError !== null || rejected > 0,
+  unwell: ({ lastError, loss, rejected }) => lastError !== null || rejected > 0 || loss !== null,
 })
