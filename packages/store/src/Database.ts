@@ -4,7 +4,6 @@ import { dirname } from "node:path"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
 import type { SqlClient } from "@effect/sql/SqlClient"
-import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { type Client, createClient } from "@libsql/client/sqlite3"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -15,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import { type Connection, isDriverError, NativeConnection, storageError } from "./connection.js"
 import { assertOneNative } from "./native.js"
 import { applicationId, migrations } from "./schema.js"
+import * as SqlClientLayer from "./sqlClient.js"
 import { tables } from "./tables.js"
 
 /**
@@ -58,7 +58,7 @@ export const layer = (path: string): Layer.Layer<Database | SqlClient, StorageEr
       })
       yield* migrate(database, header.rows[0] as unknown as Header)
       yield* renewViews(database, client)
-      return Layer.merge(Layer.succeed(Database, database), LibsqlClient.layer({ liveClient: client }))
+      return Layer.merge(Layer.succeed(Database, database), SqlClientLayer.layer(client))
     }),
   )
 

@@ -157,7 +157,7 @@ const bundleWorker = async (): Promise<string> => {
     platform: "node",
     target: "node20",
     format: "esm",
-    conditions: ["source"],
+    conditions: ["@context-engine/source"],
     external: ["libsql", "@libsql/*"],
     logLevel: "warning",
     // What the bundled CommonJS packages expect.
