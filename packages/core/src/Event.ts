@@ -22,6 +22,8 @@ export interface Meta {
   readonly machine: string
   readonly commandId: string
   readonly cause?: string
+  /** The id of the key that signed the unit which the event belongs to; absent where nothing is signed. */
+  readonly key?: string
 }
 
 /** The envelope: an event at its place in the log. `position` and `version` start at 1 and have no gaps. */

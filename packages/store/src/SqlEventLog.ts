@@ -79,7 +79,7 @@ const makeAppend = (database: Database["Type"], keyPath: string | undefined): Ev
   const cache = new HeadCache()
   let member: Signer | undefined
   const put = (appends: ReadonlyArray<StreamAppend>, options: AppendOptions, signer: Signer | undefined) => {
-    const sealed = seal(appends)
+    const sealed = seal(signer === undefined ? appends : appends.map((one) => withKey(one, signer.id)))
     const signature = signer?.sign(sealed) ?? null
     return queue.run<ReadonlyArray<Recorded>, VersionConflict | UniqueViolation>({
       body: (connection) => append(connection, appends, sealed, signature, options, cache),
@@ -106,6 +106,12 @@ const makeAppend = (database: Database["Type"], keyPath: string | undefined): Ev
           ),
     )
 }
+
+/** Each event says whose key signs it. */
+const withKey = (append: StreamAppend, key: string): StreamAppend => ({
+  ...append,
+  events: append.events.map((event) => ({ ...event, meta: { ...event.meta, key } })),
+})
 
 const machineJoined = (signer: Signer) =>
   Effect.gen(function* () {
