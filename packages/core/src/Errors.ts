@@ -105,7 +105,10 @@ export class StorageError extends Data.TaggedError("StorageError")<{
   readonly cause?: unknown
 }> {}
 
-/** A host did not do as asked; `reason` tells how far it got. `no-answer`: the host was there, the service on it kept silent. */
+/**
+ * A host did not do as asked; `reason` tells how far it got. `no-answer`: the host was there, the service on it kept
+ * silent. `elsewhere`: it is local to another machine, and reached from there only.
+ */
 export class RemoteError extends Data.TaggedError("RemoteError")<{
   readonly reason:
     | "unreachable"
@@ -116,6 +119,7 @@ export class RemoteError extends Data.TaggedError("RemoteError")<{
     | "host-key-unknown"
     | "host-key-changed"
     | "connection-lost"
+    | "elsewhere"
     | "refused"
   readonly host: string
   readonly message: string

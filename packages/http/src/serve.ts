@@ -14,6 +14,7 @@ import { Registry } from "@context-engine/core/services/Registry"
 import { RunCommand } from "@context-engine/core/services/RunCommand"
 import { Scanner } from "@context-engine/core/services/Scanner"
 import type * as Database from "@context-engine/store/Database"
+import { identityOf } from "@context-engine/store/identity"
 import * as Store from "@context-engine/store/layer"
 import * as SqlSync from "@context-engine/store/sync/SqlSync"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -77,7 +78,7 @@ export const serve = (options: ServeOptions): Effect.Effect<never, ServeError> =
 /** The server as a layer, for programs that have other things to do. */
 export const layer = (options: ServeOptions): Layer.Layer<HttpServer.HttpServer, ServeError> => {
   const { grace = 5_000, host = "127.0.0.1", port, token } = options
-  return app(token, Guard.isLoopback(bracketed(host))).pipe(
+  return app(token, { loopback: Guard.isLoopback(bracketed(host)), here: identityOf(options.keyPath) }).pipe(
     Layer.provide(Layer.merge(Deployments.layer(grace), Stopping.layer)),
     Layer.provideMerge(listening(host, port, grace)),
     Layer.provide(services(options)),
@@ -85,11 +86,11 @@ export const layer = (options: ServeOptions): Layer.Layer<HttpServer.HttpServer,
   )
 }
 
-const app = (token: string, loopback: boolean) =>
+const app = (token: string, guard: Parameters<typeof Guard.layer>[0]) =>
   HttpApiBuilder.serve().pipe(
     Layer.provide(HttpApiSwagger.layer({ path: "/docs" })),
     Layer.provide(HttpApiBuilder.middlewareOpenApi({ path: "/openapi.json" })),
-    Layer.provide(Guard.layer({ loopback })),
+    Layer.provide(Guard.layer(guard)),
     Layer.provide(HttpApiBuilder.api(Api)),
     Layer.provide(Layer.mergeAll(Operations.layer, FleetHandlers.layer, RegistryHandlers.layer, Watching.layer)),
     Layer.provide(Authorize.layer(token)),

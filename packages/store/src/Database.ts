@@ -4,7 +4,6 @@ import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { SqlClient } from "@effect/sql/SqlClient"
-import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { type Client, createClient } from "@libsql/client/sqlite3"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -27,6 +26,7 @@ import { type LastSeen, lastSeen, type MemoryOptions } from "./memory/LogMemory.
 import { assertOneNative } from "./native.js"
 import { OpenedFile } from "./OpenedFile.js"
 import { applicationId, migrations } from "./schema.js"
+import * as SqlClientLayer from "./sqlClient.js"
 import { tables } from "./tables.js"
 
 /**
@@ -95,7 +95,7 @@ export const layer = (path: string, options: Options = {}): Layer.Layer<Database
       yield* migrate(database, header.rows[0] as unknown as Header)
       yield* renewViews(database, client)
       if (options.memory !== undefined) yield* compare(keeping, client, path)
-      return Layer.merge(Layer.succeed(Database, database), LibsqlClient.layer({ liveClient: client }))
+      return Layer.merge(Layer.succeed(Database, database), SqlClientLayer.layer(client))
     }),
   )
 

@@ -100,7 +100,7 @@ const times = { createdAt: "text", updatedAt: "text" } as const
 
 export const servers = table(
   "servers",
-  1,
+  2,
   {
     name: "text",
     hostname: "text",
@@ -108,6 +108,8 @@ export const servers = table(
     role: "text",
     sshConfig: "json",
     local: "boolean",
+    localKey: "text",
+    localMachine: "text",
     os: "text",
     resources: "json",
     tags: "json",

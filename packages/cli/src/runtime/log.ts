@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs"
 import { homedir, hostname, userInfo } from "node:os"
 import { join } from "node:path"
+import type { Identity } from "@context-engine/core/Here"
 import type { OriginData } from "@context-engine/core/Origin"
 import type { MemoryOptions } from "@context-engine/store/memory/LogMemory"
 import * as Effect from "effect/Effect"
@@ -98,6 +99,13 @@ export const endpointFile = (): string => process.env.CONTEXT_SYNC_FILE || join(
 /** Whether the log is shared with other machines. */
 export const isShared = (): boolean =>
   syncMode() !== "off" && (Boolean(process.env.TURSO_URL) || existsSync(endpointFile()))
+
+/** Which machine this is: a server that is local to another one is out of reach here. */
+export const here = (): Effect.Effect<Identity> =>
+  Effect.flatMap(
+    Effect.promise(() => import("@context-engine/store/identity")),
+    ({ identityOf }) => identityOf(machineKey().keyPath),
+  )
 
 /** Who gives this command, for the log. */
 export const origin = (): OriginData => ({

@@ -90,6 +90,17 @@ export class Health extends Context.Tag("@context-engine/core/Health")<
           ])
         })
 
+      /** Asks, and records the answer. What another machine alone can ask stays as it is known. */
+      const look = (one: Placed): Effect.Effect<HealthReport, StorageError> =>
+        Effect.gen(function* () {
+          const asksHost = one.service.healthEndpoint?.startsWith("/") ?? false
+          const away = asksHost ? yield* hosts.elsewhere(one.server) : undefined
+          if (away === undefined) return yield* Effect.tap(probe(one), (report) => record(one, report))
+          const checkedAt = DateTime.formatIso(yield* DateTime.now)
+          const { healthStatus: status, name: service } = one.service
+          return { service, server: one.server.name, ...unanswered(status, away.message), checkedAt }
+        })
+
       return Health.of({
         probe,
         record,
@@ -99,9 +110,7 @@ export class Health extends Context.Tag("@context-engine/core/Health")<
               ? yield* placeAll(models, yield* models.services.list())
               : yield* Effect.forEach(names, (name) => findService(models, name))
           const each = new Map(placed.map((one) => [one.service.id, one])).values()
-          return yield* Effect.forEach(each, (one) => Effect.tap(probe(one), (report) => record(one, report)), {
-            concurrency,
-          })
+          return yield* Effect.forEach(each, look, { concurrency })
         }),
       })
     }),

@@ -45,7 +45,7 @@ export const redecide = (unit: ReadonlyArray<Recorded>, world: Fold): Verdict =>
   }
   if (idle.length === unit.length) return undo(touched, world, { outcome: "moot", reason: idle[0] as string })
   for (const one of touched.values()) {
-    const reason = brokenBy(one, world, unit.length > 1)
+    const reason = brokenBy(one, world)
     if (reason !== undefined) return undo(touched, world, refused(reason))
   }
   return stands
@@ -100,14 +100,13 @@ const idleness = (kind: Kind, verb: string, row: Row | undefined, event: Recorde
 const equal = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b)
 
 /** Which rule a touched row breaks, or its absence, in words. */
-const brokenBy = ({ after, before, id, kind }: Touched, world: Fold, withOthers: boolean): string | undefined => {
-  if (after === undefined)
-    return before && (stillUsed(kind, before, id, world) ?? jumpedThrough(kind, before, world, !withOthers))
+const brokenBy = ({ after, before, id, kind }: Touched, world: Fold): string | undefined => {
+  if (after === undefined) return before && (stillUsed(kind, before, id, world) ?? jumpedThrough(kind, before, world))
   return (
     taken(kind, after, id, world) ??
     dangling(kind, after, before, world) ??
     cycle(kind, after, id, world) ??
-    (before && before.name !== after.name ? jumpedThrough(kind, before, world, true) : undefined)
+    (before && before.name !== after.name ? jumpedThrough(kind, before, world) : undefined)
   )
 }
 
@@ -147,9 +146,9 @@ const stillUsed = (kind: Kind, row: Row, id: string, world: Fold): string | unde
   return by.length === 0 ? undefined : new InUse({ entity: kind.noun, name: kind.label(row), by }).message
 }
 
-/** Servers that jump through the name this one no longer has. Who took others with it did not mind. */
-const jumpedThrough = (kind: Kind, before: Row, world: Fold, minds: boolean): string | undefined => {
-  if (!minds || kind.view !== servers || named(world, before.name)) return undefined
+/** Servers that jump through the name this one no longer has. */
+const jumpedThrough = (kind: Kind, before: Row, world: Fold): string | undefined => {
+  if (kind.view !== servers || named(world, before.name)) return undefined
   const others = rowsOf(world, servers).filter((row) => row.id !== before.id)
   const by = others.filter((row) => row.sshConfig?.jumpHost === before.name)
   if (by.length === 0) return undefined
