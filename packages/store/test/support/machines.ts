@@ -15,6 +15,7 @@ import * as SqlAudit from "../../src/SqlAudit.js"
 import type { RemoteLog } from "../../src/sync/RemoteLog.js"
 import * as SqlSync from "../../src/sync/SqlSync.js"
 import { tables } from "../../src/tables.js"
+import { audited } from "./audited.js"
 import { freshPath, withSqlite } from "./files.js"
 
 const live = (path: string, keyPath: string | undefined, remote: RemoteLog["Type"] | undefined) => {
@@ -38,6 +39,7 @@ export const machine = (
   remote: RemoteLog["Type"] | undefined,
   { path = freshPath(), signed = true }: { readonly path?: string; readonly signed?: boolean } = {},
 ): Machine => {
+  audited(path)
   const runtime = ManagedRuntime.make(live(path, signed ? `${path}.key` : undefined, remote))
   const origin = { actor: name, via: "library" as const, machine: name }
   return {
