@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "vitest"
+import { damaged } from "../../store/test/support/audited.js"
 import { workspace } from "./support/cli.js"
 
 const ws = workspace()
@@ -32,7 +33,7 @@ describe("audit verify", () => {
   })
 
   it("exits with 1 and names the place where it does not", async () => {
-    await ws.succeed(`backup ${at("tampered.db")}`, key)
+    await ws.succeed(`backup ${damaged(at("tampered.db"))}`, key)
     tamper(
       at("tampered.db"),
       "DROP TRIGGER events_no_update; UPDATE events SET meta = replace(meta, 'ada', 'eve') WHERE position = 3",

@@ -59,7 +59,7 @@ const asJson: Record<Kind, (column: string) => string> = {
   text: (column) => column,
   integer: (column) => column,
   // SQLite's own JSON has 15 digits of a number; 17 are needed to tell every two of them apart.
-  real: (column) => `json(coalesce(printf('%!.17g', ${column}), 'null'))`,
+  real: (column) => `json(CASE WHEN ${column} IS NULL THEN 'null' ELSE printf('%!.17g', ${column}) END)`,
   boolean: (column) => `json(CASE ${column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END)`,
   json: (column) => `json(coalesce(${column}, 'null'))`,
 }

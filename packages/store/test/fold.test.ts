@@ -242,7 +242,11 @@ describe("what a fold is fed with", () => {
                   Service.DeploymentSucceeded({ ...named, deploymentId, duration, logs: "", verified: true }),
                 ])
               }
+              yield* commands.record(Service.entity.aggregate, row?.id as string, [
+                Service.DeploymentStarted({ ...named, deploymentId: "begun", previousVersion: null, deployedBy: "ada", method: "manual", notes: null }), // biome-ignore format: one event
+              ])
               const rows = yield* (yield* ReadModels).deployments.list({ order: { by: "id" } })
+              expect(rows.find(({ id }) => id === "begun")?.durationSeconds).toBeNull()
               expect(rows.find(({ id }) => id === "d0")?.durationSeconds).toBe(0.1 + 0.2)
               expect(yield* problems).toEqual([])
             }),

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { database, type Options } from "../../src/doctor/database.js"
 import { layer } from "../../src/layer.js"
+import { damaged } from "../support/audited.js"
 import { serverAdded } from "../support/events.js"
 import { freshPath, withSqlite } from "../support/files.js"
 import { eventsOf, machine } from "../support/machines.js"
@@ -78,7 +79,7 @@ describe("the check of the log", () => {
     ["an end that was cut off", `${free} DELETE FROM events WHERE position = 3`, "the rows are those of position 3, but the log ends at 2", "where there is none, context infra rebuild"],
     ["a trigger that is gone", "DROP TRIGGER events_no_update", "events_no_update is missing", "context infra audit import log.jsonl --db <new file>"],
   ])("finds %s, and names the way out", async (_, sql, found, fix) => {
-    const path = await written(3)
+    const path = damaged(await written(3))
     withSqlite(path, (database) => database.exec(sql))
     expect((await logOf(path))[0]).toEqual({
       check: "log",
@@ -89,7 +90,7 @@ describe("the check of the log", () => {
   })
 
   it("leaves rows alone that the next command builds anew, and files that it brings up to date", async () => {
-    const path = await written(3)
+    const path = damaged(await written(3))
     withSqlite(path, (database) =>
       database.exec("UPDATE projections SET version = 0 WHERE name = 'servers'; DELETE FROM servers"),
     )

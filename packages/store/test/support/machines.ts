@@ -16,6 +16,7 @@ import * as SqlAudit from "../../src/SqlAudit.js"
 import type { RemoteLog } from "../../src/sync/RemoteLog.js"
 import * as SqlSync from "../../src/sync/SqlSync.js"
 import { tables } from "../../src/tables.js"
+import { audited } from "./audited.js"
 import { freshPath, withSqlite } from "./files.js"
 
 const live = (
@@ -48,6 +49,7 @@ export const machine = (
     signed = true,
   }: { readonly path?: string; readonly signed?: boolean; readonly memory?: MemoryOptions } = {},
 ): Machine => {
+  audited(path)
   const runtime = ManagedRuntime.make(live(path, signed ? `${path}.key` : undefined, remote, memory))
   const origin = { actor: name, via: "library" as const, machine: name }
   return {
