@@ -2,6 +2,7 @@
 import { InvalidInput } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import { canonicalJson } from "./canonical.js"
+import { isEventRow } from "./kinds.js"
 import type { EventRow } from "./record.js"
 
 const fields = [
@@ -38,9 +39,8 @@ export const decodeLine = (line: string): Effect.Effect<EventRow, InvalidInput> 
       const row = fields.map((field) =>
         field === "data" || field === "meta" ? canonicalJson(value[field]) : value[field],
       )
-      if (!row.every((column, index) => kinds[index]?.(column)))
-        throw new Error("a field is missing or of another kind")
-      return row as unknown as EventRow
+      if (!isEventRow(row)) throw new Error("a field is missing or of another kind")
+      return row
     },
     catch: (error) =>
       new InvalidInput({
@@ -48,8 +48,3 @@ export const decodeLine = (line: string): Effect.Effect<EventRow, InvalidInput> 
         reason: `this is no line of an exported log (${(error as Error).message}): ${JSON.stringify(line.slice(0, 80))}`,
       }),
   })
-
-const isText = (value: unknown) => typeof value === "string"
-const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0
-const isTextOrNull = (value: unknown) => value === null || isText(value)
-const kinds = [isCount, isText, isText, isCount, isText, isCount, isText, isText, isText, isText, isText, isTextOrNull]

@@ -4,6 +4,9 @@ import type * as Effect from "effect/Effect"
 import type { InvalidInput, NotFound, StorageError, SyncError, UniqueViolation, VersionConflict } from "../Errors.js"
 import type { RejectionRow } from "../views/rejections.js"
 
+/** What an exchange may fail by: the shared log, this machine's own file, or a bug. */
+export type SyncFailure = SyncError["reason"] | StorageError["reason"] | "defect"
+
 /** How this machine stands to the shared log, as far as it knows without asking. */
 export interface SyncStatus {
   /** The address of the shared log, without anything secret; `null` where none is configured. */
@@ -21,7 +24,8 @@ export interface SyncStatus {
   readonly lastContact: string | null
   /** The shared log's clock less this machine's, in milliseconds; `null` before the first contact. */
   readonly skew: number | null
-  readonly lastError: { readonly reason: SyncError["reason"]; readonly message: string; readonly at: string } | null
+  /** What the last exchange failed by; `null` since one has succeeded. */
+  readonly lastError: { readonly reason: SyncFailure; readonly message: string; readonly at: string } | null
   /** Commands that were refused and that nobody has dealt with. */
   readonly rejected: number
   /** Events of types or shapes that only a newer version knows. While there are any, nothing is pushed over them. */

@@ -26,10 +26,17 @@ const reasons = [
   "unauthorised",
   "read-only",
   "foreign",
+  "to-merge",
   "reset",
   "rolled-back",
   "newer-schema",
   "protocol",
+  "busy",
+  "full",
+  "corrupt",
+  "not-a-database",
+  "unavailable",
+  "defect",
 ] as const
 
 const SyncStatus = row<SyncStatusData>("SyncStatus", {

@@ -5,8 +5,10 @@ import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync, type SyncOptions, type SyncReport } from "@context-engine/core/services/Sync"
 import { makeSettling } from "@context-engine/core/services/sync/settling"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
 import { storageError } from "../connection.js"
@@ -18,7 +20,7 @@ import { meet } from "./contact.js"
 import { exchangeAll, isPushable, type Parts, Tally } from "./exchangeAll.js"
 import { acquire, acquireWhenFree } from "./lock.js"
 import type { RemoteLog } from "./RemoteLog.js"
-import { bind, note, noteError, readHistory, readState } from "./state.js"
+import { bind, type Failure, note, noteError, noteSuccess, readHistory, readState } from "./state.js"
 
 type Failed = SyncError | StorageError
 
@@ -58,7 +60,7 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
         wait ? Effect.as(acquireWhenFree(database.path, "sync", "50 millis"), true) : acquire(database.path, "sync"),
         (free) => (free ? way : Effect.void),
       ),
-    ).pipe(Effect.tapErrorTag("SyncError", (error) => database.write((c) => noteError(c, error, now()))))
+    )
 
   /** Runs one way of synchronising, alone on this machine, and remembers how it ended. */
   const run = (options: SyncOptions, way: Way): Effect.Effect<SyncReport, Failed> =>
@@ -72,13 +74,14 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
       for (let ours = free; ours && (yield* database.read(isPushable)); )
         ours = yield* alone(wait, exchangeAll(ready, tally, options))
       const { confirmed, pending } = yield* database.write((connection) => {
+        if (free) noteSuccess(connection)
         if (tally.pushed + tally.pulled > 0) note(connection, { at: now(), what: "synced", detail: inWords(tally) })
         return ends(connection)
       })
       const { moved, pulled, pushed, rejected, roundTrips } = tally
       const duration = (performance.now() - started) / 1000
       return { skipped: !free, pushed, pulled, moved, rejected, roundTrips, confirmed, pending, duration }
-    })
+    }).pipe(Effect.tapErrorCause((cause) => remember(database, cause)))
 
   return {
     status: Effect.zipWith(
@@ -109,6 +112,22 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
       Effect.zipRight(acquireWhenFree(database.path, "sync", "50 millis"), database.write(forget)),
     ),
   }
+}
+
+/** Whatever an exchange fails by is kept, for whoever asks how this machine stands: also a bug, which ends it all the same. */
+const remember = (database: Database["Type"], cause: Cause.Cause<Failed>): Effect.Effect<void> => {
+  const failure = failureOf(cause)
+  // A file that cannot be written to says so by the error itself.
+  return failure === undefined ? Effect.void : Effect.ignore(database.write((c) => noteError(c, failure, now())))
+}
+
+const failureOf = (cause: Cause.Cause<Failed>): Failure | undefined => {
+  const failed = Option.getOrUndefined(Cause.failureOption(cause))
+  if (failed !== undefined) return failed.reason === "not-connected" ? undefined : failed
+  const defect = Option.getOrUndefined(Cause.dieOption(cause))
+  if (defect === undefined) return undefined
+  const what = defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
+  return { reason: "defect", message: `a bug in context: ${what.slice(0, 300)}` }
 }
 
 type Way = (parts: Parts, tally: Tally, options: SyncOptions) => Effect.Effect<void, Failed>
