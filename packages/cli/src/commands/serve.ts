@@ -39,7 +39,7 @@ export const serve = leaf({
             token,
             onListen,
             ...machineKey(),
-            remote,
+            remote: remote(given.db),
           }),
       )
       return yield* given.noSync ? serving : Effect.raceFirst(serving, keepSyncing(db))

@@ -9,7 +9,7 @@ import { sharedLog, sync } from "@context-engine/store/doctor/sync"
 import * as Effect from "effect/Effect"
 import { node } from "../doctor/node.js"
 import { ssh } from "../doctor/ssh.js"
-import { databasePath, endpointFile, type LogOptions, machineKey, syncMode } from "./log.js"
+import { databasePath, endpointFile, type LogOptions, machineKey, owner, syncMode } from "./log.js"
 
 export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> =>
   Effect.flatMap(databasePath(options.db), (file) => {
@@ -17,7 +17,7 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
     // With the primary alone there is no file to look at, unless one is named.
     const path = mode === "remote" && options.db === undefined ? "" : file
     const ownDirectory = options.db === undefined && !process.env.CONTEXT_DB
-    const shared = { database: path, env: process.env, file: endpointFile(), mode }
+    const shared = { database: path, env: process.env, file: endpointFile(), mode, owner: owner(options.db) }
     const ofFile = path === "" ? [] : [database(path), permissions(path, { ownDirectory })]
     return diagnose([
       node(),

@@ -1,9 +1,11 @@
 /** Port: the log that all machines share, wherever it is kept. */
 
 import { SyncError } from "@context-engine/core/Errors"
+import type { Side } from "@context-engine/core/services/Sync"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Answers from "./answers.js"
+import { portraitStatements, readPortrait } from "./portrait.js"
 import * as Protocol from "./protocol.js"
 
 /** Runs statements there as one transaction, in one round trip. `null`: a table that should be there is not. */
@@ -33,6 +35,8 @@ export class RemoteLog extends Context.Tag("@context-engine/store/RemoteLog")<
     readonly create: (logId: string) => Effect.Effect<void, SyncError>
     /** Looks at the log and its hashes at some positions. Fails as `foreign` where something else is kept. */
     readonly survey: (positions: ReadonlyArray<number>) => Effect.Effect<Survey, SyncError>
+    /** What it is about, for a person. */
+    readonly portrait: Effect.Effect<Side, SyncError>
   }
 >() {}
 
@@ -60,6 +64,7 @@ export const make = (address: string, run: Batch): RemoteLog["Type"] => {
   return RemoteLog.of({
     address,
     survey,
+    portrait: Effect.map(batch(portraitStatements, "read"), (found) => readPortrait(found ?? [])),
     exchange: (exchange) =>
       Effect.gen(function* () {
         const mode = exchange.push.length > 0 ? "write" : "read"

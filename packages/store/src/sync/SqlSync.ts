@@ -15,8 +15,9 @@ import { storageError } from "../connection.js"
 import { Database } from "../Database.js"
 import { genesis } from "../record.js"
 import { loadSigner } from "../Signer.js"
+import { untrue } from "./answers.js"
 import { author } from "./author.js"
-import { meet } from "./contact.js"
+import { type Met, meet, refuseToMerge } from "./contact.js"
 import { exchangeAll, isPushable, type Parts, Tally } from "./exchangeAll.js"
 import { acquire, acquireWhenFree } from "./lock.js"
 import type { RemoteLog } from "./RemoteLog.js"
@@ -132,7 +133,8 @@ const failureOf = (cause: Cause.Cause<Failed>): Failure | undefined => {
 
 type Way = (parts: Parts, tally: Tally, options: SyncOptions) => Effect.Effect<void, Failed>
 
-const catchUp: Way = (parts, tally, options) => Effect.zipRight(firstContact(parts), exchangeAll(parts, tally, options))
+const catchUp: Way = (parts, tally, options) =>
+  Effect.zipRight(firstContact(parts, false), exchangeAll(parts, tally, options))
 
 const forget = (connection: Connection): void => {
   const { logId } = readState(connection)
@@ -170,21 +172,39 @@ const inWords = ({ moved, pulled, pushed, rejected }: Tally): string => {
 }
 
 /** Binds this log to the shared one when they meet for the first time. An empty one is made ours. */
-const firstContact = ({ database, remote }: Parts): Effect.Effect<void, Failed> =>
+const firstContact = (parts: Parts, mayMerge: boolean): Effect.Effect<void, Failed> =>
   Effect.gen(function* () {
+    const { database, remote } = parts
     const { logId } = yield* database.read(readState)
     if (logId !== null) return
-    const before = yield* meet(database, remote)
-    if (before.state === "empty") yield* remote.create(randomUUID())
-    const met = before.state === "empty" ? yield* meet(database, remote) : before
-    const backup = met.state === "to-merge" ? yield* keepCopy(database) : undefined
+    const met = yield* meetOrCreate(parts)
+    if (met.state === "to-merge") {
+      return yield* mayMerge ? bindMerged(parts, met) : refuseToMerge(remote.address, met)
+    }
     yield* database.write((connection) => {
       bind(connection, met.logId, met.place)
-      const detail =
-        backup === undefined ? `to the log ${met.logId} of ${met.remoteEvents} events` : merged(met, backup)
-      note(connection, { at: now(), what: backup === undefined ? "connected" : "merged", detail })
+      const detail = `to the log ${met.logId} of ${met.remoteEvents} events`
+      note(connection, { at: now(), what: "connected", detail })
     })
   })
+
+const meetOrCreate = ({ database, remote }: Parts) =>
+  Effect.gen(function* () {
+    const before = yield* meet(database, remote)
+    if (before.state !== "empty") return before
+    yield* remote.create(randomUUID())
+    const after = yield* meet(database, remote)
+    return after.state === "empty" ? yield* untrue(remote.address, "no log where one was just made") : after
+  })
+
+/** All of ours will be put after the history that is there; the file as it was is kept. */
+const bindMerged = ({ database }: Parts, met: Met): Effect.Effect<void, Failed> =>
+  Effect.flatMap(keepCopy(database), (backup) =>
+    database.write((connection) => {
+      bind(connection, met.logId, met.place)
+      note(connection, { at: now(), what: "merged", detail: merged(met, backup) })
+    }),
+  )
 
 const merged = (met: { readonly logId: string | null; readonly ours: number }, backup: string): string =>
   `${met.ours} events of this machine are put after those of the log ${met.logId}; as it was before, it is in ${backup}`
@@ -210,19 +230,13 @@ const heal: Way = (parts, tally, options) =>
     yield* exchangeAll(parts, tally, options, restoreUntil)
   })
 
-/** Leaves the log that was known for the one that is there. Nothing of either is lost. */
+/** Joins the log that is there, whether another one was known before or none. Nothing of either is lost. */
 const join: Way = (parts, tally, options) =>
   Effect.gen(function* () {
-    const { database, remote } = parts
-    const met = yield* meet(database, remote)
-    if (met.state === "foreign") {
-      const backup = yield* keepCopy(database)
-      yield* database.write((connection) => {
-        bind(connection, met.logId, met.place)
-        note(connection, { at: now(), what: "merged", detail: merged(met, backup) })
-      })
-    }
-    yield* catchUp(parts, tally, options)
+    const met = yield* meet(parts.database, parts.remote)
+    if (met.state === "foreign") yield* bindMerged(parts, met)
+    yield* firstContact(parts, true)
+    yield* exchangeAll(parts, tally, options)
   })
 
 /** A whole copy of the file beside it, as it is before two histories become one. */

@@ -4,29 +4,14 @@ import { SyncError } from "@context-engine/core/Errors"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { addressOf, type Endpoint, withoutSecrets } from "./endpoint.js"
 import type { Rows } from "./protocol.js"
 import { type Batch, make, type RemoteLog } from "./RemoteLog.js"
 import { NetworkFailure, wire } from "./wire.js"
 
-/** Where the shared log is: `libsql:`, `https:` or `http:`. */
-export interface Endpoint {
-  readonly url: string
-  readonly token?: Redacted.Redacted
-}
-
 export interface Options {
   /** How long one answer may take. Default 30 seconds. */
   readonly deadline?: Duration.DurationInput
-}
-
-/** The address without what may be secret in it. */
-export const addressOf = (url: string): string => {
-  try {
-    const parsed = new URL(url)
-    return `${parsed.protocol}//${parsed.host}${parsed.pathname === "/" ? "" : parsed.pathname}`
-  } catch {
-    return "(an address that cannot be read)"
-  }
 }
 
 /** The shared log at an endpoint. The client is loaded when it is first needed. */
@@ -121,19 +106,3 @@ const describe = (error: unknown): string => {
 
 /** The same address without TLS. */
 const plainOf = (url: string): string => addressOf(url).replace(/^\w+:/, "http:")
-
-/** A text without the endpoint's token, or anything that looks like one. */
-export const withoutSecrets = (text: string, { token, url }: Endpoint): string => {
-  const secrets = [token && Redacted.value(token), password(url)].filter((one): one is string => Boolean(one))
-  const without = secrets.reduce((rest, secret) => rest.replaceAll(secret, "•••"), text)
-  return without.replace(/eyJ[\w-]*\.[\w-]*\.[\w-]*/g, "•••").replace(/authToken=[^&\s"']*/g, "authToken=•••")
-}
-
-const password = (url: string): string | undefined => {
-  try {
-    const { password, searchParams } = new URL(url)
-    return password || searchParams.get("authToken") || undefined
-  } catch {
-    return undefined
-  }
-}

@@ -16,6 +16,7 @@ import type { RemoteLog } from "../../src/sync/RemoteLog.js"
 import * as SqlSync from "../../src/sync/SqlSync.js"
 import { tables } from "../../src/tables.js"
 import { freshPath, withSqlite } from "./files.js"
+import { nowOrJoin } from "./nowOrJoin.js"
 
 const live = (path: string, keyPath: string | undefined, remote: RemoteLog["Type"] | undefined) => {
   const options = { ...(keyPath && { keyPath }), ...(remote && { remote }) }
@@ -48,7 +49,7 @@ export const machine = (
   }
 }
 
-export const sync = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.now()))
+export const sync = (of: Machine) => of.run(nowOrJoin)
 export const status = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.status))
 export const verify = (of: Machine) => of.run(Effect.flatMap(Audit, (audit) => audit.verify()))
 
