@@ -139,7 +139,8 @@ describe("context infra sync", () => {
 
   it("leaves another file alone until it is connected itself", async () => {
     const scratch = join(laptop.directory, "scratch.db")
-    for (const env of [{}, { TURSO_URL: sqld.url, TURSO_AUTH_TOKEN: token() }]) {
+    const inEnvironment: Record<string, string> = { TURSO_URL: sqld.url, TURSO_AUTH_TOKEN: token() }
+    for (const env of [{}, inEnvironment]) {
       expect((await laptop.run(`server add oops --local --db ${scratch}`, { env })).code).toBe(0)
       const told = await laptop.run(`sync now --db ${scratch}`, { env })
       expect([told.code, told.stderr]).toEqual([1, expect.stringContaining("no shared log is configured")])

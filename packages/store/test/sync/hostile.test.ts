@@ -5,6 +5,7 @@ import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { remoteLog } from "../../src/sync/http.js"
+import type { Exchange } from "../../src/sync/protocol.js"
 import { integer, type Liar, type Lie, startLiar, type Told, text } from "../support/liar.js"
 import { eventsOf, give, type Machine, machine, status, sync, verify } from "../support/machines.js"
 import { type Sqld, startSqld } from "../support/sqld.js"
@@ -181,4 +182,21 @@ describe("a server that is stopped", () => {
     await sync(stopped)
     await stopped.close()
   }, 30_000)
+})
+
+describe("whatever an exchange fails by", () => {
+  it("is kept until one has succeeded: a bug, too", async () => {
+    const honest = remoteLog({ url: sqld.url, token: sqld.token() })
+    let broken = true
+    const remote = { ...honest, exchange: (asked: Exchange) => (broken ? Effect.die(new Error("boom")) : honest.exchange(asked)) } // biome-ignore format: one step
+    const one = machine("one", remote)
+    await expect(sync(one)).rejects.toThrow("boom")
+    expect(await status(one)).toMatchObject({
+      lastError: { reason: "defect", message: expect.stringContaining("boom") },
+    })
+    broken = false
+    await sync(one)
+    expect(await status(one)).toMatchObject({ lastError: null })
+    await one.close()
+  })
 })
