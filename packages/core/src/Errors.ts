@@ -130,9 +130,10 @@ export class RemoteError extends Data.TaggedError("RemoteError")<{
  * This machine's log and the one all machines share could not be brought together. Everything goes on working here meanwhile.
  *
  * `foreign`: another log, or no log at all, is behind the address. `reset`: there is nothing any more. `rolled-back`: an older
- * state of this log, or one that went on from an older state. `newer-schema`: written by a version that knows more than this one.
- * `not-enrolled`: this machine waits to be enrolled, or was revoked. `no-root`: nobody has said yet who may write. `new-root`: a
- * person has to say whether a root is the right one.
+ * state of this log, or one that went on from an older state. `to-merge`: both have a history and never met; a person decides
+ * whether they become one. `newer-schema`: written by a version that knows more than this one. `not-enrolled`: this machine waits
+ * to be enrolled, or was revoked. `no-root`: nobody has said yet who may write. `new-root`: a person has to say whether a root is
+ * the right one.
  */
 export class SyncError extends Data.TaggedError("SyncError")<{
   readonly reason:
@@ -141,6 +142,7 @@ export class SyncError extends Data.TaggedError("SyncError")<{
     | "unauthorised"
     | "read-only"
     | "foreign"
+    | "to-merge"
     | "reset"
     | "rolled-back"
     | "newer-schema"

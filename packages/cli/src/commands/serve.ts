@@ -40,7 +40,7 @@ export const serve = leaf({
             onListen,
             ...machineKey(),
             ...memory(given),
-            remote,
+            remote: remote(given.db),
           }),
       )
       return yield* given.noSync ? serving : Effect.raceFirst(serving, keepSyncing(db))

@@ -4,7 +4,7 @@ import type { RejectionRow } from "@context-engine/core/views/rejections"
 import { safe } from "./safe.js"
 import { table } from "./table.js"
 import { paint, type Renderer, type Screen, wrap } from "./text.js"
-import { ago, count } from "./units.js"
+import { ago, count, shortIds } from "./units.js"
 
 /** What one synchronisation did. */
 export const report: Renderer<SyncReport> = (done, screen) => {
@@ -79,7 +79,7 @@ export const rejections: Renderer<ReadonlyArray<RejectionRow>> = (rows, screen) 
     : table(
         screen,
         [
-          { title: "id", cell: (row) => row.id.slice(0, 13) },
+          { title: "id", cell: shortIds(rows) },
           { title: "status", cell: (row) => row.status },
           { title: "what", cell: (row) => row.what, flexible: true },
           { title: "why", cell: (row) => row.reason, flexible: true },

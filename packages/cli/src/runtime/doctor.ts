@@ -12,7 +12,7 @@ import { identityOf } from "@context-engine/store/identity"
 import * as Effect from "effect/Effect"
 import { node } from "../doctor/node.js"
 import { ssh } from "../doctor/ssh.js"
-import { databasePath, endpointFile, type LogOptions, machineKey, memoryDirectory, syncMode } from "./log.js"
+import { databasePath, endpointFile, type LogOptions, machineKey, memoryDirectory, owner, syncMode } from "./log.js"
 
 /** The machine's key is looked at, and not made. */
 const machine = () => {
@@ -26,7 +26,7 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
     // With the primary alone there is no file to look at, unless one is named.
     const path = mode === "remote" && options.db === undefined ? "" : file
     const ownDirectory = options.db === undefined && !process.env.CONTEXT_DB
-    const shared = { database: path, env: process.env, file: endpointFile(), mode }
+    const shared = { database: path, env: process.env, file: endpointFile(), mode, owner: owner(options.db) }
     const directory = memoryDirectory()
     const ofFile =
       path === "" ? [] : [database(path), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory })] // biome-ignore format: one list

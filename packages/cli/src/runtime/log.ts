@@ -1,10 +1,10 @@
 /** Which log a command works on, and on whose behalf. */
-import { existsSync } from "node:fs"
 import { homedir, hostname, userInfo } from "node:os"
 import { join } from "node:path"
 import type { Identity } from "@context-engine/core/Here"
 import type { OriginData } from "@context-engine/core/Origin"
 import type { MemoryOptions } from "@context-engine/store/memory/LogMemory"
+import { isConnected, type Owner, ownerOf } from "@context-engine/store/sync/config"
 import * as Effect from "effect/Effect"
 import { safe } from "../render/safe.js"
 import { sayNow } from "../terminal.js"
@@ -44,12 +44,15 @@ export const checkSyncMode = (): Effect.Effect<void, UsageError> => {
   return new UsageError({ message, see: "context infra sync status --help" })
 }
 
+const defaultPath = () => process.env.CONTEXT_DB || join(homedir(), ".claude", "infra.db")
+
+const fromHome = (path: string) => (path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
+
 /** The log's file: `--db`, else `CONTEXT_DB`, else `~/.claude/infra.db`. */
 export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> => {
   if (db?.trim() === "")
     return new Refused({ message: "--db is empty", next: "name the log's file, or leave --db out" })
-  const path = db ?? (process.env.CONTEXT_DB || join(homedir(), ".claude", "infra.db"))
-  return Effect.as(checkSyncMode(), path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
+  return Effect.as(checkSyncMode(), fromHome(db ?? defaultPath()))
 }
 
 /** Refuses what makes sense for a file only: `what` would be done to it. */
@@ -93,12 +96,16 @@ const warn = (message: string, next: string): void => {
   sayNow(`warning: ${safe(message)}\n  ${safe(next)}`)
 }
 
-/** The file that `sync connect` keeps the address and the token in, for nobody else to read. */
+/** The file that `sync connect` keeps addresses and tokens in, one a log, for nobody else to read. */
 export const endpointFile = (): string => process.env.CONTEXT_SYNC_FILE || join(configDirectory(), "sync.json")
 
+/** Whose connection to a shared log is meant: a file's own, never another's. */
+export const owner = (db: string | undefined): Owner =>
+  ownerOf(fromHome(db?.trim() ? db : defaultPath()), fromHome(defaultPath()))
+
 /** Whether the log is shared with other machines. */
-export const isShared = (): boolean =>
-  syncMode() !== "off" && (Boolean(process.env.TURSO_URL) || existsSync(endpointFile()))
+export const isShared = (db: string | undefined): boolean =>
+  syncMode() !== "off" && isConnected(process.env, endpointFile(), owner(db))
 
 /** Which machine this is: a server that is local to another one is out of reach here. */
 export const here = (): Effect.Effect<Identity> =>

@@ -4,7 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Severity } from "../domain/InfraEvent.js"
-import type { StorageError, SyncError } from "../Errors.js"
+import type { StorageError } from "../Errors.js"
 import { ReadModels } from "../ReadModels.js"
 import type { DeploymentRow } from "../views/deployments.js"
 import type { RejectionRow } from "../views/rejections.js"
@@ -12,7 +12,7 @@ import type { ServerRow } from "../views/servers.js"
 import type { Loss } from "./Audit.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
-import { Sync, type SyncStatus, skewLimit } from "./Sync.js"
+import { Sync, type SyncFailure, type SyncStatus, skewLimit } from "./Sync.js"
 
 export interface Alert {
   readonly kind: "server" | "service" | "deployment" | "rejected" | "sync" | "log"
@@ -154,7 +154,7 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   const waits = pendingSince !== null && now - Date.parse(pendingSince) > longest
   const found: Array<Alert> = loss === null ? [] : [lossAlert(loss)]
   if (lastError !== null) {
-    const severity = lastError.reason === "offline" ? "warning" : "error"
+    const severity = ["offline", "busy"].includes(lastError.reason) ? "warning" : "error"
     found.push(about({ severity, message: lastError.message, since: lastContact, next: nextOf(lastError.reason) }))
   }
   if (waits) {
@@ -181,7 +181,7 @@ const lossAlert = ({ message, next, since }: Loss): Alert => ({
   next,
 })
 
-const nextOf = (reason: SyncError["reason"]): string => {
+const nextOf = (reason: SyncFailure): string => {
   switch (reason) {
     case "not-connected":
     case "unauthorised":
@@ -192,8 +192,18 @@ const nextOf = (reason: SyncError["reason"]): string => {
       return "context infra sync heal"
     case "foreign":
       return "context infra sync join, or sync connect <url> with the right address"
+    case "to-merge":
+      return "context infra sync join"
     case "newer-schema":
       return "upgrade context on this machine"
+    case "full":
+      return "make room on the disk, then context infra sync now"
+    case "corrupt":
+    case "not-a-database":
+    case "unavailable":
+      return "context infra doctor"
+    case "defect":
+      return "CONTEXT_DEBUG=1 context infra sync now, and report what it prints"
     default:
       return "context infra sync status"
   }

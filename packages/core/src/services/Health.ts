@@ -4,6 +4,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Commands } from "../Commands.js"
+import { DeadlineError, withDeadline } from "../Deadline.js"
 import { entity, HealthChecked, type HealthStatus } from "../domain/Service.js"
 import type { RegistryError, RemoteError, StorageError } from "../Errors.js"
 import { ReadModels } from "../ReadModels.js"
@@ -150,8 +151,7 @@ const fetchUrl = (url: string) =>
   Effect.gen(function* () {
     const started = performance.now()
     const response = yield* Effect.tryPromise({
-      try: (signal) =>
-        fetch(url, { redirect: "manual", signal: AbortSignal.any([signal, AbortSignal.timeout(deadline)]) }),
+      try: (given) => withDeadline(deadline, given, (signal) => fetch(url, { redirect: "manual", signal })),
       catch: (error) => new FetchFailed(whyNot(url, error)),
     })
     const latency = performance.now() - started
@@ -165,7 +165,7 @@ const whyNot = (url: string, error: unknown): string => {
   if (!URL.canParse(url)) return `${url} is not a URL`
   const { host, hostname } = new URL(url)
   const cause = causeOf(error)
-  if (cause.name === "TimeoutError") return `${host} gave no answer within ${deadline / 1000} s`
+  if (cause instanceof DeadlineError) return `${host} gave no answer within ${deadline / 1000} s`
   switch ((cause as { readonly code?: unknown }).code) {
     case "ECONNREFUSED":
       return `nothing listens at ${host} (is the service running, and is the URL right?)`

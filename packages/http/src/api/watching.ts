@@ -26,6 +26,7 @@ const reasons = [
   "unauthorised",
   "read-only",
   "foreign",
+  "to-merge",
   "reset",
   "rolled-back",
   "newer-schema",
@@ -33,6 +34,13 @@ const reasons = [
   "no-root",
   "new-root",
   "protocol",
+  "busy",
+  "full",
+  "corrupt",
+  "not-a-database",
+  "replaced",
+  "unavailable",
+  "defect",
 ] as const
 
 const SyncStatus = row<SyncStatusData>("SyncStatus", {

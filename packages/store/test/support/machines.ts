@@ -18,6 +18,7 @@ import * as SqlSync from "../../src/sync/SqlSync.js"
 import { tables } from "../../src/tables.js"
 import { audited } from "./audited.js"
 import { freshPath, withSqlite } from "./files.js"
+import { nowOrJoin } from "./nowOrJoin.js"
 
 const live = (
   path: string,
@@ -60,7 +61,7 @@ export const machine = (
   }
 }
 
-export const sync = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.now()))
+export const sync = (of: Machine) => of.run(nowOrJoin)
 export const status = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.status))
 export const verify = (of: Machine) => of.run(Effect.flatMap(Audit, (audit) => audit.verify()))
 

@@ -1,9 +1,10 @@
 /** `context infra sync connect <url>` */
 import { readFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
+import { agreed } from "../../joining.js"
 import { leaf } from "../../leaf.js"
-import { argument } from "../../options.js"
-import { load, withSync } from "../../runtime.js"
+import { argument, flag, removing } from "../../options.js"
+import { load } from "../../runtime.js"
 import { refused } from "../../syncing.js"
 import { isInteractive, progress } from "../../terminal.js"
 import { walked } from "../../walk.js"
@@ -11,22 +12,31 @@ import { walked } from "../../walk.js"
 export const connect = leaf({
   name: "connect",
   description:
-    "Keeps the address of the shared log, and its token, in a file that only you can read, and synchronises. " +
-    "The token is read from standard input: it never stands on a command line.",
-  examples: ["sync connect libsql://infra-me.turso.io < token", "sync connect http://10.0.0.5:8080 </dev/null"],
+    "Keeps the address of the shared log of this file, and its token, where only you can read it, and synchronises. " +
+    "The token is read from standard input: it never stands on a command line. Where both logs have a history, both are shown " +
+    "and it is asked whether to put this one after the other. If it fails, the address that was kept before stays.",
+  examples: [
+    "sync connect libsql://infra-me.turso.io < token",
+    "sync connect http://localhost:8080 </dev/null",
+    "sync connect http://10.0.0.5:8080 --insecure < token",
+  ],
   args: { url: argument("url", "libsql://…, https://… or http://…") },
+  options: {
+    yes: removing.yes,
+    insecure: flag("insecure", "Send the token unencrypted, over http:// to another host"),
+  },
   run: (given) =>
-    load(
-      () => import("../../runtime/endpoint.js"),
-      ({ save }) =>
-        Effect.gen(function* () {
-          const token = isInteractive() ? yield* asked : readFileSync(0, "utf8").trim()
-          yield* save(given.url, token)
-          return yield* withSync(given, (sync) =>
-            progress("synchronising")(sync.now({ onProgress: walked("synchronising"), wait: true })),
-          )
-        }),
-    ),
+    Effect.gen(function* () {
+      const { endpointOf } = yield* Effect.promise(() => import("@context-engine/store/sync/endpoint"))
+      const token = isInteractive() ? yield* asked : readFileSync(0, "utf8").trim()
+      const endpoint = yield* endpointOf("url", given.url, token, given)
+      const decide = (met: Parameters<typeof agreed>[1]) => agreed(given.yes, met)
+      const how = { decide, onProgress: walked("synchronising"), wait: true }
+      return yield* load(
+        () => import("../../runtime/connecting.js"),
+        (door) => progress("synchronising")(door.connect(given, endpoint, how)),
+      )
+    }),
   render: async () => (await import("../../render/sync.js")).report,
   unwell: refused,
 })
