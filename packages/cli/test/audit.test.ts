@@ -124,6 +124,18 @@ describe("rebuild, backup and restore", () => {
     expect((await ws.json(`server list --db ${aside}`, key)).length).toBe(2)
   })
 
+  it("builds rows anew where the events of a backup or a log hold, and says so", async () => {
+    await ws.succeed(`backup ${at("odd.db")}`, key)
+    tamper(at("odd.db"), "UPDATE services SET port = 1")
+    const said = await ws.succeed(`restore ${at("odd.db")} --yes --db ${at("from-odd.db")}`, key)
+    expect(said).toContain("1 rows were not what the events say, and were built anew")
+    expect(await ws.json(`audit verify --db ${at("from-odd.db")}`)).toMatchObject({ ok: true })
+    await ws.succeed(`audit export --into ${at("odd.jsonl")}`, key)
+    const imported = await ws.succeed(`audit import ${at("odd.jsonl")} --db ${at("odd.db")}`, key)
+    expect(imported).toContain("1 rows were not what the events say, and were built anew")
+    expect(await ws.json(`audit verify --db ${at("odd.db")}`)).toMatchObject({ ok: true })
+  })
+
   it("does not put a backup back that does not hold", async () => {
     const ended = await ws.run(`restore ${at("tampered.db")} --yes`, key)
     expect(ended).toMatchObject({ code: 1 })
