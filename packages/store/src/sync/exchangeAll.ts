@@ -5,7 +5,7 @@ import type { Rejected, SyncOptions } from "@context-engine/core/services/Sync"
 import { units } from "@context-engine/core/services/sync/units"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { readHead } from "../append.js"
+import { readHead, readShared } from "../append.js"
 import type { Connection } from "../connection.js"
 import type { Database } from "../Database.js"
 import { decode, type EventRow } from "../record.js"
@@ -13,11 +13,11 @@ import { claimedCount, isKnown } from "../trust/Admission.js"
 import { readMembership } from "../trust/membership.js"
 import { notePending } from "../trust/verdicts.js"
 import { verifyAhead } from "../trust/verifying.js"
-import { type Advanced, advance, BrokenChain } from "./advance.js"
+import { type Advanced, advance } from "./advance.js"
 import type { Author } from "./author.js"
 import { recognise } from "./contact.js"
 import { askToJoin, mayPush, withheldBy } from "./enrolling.js"
-import type { Stop } from "./judging.js"
+import { BrokenChain, type Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { readTail } from "./rebase.js"
@@ -199,8 +199,27 @@ const ask = (parts: Parts, tally: Tally, state: State, page: ReadonlyArray<Event
       for (const row of more.rows) rows.push(row)
       characters += sizeOf(more.rows)
     }
-    return { answer, rows: yield* wholeUnits(rows, answer.head, (from) => exchange(from, [])) }
+    const whole = yield* wholeUnits(rows, answer.head, (from) => exchange(from, []))
+    const since = yield* database.read((c) => readShared(c).recorded)
+    return { answer, rows: withSaneTimes(whole, answer.now, since) }
   })
+
+const hour = 3_600_000
+
+/**
+ * When an event was recorded is the shared log's word, and outside the chain: what whoever holds the token wrote there, and no
+ * clock can have said, is replaced by the time before it.
+ */
+const withSaneTimes = (rows: ReadonlyArray<EventRow>, now: string, since: string): ReadonlyArray<EventRow> => {
+  const most = new Date(Date.parse(now) + hour).toISOString()
+  let last = since === "" ? now : since
+  return rows.map((row) => {
+    const isSane = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(row[9]) && row[9] <= most && row[9] >= since
+    if (isSane && row[9] >= last) last = row[9]
+    else if (isSane && since === "") last = row[9]
+    return row[9] === last ? row : (row.with(9, last) as unknown as EventRow)
+  })
+}
 
 /** A unit at the end of a page may go on after it: then it is asked for, too. */
 const wholeUnits = (

@@ -25,7 +25,15 @@ export interface Judged {
   readonly admission: Admission
 }
 
-/** Judges rows that follow what is known. Where it has to stop, what comes after is left out. */
+/** The chain does not hold: what was sent is not what was written. */
+export class BrokenChain {
+  constructor(readonly position: number) {}
+}
+
+/**
+ * Judges rows that follow what is known. Where it has to stop, what comes after is left out. Throws `BrokenChain` where an event
+ * that would count is not chained as it was; one that counts for nothing may say any hash.
+ */
 export const judge = (known: Known, rows: ReadonlyArray<EventRow>): Judged => {
   const admission = new Admission(known)
   const units: Array<Judgement> = []
@@ -35,6 +43,8 @@ export const judge = (known: Known, rows: ReadonlyArray<EventRow>): Judged => {
       stop = unit.judged
       break
     }
+    const [wrong] = unit.unchained
+    if (wrong !== undefined && unit.judged.verdict === "counts") throw new BrokenChain(wrong)
     units.push(unit)
   }
   const until = stop?.position ?? Number.MAX_SAFE_INTEGER

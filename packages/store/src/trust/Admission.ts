@@ -8,7 +8,7 @@ import { machinesStream, membershipTypes } from "@context-engine/core/domain/Mac
 import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
 import type { Meta, Recorded } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
-import { decode, type EventRow } from "../record.js"
+import { decode, type EventRow, hashOf } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { holds, keyId } from "./keys.js"
 import { proves } from "./membership.js"
@@ -54,6 +54,8 @@ export type Judged =
 export interface Judgement {
   readonly judged: Judged
   readonly rows: ReadonlyArray<EventRow>
+  /** The positions at which the hash is not that of the event and what precedes it. */
+  readonly unchained: ReadonlyArray<number>
   /** It makes a root that nobody here has accepted. */
   readonly asksToBeRoot?: boolean
   /** A unit that is missing, doubled or out of order, in words. */
@@ -91,8 +93,8 @@ export class Admission {
       const unit = rows.slice(at, end)
       if (unit.length < size) {
         for (const row of unit) {
-          this.#hash = row[10]
-          yield { rows: [row], judged: { verdict: "inert", reason: "the unit that it belongs to is not whole" } }
+          const unchained = this.#follows([row])
+          yield { rows: [row], unchained, judged: { verdict: "inert", reason: "the unit that it belongs to is not whole" } }
         }
       } else yield this.judge(unit)
       at = end
@@ -113,11 +115,25 @@ export class Admission {
   /** Judges one unit, and goes on from it where it counts. */
   judge(unit: ReadonlyArray<EventRow>): Judgement {
     const judgement = this.#judge(unit)
-    this.#hash = unit[unit.length - 1]?.[10] ?? this.#hash
-    return judgement
+    return { ...judgement, unchained: this.#follows(unit) }
   }
 
-  #judge(unit: ReadonlyArray<EventRow>): Judgement {
+  /** Goes past rows that are not to be judged, and gives where their chain does not hold. */
+  pass(rows: ReadonlyArray<EventRow>): ReadonlyArray<number> {
+    return this.#follows(rows)
+  }
+
+  /** Goes on along the chain from what is stored: one wrong hash is found once. */
+  #follows(rows: ReadonlyArray<EventRow>): ReadonlyArray<number> {
+    const wrong: Array<number> = []
+    for (const row of rows) {
+      if (hashOf(this.#hash, row) !== row[10]) wrong.push(row[0])
+      this.#hash = row[10]
+    }
+    return wrong
+  }
+
+  #judge(unit: ReadonlyArray<EventRow>): Omit<Judgement, "unchained"> {
     const first = unit[0] as EventRow
     if (this.membership.root === null && !isRoot(first)) return { rows: unit, judged: this.#judgeRootless(unit) }
     const chain = chainOf(first)

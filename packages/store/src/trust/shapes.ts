@@ -74,8 +74,8 @@ const isMeta = (meta: unknown): boolean => {
   return [actor, commandId, machine, via].every((text) => typeof text === "string" && text.length <= 500)
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const isName = (text: unknown): boolean => typeof text === "string" && /^[^\u0000-\u001f\u007f]{1,300}$/.test(text)
+/** Whether a text can name an event, its type or its stream: it is the same text in every program and on every machine. */
+export const isName = (text: unknown): boolean => typeof text === "string" && /^[ -~]{1,300}$/.test(text)
 
 const isInstant = (text: string): boolean => {
   if (!/^[+-]?\d{4,6}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/.test(text)) return false
