@@ -54,6 +54,9 @@ export interface Judgement {
   readonly clockStep?: boolean
 }
 
+/** The reason of a part of a unit: what follows may be the rest of it, and then the whole is judged. */
+export const notWhole = "the unit that it belongs to is not whole"
+
 /** The most events that one unit may have. */
 const largest = 100_000
 
@@ -84,7 +87,7 @@ export class Admission {
       if (unit.length < size) {
         for (const row of unit) {
           this.#hash = row[10]
-          yield { rows: [row], judged: { verdict: "inert", reason: "the unit that it belongs to is not whole" } }
+          yield { rows: [row], judged: { verdict: "inert", reason: notWhole } }
         }
       } else yield this.judge(unit)
       at = end

@@ -8,13 +8,16 @@ import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import { Database } from "../../src/Database.js"
 import { layer } from "../../src/layer.js"
 import type { EventRow } from "../../src/record.js"
 import { columns } from "../../src/record.js"
+import { loadSigner, type Signer } from "../../src/Signer.js"
 import * as SqlAudit from "../../src/SqlAudit.js"
 import type { RemoteLog } from "../../src/sync/RemoteLog.js"
 import * as SqlSync from "../../src/sync/SqlSync.js"
 import { tables } from "../../src/tables.js"
+import { establish } from "./enrolment.js"
 import { freshPath, withSqlite } from "./files.js"
 
 const live = (path: string, keyPath: string | undefined, remote: RemoteLog["Type"] | undefined) => {
@@ -48,6 +51,17 @@ export const machine = (
   }
 }
 
+/** The key of a machine, under its name. */
+export const signerOf = ({ name, path }: Machine): Signer => ({ ...loadSigner(`${path}.key`), name })
+
+/** Begins a log on a machine's empty file: its key is the root, and the others are enrolled beside it. One event. */
+export const beginLog = (root: Machine, ...others: ReadonlyArray<Machine>): Promise<string> =>
+  root.run(
+    Effect.flatMap(Database, (database) =>
+      database.write((connection) => establish(connection, signerOf(root), others.map(signerOf))),
+    ),
+  )
+
 export const sync = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.now()))
 export const status = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.status))
 export const verify = (of: Machine) => of.run(Effect.flatMap(Audit, (audit) => audit.verify()))
@@ -62,7 +76,7 @@ export const eventsOf = (path: string): ReadonlyArray<EventRow> =>
     database
       .prepare(`SELECT ${columns} FROM events ORDER BY position`)
       .all()
-      .map((row) => Object.values(row).slice(0, 12)),
+      .map((row) => Object.values(row).slice(0, columns.split(",").length)),
   ) as any
 
 /** One hash over all rows of all views: equal for equal rows. */
