@@ -76,6 +76,7 @@ class Taking {
     const { accepted } = this.trusting
     const more = { acceptsFirst: true, ...(accepted && { accepted }) }
     const judged = judgeAfter(this.connection, before, this.#held, more)
+    if (judged.stop?.why === "altered") throw broken(`the chain breaks at position ${judged.stop.position}`)
     if (judged.stop !== undefined) throw broken(`what stands at position ${judged.stop.position} cannot be judged`)
     for (const row of judged.rows) if (isRoot(row)) acceptRoot(this.connection, row[1])
     takeIncoming(this.connection, judged, readShared(this.connection).confirmed)

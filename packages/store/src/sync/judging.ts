@@ -19,7 +19,7 @@ import {
 
 /** Why nothing after a place can be judged. */
 export interface Stop {
-  readonly why: "root" | "newer"
+  readonly why: "root" | "newer" | "altered"
   readonly position: number
   readonly detail: string
 }

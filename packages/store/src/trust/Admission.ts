@@ -8,7 +8,7 @@ import { machinesStream, membershipTypes } from "@context-engine/core/domain/Mac
 import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
 import type { Meta, Recorded } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
-import { decode, type EventRow } from "../record.js"
+import { decode, type EventRow, matchesDigest } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { holds, keyId } from "./keys.js"
 import { proves } from "./membership.js"
@@ -41,8 +41,16 @@ export interface Known {
 export type Judged =
   | { readonly verdict: "counts"; readonly events: ReadonlyArray<Recorded>; readonly unknown: ReadonlyArray<string> }
   | { readonly verdict: "inert"; readonly reason: string }
-  /** Nothing from here on can be judged: a person has to accept a root, or a newer version knows what this says. */
-  | { readonly verdict: "stop"; readonly why: "root" | "newer"; readonly position: number; readonly detail: string }
+  /**
+   * Nothing from here on can be judged: a person has to accept a root, a newer version knows what this says, or the data of what
+   * counts is not what was written.
+   */
+  | {
+      readonly verdict: "stop"
+      readonly why: "root" | "newer" | "altered"
+      readonly position: number
+      readonly detail: string
+    }
 
 /** What the chain of a machine's units says beside the verdict. */
 export interface Judgement {
@@ -123,6 +131,8 @@ export class Admission {
 
   /** Before there is a root anything counts that has a shape: that is how logs were, and an unsigned log is. */
   #judgeRootless(unit: ReadonlyArray<EventRow>): Judged {
+    const altered = alteredIn(unit)
+    if (altered !== undefined) return altered
     const reason = unit.map(misfit).find((found) => found !== undefined)
     return reason === undefined ? counts(unit) : inert(reason)
   }
@@ -137,6 +147,8 @@ export class Admission {
     if (publicKey === undefined) return inert("it is signed with a key that nobody has enrolled")
     const root = isRoot(first) ? first[1] : (this.membership.root?.eventId ?? "")
     if (!this.#holds(publicKey, unit, root)) return inert("its signature does not hold")
+    const altered = alteredIn(unit)
+    if (altered !== undefined) return altered
     const reason = unit.map(misfit).find((found) => found !== undefined)
     if (reason !== undefined) return inert(reason)
     return asks ? this.#judgeMembership(unit, chain) : counts(unit)
@@ -262,6 +274,15 @@ const ownKey = (row: EventRow, key: string): string | undefined => {
   } catch {
     return undefined
   }
+}
+
+/**
+ * The chain and the signature cover the digest of an event's data. Where the data is another, whoever sent it changed it on the
+ * way: others have what was written under the same hash, so it is not for this machine to say that it counts for nothing.
+ */
+const alteredIn = (unit: ReadonlyArray<EventRow>): Judged | undefined => {
+  const row = unit.find((one) => !matchesDigest(one))
+  return row && { verdict: "stop", why: "altered", position: row[0], detail: row[1] }
 }
 
 const inert = (reason: string): Judged => ({ verdict: "inert", reason })

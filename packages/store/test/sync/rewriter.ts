@@ -56,6 +56,14 @@ export const rewrite = async ({
     liar.redirect(undefined)
     shadow.connection.close()
   }
+  const altered = rows.map((row) => (row === earlier[0] ? rewritten(row, { data: '{"name":"other"}', digest: row[13] }) : row))
+  const shadow = shadowOf(log.connection, altered)
+  const one = memoryMachine("reader", join(directory, "reader-altered"), make("memory", shadow.batch), undefined)
+  const met = await one.run(Effect.either(Effect.flatMap(Sync, (service) => service.now())))
+  if (met._tag === "Right") problems.push("a newcomer takes data that is not what was signed")
+  if (rowsOf(one.connection).length >= (earlier[0]?.[0] ?? 0)) problems.push("a newcomer has data that was changed")
+  await one.close()
+  shadow.connection.close()
   return problems
 }
 

@@ -177,7 +177,7 @@ describe("what does not fit its shape is inert, whoever signed it", () => {
     "a change of nothing",
     "a removal of nothing",
   ])
-  it.each(Object.keys(payloads).filter((name) => !fits.has(name) && !/later version|duplicate/.test(name)))(
+  it.each(Object.keys(payloads).filter((name) => !fits.has(name) && !/later version|duplicate|digest of|digest without/.test(name)))(
     "%s",
     (name) => {
       const { names, take, target } = log()
@@ -198,6 +198,23 @@ describe("what does not fit its shape is inert, whoever signed it", () => {
     expect(take(signed(later, stranger(), rootId))).toEqual([expect.stringContaining("nobody has enrolled")])
     expect(take(payload("a root of a later version", target, stranger()))).toEqual([expect.any(String)])
     expect(take(signed(later, member, rootId))).toEqual(["stop: newer"])
+  })
+})
+
+describe("data that is not what its digest stands for", () => {
+  const altered = { data: "{}", digest: "0".repeat(64) }
+  it("is nothing to judge where the signature holds: others have what was written under the same hash", () => {
+    const { names, rootId, take } = log()
+    const [row] = signed([draft()], member, rootId) as [EventRow]
+    expect(take([rewritten(row, { data: "{}", digest: row[13] })])).toEqual(["stop: altered"])
+    expect(names()).toEqual(["alpha"])
+  })
+
+  it("is inert where it does not", () => {
+    const { rootId, take } = log()
+    expect(take(signed([draft()], member, rootId).map((row) => rewritten(row, altered)))).toEqual([
+      "its signature does not hold",
+    ])
   })
 })
 
