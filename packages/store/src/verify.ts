@@ -273,10 +273,12 @@ const stopped = ({
   readonly why: string
   readonly position: number
   readonly detail: string
-}) =>
-  why === "root"
+}) => {
+  if (why === "altered") return `the data at position ${position} is not the data that was signed`
+  return why === "root"
     ? `at position ${position} a machine began a root of this log that no person here has accepted`
     : `what stands at position ${position} says who may write in a way that only a newer version knows (${detail})`
+}
 
 /** Compares the live tables with the rows that the walk folded. Gives how many rows there are. */
 export const compareRows = (connection: Connection, walk: Walk): number => {

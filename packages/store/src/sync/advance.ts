@@ -6,7 +6,7 @@ import { decode, type EventRow } from "../record.js"
 import { claimedKey } from "../trust/Admission.js"
 import { knownAt, readInert } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
-import { BrokenChain, type Judged, judge, remember, type Stop, takeIncoming } from "./judging.js"
+import { BrokenChain, type Judged, judge, judgeAfter, remember, type Stop, takeIncoming } from "./judging.js"
 import type { Answer, Place } from "./protocol.js"
 import { readTail, rebase } from "./rebase.js"
 import { forgetRows, note, readState, setConfirmed, setUnknown } from "./state.js"
@@ -47,12 +47,12 @@ export const advance = (
   follow(base, incoming)
   keepTimes(connection, ours, times, tail[ours.length])
   confirmOwn(connection, from, ours, author)
-  const judged = judge({ ...knownAt(connection, base.position), ...(verified && { verified }) }, incoming)
+  const judged = judgeAfter(connection, base.position, incoming, verified && { verified })
   const moved = takeIn(connection, base, tail.slice(ours.length), judged, author)
   setConfirmed(connection, placeOf(judged.rows[judged.rows.length - 1]) ?? base)
   if (ours.length > 0 && ours.length === tail.length) forgetRows(connection)
   noteUnknown(connection, judged)
-  return { pushed: ours.length, pulled: judged.rows.length, ...moved, stop: judged.stop }
+  return { pushed: ours.length, pulled: judged.rows.length - judged.begun, ...moved, stop: judged.stop }
 }
 
 /**

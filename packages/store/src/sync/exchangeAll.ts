@@ -112,16 +112,24 @@ export const pullAll = (parts: Parts, tally: Tally): Effect.Effect<void, Failed>
 const remoteOf = ({ remote }: Parts): string => remote.address
 
 /** Nothing that follows can be judged here, so nothing of it is taken. */
-const stopped = (address: string, { detail, position, why }: Stop) =>
-  why === "newer"
-    ? new SyncError({
-        reason: "newer-schema",
-        message: `${address}: what stands at position ${position} says who may write, in a way that only a newer version knows (${detail}); upgrade context on this machine`,
-      })
-    : new SyncError({
-        reason: "new-root",
-        message: `${address}: at position ${position} a machine began a root of this log; a person has to say whether it is the right one: context infra machine list shows it, context infra machine trust <fingerprint> accepts it`,
-      })
+const stopped = (address: string, { detail, position, why }: Stop) => {
+  const said: Readonly<Record<Stop["why"], readonly [SyncError["reason"], string]>> = {
+    newer: [
+      "newer-schema",
+      `what stands at position ${position} says who may write, in a way that only a newer version knows (${detail}); upgrade context on this machine`,
+    ],
+    root: [
+      "new-root",
+      `at position ${position} a machine began a root of this log; a person has to say whether it is the right one: context infra machine list shows it, context infra machine trust <fingerprint> accepts it`,
+    ],
+    altered: [
+      "protocol",
+      `the data of the event at position ${position} is not the data that was written: it was changed there. Nothing from there on was taken over`,
+    ],
+  }
+  const [reason, message] = said[why]
+  return new SyncError({ reason, message: `${address}: ${message}` })
+}
 
 const progress = (connection: Connection) => {
   const confirmed = readState(connection).confirmed.position
@@ -284,13 +292,19 @@ const strideOf = (rows: ReadonlyArray<EventRow>): number => {
   return end
 }
 
+/** Where the chain breaks, nothing of the step is done. */
 const attempt = (...args: Parameters<typeof advance>): Advanced | BrokenChain => {
+  const [connection] = args
+  connection.prepare("SAVEPOINT step").run()
   try {
-    return advance(...args)
+    const advanced = advance(...args)
+    connection.prepare("RELEASE step").run()
+    return advanced
   } catch (error) {
-    // It is thrown before anything is written.
-    if (error instanceof BrokenChain) return error
-    throw error
+    if (!(error instanceof BrokenChain)) throw error
+    connection.prepare("ROLLBACK TO step").run()
+    connection.prepare("RELEASE step").run()
+    return error
   }
 }
 

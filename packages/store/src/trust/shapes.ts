@@ -4,7 +4,7 @@ import { upcasts } from "@context-engine/core/domain/Upcasts"
 import type { Definition } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
-import { type EventRow, matchesDigest } from "../record.js"
+import type { EventRow } from "../record.js"
 
 /** More text than this in one event is no event of ours: what a deployment printed is cut long before. */
 const longest = 16_000_000
@@ -17,7 +17,6 @@ export const misfit = (row: EventRow): string | undefined => {
   if (!isInstant(occurredAt)) return "its time is none"
   if (!Number.isSafeInteger(schema) || schema < 1) return "its shape has no number"
   if (data.length > longest || meta.length > 20_000) return "it is too large"
-  if (!matchesDigest(row)) return "its data is not what was signed"
   const body = read(data)
   if (body === undefined) return "its data is not JSON, or nested too deeply"
   const about = read(meta)?.value
