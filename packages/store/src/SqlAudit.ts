@@ -3,8 +3,9 @@
 import { existsSync } from "node:fs"
 import { InvalidInput, type StorageError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
-import { positionOf } from "@context-engine/core/services/AsOf"
+import { cutOf } from "@context-engine/core/services/AsOf"
 import { Audit, type AuditReport, type Progress } from "@context-engine/core/services/Audit"
+import { spanMillis } from "@context-engine/core/Time"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -12,8 +13,9 @@ import * as Stream from "effect/Stream"
 import { type Connection, storageError } from "./connection.js"
 import { Database, layer as databaseLayer, openConnection } from "./Database.js"
 import { decodeLine, encodeLine } from "./exchange.js"
-import { columns, type EventRow } from "./record.js"
-import { takeOver } from "./takeOver.js"
+import { columns, type EventRow, notYet } from "./record.js"
+import { clashes } from "./sync/judging.js"
+import { type Replay, takeOver } from "./takeOver.js"
 import { readAccepted } from "./trust/verdicts.js"
 import { checkGuards, compareRows, readSetting, Walk } from "./verify.js"
 
@@ -59,14 +61,17 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
           Effect.flatMap(database.dedicated, (connection) => takeOver(connection, Stream.mapEffect(lines, decodeLine))),
         ),
       replay: Effect.fn("Audit.replay")(function* (moment: string, into: string) {
-        const until = yield* positionOf(log, moment, "moment")
+        const { skip, until } = yield* cutOf(log, moment, { field: "moment" })
         if (existsSync(into)) {
           return yield* new InvalidInput({ field: "into", reason: `${into} exists already; name a file that does not` })
         }
         const events = Stream.mapConcat(atOneMoment(database, until), (found) => found)
-        const accepted = yield* database.read(readAccepted)
+        const { accepted, replay } = yield* database.read((connection) => ({
+          accepted: readAccepted(connection),
+          replay: replayOf(connection, moment, until, skip),
+        }))
         const copy = Effect.flatMap(openConnection(into), (connection) =>
-          Effect.tap(takeOver(connection, events, { accepted }), () =>
+          Effect.tap(takeOver(connection, events, { accepted, replay }), () =>
             // All of it in the one file, for programs that know nothing of the one beside it.
             Effect.sync(() => connection.exec("PRAGMA wal_checkpoint(TRUNCATE)")),
           ),
@@ -77,6 +82,19 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
     })
   }),
 )
+
+/** What a file is told that shows the log up to a position without some of its events. */
+const replayOf = (connection: Connection, moment: string, until: number, skip: ReadonlySet<number>): Replay => {
+  const [recorded] = connection.prepare("SELECT recorded FROM sync").get()
+  const left = new Map<number, string>([...skip].map((position) => [position, notYet]))
+  const own = connection.prepare("SELECT position, reason FROM inert WHERE reason IN (?, ?)").all(clashes, notYet)
+  for (const [position, reason] of own) left.set(position, reason)
+  return { moment: inWords(moment), left, recorded: Math.min(recorded, until) }
+}
+
+/** Where the moment is a span ago, that is counted from now. */
+const inWords = (moment: string): string =>
+  spanMillis(moment) === undefined ? moment : `${moment} before ${new Date().toISOString()}`
 
 type Read = <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
 
@@ -126,6 +144,7 @@ const report = (walk: Walk, rows: number, duration: number): AuditReport => ({
   unsigned: walk.unsigned,
   root: rootOf(walk),
   inert: walk.inert.length,
+  replayed: walk.setting.replayed,
   machines: [...walk.machines.values()].map(({ events, machineId, name }) => ({ machineId, name, events })),
   unknownTypes: walk.unknownTypes,
   findings: walk.findings,

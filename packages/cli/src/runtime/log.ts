@@ -10,9 +10,14 @@ import { Refused, UsageError } from "../usage.js"
 export interface LogOptions {
   readonly db: string | undefined
   readonly at?: string | undefined
+  readonly knownAt?: string | undefined
   /** Whether the command waits until what it wrote is in the shared log. */
   readonly waitSync?: boolean | undefined
 }
+
+/** Whether the answer is of the past. */
+export const isPast = ({ at, knownAt }: Pick<LogOptions, "at" | "knownAt">): boolean =>
+  at !== undefined || knownAt !== undefined
 
 /** The same, with the answer to an unknown host key. */
 export interface HostOptions extends LogOptions {

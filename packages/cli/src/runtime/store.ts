@@ -6,7 +6,7 @@ import { layer } from "@context-engine/store/layer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { asOf } from "./asOf.js"
-import { databasePath, type LogOptions, machineKey, origin } from "./log.js"
+import { databasePath, isPast, type LogOptions, machineKey, origin } from "./log.js"
 
 /** The log, the commands on it and its read models. */
 export type Store = Layer.Layer.Success<ReturnType<typeof layer>>
@@ -14,7 +14,7 @@ export type Store = Layer.Layer.Success<ReturnType<typeof layer>>
 /** Live, or as of the moment that is asked for. */
 const store = (options: LogOptions): Layer.Layer<Store, unknown> => {
   const live = Layer.unwrapEffect(Effect.map(databasePath(options.db), (path) => layer(path, machineKey())))
-  return options.at === undefined ? live : asOf(options.at).pipe(Layer.provideMerge(live))
+  return !isPast(options) ? live : asOf(options).pipe(Layer.provideMerge(live))
 }
 
 /** Runs with services over the log, on behalf of whoever gave the command. */

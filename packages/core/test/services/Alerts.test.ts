@@ -28,6 +28,7 @@ const well: SyncStatus = {
   inert: 0,
   inertEvents: [],
   breaks: [],
+  wrongClocks: [],
   enrolment: "enrolled",
 }
 

@@ -51,13 +51,32 @@ export const remember = (connection: Connection, { admission, units }: Judged): 
   writeLinks(connection, admission.links)
 }
 
-/** Takes judged rows into the log, and folds what counts. `keepAsOf`: rows are kept as of there, before they change. */
-export const takeIncoming = (connection: Connection, judged: Judged, keepAsOf?: number): void => {
+/**
+ * Takes judged rows into the log, and folds what counts. `keepAsOf`: rows are kept as of there, before they change. `left`: what
+ * is not to be folded although it counts, by its position, with the reason.
+ */
+export const takeIncoming = (
+  connection: Connection,
+  judged: Judged,
+  keepAsOf?: number,
+  left?: ReadonlyMap<number, string>,
+): void => {
   insertRows(connection, judged.rows)
   remember(connection, judged)
-  const units = judged.units.flatMap((unit) => (unit.judged.verdict === "counts" ? [unit.judged.events] : []))
+  const counting = judged.units.flatMap((unit) => (unit.judged.verdict === "counts" ? [unit.judged.events] : []))
+  const units = left === undefined ? counting : counting.filter((unit) => !leaveOut(connection, unit, left))
   if (!attempt(connection, units.flat(), keepAsOf)) for (const unit of units) foldAlone(connection, unit, keepAsOf)
   connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
+}
+
+const leaveOut = (
+  connection: Connection,
+  unit: ReadonlyArray<Recorded>,
+  left: ReadonlyMap<number, string>,
+): boolean => {
+  const reason = left.get(unit[0]?.position ?? 0)
+  if (reason !== undefined) for (const { position } of unit) markInert(connection, position, reason)
+  return reason !== undefined
 }
 
 /** A unit that cannot be folded, for it would break a unique key or is nonsense within its shape, is inert, too. */
