@@ -120,7 +120,10 @@ export const shared = {
 export const moments = "2026-11-01T12:00Z, 2h (that long ago), now or 1234 (a position in the log)"
 
 /** What every leaf that reads takes, too. */
-export const reading = { at: text("at", "moment", `Answer as of then: ${moments}`) }
+export const reading = {
+  at: text("at", "moment", `Answer as of then: ${moments}`),
+  knownAt: text("known-at", "moment", "Answer with what this log had recorded by then; not with --at"),
+}
 
 /** What every leaf that takes something away takes, too. */
 export const removing = { yes: flag("yes", "Do not ask first") }

@@ -11,6 +11,7 @@ export type { Renderer } from "./render/text.js"
 export interface Wanted {
   readonly json: boolean
   readonly at?: string | undefined
+  readonly knownAt?: string | undefined
 }
 
 /** Prints an answer. Fails after it if it is bad news. Where there is no text for people, the failure says it all. */
@@ -27,7 +28,7 @@ export const present = <V>(
       yield* print(`${safeJson(value, 2)}\n`)
     } else {
       const render = yield* Effect.promise(load)
-      const text = render(value, screen(wanted.at !== undefined))
+      const text = render(value, screen(wanted.at !== undefined || wanted.knownAt !== undefined))
       if (text !== "") yield* print(`${text}\n`)
     }
     if (bad) return yield* bad === true ? new ExitStatus({ status: 1 }) : bad

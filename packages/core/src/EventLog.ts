@@ -4,6 +4,7 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type { StorageError, UniqueViolation, VersionConflict } from "./Errors.js"
 import type { Meta, Recorded } from "./Event.js"
+import type { Cut } from "./effectiveTime.js"
 
 /** An event on its way into the log. `id` (UUIDv7) is its idempotency key: appending it twice is appending it once. */
 export interface NewEvent {
@@ -37,6 +38,8 @@ export interface ReadOptions {
   readonly after?: number
   /** Only events up to this position. Default: the head when reading began. */
   readonly until?: number
+  /** Leaves these positions out. */
+  readonly skip?: ReadonlySet<number>
 }
 
 /**
@@ -63,8 +66,12 @@ export class EventLog extends Context.Tag("@context-engine/core/EventLog")<
      * changed say nothing any more.
      */
     readonly rebases: Effect.Effect<number, StorageError>
-    /** The position of the last event recorded at or before an instant (ISO 8601 UTC); 0 if there is none. */
+    /** The position of the last event that was recorded here at or before an instant (ISO 8601 UTC); 0 if there is none. */
     readonly positionAt: (instant: string) => Effect.Effect<number, StorageError>
+    /** The events that had happened at an instant (ISO 8601 UTC), as far as the clocks can be believed: `effectiveTime`. */
+    readonly cutAt: (instant: string) => Effect.Effect<Cut, StorageError>
+    /** The time in milliseconds since 1970: by the shared log's clock, as far as it was measured, else by this machine's. */
+    readonly now: Effect.Effect<number, StorageError>
     /** Everything appended from now on, by this process or another on the same log. */
     readonly changes: Stream.Stream<Recorded, StorageError>
   }

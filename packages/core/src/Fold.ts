@@ -41,6 +41,14 @@ export class Fold {
     this.asOf = { position: event.position, recordedAt: event.recordedAt }
   }
 
+  /** The same rows, to be folded on apart from these. */
+  copy(): Fold {
+    const copy = new Fold(this.projections)
+    for (const [name, rows] of this.tables) copy.tables.set(name, new Map(rows))
+    copy.asOf = this.asOf
+    return copy
+  }
+
   rows(projection: { readonly name: string }): Rows {
     return this.tables.get(projection.name) as Rows
   }
@@ -82,13 +90,16 @@ const select = <Row extends object>(rows: Array<Row>, projection: Projection<Row
         const actual = (row as Record<string, unknown>)[column]
         return Array.isArray(value) ? value.includes(actual) : actual === value
       }) &&
-      (query.from === undefined || String(row[query.from.column]) >= query.from.value),
+      (query.from === undefined || isFrom(row[query.from.column], query.from.value)),
   )
   const by = (query.order?.by ?? projection.unique[0]?.[0] ?? "id") as keyof Row
   const sign = query.order?.descending ? -1 : 1
   matches.sort((a, b) => sign * (compare(a[by], b[by]) || compare((a as any).id, (b as any).id)))
   return query.limit === undefined ? matches : matches.slice(0, query.limit)
 }
+
+const isFrom = (actual: unknown, value: string | number): boolean =>
+  typeof value === "number" ? Number(actual) >= value : String(actual) >= value
 
 const compare = (a: unknown, b: unknown): number => {
   if (a === b) return 0

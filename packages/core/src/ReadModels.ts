@@ -14,8 +14,8 @@ import type { ServiceRow } from "./views/services.js"
 /** What to list: rows whose columns equal the given values (or are one of them), ordered, cut. */
 export interface Query<Row> {
   readonly where?: { readonly [K in keyof Row]?: Row[K] | ReadonlyArray<Row[K]> }
-  /** Only rows whose column is at least this value, compared as text: for times. */
-  readonly from?: { readonly column: keyof Row & string; readonly value: string }
+  /** Only rows whose column is at least this value: text is compared as text, a number as one. */
+  readonly from?: { readonly column: keyof Row & string; readonly value: string | number }
   /** Default: by the first column of a unique key, else by id. */
   readonly order?: { readonly by: keyof Row & string; readonly descending?: boolean }
   readonly limit?: number

@@ -2,8 +2,9 @@
 
 import type { StorageError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
-import { positionOf } from "@context-engine/core/services/AsOf"
+import { cutOf } from "@context-engine/core/services/AsOf"
 import { Audit, type AuditReport, type Progress } from "@context-engine/core/services/Audit"
+import { spanMillis } from "@context-engine/core/Time"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -13,8 +14,9 @@ import { copyInto, makeWhole } from "./copies.js"
 import { Database, layer as databaseLayer, openConnection } from "./Database.js"
 import { decodeLine, encodeLine } from "./exchange.js"
 import { OwnSchema } from "./fileSchema.js"
-import { columns, type EventRow } from "./record.js"
-import { takeOver } from "./takeOver.js"
+import { columns, type EventRow, notYet } from "./record.js"
+import { clashes } from "./sync/judging.js"
+import { type Replay, takeOver } from "./takeOver.js"
 import { readAccepted } from "./trust/verdicts.js"
 import { checkGuards, compareRows, readSetting, Walk } from "./verify.js"
 
@@ -65,14 +67,17 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
           Effect.flatMap(database.dedicated, (connection) => takeOver(connection, Stream.mapEffect(lines, decodeLine))),
         ),
       replay: Effect.fn("Audit.replay")(function* (moment: string, into: string) {
-        const until = yield* positionOf(log, moment, "moment")
+        const { skip, until } = yield* cutOf(log, moment, { field: "moment" })
         const events = Stream.mapConcat(atOneMoment(database, until), (found) => found)
-        const accepted = yield* database.read(readAccepted)
+        const { accepted, replay } = yield* database.read((connection) => ({
+          accepted: readAccepted(connection),
+          replay: replayOf(connection, moment, until, skip),
+        }))
         // Folded in a file of its own; all of it goes into one, for programs that know nothing of the one beside it.
         const fill = (draft: string) =>
           Effect.flatMap(openConnection(`${draft}.work`), (connection) =>
             Effect.zipRight(
-              takeOver(connection, events, { accepted }),
+              takeOver(connection, events, { accepted, replay }),
               Effect.try({
                 try: () => copyInto(connection, draft),
                 catch: (cause) => storageError(into, cause),
@@ -85,6 +90,19 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
     })
   }),
 )
+
+/** What a file is told that shows the log up to a position without some of its events. */
+const replayOf = (connection: Connection, moment: string, until: number, skip: ReadonlySet<number>): Replay => {
+  const [recorded] = connection.prepare("SELECT recorded FROM sync").get()
+  const left = new Map<number, string>([...skip].map((position) => [position, notYet]))
+  const own = connection.prepare("SELECT position, reason FROM inert WHERE reason IN (?, ?)").all(clashes, notYet)
+  for (const [position, reason] of own) left.set(position, reason)
+  return { moment: inWords(moment), left, recorded: Math.min(recorded, until) }
+}
+
+/** Where the moment is a span ago, that is counted from now. */
+const inWords = (moment: string): string =>
+  spanMillis(moment) === undefined ? moment : `${moment} before ${new Date().toISOString()}`
 
 type Read = <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
 
@@ -134,6 +152,7 @@ const report = (walk: Walk, rows: number, duration: number): AuditReport => ({
   unsigned: walk.unsigned,
   root: rootOf(walk),
   inert: walk.inert.length,
+  replayed: walk.setting.replayed,
   machines: [...walk.machines.values()].map(({ events, machineId, name }) => ({ machineId, name, events })),
   unknownTypes: walk.unknownTypes,
   findings: walk.findings,

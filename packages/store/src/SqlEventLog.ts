@@ -10,9 +10,11 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { append, readHead, readShared, seal } from "./append.js"
 import { CommitQueue } from "./CommitQueue.js"
+import type { Connection } from "./connection.js"
 import { Database } from "./Database.js"
 import { follow } from "./follow.js"
 import { HeadCache } from "./HeadCache.js"
+import { cutAt } from "./happened.js"
 import { decode, type StoredRow, stored } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
 
@@ -37,20 +39,24 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
         .all(options.after ?? 0, options.until ?? Number.MAX_SAFE_INTEGER, size)
         .map((row) => decode(row as StoredRow)),
     )
+  const timeOf = (connection: Connection) => Date.now() + readShared(connection).skew
   return EventLog.of({
     append: makeAppend(database, keyPath),
     head,
     rebases: database.read((connection) => readShared(connection).rebases),
     readAll: (options = {}) => {
       const until = options.until === undefined ? head : Effect.succeed(options.until)
-      return Stream.unwrap(Effect.map(until, (last) => pages(page, options.after ?? 0, last)))
+      const all = Stream.unwrap(Effect.map(until, (last) => pages(page, options.after ?? 0, last)))
+      const { skip } = options
+      return skip === undefined || skip.size === 0 ? all : Stream.filter(all, ({ position }) => !skip.has(position))
     },
     read: (stream, options = {}) =>
       database.read((connection) =>
         connection
           .prepare(`SELECT ${stored} FROM events WHERE stream = ? AND version > ? AND position <= ? ORDER BY version`)
           .all(stream, options.after ?? 0, options.until ?? Number.MAX_SAFE_INTEGER)
-          .map((row) => decode(row as StoredRow)),
+          .map((row) => decode(row as StoredRow))
+          .filter(({ position }) => !options.skip?.has(position)),
       ),
     positionAt: (instant) =>
       database.read((connection) => {
@@ -59,6 +65,9 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
           .get(instant)
         return row === undefined ? 0 : (row[0] as number)
       }),
+    cutAt: (instant) =>
+      database.read((connection) => cutAt(connection, instant, new Date(timeOf(connection)).toISOString())),
+    now: database.read(timeOf),
     changes: Stream.unwrap(Effect.map(head, (from) => follow(database, from))),
   })
 }

@@ -11,17 +11,9 @@ import { columns, decode, type EventRow, genesis, hashOf, type StoredRow, stored
 import { writeRows } from "./rows.js"
 import type { Signer } from "./Signer.js"
 import { assertTaken } from "./taken.js"
-import {
-  type Beginning,
-  begin,
-  type Draft,
-  readSigning,
-  type Signing,
-  sealUnit,
-  writeSigning,
-} from "./trust/sealing.js"
+import { type Beginning, begin, type Draft, readSigning, sealUnit, writeSigning } from "./trust/sealing.js"
 import { isName } from "./trust/shapes.js"
-import { acceptRoot } from "./trust/verdicts.js"
+import { acceptRoot, markClockStep } from "./trust/verdicts.js"
 
 /** Serialises the events of an append, once, outside the lock. Throws `StorageError` for names that no machine would take. */
 export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft> =>
@@ -41,14 +33,18 @@ export interface Head {
   readonly position: number
   readonly hash: string
   readonly recordedAt: string
+  /** When it happened, as its writer says. */
+  readonly occurredAt: string
 }
 
 /** The last event of the log; position 0 and the genesis hash where there is none. */
 export const readHead = (connection: Connection): Head => {
-  const row = connection.prepare("SELECT position, hash, recorded_at FROM events ORDER BY position DESC LIMIT 1").get()
+  const row = connection
+    .prepare("SELECT position, hash, recorded_at, occurred_at FROM events ORDER BY position DESC LIMIT 1")
+    .get()
   return row === undefined
-    ? { position: 0, hash: genesis, recordedAt: "" }
-    : { position: row[0], hash: row[1], recordedAt: row[2] }
+    ? { position: 0, hash: genesis, recordedAt: "", occurredAt: "" }
+    : { position: row[0], hash: row[1], recordedAt: row[2], occurredAt: row[3] }
 }
 
 /** How this log stands to the shared one, as far as an append has to know. */
@@ -63,16 +59,29 @@ export interface Shared {
   readonly since: string
   /** When that was recorded. */
   readonly recorded: string
+  /** The last position that all machines share. */
+  readonly position: number
+  /** The moment that the file shows, where it is not the log but a replay of it. */
+  readonly replayed: string | null
 }
 
 export const readShared = (connection: Connection): Shared => {
-  const [logId, position, rebases, skew, unkept, since, recorded] = connection.prepare(sharedQuery).get()
+  const [logId, position, rebases, skew, unkept, since, recorded, replayed] = connection.prepare(sharedQuery).get()
   const confirmed = logId === null || unkept === 1 ? undefined : position
-  return { confirmed, rebases, skew: (logId !== null && skew) || 0, since: since ?? "", recorded: recorded ?? "" }
+  return {
+    confirmed,
+    rebases,
+    skew: (logId !== null && skew) || 0,
+    since: since ?? "",
+    recorded: recorded ?? "",
+    position,
+    replayed,
+  }
 }
 
 const sharedQuery = `SELECT log_id, sync.position, rebases, skew,
-  EXISTS (SELECT 1 FROM sync_rows WHERE view = '' AND id = ''), min(occurred_at, recorded_at), recorded_at
+  EXISTS (SELECT 1 FROM sync_rows WHERE view = '' AND id = ''), min(occurred_at, recorded_at), recorded_at,
+  (SELECT moment FROM replayed)
   FROM sync LEFT JOIN events ON events.position = sync.position AND log_id IS NOT NULL`
 
 /** Appends events and folds them into the views. Made before (the answer was lost), it gives what there is. */
@@ -91,17 +100,19 @@ export const append = (
     throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
   }
   const shared = readShared(connection)
+  if (shared.replayed !== null) throw notLive(shared.replayed)
   if (options.rebases !== undefined && options.rebases !== shared.rebases) {
     throw new VersionConflict({ stream: "the log", expected: options.rebases, actual: shared.rebases })
   }
   cache.begin(head.hash)
-  const { before, rows } = sealed(connection, drafts, signer, head, shared)
+  const { before, rows, wentBack } = sealed(connection, drafts, signer, head, shared)
   const versions = versionsOf(connection, appends, cache)
   for (const [stream, version] of readVersions(connection, before.length > 0 ? [machinesStream] : []))
     versions.set(stream, version)
   const placed = place(rows, versions, head, nowAfter(head, shared))
   insertRows(connection, placed)
-  noteClock(connection, placed.slice(before.length))
+  const [first] = placed.slice(before.length)
+  if (wentBack && first !== undefined) markClockStep(connection, first[0])
   const recorded = placed.map(decode)
   writeRows(connection, projections, recorded, { cache, keepAsOf: shared.confirmed })
   cache.keepVersions(versions)
@@ -117,23 +128,31 @@ const sealed = (
   signer: Signer | undefined,
   head: Head,
   shared: Shared,
-): { readonly before: ReadonlyArray<EventRow>; readonly rows: ReadonlyArray<EventRow> } => {
+): Sealed => {
   const [first] = drafts
-  if (first === undefined) return { before: [], rows: [] }
+  if (first === undefined) return { before: [], rows: [], wentBack: false }
   if (signer === undefined) {
     refuseUnsigned(connection)
-    return { before: [], rows: sealUnit(drafts, undefined, undefined).rows }
+    const timed = timesOf(drafts, head.position > shared.position ? head.occurredAt : "", shared)
+    return { ...timed, before: [], rows: sealUnit(timed.drafts, undefined, undefined).rows }
   }
   const known = readSigning(connection)
   const beginning: Beginning =
     known?.machine === signer.id ? { before: [], chain: known } : begin(connection, signer, first, head)
-  const times = timesOf(beginning.chain, shared)
+  const timed = timesOf(drafts, beginning.chain.occurredAt, shared)
   const root = beginning.before.length === 0 ? undefined : sealUnit(beginning.before, signer, beginning.chain)
-  const unit = sealUnit(drafts.map(times), signer, root?.chain ?? beginning.chain)
+  const unit = sealUnit(timed.drafts, signer, root?.chain ?? beginning.chain)
   if (unit.chain !== undefined) writeSigning(connection, unit.chain)
   const before = root?.rows ?? []
   for (const row of before) acceptRoot(connection, row[1])
-  return { before, rows: [...before, ...unit.rows] }
+  return { before, rows: [...before, ...unit.rows], wentBack: timed.wentBack }
+}
+
+interface Sealed {
+  readonly before: ReadonlyArray<EventRow>
+  readonly rows: ReadonlyArray<EventRow>
+  /** The writer's clock went back since what it wrote before. */
+  readonly wentBack: boolean
 }
 
 /** Clocks of processes that write at the same time differ by so little, in milliseconds; a larger step is one of the clock. */
@@ -141,27 +160,26 @@ const jitter = 60_000
 
 /**
  * When a unit happened: by this machine's clock, corrected by what was measured of it. Never before what all machines share,
- * and not before what this machine wrote before, unless its clock went back by more than chance.
+ * and not before what this machine wrote `before`, unless its clock went back by more than chance.
  */
-const timesOf =
-  (chain: Signing, { since, skew }: Shared) =>
-  (draft: Draft): Draft => {
-    const own = Date.parse(draft.occurredAt) + skew
-    const before = Date.parse(chain.occurredAt)
-    const shared = Date.parse(since)
-    const after = Number.isNaN(before) || own < before - jitter ? own : Math.max(own, before)
-    const at = Number.isNaN(shared) ? after : Math.max(after, shared)
-    return at === Date.parse(draft.occurredAt) ? draft : { ...draft, occurredAt: new Date(at).toISOString() }
+const timesOf = (drafts: ReadonlyArray<Draft>, before: string, { since, skew }: Shared) => {
+  const own = Date.parse(drafts.map(({ occurredAt }) => occurredAt).sort()[drafts.length - 1] ?? "") + skew
+  if (Number.isNaN(own)) return { drafts, wentBack: false }
+  const [last, shared] = [Date.parse(before), Date.parse(since)]
+  const after = Number.isNaN(last) || own < last - jitter ? own : Math.max(own, last)
+  const at = new Date(Number.isNaN(shared) ? after : Math.max(after, shared)).toISOString()
+  return {
+    drafts: drafts.map((draft) => (draft.occurredAt === at ? draft : { ...draft, occurredAt: at })),
+    wentBack: at < before,
   }
-
-/** Remembers where the clock went back: what it had said before cannot all be right. */
-const noteClock = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
-  const [first] = rows
-  if (first === undefined) return
-  const before = connection.prepare("SELECT occurred_at FROM events WHERE position = ?").get(first[0] - 1)?.[0]
-  if (before !== undefined && first[8] < before)
-    connection.prepare("INSERT OR IGNORE INTO clock_steps VALUES (?)").run(first[0])
 }
+
+/** A file that shows the past of a log does not go on. */
+const notLive = (moment: string): StorageError =>
+  new StorageError({
+    reason: "foreign",
+    message: `this file shows a log as of ${moment}, for audit replay wrote it: nothing is added to it; name the log itself with --db or CONTEXT_DB`,
+  })
 
 /** An unsigned event in a signed log would count for nothing. */
 const refuseUnsigned = (connection: Connection): void => {

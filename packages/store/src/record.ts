@@ -33,6 +33,9 @@ export const columns =
 /** What is read where events are folded. */
 export const stored = `${columns}, (SELECT reason FROM inert WHERE inert.position = events.position)`
 
+/** Why an event counts for nothing that is in a replay for the chain's sake: the file shows a moment before it happened. */
+export const notYet = "it had not happened yet"
+
 /** The hash before the first event. */
 export const genesis = "0".repeat(64)
 

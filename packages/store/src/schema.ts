@@ -139,8 +139,20 @@ CREATE TABLE roots (
   public_key  TEXT
 ) STRICT, WITHOUT ROWID;
 
--- Where a machine's clock went back between two of its units.
+-- Where a clock may have gone back between two units of one session: without any, the times of a session are in order.
 CREATE TABLE clock_steps (position INTEGER PRIMARY KEY) STRICT;
+INSERT INTO clock_steps SELECT later.position FROM events AS later JOIN events AS earlier
+  ON earlier.position = later.position - 1 WHERE later.occurred_at < earlier.occurred_at;
+
+-- Up to here events have the shared log's time as the one at which they were recorded; it stays where the log is disconnected.
+ALTER TABLE sync ADD COLUMN recorded INTEGER NOT NULL DEFAULT 0;
+UPDATE sync SET recorded = position WHERE log_id IS NOT NULL;
+
+-- A file that a replay wrote shows its log as of a moment. Events of it that had not happened then are kept as inert.
+CREATE TABLE replayed (
+  one    INTEGER PRIMARY KEY CHECK (one = 1),
+  moment TEXT NOT NULL
+) STRICT;
 `
 
 /**

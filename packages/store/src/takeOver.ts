@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { readHead, readShared } from "./append.js"
 import { isDriverError, type NativeConnection, storageError } from "./connection.js"
-import { type EventRow, hashOf } from "./record.js"
-import { judgeAfter, takeIncoming } from "./sync/judging.js"
+import { type EventRow, hashOf, notYet } from "./record.js"
+import { clashes, judgeAfter, takeIncoming } from "./sync/judging.js"
 import { isRoot } from "./trust/Admission.js"
 import { acceptRoot } from "./trust/verdicts.js"
 
@@ -16,6 +16,16 @@ type TakeOverError = StorageError | InvalidInput
 export interface Trusting {
   /** Accepted elsewhere: where a log's own rows are written into another file. */
   readonly accepted?: ReadonlySet<string>
+  readonly replay?: Replay
+}
+
+/** A file that shows a log as of a moment. */
+export interface Replay {
+  readonly moment: string
+  /** What is in the file for the chain's sake alone, by its position, and why. */
+  readonly left: ReadonlyMap<number, string>
+  /** Up to here the events have the shared log's time. */
+  readonly recorded: number
 }
 
 /**
@@ -68,6 +78,8 @@ class Taking {
 
   end(): void {
     this.#flush(true)
+    const { replay } = this.trusting
+    if (replay !== undefined) showMoment(this.connection, replay)
   }
 
   /** Units are judged many at once: only where one ends. */
@@ -80,9 +92,24 @@ class Taking {
     if (judged.stop?.why === "altered") throw broken(`the chain breaks at position ${judged.stop.position}`)
     if (judged.stop !== undefined) throw broken(`what stands at position ${judged.stop.position} cannot be judged`)
     for (const row of judged.rows) if (isRoot(row)) acceptRoot(this.connection, row[1])
-    takeIncoming(this.connection, judged, readShared(this.connection).confirmed)
+    takeIncoming(this.connection, judged, readShared(this.connection).confirmed, this.trusting.replay?.left)
     this.#held = []
   }
+}
+
+/** Remembers what the file shows, unless it is simply the beginning of the log. */
+const showMoment = (connection: NativeConnection, { left, moment, recorded }: Replay): void => {
+  connection.prepare("UPDATE sync SET recorded = ?").run(recorded)
+  const clash = connection
+    .prepare("SELECT position FROM inert WHERE reason = ?")
+    .all(clashes)
+    .find(([position]) => !left.has(position))?.[0]
+  if (clash !== undefined)
+    throw broken(
+      `then two machines that did not know of each other had things of one name (position ${clash}), which tables cannot hold; name a position, or a moment before or after it`,
+    )
+  if ([...left.values()].includes(notYet))
+    connection.prepare("INSERT INTO replayed (one, moment) VALUES (1, ?)").run(moment)
 }
 
 const follow = (head: { readonly position: number; readonly hash: string }, row: EventRow) => {

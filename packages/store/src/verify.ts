@@ -9,7 +9,7 @@ import type { Finding, MachineReport } from "@context-engine/core/services/Audit
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
 import { checkSchema } from "./fileSchema.js"
-import { decode, type EventRow, genesis, matchesDigest } from "./record.js"
+import { decode, type EventRow, genesis, matchesDigest, notYet } from "./record.js"
 import { signedOf, verifies } from "./Signer.js"
 import { clashes } from "./sync/judging.js"
 import { claimsOf } from "./sync/status.js"
@@ -27,9 +27,11 @@ export interface Setting {
   readonly inert: ReadonlyMap<number, string>
   /** Up to here the log is shared; what follows is this machine's own, and waits. */
   readonly confirmed: number | undefined
+  /** The moment that the file shows, where it is a replay of a log. */
+  readonly replayed: string | null
 }
 
-export const alone: Setting = { accepted: new Set(), inert: new Map(), confirmed: undefined }
+export const alone: Setting = { accepted: new Set(), inert: new Map(), confirmed: undefined, replayed: null }
 
 /** The walk along the log, fed one row at a time in the order of positions. */
 export class Walk {
@@ -47,6 +49,8 @@ export class Walk {
   /** Rows of one signature, which may be a unit. */
   #run: Array<EventRow> = []
   #recordedAt = ""
+  /** What had not happened at the moment that the file shows. */
+  readonly #later = new Set<number>()
   readonly #admission: Admission
 
   constructor(readonly setting: Setting = alone) {
@@ -78,7 +82,7 @@ export class Walk {
     this.#judgeRun()
     this.#tellInert()
     for (const [position] of this.setting.inert)
-      if (!this.inert.some((one) => one.position === position))
+      if (!this.#later.has(position) && !this.inert.some((one) => one.position === position))
         this.find(
           "inert",
           position,
@@ -169,7 +173,12 @@ export class Walk {
 
   #count(rows: ReadonlyArray<EventRow>, events: ReadonlyArray<Recorded>): void {
     const [first] = rows as [EventRow]
-    if (this.setting.inert.get(first[0]) === clashes && this.#clash(events)) {
+    const kept = this.setting.inert.get(first[0])
+    if (this.setting.replayed !== null && (kept === notYet || kept === clashes)) {
+      for (const row of rows) this.#later.add(row[0])
+      return
+    }
+    if (kept === clashes && this.#clash(events)) {
       this.#leaveOut(rows, clashes)
       return
     }
@@ -317,6 +326,7 @@ export const readSetting = (connection: Connection): Setting => {
     accepted: readAccepted(connection),
     inert: new Map(connection.prepare("SELECT position, reason FROM inert").all() as ReadonlyArray<[number, string]>),
     confirmed: logId === null ? undefined : position,
+    replayed: connection.prepare("SELECT moment FROM replayed").get()?.[0] ?? null,
   }
 }
 

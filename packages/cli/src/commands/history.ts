@@ -19,7 +19,12 @@ const history = leaf({
     withDeployer({ ...given, acceptHostKey: false }, (deployer) =>
       Effect.gen(function* () {
         const rows = yield* deployer.history(given.service, { limit: given.limit })
-        if (given.at !== undefined || !rows.some(({ status }) => status === "in_progress")) return rows
+        if (
+          given.at !== undefined ||
+          given.knownAt !== undefined ||
+          !rows.some(({ status }) => status === "in_progress")
+        )
+          return rows
         yield* settled(deployer, given.service)
         return yield* deployer.history(given.service, { limit: given.limit })
       }),

@@ -26,6 +26,7 @@ export const verdict: Renderer<AuditReport> = (report, screen) => {
     report.ok
       ? `${paint(screen, "good", "✓")} the log holds: ${number(events)} events, ${number(rows)} rows, ${rate} events/s`
       : `${paint(screen, "bad", "✗")} the log does not hold`,
+    ...(report.replayed === null ? [] : [`the file shows its log as of ${safe(report.replayed)}`]),
     ...findings.map((finding) => lines(screen, `${paint(screen, "bad", "✗")} ${safe(finding.message)}`)),
     `${number(signed)} signed, ${number(unsigned)} unsigned`,
     ...(report.machines.length === 0 ? [] : [machines]),

@@ -1,25 +1,33 @@
 /** The read models of the past, which say on standard error what moment they show. */
-import type { StorageError } from "@context-engine/core/Errors"
-import { ReadModels } from "@context-engine/core/ReadModels"
-import * as Context from "effect/Context"
+import type { Recorded } from "@context-engine/core/Event"
+import type { Clock } from "@context-engine/core/services/AsOf"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { moment } from "../render/units.js"
 import { say } from "../terminal.js"
+import { UsageError } from "../usage.js"
+import type { LogOptions } from "./log.js"
 
-export const asOf = (at: string) =>
+/** As of `--at`, or `--known-at`. */
+export const asOf = ({ at, knownAt }: Pick<LogOptions, "at" | "knownAt">) =>
   Layer.unwrapEffect(
-    Effect.map(
-      Effect.promise(() => import("@context-engine/core/services/AsOf")),
-      ({ layer }) => layer(at).pipe(Layer.tap((services) => announce(Context.get(services, ReadModels)))),
-    ),
+    Effect.gen(function* () {
+      if (at !== undefined && knownAt !== undefined) {
+        const message = "--at asks what had happened by then, --known-at what this log had recorded by then: give one"
+        return yield* new UsageError({ message, see: "context infra status --help" })
+      }
+      const by: Clock = at === undefined ? "recorded" : "happened"
+      const { layer } = yield* Effect.promise(() => import("@context-engine/core/services/AsOf"))
+      return layer(at ?? knownAt ?? "now", { by, tell: (last) => announce(last, by) })
+    }),
   )
 
-const announce = (models: ReadModels["Type"]): Effect.Effect<void, StorageError> =>
-  Effect.flatMap(models.asOf, ({ position, recordedAt }) =>
-    say(
-      position === 0 || recordedAt === null
-        ? "as of before the first event of the log"
-        : `as of position ${position} of the log, ${moment(recordedAt)} UTC`,
-    ),
+const announce = (last: Recorded | undefined, by: Clock): Effect.Effect<void> =>
+  say(
+    last === undefined
+      ? "as of before the first event of the log"
+      : `as of position ${last.position} of the log, ${moment(timeOf(last, by))} UTC`,
   )
+
+const timeOf = ({ occurredAt, recordedAt }: Recorded, by: Clock): string =>
+  by === "happened" && occurredAt < recordedAt ? occurredAt : recordedAt

@@ -14,11 +14,16 @@ import { Refused, UsageError } from "../usage.js"
 export interface LogOptions {
   readonly db: string | undefined
   readonly at?: string | undefined
+  readonly knownAt?: string | undefined
   /** Whether the command waits until what it wrote is in the shared log. */
   readonly waitSync?: boolean | undefined
   /** Whether the log is held against what this machine has seen of it. Default `true`; `quietly` says nothing about it. */
   readonly remembered?: boolean | "quietly" | undefined
 }
+
+/** Whether the answer is of the past. */
+export const isPast = ({ at, knownAt }: Pick<LogOptions, "at" | "knownAt">): boolean =>
+  at !== undefined || knownAt !== undefined
 
 /** The same, with the answer to an unknown host key. */
 export interface HostOptions extends LogOptions {

@@ -3,14 +3,14 @@ import { Overview } from "@context-engine/core/services/Overview"
 import { layer as readOnly } from "@context-engine/store/layerRead"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { databasePath, type LogOptions, memory, syncMode } from "./log.js"
+import { databasePath, isPast, type LogOptions, memory, syncMode } from "./log.js"
 
 export const open = <A>(
   options: LogOptions,
   use: (overview: Overview["Type"]) => Effect.Effect<A, unknown>,
 ): Effect.Effect<A, unknown> => {
   const asked = Effect.flatMap(Overview, use)
-  if (options.at !== undefined || syncMode() === "remote") {
+  if (isPast(options) || syncMode() === "remote") {
     return Effect.flatMap(
       Effect.promise(() => import("./run.js")),
       ({ run }) => run(options, Overview.layer, asked),

@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import { progress, say } from "../terminal.js"
 import { Refused, UsageError } from "../usage.js"
 import { walked } from "../walk.js"
-import { checkSyncMode, type LogOptions } from "./log.js"
+import { checkSyncMode, isPast, type LogOptions } from "./log.js"
 import { runAlone, type Store } from "./store.js"
 import { endpoint, syncLayer } from "./syncLayer.js"
 import { temporaryLog } from "./temporary.js"
@@ -34,7 +34,7 @@ export const runRemote = <A, E, S>(
       // The copy is nobody's: the connection is that of the log which it stands for.
       const sync = syncLayer(here, endpoint(undefined))
       yield* progress("reading the shared log")(runAlone({ db: here.db }, sync, fetch))
-      if (here.at !== undefined) return yield* runAlone(here, services, effect)
+      if (isPast(here)) return yield* runAlone(here, services, effect)
       const rejected: Array<Rejected> = []
       const reject = (one: Rejected) => void rejected.push(one)
       const shared = services.pipe(Layer.provideMerge(writeThrough(reject)), Layer.provideMerge(sync))

@@ -2,7 +2,7 @@
 import { ReadModels } from "@context-engine/core/ReadModels"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import { databasePath, isShared, type LogOptions, syncMode } from "./log.js"
+import { databasePath, isPast, isShared, type LogOptions, syncMode } from "./log.js"
 import { runAlone, type Store } from "./store.js"
 
 /** Runs with services over the log. What it wrote is then brought to the other machines, if there are any. */
@@ -18,7 +18,7 @@ export const run = <A, E, S>(
     )
   }
   const shared = isShared(options.db)
-  if (options.at !== undefined || !(shared || options.waitSync)) return runAlone(options, services, effect)
+  if (isPast(options) || !(shared || options.waitSync)) return runAlone(options, services, effect)
   return Effect.flatMap(runAlone(options, services, noticing(effect)), ({ value, wrote }) =>
     Effect.as(wrote ? share(options, shared) : Effect.void, value),
   )

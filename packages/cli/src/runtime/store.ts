@@ -7,7 +7,7 @@ import { layer } from "@context-engine/store/layer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { asOf } from "./asOf.js"
-import { databasePath, here, type LogOptions, machineKey, memory, origin } from "./log.js"
+import { databasePath, here, isPast, type LogOptions, machineKey, memory, origin } from "./log.js"
 
 /** The log, the commands on it and its read models. */
 export type Store = Layer.Layer.Success<ReturnType<typeof layer>>
@@ -17,7 +17,7 @@ const store = (options: LogOptions): Layer.Layer<Store, unknown> => {
   const live = Layer.unwrapEffect(
     Effect.map(databasePath(options.db), (path) => layer(path, { ...machineKey(), ...memory(options) })),
   )
-  return options.at === undefined ? live : asOf(options.at).pipe(Layer.provideMerge(live))
+  return !isPast(options) ? live : asOf(options).pipe(Layer.provideMerge(live))
 }
 
 /** Runs with services over the log, on behalf of whoever gave the command. */

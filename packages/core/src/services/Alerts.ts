@@ -12,7 +12,7 @@ import type { ServerRow } from "../views/servers.js"
 import type { Loss } from "./Audit.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
-import { Sync, type SyncFailure, type SyncStatus, skewLimit } from "./Sync.js"
+import { Sync, type SyncFailure, type SyncStatus, skewLimit, type WrongClock } from "./Sync.js"
 
 export interface Alert {
   readonly kind: "server" | "service" | "deployment" | "rejected" | "sync" | "log"
@@ -145,7 +145,7 @@ const longest = 600_000
 
 /** What is wrong between this machine and the shared log, at a time in milliseconds since 1970. */
 export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert> => {
-  const { lastContact, lastError, loss, pending, pendingSince, skew, unknown } = status
+  const { lastContact, lastError, loss, pending, pendingSince, skew, unknown, wrongClocks } = status
   const about = (alert: Omit<Alert, "kind" | "subject">): Alert => ({
     kind: "sync",
     subject: "the shared log",
@@ -165,6 +165,8 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
     const message = `this machine's clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew < 0 ? "ahead" : "behind"}`
     found.push(about({ severity: "warning", message, since: null, next: "set the clock of this machine" }))
   }
+  for (const clock of wrongClocks.filter(({ at }) => now - Date.parse(at) < news))
+    found.push(about({ ...wrongClock(clock), severity: "warning" }))
   if (unknown.length > 0) {
     const message = `it holds what only a newer version knows (${unknown.join(", ")}): nothing is pushed`
     found.push(about({ severity: "error", message, since: null, next: "upgrade context on this machine" }))
@@ -180,6 +182,20 @@ const lossAlert = ({ message, next, since }: Loss): Alert => ({
   since,
   next,
 })
+
+/** For how long it is news that a clock was wrong, in milliseconds: what was written then stays as it is. */
+const news = 86_400_000
+
+const wrongClock = ({ ahead, at, machine, own, position }: WrongClock) => ({
+  message: `${own ? "this machine's clock" : `the clock of ${machine}`} was wrong when it wrote position ${position}: ${spanOf(ahead)} ${ahead > 0 ? "ahead" : "behind"}. In the past that --at shows, it happened at ${at}`,
+  since: at,
+  next: own ? "look at this machine's clock" : `look at the clock of ${machine}`,
+})
+
+const spanOf = (milliseconds: number): string => {
+  const seconds = Math.round(Math.abs(milliseconds) / 1000)
+  return seconds < 172_800 ? `${seconds} s` : `${Math.round(seconds / 86_400)} days`
+}
 
 const nextOf = (reason: SyncFailure): string => {
   switch (reason) {

@@ -1,39 +1,71 @@
 /** The past: read models folded up to a moment, which answer as the live ones do. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { InvalidInput, type StorageError } from "../Errors.js"
+import type { Recorded } from "../Event.js"
 import { EventLog } from "../EventLog.js"
+import { type Cut, upTo } from "../effectiveTime.js"
 import { Fold } from "../Fold.js"
 import { ReadModels } from "../ReadModels.js"
 import { parseMoment } from "../Time.js"
 import { projections } from "../views/all.js"
 
+/** Which past is meant: what had happened at a moment, or what this log had recorded by then. */
+export type Clock = "happened" | "recorded"
+
+interface Options {
+  /** Default: `happened`. */
+  readonly by?: Clock
+  /** Told which event is the last that is shown, before there is an answer. */
+  readonly tell?: (last: Recorded | undefined) => Effect.Effect<void>
+  /** What the moment came as, for errors. */
+  readonly field?: string
+}
+
 /** The read models as of a moment such as `2h`, `2026-11-01T12:00Z` or `1234`. The live log is only read. */
-export const layer = (moment: string): Layer.Layer<ReadModels, InvalidInput | StorageError, EventLog> =>
+export const layer = (moment: string, options: Options = {}): Layer.Layer<ReadModels, PastError, EventLog> =>
   Layer.effect(
     ReadModels,
-    Effect.gen(function* () {
-      const log = yield* EventLog
-      const until = yield* positionOf(log, moment)
-      const fold = new Fold(projections)
-      yield* Stream.runForEach(log.readAll({ until }), (event) => Effect.sync(() => fold.apply(event)))
-      return ReadModels.of(fold.readModels)
-    }),
+    Effect.map(
+      Effect.flatMap(EventLog, (log) => foldAt(log, moment, options)),
+      (fold) => ReadModels.of(fold.readModels),
+    ),
   )
 
-/** The position of the last event at a moment such as `2h`, `2026-11-01T12:00Z` or `1234`, which came as `field`. */
-export const positionOf = (
+type PastError = InvalidInput | StorageError
+
+const foldAt = (log: EventLog["Type"], moment: string, options: Options): Effect.Effect<Fold, PastError> =>
+  Effect.gen(function* () {
+    const cut = yield* cutOf(log, moment, options)
+    const fold = new Fold(projections)
+    let last: Recorded | undefined
+    yield* Stream.runForEach(log.readAll(cut), (event) =>
+      Effect.sync(() => {
+        fold.apply(event)
+        last = event
+      }),
+    )
+    yield* options.tell?.(last) ?? Effect.void
+    return fold
+  })
+
+/** The part of the log that a moment such as `2h`, `2026-11-01T12:00Z` or `1234` means. */
+export const cutOf = (
   log: EventLog["Type"],
   moment: string,
-  field = "at",
-): Effect.Effect<number, InvalidInput | StorageError> =>
+  { by = "happened", field = by === "happened" ? "at" : "knownAt" }: Options = {},
+): Effect.Effect<Cut, PastError> =>
   Effect.gen(function* () {
-    const parsed = yield* parseMoment(moment, yield* Clock.currentTimeMillis, field)
-    if (parsed._tag === "Instant") return yield* log.positionAt(parsed.instant)
+    const now = yield* log.now
+    const parsed = yield* parseMoment(moment, now, field)
     const head = yield* log.head
-    if (parsed.position <= head) return parsed.position
+    if (parsed._tag === "Instant") {
+      // Nothing in the log can have happened later than now, whatever a clock said when it was written.
+      if (parsed.instant >= new Date(now).toISOString()) return upTo(head)
+      return by === "happened" ? yield* log.cutAt(parsed.instant) : upTo(yield* log.positionAt(parsed.instant))
+    }
+    if (parsed.position <= head) return upTo(parsed.position)
     const reason = `the log ends at position ${head}; there is no ${parsed.position} yet`
     return yield* new InvalidInput({ field, reason })
   })

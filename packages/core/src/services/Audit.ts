@@ -53,6 +53,8 @@ export interface AuditReport {
   readonly root: string | null
   /** Events that count for nothing: nobody who was enrolled signed them, or they have no shape. */
   readonly inert: number
+  /** The moment that the file shows, where it is not a log that goes on but a replay of one; else `null`. */
+  readonly replayed: string | null
   readonly machines: ReadonlyArray<MachineReport>
   /** Types that this version does not know, with how many there are. */
   readonly unknownTypes: Readonly<Record<string, number>>

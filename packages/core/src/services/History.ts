@@ -6,10 +6,11 @@ import * as Stream from "effect/Stream"
 import { type InvalidInput, NotFound, type StorageError } from "../Errors.js"
 import type { Meta, Recorded } from "../Event.js"
 import { EventLog } from "../EventLog.js"
+import { type Cut, isIn } from "../effectiveTime.js"
 import { Fold, type Rows } from "../Fold.js"
 import { projections } from "../views/all.js"
 import { infraEvents } from "../views/infraEvents.js"
-import { positionOf } from "./AsOf.js"
+import { cutOf } from "./AsOf.js"
 import { nearest } from "./names.js"
 
 /** An event that took part in a change: which, where, when, and on whose behalf. */
@@ -66,20 +67,18 @@ export class History extends Context.Tag("@context-engine/core/History")<
     Effect.map(EventLog, (log) =>
       History.of({
         diff: Effect.fn("History.diff")(function* (from: string, to: string) {
-          const [a, b] = [yield* positionOf(log, from, "from"), yield* positionOf(log, to, "to")]
-          const [start, end] = a <= b ? [a, b] : [b, a]
-          const fold = new Fold(projections.filter((view) => view !== infraEvents))
-          yield* Stream.runForEach(log.readAll({ until: start }), (event) => Effect.sync(() => fold.apply(event)))
-          const before = new Map([...fold.tables].map(([name, rows]) => [name, new Map(rows)]))
-          const causes = new Causes(fold)
-          yield* Stream.runForEach(log.readAll({ after: start, until: end }), (event) =>
-            Effect.sync(() => causes.apply(event)),
+          const a = yield* cutOf(log, from, { field: "from" })
+          const b = yield* cutOf(log, to, { field: "to" })
+          const [start, end] = isEarlier(b, a) ? [b, a] : [a, b]
+          const ends = new Ends(start, end)
+          const until = Math.max(start.until, end.until)
+          yield* Stream.runForEach(log.readAll({ until }), (event) => Effect.sync(() => ends.apply(event)))
+          const { after, before, causes } = ends.done()
+          const changes = after.projections.flatMap(({ name }) =>
+            compare(name, before.tables.get(name) as Rows, after.tables.get(name) as Rows, causes),
           )
-          const changes = fold.projections.flatMap(({ name }) =>
-            compare(name, before.get(name) as Rows, fold.tables.get(name) as Rows, causes),
-          )
-          const tables = [...before.values(), ...fold.tables.values()]
-          return { from: start, to: end, changes, names: referredTo(changes, tables) }
+          const tables = [...before.tables.values(), ...after.tables.values()]
+          return { from: start.until, to: end.until, changes, names: referredTo(changes, tables) }
         }),
         life: Effect.fn("History.life")(function* (name: string) {
           const names = new Map<string, Set<string>>()
@@ -97,19 +96,47 @@ export class History extends Context.Tag("@context-engine/core/History")<
   )
 }
 
-/** Folds on, and notes which events touched which row. */
-class Causes {
-  readonly #byRow = new Map<string, Array<Cause>>()
-  constructor(readonly fold: Fold) {}
+/** Of two parts of the log of which one has all of the other, which has less. */
+const isEarlier = (a: Cut, b: Cut): boolean => a.until < b.until || (a.until === b.until && a.skip.size > b.skip.size)
+
+/** Folds two parts of one log at once: once for both as long as they are the same. */
+class Ends {
+  readonly after = new Fold(projections.filter((view) => view !== infraEvents))
+  readonly causes = new Causes(this.after.projections)
+  #before: Fold | undefined
+
+  constructor(
+    readonly start: Cut,
+    readonly end: Cut,
+  ) {}
 
   apply(event: Recorded): void {
-    for (const projection of this.fold.projections) {
+    const [wasThere, isThere] = [isIn(this.start, event.position), isIn(this.end, event.position)]
+    if (wasThere !== isThere) {
+      this.#before ??= this.after.copy()
+      this.causes.note(event)
+    }
+    if (wasThere) this.#before?.apply(event)
+    if (isThere) this.after.apply(event)
+  }
+
+  done(): { readonly before: Fold; readonly after: Fold; readonly causes: Causes } {
+    return { before: this.#before ?? this.after, after: this.after, causes: this.causes }
+  }
+}
+
+/** Which events touched which row. */
+class Causes {
+  readonly #byRow = new Map<string, Array<Cause>>()
+  constructor(readonly projections: Fold["projections"]) {}
+
+  note(event: Recorded): void {
+    for (const projection of this.projections) {
       const key = projection.key(event)
       if (key === undefined) continue
       const row = `${projection.name} ${key}`
       this.#byRow.set(row, [...(this.#byRow.get(row) ?? []), causeOf(event)])
     }
-    this.fold.apply(event)
   }
 
   of(view: string, id: string): ReadonlyArray<Cause> {

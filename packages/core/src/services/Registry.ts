@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Commands } from "../Commands.js"
+import { EventLog } from "../EventLog.js"
 import { ReadModels } from "../ReadModels.js"
 import { makeDependencies } from "./registry/dependencies.js"
 import { makeEntries } from "./registry/entries.js"
@@ -31,13 +32,14 @@ export class Registry extends Context.Tag("@context-engine/core/Registry")<
     Effect.gen(function* () {
       const models = yield* ReadModels
       const commands = yield* Commands
+      const log = yield* EventLog
       return Registry.of({
         servers: makeServers(models, commands),
         services: makeServices(models, commands),
         routes: makeRoutes(models, commands),
         dependencies: makeDependencies(models, commands),
         secrets: makeSecrets(models, commands),
-        timeline: makeEntries(models, commands),
+        timeline: makeEntries(models, commands, log),
       })
     }),
   )

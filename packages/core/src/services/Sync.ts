@@ -45,10 +45,24 @@ export interface SyncStatus {
   readonly inertEvents: ReadonlyArray<InertEvent>
   /** What is wrong with the running numbers of machines: units that are missing, doubled or out of order. At most 20. */
   readonly breaks: ReadonlyArray<{ readonly position: number; readonly message: string }>
+  /** The latest events that a clock stamped wrongly by more than a minute, the latest first: at most 20. */
+  readonly wrongClocks: ReadonlyArray<WrongClock>
   /** Whether this machine may write to the log; `unsigned` where nothing is signed, `no-root` where nobody says who may. */
   readonly enrolment: "enrolled" | "waiting" | "revoked" | "not-enrolled" | "no-root" | "unsigned"
   /** What this log lacks of what this machine has seen of it, shared or not; `null` if nothing. */
   readonly loss: Loss | null
+}
+
+/** An event whose writer's clock was wrong by at least so much when it was written. */
+export interface WrongClock {
+  readonly position: number
+  /** Whose clock, and whether that is this machine. */
+  readonly machine: string
+  readonly own: boolean
+  /** In milliseconds; behind is less than 0. */
+  readonly ahead: number
+  /** When it happened, as far as that can be told. */
+  readonly at: string
 }
 
 /** An event that counts for nothing. What it says of itself is not to be believed. */

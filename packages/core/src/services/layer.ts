@@ -2,6 +2,7 @@
 import * as Layer from "effect/Layer"
 import type { Commands } from "../Commands.js"
 import type { DeployLogs } from "../DeployLogs.js"
+import type { EventLog } from "../EventLog.js"
 import type { ReadModels } from "../ReadModels.js"
 import type { Remote } from "../Remote.js"
 import { Deployer } from "./Deployer.js"
@@ -29,7 +30,7 @@ export type Services =
   | Lifecycle
   | RunCommand
 
-export const layer: Layer.Layer<Services, never, ReadModels | Commands | DeployLogs | Remote> = Layer.mergeAll(
+export const layer: Layer.Layer<Services, never, ReadModels | EventLog | Commands | DeployLogs | Remote> = Layer.mergeAll(
   Registry.layer,
   Overview.layer,
   Fleet.layer,

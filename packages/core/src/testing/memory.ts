@@ -1,4 +1,5 @@
 /** The log and its read models in memory: for tests, and for trying things out. Nothing survives the process. */
+import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,6 +12,7 @@ import { lift } from "../domain/Upcasts.js"
 import { UniqueViolation, VersionConflict } from "../Errors.js"
 import type { Recorded } from "../Event.js"
 import { type AppendOptions, EventLog, type ReadOptions, type StreamAppend } from "../EventLog.js"
+import { type Cut, cutOf, effectiveTimes, statedBy } from "../effectiveTime.js"
 import { Fold, findClash } from "../Fold.js"
 import type { Projection } from "../Projection.js"
 import { ReadModels } from "../ReadModels.js"
@@ -34,6 +36,8 @@ export const layerMemory = (
         head: Effect.sync(() => memory.events.length),
         rebases: Effect.succeed(0),
         positionAt: (instant) => Effect.sync(() => memory.events.filter((event) => event.recordedAt <= instant).length),
+        cutAt: (instant) => Effect.sync(() => memory.cutAt(instant)),
+        now: Clock.currentTimeMillis,
         changes: Stream.fromPubSub(hub),
       })
       const models = Layer.succeed(ReadModels, memory.fold.readModels)
@@ -65,7 +69,12 @@ class Memory {
   }
 
   read(options: ReadOptions = {}): ReadonlyArray<Recorded> {
-    return this.events.slice(options.after ?? 0, options.until)
+    return this.events.slice(options.after ?? 0, options.until).filter(({ position }) => !options.skip?.has(position))
+  }
+
+  cutAt(instant: string): Cut {
+    const happened = effectiveTimes(this.events.map((event) => statedBy(event, false)))
+    return cutOf(this.events.map(({ position }) => ({ position, late: (happened.get(position)?.at ?? "") > instant })))
   }
 
   append(

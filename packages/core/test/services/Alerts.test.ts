@@ -29,6 +29,7 @@ const well: SyncStatus = {
   inert: 0,
   inertEvents: [],
   breaks: [],
+  wrongClocks: [],
   enrolment: "enrolled",
   loss: null,
 }

@@ -3,11 +3,12 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import * as Schema from "effect/Schema"
-import { at, query } from "./fields.js"
+import { query, reading } from "./fields.js"
 import { withCreated } from "./rows.js"
 
 export interface Reading {
   readonly at?: string | undefined
+  readonly knownAt?: string | undefined
 }
 
 type Endpoint<
@@ -82,12 +83,12 @@ const says = (summary: string) => OpenApi.annotations({ summary })
 const readers = (name: string, parts: AnyParts) =>
   [
     HttpApiEndpoint.get("list", `/${name}`)
-      .setUrlParams(query({ ...parts.list, at }) as any)
+      .setUrlParams(query({ ...parts.list, ...reading }) as any)
       .addSuccess(Schema.Array(parts.row))
       .annotateContext(says(`List ${name}`)),
     HttpApiEndpoint.get("one", `/${name}${parts.at}`)
       .setPath(parts.path)
-      .setUrlParams(query({ ...parts.key, at }) as any)
+      .setUrlParams(query({ ...parts.key, ...reading }) as any)
       .addSuccess(parts.row)
       .annotateContext(says(`Show ${parts.noun}`)),
   ] as const

@@ -22,12 +22,15 @@ export const path = <const Name extends string>(
 export const query = <F extends Schema.Struct.Fields>(fields: F): Schema.Struct<F> =>
   Schema.Struct(fields).annotations(strict)
 
-/** A moment of the log: a position, a span ago or a time, as `Time.parseMoment` reads it. */
-export const at = Schema.optional(
-  Schema.String.annotations({
-    description: "show it as it was: 2026-11-01T12:00Z, 2h (that long ago), now or 1234 (a position in the log)",
-  }),
-)
+const moments = "2026-11-01T12:00Z, 2h (that long ago), now or 1234 (a position in the log)"
+
+/** What every request that reads takes: a moment of the log, as `Time.parseMoment` reads it. */
+export const reading = {
+  at: Schema.optional(Schema.String.annotations({ description: `show it as it was: ${moments}` })),
+  knownAt: Schema.optional(
+    Schema.String.annotations({ description: `show what this log had recorded by then: ${moments}; not with at` }),
+  ),
+}
 
 /** How many rows at most. */
 export const limit = Schema.optional(Schema.NumberFromString.pipe(Schema.int(), Schema.between(1, 1000)))

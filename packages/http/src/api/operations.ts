@@ -11,7 +11,7 @@ import * as Reports from "./reports.js"
 import * as Rows from "./rows.js"
 
 const status = HttpApiEndpoint.get("status", "/status")
-  .setUrlParams(Fields.query({ at: Fields.at }))
+  .setUrlParams(Fields.query(Fields.reading))
   .addSuccess(Reports.Status)
   .annotateContext(says("Show every server and service, from what the log knows"))
 

@@ -71,7 +71,7 @@ export const services = crud("services", {
   .add(
     HttpApiEndpoint.get("deployments", "/services/:name/deployments")
       .setPath(named.path)
-      .setUrlParams(Fields.query({ limit: Fields.limit, at: Fields.at }))
+      .setUrlParams(Fields.query({ limit: Fields.limit, ...Fields.reading }))
       .addSuccess(Schema.Array(Rows.Deployment))
       .annotateContext(OpenApi.annotations({ summary: "List a service's deployments, newest first" })),
   )

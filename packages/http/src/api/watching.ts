@@ -62,6 +62,15 @@ const SyncStatus = row<SyncStatusData>("SyncStatus", {
     Schema.Struct({ position: Schema.Number, reason: Schema.String, claims: Schema.String, type: Schema.String }),
   ),
   breaks: Schema.Array(Schema.Struct({ position: Schema.Number, message: Schema.String })),
+  wrongClocks: Schema.Array(
+    Schema.Struct({
+      position: Schema.Number,
+      machine: Schema.String,
+      own: Schema.Boolean,
+      ahead: Schema.Number,
+      at: Schema.String,
+    }),
+  ),
   enrolment: Schema.Literal("enrolled", "waiting", "revoked", "not-enrolled", "no-root", "unsigned"),
   loss: Schema.NullOr(
     Schema.Struct({ message: Schema.String, position: Schema.Number, since: Schema.String, next: Schema.String }),

@@ -16,7 +16,7 @@ const environment = process.env
 
 const operations = HttpApiBuilder.group(Api, "operations", (handlers) =>
   handlers
-    .handle("status", ({ urlParams }) => overview(urlParams.at))
+    .handle("status", ({ urlParams }) => overview(urlParams))
     .handle("health", ({ payload }) => Effect.flatMap(Health, (_) => _.check(payload.services)))
     .handle("deploy", ({ path, payload, request }) =>
       deployer((_) => answer(request, (watch) => _.deploy(path.name, { environment, ...payload, ...watch }))),

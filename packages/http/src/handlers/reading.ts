@@ -18,28 +18,38 @@ type Readers = Registry | Overview | Deployer
 type Sources = Layer.Layer.Context<ReturnType<typeof AsOf.layer>> | Commands | DeployLogs | Health | Hosts
 
 /** The reading services over the past. They answer as the live ones do. */
-const past = (moment: string): Layer.Layer<Readers, InvalidInput | StorageError, Sources> =>
-  Layer.mergeAll(Registry.layer, Overview.layer, Deployer.layer).pipe(Layer.provide(AsOf.layer(moment)))
+const past = (moment: string, by: AsOf.Clock): Layer.Layer<Readers, InvalidInput | StorageError, Sources> =>
+  Layer.mergeAll(Registry.layer, Overview.layer, Deployer.layer).pipe(Layer.provide(AsOf.layer(moment, { by })))
 
-/** Answers from the rows as they are now, or as they were at `moment`. */
+/** As of when: what had happened then, or what this log had recorded by then. */
+interface Asked {
+  readonly at?: string | undefined
+  readonly knownAt?: string | undefined
+}
+
+/** Answers from the rows as they are now, or as they were. */
 const reading = <A, E, R extends Readers>(
-  moment: string | undefined,
+  { at, knownAt }: Asked,
   answer: Effect.Effect<A, E, R>,
-): Effect.Effect<A, E | InvalidInput | StorageError, R | Sources> =>
-  moment === undefined ? answer : Effect.provide(answer, past(moment))
+): Effect.Effect<A, E | InvalidInput | StorageError, R | Sources> => {
+  if (at !== undefined && knownAt !== undefined)
+    return new InvalidInput({ field: "knownAt", reason: "at asks what had happened, knownAt what was known: give one" })
+  if (knownAt !== undefined) return Effect.provide(answer, past(knownAt, "recorded"))
+  return at === undefined ? answer : Effect.provide(answer, past(at, "happened"))
+}
 
 /** Asks the registry, as of a moment if one is given. */
-export const fromRegistry = <A, E>(at: string | undefined, ask: (registry: Registry["Type"]) => Effect.Effect<A, E>) =>
-  reading(at, Effect.flatMap(Registry, ask))
+export const fromRegistry = <A, E>(asked: Asked, ask: (registry: Registry["Type"]) => Effect.Effect<A, E>) =>
+  reading(asked, Effect.flatMap(Registry, ask))
 
 /** Asks for past deployments, as of a moment if one is given. */
-export const fromHistory = <A, E>(at: string | undefined, ask: (deployer: Deployer["Type"]) => Effect.Effect<A, E>) =>
-  reading(at, Effect.flatMap(Deployer, ask))
+export const fromHistory = <A, E>(asked: Asked, ask: (deployer: Deployer["Type"]) => Effect.Effect<A, E>) =>
+  reading(asked, Effect.flatMap(Deployer, ask))
 
 /** The state of everything, as of a moment if one is given. */
-export const overview = (at: string | undefined) =>
+export const overview = (asked: Asked) =>
   reading(
-    at,
+    asked,
     Effect.flatMap(Overview, (_) => _.status),
   )
 

@@ -13,8 +13,10 @@ const deployer = <A, E>(tell: (deployer: Deployer["Type"]) => Effect.Effect<A, E
 
 const servers = HttpApiBuilder.group(Api, "servers", (handlers) =>
   handlers
-    .handle("list", ({ urlParams: { at } }) => fromRegistry(at, (_) => _.servers.list()))
-    .handle("one", ({ path, urlParams: { at } }) => fromRegistry(at, (_) => _.servers.get(path.name)))
+    .handle("list", ({ urlParams: { at, knownAt } }) => fromRegistry({ at, knownAt }, (_) => _.servers.list()))
+    .handle("one", ({ path, urlParams: { at, knownAt } }) =>
+      fromRegistry({ at, knownAt }, (_) => _.servers.get(path.name)),
+    )
     .handle("create", ({ payload }) => registry((_) => _.servers.add(payload)))
     .handle("update", ({ path, payload }) => registry((_) => _.servers.update(path.name, payload)))
     .handle("rename", ({ path, payload }) => registry((_) => _.servers.rename(path.name, payload.to)))
@@ -24,21 +26,27 @@ const servers = HttpApiBuilder.group(Api, "servers", (handlers) =>
 
 const services = HttpApiBuilder.group(Api, "services", (handlers) =>
   handlers
-    .handle("list", ({ urlParams: { at, ...query } }) => fromRegistry(at, (_) => _.services.list(query)))
-    .handle("one", ({ path, urlParams: { at } }) => fromRegistry(at, (_) => _.services.get(path.name)))
+    .handle("list", ({ urlParams: { at, knownAt, ...query } }) =>
+      fromRegistry({ at, knownAt }, (_) => _.services.list(query)),
+    )
+    .handle("one", ({ path, urlParams: { at, knownAt } }) =>
+      fromRegistry({ at, knownAt }, (_) => _.services.get(path.name)),
+    )
     .handle("create", ({ payload }) => registry((_) => _.services.add(payload)))
     .handle("update", ({ path, payload }) => registry((_) => _.services.update(path.name, payload)))
     .handle("rename", ({ path, payload }) => registry((_) => _.services.rename(path.name, payload.to)))
     .handle("remove", ({ path, urlParams }) => Effect.asVoid(registry((_) => _.services.remove(path.name, urlParams))))
-    .handle("deployments", ({ path, urlParams: { at, ...query } }) =>
-      fromHistory(at, (_) => _.history(path.name, query)),
+    .handle("deployments", ({ path, urlParams: { at, knownAt, ...query } }) =>
+      fromHistory({ at, knownAt }, (_) => _.history(path.name, query)),
     ),
 )
 
 const routes = HttpApiBuilder.group(Api, "routes", (handlers) =>
   handlers
-    .handle("list", ({ urlParams: { at } }) => fromRegistry(at, (_) => _.routes.list()))
-    .handle("one", ({ path, urlParams: { at, ...key } }) => fromRegistry(at, (_) => _.routes.get({ ...path, ...key })))
+    .handle("list", ({ urlParams: { at, knownAt } }) => fromRegistry({ at, knownAt }, (_) => _.routes.list()))
+    .handle("one", ({ path, urlParams: { at, knownAt, ...key } }) =>
+      fromRegistry({ at, knownAt }, (_) => _.routes.get({ ...path, ...key })),
+    )
     .handle("create", ({ payload }) => registry((_) => _.routes.add(payload)))
     .handle("update", ({ path, payload, urlParams }) =>
       registry((_) => _.routes.update({ ...path, ...urlParams }, payload)),
@@ -50,8 +58,12 @@ const routes = HttpApiBuilder.group(Api, "routes", (handlers) =>
 
 const deps = HttpApiBuilder.group(Api, "deps", (handlers) =>
   handlers
-    .handle("list", ({ urlParams: { at, ...query } }) => fromRegistry(at, (_) => _.dependencies.list(query)))
-    .handle("one", ({ path, urlParams: { at } }) => fromRegistry(at, (_) => _.dependencies.get(path)))
+    .handle("list", ({ urlParams: { at, knownAt, ...query } }) =>
+      fromRegistry({ at, knownAt }, (_) => _.dependencies.list(query)),
+    )
+    .handle("one", ({ path, urlParams: { at, knownAt } }) =>
+      fromRegistry({ at, knownAt }, (_) => _.dependencies.get(path)),
+    )
     .handle("create", ({ payload }) => registry((_) => _.dependencies.add(payload)))
     .handle("update", ({ path, payload }) => registry((_) => _.dependencies.update(path, payload)))
     .handle("remove", ({ path }) => Effect.asVoid(registry((_) => _.dependencies.remove(path)))),
@@ -59,8 +71,10 @@ const deps = HttpApiBuilder.group(Api, "deps", (handlers) =>
 
 const secrets = HttpApiBuilder.group(Api, "secrets", (handlers) =>
   handlers
-    .handle("list", ({ urlParams: { at } }) => fromRegistry(at, (_) => _.secrets.list()))
-    .handle("one", ({ path, urlParams: { at, ...key } }) => fromRegistry(at, (_) => _.secrets.get({ ...path, ...key })))
+    .handle("list", ({ urlParams: { at, knownAt } }) => fromRegistry({ at, knownAt }, (_) => _.secrets.list()))
+    .handle("one", ({ path, urlParams: { at, knownAt, ...key } }) =>
+      fromRegistry({ at, knownAt }, (_) => _.secrets.get({ ...path, ...key })),
+    )
     .handle("create", ({ payload }) => registry((_) => _.secrets.add(payload)))
     .handle("update", ({ path, payload, urlParams }) =>
       registry((_) => _.secrets.update({ ...path, ...urlParams }, payload)),
@@ -73,10 +87,14 @@ const secrets = HttpApiBuilder.group(Api, "secrets", (handlers) =>
 
 const events = HttpApiBuilder.group(Api, "events", (handlers) =>
   handlers
-    .handle("list", ({ urlParams: { at, ...query } }) =>
-      Effect.flatMap(since(query.since), (from) => fromRegistry(at, (_) => _.timeline.list({ ...query, since: from }))),
+    .handle("list", ({ urlParams: { at, knownAt, ...query } }) =>
+      Effect.flatMap(since(query.since), (from) =>
+        fromRegistry({ at, knownAt }, (_) => _.timeline.list({ ...query, since: from })),
+      ),
     )
-    .handle("one", ({ path, urlParams: { at } }) => fromRegistry(at, (_) => _.timeline.get(path.id)))
+    .handle("one", ({ path, urlParams: { at, knownAt } }) =>
+      fromRegistry({ at, knownAt }, (_) => _.timeline.get(path.id)),
+    )
     .handle("create", ({ payload }) => registry((_) => _.timeline.add(payload)))
     .handle("update", ({ path, payload }) => registry((_) => _.timeline.update(path.id, payload)))
     .handle("remove", ({ path }) => Effect.asVoid(registry((_) => _.timeline.remove(path.id)))),
@@ -84,10 +102,10 @@ const events = HttpApiBuilder.group(Api, "events", (handlers) =>
 
 const deployments = HttpApiBuilder.group(Api, "deployments", (handlers) =>
   handlers
-    .handle("list", ({ urlParams: { at, limit, service } }) =>
-      fromHistory(at, (_) => (service === undefined ? _.list({ limit }) : _.history(service, { limit }))),
+    .handle("list", ({ urlParams: { at, knownAt, limit, service } }) =>
+      fromHistory({ at, knownAt }, (_) => (service === undefined ? _.list({ limit }) : _.history(service, { limit }))),
     )
-    .handle("one", ({ path, urlParams: { at } }) => fromHistory(at, (_) => _.get(path.id)))
+    .handle("one", ({ path, urlParams: { at, knownAt } }) => fromHistory({ at, knownAt }, (_) => _.get(path.id)))
     .handle("create", ({ payload }) => deployer((_) => _.record(payload)))
     .handle("update", ({ path, payload }) => deployer((_) => _.annotate(path.id, payload.notes)))
     .handle("remove", ({ path }) => deployer((_) => _.hide(path.id))),

@@ -2,11 +2,13 @@
 import type { SyncError } from "@context-engine/core/Errors"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
+import type { WrongClock } from "@context-engine/core/services/Sync"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { Connection } from "../connection.js"
+import { wrongClocks } from "../happened.js"
 import type { EventRow } from "../record.js"
 import { type Owner, readEndpoint } from "../sync/config.js"
 import { addressOf, type Endpoint, givesTokenAway } from "../sync/endpoint.js"
@@ -39,12 +41,27 @@ export const sync = ({ database, env, file, mode, owner }: Options): Check => ({
       return [trouble("sync", field === file ? `${file} ${reason.split(":")[0]}` : message, fix)]
     }
     if (mode === "off") return [ok("sync", "off (CONTEXT_SYNC=off): nothing is pushed or pulled")]
-    if (endpoint.right === undefined) return [ok("sync", "not configured: this machine works alone")]
+    if (endpoint.right === undefined)
+      return [
+        ok("sync", "not configured: this machine works alone"),
+        ...((yield* glance(database, (connection) => clocksOf(connection, 0))) ?? []),
+      ]
     const where = `${addressOf(endpoint.right.url)}, mode ${mode}`
     if (mode === "remote") return [ok("sync", where)]
     return [ok("sync", where), ...((yield* glance(database, remembered)) ?? [])]
   }),
 })
+
+const told = ({ ahead, at, machine, own, position }: WrongClock): string =>
+  `${own ? "this machine's clock" : `the clock of ${machine}`} was wrong by ${Math.round(Math.abs(ahead) / 1000)} s (${ahead > 0 ? "ahead" : "behind"}) when it wrote position ${position}; --at shows that at ${at}`
+
+/** The latest of what clocks stamped wrongly. It stays as it was written; so it is told, and is no trouble any more. */
+const clocksOf = (connection: Connection, skew: number): ReadonlyArray<Finding> => {
+  const [latest, ...others] = wrongClocks(connection, new Date(Date.now() + skew).toISOString())
+  if (latest === undefined) return []
+  const more = others.length === 0 ? "" : `, and ${others.length === 19 ? "at least " : ""}${others.length} more`
+  return [warning("clock", `${told(latest)}${more}`)]
+}
 
 const remembered = (connection: Connection): ReadonlyArray<Finding> => {
   const state = readState(connection)
@@ -53,10 +70,11 @@ const remembered = (connection: Connection): ReadonlyArray<Finding> => {
   const pending = head - state.confirmed.position
   const now = "context infra sync now"
   const waiting = pending === 0 ? "nothing waits" : `${pending} ${pending === 1 ? "event waits" : "events wait"}`
-  if (state.logId === null) return [warning("sync", `never reached; ${waiting}`, now)]
+  if (state.logId === null) return [warning("sync", `never reached; ${waiting}`, now), ...clocksOf(connection, 0)]
   const about = `last reached ${state.contactedAt ?? "never"}; ${waiting}`
   return [
     pending > 0 ? warning("sync", about, now) : ok("sync", about),
+    ...clocksOf(connection, state.skew ?? 0),
     ...(state.error === null ? [] : [trouble("sync", `${state.error.at}: ${state.error.message}`, now)]),
     ...(rejected === 0 ? [] : [trouble("sync", `refused commands: ${rejected}`, "context infra sync rejected")]),
     ...(state.unknown.length === 0

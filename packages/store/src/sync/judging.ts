@@ -89,18 +89,33 @@ export const remember = (connection: Connection, { admission, units }: Judged): 
   writeLinks(connection, admission.links)
 }
 
-/** Takes judged rows into the log, and folds what counts. `keepAsOf`: rows are kept as of there, before they change. */
-export const takeIncoming = (connection: Connection, judged: Judged, keepAsOf?: number): void => {
+/**
+ * Takes judged rows into the log, and folds what counts. `keepAsOf`: rows are kept as of there, before they change. `left`: what
+ * is not to be folded although it counts, by its position, with the reason.
+ */
+export const takeIncoming = (
+  connection: Connection,
+  judged: Judged,
+  keepAsOf?: number,
+  left?: ReadonlyMap<number, string>,
+): void => {
   if (judged.begun > 0) forgetAfter(connection, (judged.rows[0] as EventRow)[0] - 1)
   insertRows(connection, judged.rows.slice(judged.begun))
   remember(connection, judged)
-  const units = judged.units.flatMap((unit) => (unit.judged.verdict === "counts" ? [unit.judged.events] : []))
+  const counting = judged.units.flatMap((unit) => (unit.judged.verdict === "counts" ? [unit.judged.events] : []))
+  const units = left === undefined ? counting : counting.filter((unit) => !leaveOut(connection, unit, left))
   for (const run of runsOf(units))
     if (!attempt(connection, run.flat(), keepAsOf)) for (const unit of run) foldAlone(connection, unit, keepAsOf)
   connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
 }
 
 type Unit = ReadonlyArray<Recorded>
+
+const leaveOut = (connection: Connection, unit: Unit, left: ReadonlyMap<number, string>): boolean => {
+  const reason = left.get(unit[0]?.position ?? 0)
+  if (reason !== undefined) for (const { position } of unit) markInert(connection, position, reason)
+  return reason !== undefined
+}
 
 /**
  * Units that are folded at once: what one of them gives up, another may not take without having been refused before. So whatever

@@ -22,7 +22,7 @@ import { tables } from "../tables.js"
 import { holds } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import type { Draft } from "../trust/sealing.js"
-import { forgetAfter, knownAt, markClockStep, readInert, rebuildLinks } from "../trust/verdicts.js"
+import { forgetAfter, knownAt, markClockSteps, readInert, rebuildLinks } from "../trust/verdicts.js"
 import { type Author, write } from "./author.js"
 import { type Judged, judge, takeIncoming } from "./judging.js"
 import type { Place } from "./protocol.js"
@@ -119,6 +119,7 @@ export const putBack = (
   const { cloned, rows } = reseal(connection, [...begun, ...kept], author.signer, members, head)
   const placed = putAfter(connection, head, rows)
   insertRows(connection, placed)
+  markClockSteps(connection, placed)
   writeRows(connection, projections, placed.map(decode), { keepAsOf: head.position })
   connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
   return { moved: rows.length - begun.length, rejected, cloned }
@@ -242,13 +243,8 @@ const rejection_ = (author: Author, unit: ReadonlyArray<Placed>, verdict: Exclud
 const putAfter = (connection: Connection, head: Head, rows: ReadonlyArray<EventRow>): ReadonlyArray<EventRow> => {
   const versions = new Map(readVersions(connection, [...new Set(rows.map((row) => row[2]))]))
   let { recordedAt } = head
-  const placed = place(rows, versions, head, (row) => {
+  return place(rows, versions, head, (row) => {
     if (row[9] > recordedAt) recordedAt = row[9]
     return recordedAt
   })
-  placed.forEach((row, index) => {
-    const before = placed[index - 1]
-    if (before !== undefined && row[8] < before[8]) markClockStep(connection, row[0])
-  })
-  return placed
 }

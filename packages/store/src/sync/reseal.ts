@@ -7,11 +7,13 @@ import type { Membership } from "@context-engine/core/domain/Membership"
 import { isEnrolled } from "@context-engine/core/domain/Membership"
 import type { Meta } from "@context-engine/core/Event"
 import { canonicalJson } from "@context-engine/core/CanonicalJson"
+import { readShared } from "../append.js"
 import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
 import type { Signer } from "../Signer.js"
 import {
   type Draft,
+  lastStated,
   newSession,
   readSigning,
   type Signing,
@@ -37,6 +39,7 @@ export const reseal = (
 ): { readonly rows: ReadonlyArray<EventRow>; readonly cloned: boolean } => {
   if (signer === undefined) return { rows: units.flatMap((unit) => unsigned(unit)), cloned: false }
   const begun = chainAt(connection, signer, rootOf(units, members))
+  const { skew } = readShared(connection)
   let chain = begun.chain
   let cloned = false
   const rows: Array<EventRow> = []
@@ -57,7 +60,9 @@ export const reseal = (
       chain = next
       continue
     }
-    const drafts = (unit.fresh ? unit.drafts : unit.rows.map(draftOf)).map((draft) => withCutoff(draft, after))
+    const drafts = (unit.fresh ? unit.drafts : unit.rows.map(draftOf)).map((draft) =>
+      withCutoff(timed(unit, draft, skew), after),
+    )
     const recordedAt = unit.fresh ? unit.recordedAt : (unit.rows[0]?.[9] ?? "")
     const sealed = sealUnit(drafts, signer, chain)
     rows.push(...sealed.rows.map((row) => row.with(9, recordedAt) as unknown as EventRow))
@@ -112,9 +117,15 @@ const continued = (rows: ReadonlyArray<EventRow>, chain: Signing): Signing | und
   const about = chainOf(rows)
   if (about === undefined || about.key !== chain.machine || about.session !== chain.session) return undefined
   if (about.number !== chain.number + 1 || about.previous !== chain.unit) return undefined
-  const occurredAt = rows[rows.length - 1]?.[8] ?? ""
+  const occurredAt = lastStated(rows, chain.occurredAt)
   return { ...chain, number: about.number, unit: unitHash(rows, chain.root), occurredAt }
 }
+
+/** What is written now has its time by this machine's clock, corrected as that of any command is. */
+const timed = ({ fresh, ...unit }: Standing, draft: Draft, skew: number): Draft =>
+  !fresh || skew === 0 || ("recordedAt" in unit && unit.recordedAt !== "")
+    ? draft
+    : { ...draft, occurredAt: new Date(Date.parse(draft.occurredAt) + skew).toISOString() }
 
 const unsigned = (unit: Standing): ReadonlyArray<EventRow> =>
   unit.fresh

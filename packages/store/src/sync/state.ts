@@ -33,7 +33,9 @@ export const readState = (connection: Connection): State => {
 }
 
 export const setConfirmed = (connection: Connection, { hash, position }: Place): void => {
-  connection.prepare("UPDATE sync SET position = ?, hash = ?").run(position, hash)
+  connection
+    .prepare("UPDATE sync SET position = ?1, hash = ?2, recorded = CASE WHEN log_id IS NULL THEN recorded ELSE ?1 END")
+    .run(position, hash)
 }
 
 /** Binds this log to a shared one, from a place on that both have. `null` unbinds it. */

@@ -2,6 +2,8 @@
 import type { InertEvent, SyncStatus } from "@context-engine/core/services/Sync"
 import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
+import { wrongClocks } from "../happened.js"
+import { notYet } from "../record.js"
 import type { Signer } from "../Signer.js"
 import { readMembership } from "../trust/membership.js"
 import { enrolmentOf } from "./enrolling.js"
@@ -37,6 +39,7 @@ export const readStatus = (
       .prepare(`SELECT position, message FROM breaks WHERE position > ? ORDER BY position LIMIT ${shown}`)
       .all(members.acknowledged)
       .map(([position, message]) => ({ position, message })),
+    wrongClocks: wrongClocks(connection, new Date(Date.now() + (state.skew ?? 0)).toISOString()),
     enrolment: enrolmentOf(members, signer),
   }
 }
@@ -54,13 +57,15 @@ export const inertAfter = (
   connection: Connection,
   position: number,
 ): { readonly inert: number; readonly inertEvents: ReadonlyArray<InertEvent> } => {
-  const [inert] = connection.prepare("SELECT count(*) FROM inert WHERE position > ?").get(position)
+  const [inert] = connection
+    .prepare("SELECT count(*) FROM inert WHERE position > ? AND reason <> ?")
+    .get(position, notYet)
   const found = connection
     .prepare(
       `SELECT inert.position, reason, substr(type, 1, 60), substr(meta, 1, 2000) FROM inert
-       JOIN events ON events.position = inert.position WHERE inert.position > ? ORDER BY inert.position LIMIT ${shown}`,
+       JOIN events ON events.position = inert.position WHERE inert.position > ? AND reason <> ? ORDER BY inert.position LIMIT ${shown}`,
     )
-    .all(position)
+    .all(position, notYet)
   return {
     inert,
     inertEvents: found.map(([at, reason, type, meta]) => ({ position: at, reason, type, claims: claimsOf(meta) })),

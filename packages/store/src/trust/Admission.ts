@@ -12,6 +12,7 @@ import { decode, type EventRow, hashOf, matchesDigest } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { holds, keyId } from "./keys.js"
 import { proves } from "./membership.js"
+import { lastStated } from "./sealing.js"
 import { misfit } from "./shapes.js"
 
 /** The last unit of a session. */
@@ -30,8 +31,9 @@ export interface Known {
   readonly accepted: ReadonlySet<string>
   /** Whether a log that has no root yet may get one without a person's word: where a person takes over the whole of it. */
   readonly acceptsFirst?: boolean
-  /** The hash of the last event before. */
+  /** The hash of the last event before, and when that happened as its writer says. */
   readonly hash: string
+  readonly statedAt?: string
   /** What was found of signatures beforehand, off this thread: by the signature and the unit's hash. */
   readonly verified?: ReadonlyMap<string, boolean>
   /** Whether this machine signed a unit itself, so that its signature needs no check. */
@@ -78,10 +80,12 @@ export class Admission {
   membership: Membership
   readonly #links = new Map<string, Link>()
   #hash: string
+  #statedAt: string
 
   constructor(readonly known: Known) {
     this.membership = known.membership
     this.#hash = known.hash
+    this.#statedAt = known.statedAt ?? ""
   }
 
   /** The last unit of each session that was judged. */
@@ -135,13 +139,14 @@ export class Admission {
     for (const row of rows) {
       if (hashOf(this.#hash, row) !== row[10]) wrong.push(row[0])
       this.#hash = row[10]
+      this.#statedAt = row[8]
     }
     return wrong
   }
 
   #judge(unit: ReadonlyArray<EventRow>): Omit<Judgement, "unchained"> {
     const first = unit[0] as EventRow
-    if (this.membership.root === null && !isRoot(first)) return { rows: unit, judged: this.#judgeRootless(unit) }
+    if (this.membership.root === null && !isRoot(first)) return this.#judgeRootless(unit)
     const chain = chainOf(first)
     const found = chain === undefined ? inert("it is not signed") : this.#judgeSigned(unit, chain)
     if (found.verdict !== "counts" || chain === undefined) {
@@ -153,9 +158,11 @@ export class Admission {
   }
 
   /** Before there is a root anything counts that has a shape: that is how logs were, and an unsigned log is. */
-  #judgeRootless(unit: ReadonlyArray<EventRow>): Judged {
+  #judgeRootless(unit: ReadonlyArray<EventRow>): Omit<Judgement, "unchained"> {
     const reason = unit.map(misfit).find((found) => found !== undefined)
-    return reason === undefined ? counts(unit) : inert(reason)
+    // No session can be relied on yet: where any time goes back, that of one may have.
+    const clockStep = unit.some((row, index) => row[8] < (unit[index - 1]?.[8] ?? this.#statedAt))
+    return { rows: unit, judged: reason === undefined ? counts(unit) : inert(reason), clockStep }
   }
 
   #judgeSigned(unit: ReadonlyArray<EventRow>, chain: Chain): Judged {
@@ -243,7 +250,7 @@ export class Admission {
     const before = this.#links.get(id) ?? this.known.link(chain.key, chain.session)
     const root = isRoot(unit[0] as EventRow) ? (unit[0] as EventRow)[1] : (this.membership.root?.eventId ?? "")
     const hash = signedBytes(unit.map(signedOf), root).toString("hex")
-    const occurredAt = unit[unit.length - 1]?.[8] ?? ""
+    const occurredAt = lastStated(unit, before?.occurredAt ?? "")
     const expected = (before?.number ?? 0) + 1
     this.#links.set(id, { number: Math.max(chain.number, before?.number ?? 0), unit: hash, occurredAt })
     const clockStep = before !== undefined && occurredAt < before.occurredAt

@@ -3,7 +3,7 @@ import { machinesStream } from "@context-engine/core/domain/Machine"
 import { admit, type Membership, nobody, type Submitted } from "@context-engine/core/domain/Membership"
 import * as Either from "effect/Either"
 import type { Connection } from "../connection.js"
-import { decode, type StoredRow, stored } from "../record.js"
+import { decode, notYet, type StoredRow, stored } from "../record.js"
 import { holds, invitedBytes } from "./keys.js"
 
 /** The members as of a position, which is the end of the log unless one is given. Inert events say nothing. */
@@ -12,8 +12,9 @@ export const readMembership = (connection: Connection, until = Number.MAX_SAFE_I
     .prepare(`SELECT ${stored} FROM events WHERE stream = ? AND position <= ? ORDER BY version`)
     .all(machinesStream, until) as ReadonlyArray<StoredRow>
   return rows.reduce((state, row) => {
-    if (row[14] !== null) return state
-    const event = decode(row)
+    // Who may write is said by the order of the log, never by a clock.
+    if (row[14] !== null && row[14] !== notYet) return state
+    const event = decode(row.with(14, null) as unknown as StoredRow)
     const submitted = {
       id: event.id,
       position: event.position,

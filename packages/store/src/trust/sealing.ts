@@ -7,6 +7,7 @@ import { machinesStream, RootEstablished } from "@context-engine/core/domain/Mac
 import { isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Meta } from "@context-engine/core/Event"
+import { isApart } from "@context-engine/core/effectiveTime"
 import * as Id from "@context-engine/core/Id"
 import { canonicalJson, storedJson } from "@context-engine/core/CanonicalJson"
 import type { Connection } from "../connection.js"
@@ -83,11 +84,19 @@ export const sealUnit = (
   if (signer === undefined || chain === undefined) return { rows, chain: undefined }
   const bytes = signedBytes(rows.map(signedOf), chain.root)
   const signature = signer.sign(bytes)
-  const occurredAt = rows[rows.length - 1]?.[8] ?? chain.occurredAt
+  const occurredAt = lastStated(rows, chain.occurredAt)
   return {
     rows: rows.map((row) => row.with(11, signature) as unknown as EventRow),
     chain: { ...chain, number, unit: bytes.toString("hex"), occurredAt },
   }
+}
+
+/** The latest time that a session has stated, after a unit of it. `""` before the first. */
+export const lastStated = (unit: ReadonlyArray<EventRow>, before: string): string => {
+  const [first] = unit
+  if (first === undefined) return before
+  const last = unit.map((row) => row[8]).sort()[unit.length - 1] as string
+  return isApart({ stream: first[2], type: first[4] }) && before > last ? before : last
 }
 
 /** What a unit is called in the chain of its machine. */

@@ -1,20 +1,23 @@
 /** What this file remembers of the rule: which events of the shared log are inert, and where each session of it ends. */
+import { isApart } from "@context-engine/core/effectiveTime"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
 import { chainOf, isRoot, type Known, type Link, notWhole } from "./Admission.js"
 import { readMembership } from "./membership.js"
-import { unitHash } from "./sealing.js"
+import { lastStated, unitHash } from "./sealing.js"
 
 /** What the rule has to know after a position, up to which all is judged. */
 export const knownAt = (connection: Connection, position: number): Known => ({
   membership: readMembership(connection, position),
   link: (machine, session) => readLink(connection, machine, session),
   accepted: readAccepted(connection),
-  hash: hashAt(connection, position),
+  ...endAt(connection, position),
 })
 
-const hashAt = (connection: Connection, position: number): string =>
-  connection.prepare("SELECT hash FROM events WHERE position = ?").get(position)?.[0] ?? genesis
+const endAt = (connection: Connection, position: number): Pick<Known, "hash" | "statedAt"> => {
+  const found = connection.prepare("SELECT hash, occurred_at FROM events WHERE position = ?").get(position)
+  return { hash: found?.[0] ?? genesis, statedAt: found?.[1] ?? "" }
+}
 
 /** The roots that a person on this machine has accepted, or that this machine is. */
 export const readAccepted = (connection: Connection): ReadonlySet<string> =>
@@ -86,6 +89,23 @@ export const markClockStep = (connection: Connection, position: number): void =>
   connection.prepare("INSERT OR IGNORE INTO clock_steps VALUES (?)").run(position)
 }
 
+/** Remembers where clocks went back in rows that were put at the end of the log. */
+export const markClockSteps = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
+  const sessions = new Map<string, string>()
+  let previous = rows[0] && endAt(connection, rows[0][0] - 1).statedAt
+  for (const row of rows) {
+    const chain = chainOf(row)
+    const id = `${chain?.key} ${chain?.session}`
+    const before =
+      chain === undefined
+        ? (previous ?? "")
+        : (sessions.get(id) ?? readLink(connection, chain.key, chain.session)?.occurredAt ?? "")
+    if (row[8] < before && !isApart({ stream: row[2], type: row[4] })) markClockStep(connection, row[0])
+    sessions.set(id, lastStated([row], before))
+    previous = row[8]
+  }
+}
+
 /** Forgets what was said of places that are given up. */
 export const forgetAfter = (connection: Connection, position: number): void => {
   for (const table of ["inert", "breaks", "clock_steps"])
@@ -134,8 +154,9 @@ export const rebuildLinks = (connection: Connection, until: number): void => {
     const chain = first && chainOf(first)
     if (chain !== undefined) {
       const hash = unitHash(unit, isRoot(first as EventRow) ? (first as EventRow)[1] : root)
-      const occurredAt = unit[unit.length - 1]?.[8] ?? ""
-      links.set(`${chain.key} ${chain.session}`, { number: chain.number, unit: hash, occurredAt })
+      const id = `${chain.key} ${chain.session}`
+      const occurredAt = lastStated(unit, links.get(id)?.occurredAt ?? "")
+      links.set(id, { number: chain.number, unit: hash, occurredAt })
     }
     unit = []
   }

@@ -3,6 +3,8 @@ import * as Effect from "effect/Effect"
 import type { Commands } from "../../Commands.js"
 import { entity, type InfraEvent, type InfraEventInput } from "../../domain/InfraEvent.js"
 import { InvalidInput, type RegistryError } from "../../Errors.js"
+import type { EventLog } from "../../EventLog.js"
+import { isIn } from "../../effectiveTime.js"
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { InfraEventRow } from "../../views/infraEvents.js"
@@ -21,7 +23,7 @@ export interface TimelineQuery {
   readonly limit?: number
 }
 
-export const makeEntries = (models: ReadModels["Type"], commands: Commands["Type"]) => {
+export const makeEntries = (models: ReadModels["Type"], commands: Commands["Type"], log: EventLog["Type"]) => {
   const get = (id: string): Effect.Effect<InfraEventRow, RegistryError> => findById("event", models.infraEvents, id)
 
   /** Only what a person wrote can be changed: the rest tells what the log says. */
@@ -36,12 +38,19 @@ export const makeEntries = (models: ReadModels["Type"], commands: Commands["Type
     list: Effect.fn("Registry.timeline")(function* (query: TimelineQuery = {}) {
       const serverId = query.server === undefined ? undefined : (yield* findServer(models, query.server)).id
       const serviceId = query.service === undefined ? undefined : (yield* findService(models, query.service)).service.id
-      return yield* models.infraEvents.list({
+      const limit = query.limit ?? 50
+      const wanted = {
         where: { serverId, serviceId, severity: query.severity } as object,
-        ...(query.since === undefined ? {} : { from: { column: "createdAt", value: query.since } }),
-        order: { by: "position", descending: true },
-        limit: query.limit ?? 50,
-      })
+        order: { by: "position" as const, descending: true },
+      }
+      if (query.since === undefined) return yield* models.infraEvents.list({ ...wanted, limit })
+      // What happened since then is what had not happened just before.
+      const before = yield* log.cutAt(new Date(Date.parse(query.since) - 1).toISOString())
+      const first = Math.min(before.until + 1, ...before.skip)
+      const from = { column: "position" as const, value: first }
+      if (before.skip.size === 0) return yield* models.infraEvents.list({ ...wanted, from, limit })
+      const rows = yield* models.infraEvents.list({ ...wanted, from })
+      return rows.filter(({ position }) => !isIn(before, position)).slice(0, limit)
     }),
     get,
     add: Effect.fn("Registry.addEntry")(function* (input: AddEntry) {

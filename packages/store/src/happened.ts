@@ -1,0 +1,164 @@
+/** When the events of a file happened (core's `effectiveTime`), as SQL as far as no clock went back. */
+import {
+  type Cut,
+  cutOf,
+  effectiveTimes,
+  type Happened,
+  isApart,
+  type Stated,
+  upTo,
+} from "@context-engine/core/effectiveTime"
+import type { WrongClock } from "@context-engine/core/services/Sync"
+import type { Connection } from "./connection.js"
+
+/** Events that count for something. */
+const counting = "position NOT IN (SELECT position FROM inert)"
+
+const unit = "coalesce(signature, meta ->> 'commandId')"
+
+/** The events of a file that had happened at an instant. `now` is the reader's time. */
+export const cutAt = (connection: Connection, instant: string, now: string): Cut => {
+  const { recorded, steps } = readClocks(connection)
+  if (!steps) return quickCut(connection, instant, lastRecorded(connection, recorded, instant))
+  const { events, happened } = readHappened(connection, recorded, now)
+  return cutOf(events.map(({ position }) => ({ position, late: (happened.get(position)?.at ?? "") > instant })))
+}
+
+interface Clocks {
+  /** Up to here events were recorded by the shared log's clock. */
+  readonly recorded: number
+  /** Whether a clock may have gone back anywhere. */
+  readonly steps: boolean
+}
+
+const readClocks = (connection: Connection): Clocks => {
+  const [recorded, steps] = connection.prepare("SELECT recorded, EXISTS (SELECT 1 FROM clock_steps) FROM sync").get()
+  return { recorded, steps: steps === 1 }
+}
+
+/** The last event that the shared log had recorded at an instant: its clock never goes back, so it is found by halving. */
+const lastRecorded = (connection: Connection, recorded: number, instant: string): number => {
+  const at = connection.prepare("SELECT recorded_at FROM events WHERE position = ?")
+  let [known, after] = [0, recorded + 1]
+  while (after - known > 1) {
+    const middle = (known + after) >> 1
+    if ((at.get(middle)?.[0] ?? "") <= instant) known = middle
+    else after = middle
+  }
+  return known
+}
+
+/** Where no clock went back, an event has happened when it says so, unless one before it in its stream, or of its unit, had not. */
+const quickCut = (connection: Connection, instant: string, from: number): Cut => {
+  const one = (sql: string, ...params: ReadonlyArray<unknown>): number | undefined =>
+    connection.prepare(sql).get(...params)?.[0]
+  const until = one(
+    `SELECT position FROM events WHERE position > ? AND occurred_at <= ? AND ${counting} ORDER BY position DESC LIMIT 1`,
+    from,
+    instant,
+  )
+  if (until === undefined) return upTo(from)
+  const late = one(
+    `SELECT position FROM events WHERE position > ? AND position < ? AND occurred_at > ? AND ${counting} ORDER BY position LIMIT 1`,
+    from,
+    until,
+    instant,
+  )
+  if (late === undefined) return upTo(until)
+  const rows = connection
+    .prepare(
+      `SELECT position, stream, ${unit}, occurred_at > ? FROM events WHERE position > ? AND position <= ? AND ${counting} ORDER BY position`,
+    )
+    .all(instant, from, until) as ReadonlyArray<[number, string, string, number]>
+  const cut = cutOf(withFollowing(rows))
+  return cut.until === 0 ? upTo(from) : cut
+}
+
+/** What had not happened, with what follows it in its stream or was appended with it. */
+function* withFollowing(rows: ReadonlyArray<readonly [number, string, string, number]>) {
+  const streams = new Set<string>()
+  for (let at = 0; at < rows.length; ) {
+    const first = rows[at] as (typeof rows)[number]
+    let end = at
+    while (end < rows.length && rows[end]?.[2] === first[2]) end += 1
+    const members = rows.slice(at, end)
+    const late = members.some(([, stream, , isLate]) => isLate === 1 || streams.has(stream))
+    for (const [position, stream] of members) {
+      if (late) streams.add(stream)
+      yield { position, late }
+    }
+    at = end
+  }
+}
+
+/** All events, and when each happened, to the word of `effectiveTime`. */
+const readHappened = (
+  connection: Connection,
+  recorded: number,
+  now: string,
+): { readonly events: ReadonlyArray<Stated>; readonly happened: ReadonlyMap<number, Happened> } => {
+  const rows = connection
+    .prepare(
+      `SELECT position, stream, ${unit}, coalesce(meta ->> 'key' || ' ' || (meta ->> 'session'), meta ->> 'machine'),
+       occurred_at, recorded_at, id, type FROM events WHERE ${counting} ORDER BY position`,
+    )
+    .all() as ReadonlyArray<readonly [number, string, string, string, string, string, string, string]>
+  const events = rows.map(([position, stream, unit, session, statedAt, recordedAt, id, type]) => ({
+    position,
+    stream,
+    unit,
+    session: isApart({ stream, type }) ? id : session,
+    statedAt,
+    recordedAt: position <= recorded ? recordedAt : null,
+  }))
+  return { events, happened: effectiveTimes(events, now) }
+}
+
+/** How far back wrong clocks are looked for, and how many are told. */
+const looked = 10_000
+const shown = 20
+
+/** From so many milliseconds on a time is wrong. */
+const tolerance = 60_000
+
+/** The latest events whose writers' clocks were wrong, as far as that can be known, the latest first. */
+export const wrongClocks = (connection: Connection, now: string): ReadonlyArray<WrongClock> => {
+  const { recorded } = readClocks(connection)
+  const [head] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get()
+  const [steps] = connection.prepare("SELECT count(*) FROM clock_steps WHERE position > ?").get(head - looked)
+  return steps > 0
+    ? outOfOrder(connection, recorded, head - looked, now)
+    : connection
+        .prepare(`SELECT ${told} FROM events WHERE position > ?1 AND ${counting}
+          AND occurred_at > CASE WHEN position <= ?2 THEN recorded_at ELSE ?3 END ORDER BY position DESC LIMIT 1000`)
+        .all(head - looked, recorded, now)
+        .map((row) => wrongClock(row, row[0] <= recorded ? row[2] : now))
+        .filter(isWrong)
+        .slice(0, shown)
+}
+
+const told = `position, occurred_at, recorded_at, meta ->> 'machine',
+  coalesce(meta ->> 'key' = (SELECT machine FROM signing), position > (SELECT position FROM sync))`
+
+const outOfOrder = (connection: Connection, recorded: number, after: number, now: string) => {
+  const { events, happened } = readHappened(connection, recorded, now)
+  const found = events.flatMap(({ position, recordedAt, statedAt }) => {
+    if (position <= after) return []
+    const limit = recordedAt ?? now
+    const believed = happened.get(position)?.believedAt ?? statedAt
+    const [at] = [believed, limit].sort() as [string, string]
+    return Math.abs(Date.parse(statedAt) - Date.parse(at)) > tolerance ? [[position, at] as const] : []
+  })
+  const one = connection.prepare(`SELECT ${told} FROM events WHERE position = ?`)
+  return found
+    .reverse()
+    .slice(0, shown)
+    .map(([position, at]) => wrongClock(one.get(position), at))
+}
+
+const wrongClock = (
+  [position, statedAt, , machine, own]: readonly [number, string, string, string, number],
+  at: string,
+): WrongClock => ({ position, machine, own: own === 1, ahead: Date.parse(statedAt) - Date.parse(at), at })
+
+const isWrong = ({ ahead }: WrongClock): boolean => Math.abs(ahead) > tolerance
