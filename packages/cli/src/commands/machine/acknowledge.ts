@@ -25,7 +25,7 @@ export const acknowledge = leaf({
         }
         const parts = [
           ...(inert === 0 ? [] : [`${count(inert, "event")} that ${inert === 1 ? "counts" : "count"} for nothing`]),
-          ...(breaks.length === 0 ? [] : [count(breaks.length, "break in running numbers").replace("numberss", "numbers")]),
+          ...(breaks.length === 0 ? [] : [`${count(breaks.length, "break")} in running numbers`]),
         ]
         yield* confirmed(given.yes, `acknowledge ${parts.join(" and ")}`)
         return { acknowledged: yield* machines.acknowledge }
