@@ -1,10 +1,12 @@
 /** `npm run torture`: what the tests of durability do, for longer. Arguments name the parts to run; none means all. */
 import { join } from "node:path"
+import { killAtCalls, works } from "../packages/store/test/durability/calls.js"
 import { crowd } from "../packages/store/test/durability/crowd.js"
 import { type Damaged, type Damaging, damagePages, damageWal } from "../packages/store/test/durability/damage.js"
 import { fillDisk, killOnFullDisk, mountSmallDisk, unmount } from "../packages/store/test/durability/full.js"
 import { killCreators, killWriters } from "../packages/store/test/durability/kill.js"
 import { inSetting, type Setting, summary } from "../packages/store/test/durability/setting.js"
+import { noTracing } from "../packages/store/test/durability/strace.js"
 import { seedOf } from "../packages/store/test/support/random.js"
 import { killSyncers } from "../packages/store/test/sync/killing.js"
 import { runStories, tellStories } from "./simulate/stories.js"
@@ -106,6 +108,21 @@ const syncing: Part = async (setting, seed, progress) => {
   return { what: "300 kills while synchronising", figures, problems }
 }
 
+/** Every call of every piece of work on whole files. */
+const calls: Part = async ({ directory }, _, progress) => {
+  const missing = noTracing()
+  if (missing !== undefined) return { what: "kills at system calls", figures: `not run: ${missing}`, problems: [] }
+  const problems: Array<string> = []
+  const figures: Array<string> = []
+  for (const work of works) {
+    const onProgress = (done: number, of: number) => progress(`${work}: ${done} of ${of}`)
+    const killed = await killAtCalls({ directory, work, onProgress })
+    problems.push(...killed.problems)
+    figures.push(`${work} ${killed.kills} of ${killed.calls}`)
+  }
+  return { what: "kills at every system call that changes a file", figures: figures.join("; "), problems }
+}
+
 const parts: Readonly<Record<string, Part>> = {
   kill,
   creation,
@@ -113,6 +130,7 @@ const parts: Readonly<Record<string, Part>> = {
   wal: damage("the write-ahead log cut or flipped at every frame", damageWal, 60, Number.POSITIVE_INFINITY),
   pages: damage("bits flipped in every page", damagePages, 150, 2_000),
   full,
+  calls,
   syncing,
   simulation,
 }

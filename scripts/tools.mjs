@@ -11,6 +11,7 @@ const needed = [
   { tool: "caddy", package: "caddy", for: "scans of its sites" },
   { tool: "openssl", package: "openssl", for: "checks of routes" },
   { tool: "busybox", package: "busybox", for: "hosts that have nothing else" },
+  { tool: "strace", package: "strace", for: "kills at system calls" },
   { tool: "pgrep", package: "procps", for: "processes that must be gone" },
 ]
 

@@ -3,7 +3,8 @@ import { createReadStream, createWriteStream } from "node:fs"
 import { createInterface } from "node:readline"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
-import { StorageError } from "@context-engine/core/Errors"
+import { type InvalidInput, StorageError } from "@context-engine/core/Errors"
+import { makeWhole } from "@context-engine/store/copies"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
@@ -14,28 +15,32 @@ export const readLines = (path: string): Stream.Stream<string, StorageError> =>
     (cause) => unusable(path, cause),
   )
 
-/** Writes lines into a new file, and gives how many there were. */
-export const writeLines = <E>(path: string, lines: Stream.Stream<string, E>): Effect.Effect<number, StorageError | E> =>
-  Effect.gen(function* () {
-    let count = 0
-    const counted = Stream.map(lines, (line) => {
-      count += 1
-      return `${line}\n`
-    })
-    const source = yield* Stream.toReadableStreamEffect(counted)
-    yield* Effect.tryPromise({
-      try: () => pipeline(Readable.fromWeb(source as never), createWriteStream(path, { flags: "wx", mode: 0o600 })),
-      catch: (cause) => unusable(path, cause),
-    })
-    return count
-  })
+/** Writes lines into a new file, which gets its name when it is whole, and gives how many there were. */
+export const writeLines = <E>(
+  path: string,
+  lines: Stream.Stream<string, E>,
+): Effect.Effect<number, StorageError | InvalidInput | E> =>
+  makeWhole(path, (draft) =>
+    Effect.gen(function* () {
+      let count = 0
+      const counted = Stream.map(lines, (line) => {
+        count += 1
+        return `${line}\n`
+      })
+      const source = yield* Stream.toReadableStreamEffect(counted)
+      yield* Effect.tryPromise({
+        try: () => pipeline(Readable.fromWeb(source as never), createWriteStream(draft, { flags: "wx", mode: 0o600 })),
+        catch: (cause) => unusable(path, cause),
+      })
+      return count
+    }),
+  )
 
 const unusable = (path: string, cause: unknown) =>
   new StorageError({ reason: "unavailable", message: `${path}: ${reasonOf(cause)}`, cause })
 
 const reasons: Record<string, string> = {
   ENOENT: "there is no such file",
-  EEXIST: "it exists already; name a file that does not",
   EACCES: "it may not be opened",
   EISDIR: "it is a directory",
   ENOSPC: "the disk is full",

@@ -1,5 +1,4 @@
 /** Owns the local file: opens it, brings its schema up to date, and is the only way to it. */
-import { chmodSync, mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
@@ -13,6 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { type Connection, isDriverError, NativeConnection, storageError } from "./connection.js"
+import { makeDirectory, makePrivate } from "./files.js"
+import { claim } from "./identify.js"
 import { assertOneNative } from "./native.js"
 import { applicationId, migrations } from "./schema.js"
 import { tables } from "./tables.js"
@@ -46,7 +47,10 @@ export class Patience extends Context.Reference<Patience>()("@context-engine/sto
 export const layer = (path: string): Layer.Layer<Database | SqlClient, StorageError> =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
-      yield* attempt(path, () => mkdirSync(dirname(path), { recursive: true, mode: 0o700 }))
+      yield* attempt(path, () => {
+        makeDirectory(dirname(path))
+        claim(path)
+      })
       const client = yield* Effect.acquireRelease(
         attempt(path, () => createClient({ url: pathToFileURL(path).href, timeout: 5000, concurrency: 1 })),
         (opened) => Effect.sync(() => opened.close()),
@@ -66,10 +70,13 @@ interface Header {
   readonly application: number
   readonly version: number
   readonly tables: number
+  /** A copy has another than WAL until it is first worked on. */
+  readonly mode: string
 }
 
 const headerQuery = `SELECT a.application_id AS application, v.user_version AS version,
-  (SELECT count(*) FROM sqlite_schema) AS tables FROM pragma_application_id a, pragma_user_version v`
+  (SELECT count(*) FROM sqlite_schema) AS tables, m.journal_mode AS mode
+  FROM pragma_application_id a, pragma_user_version v, pragma_journal_mode m`
 
 const attempt = <A>(path: string, body: () => A) =>
   Effect.try({ try: body, catch: (cause) => storageError(path, cause) })
@@ -146,10 +153,10 @@ const migrate = (database: Database["Type"], header: Header): Effect.Effect<void
       `written by a newer context (schema ${header.version}, this one knows ${migrations.length}); upgrade this one`,
     )
   }
-  if (header.version === migrations.length) return Effect.void
+  if (header.version === migrations.length && header.mode === "wal") return Effect.void
   return Effect.zipRight(
     database.read((connection) => {
-      chmodSync(database.path, 0o600)
+      makePrivate(database.path)
       connection.exec("PRAGMA journal_mode = WAL")
     }),
     database.write((connection) => {

@@ -1,6 +1,6 @@
 /** What deployments printed, one compressed file each in a directory beside the database. */
-import { createWriteStream, mkdirSync, renameSync } from "node:fs"
-import { copyFile, mkdir, readdir, readFile } from "node:fs/promises"
+import { createWriteStream, existsSync, lstatSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
+import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { promisify } from "node:util"
@@ -9,23 +9,64 @@ import { DeployLogs } from "@context-engine/core/DeployLogs"
 import { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { addName, copyPrivately, makeDirectory, syncPath } from "./files.js"
 
 /** Where the texts of the database at `path` are. */
 export const directoryOf = (path: string): string => `${path}-logs`
 
-/** Copies the texts of one database to where another's are. What is still being written is left out. */
+/** Copies the texts of one database to where another's are, each whole or not at all. What is still being written is left out. */
 export const copyLogs = (from: string, to: string): Effect.Effect<void, StorageError> =>
-  Effect.tryPromise({
-    try: async () => {
-      const files = await readdir(directoryOf(from)).catch(() => [])
-      if (files.length > 0) await mkdir(directoryOf(to), { recursive: true, mode: 0o700 })
-      for (const file of files.filter((name) => name.endsWith(".gz"))) {
-        await copyFile(join(directoryOf(from), file), join(directoryOf(to), file))
-      }
-    },
+  attempt(to, () => {
+    const [source, target] = [directoryOf(from), directoryOf(to)]
+    const texts = textsIn(source)
+    if (texts.length === 0) return
+    const made = !existsSync(target)
+    try {
+      makeDirectory(target)
+      for (const name of texts) copyText(join(source, name), join(target, name))
+      syncPath(target)
+    } catch (error) {
+      if (made) rmSync(target, { recursive: true, force: true })
+      throw error
+    }
+  })
+
+/** Gives the texts of a database the names that belong to another of its names. */
+export const linkLogs = (from: string, to: string): Effect.Effect<void, StorageError> =>
+  attempt(to, () => {
+    const texts = textsIn(directoryOf(from))
+    if (texts.length > 0) makeDirectory(directoryOf(to))
+    for (const name of texts) addName(join(directoryOf(from), name), join(directoryOf(to), name))
+    if (texts.length > 0) syncPath(directoryOf(to))
+  })
+
+/** Takes away the texts that another database does not have: they were kept with the log that was moved aside. */
+export const keepOnlyLogs = (path: string, like: string): Effect.Effect<void, StorageError> =>
+  attempt(path, () => {
+    const wanted = new Set(textsIn(directoryOf(like)))
+    const extra = textsIn(directoryOf(path)).filter((name) => !wanted.has(name))
+    for (const name of extra) rmSync(join(directoryOf(path), name), { force: true })
+  })
+
+const textsIn = (directory: string): ReadonlyArray<string> =>
+  existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith(".gz")) : []
+
+/** A text is written once: one of the same size is the same. */
+const copyText = (from: string, to: string): void => {
+  const there = lstatSync(to, { throwIfNoEntry: false })
+  if (there?.isFile() && there.size === statSync(from).size) return
+  const draft = `${to}.copying`
+  rmSync(draft, { force: true })
+  copyPrivately(from, draft)
+  renameSync(draft, to)
+}
+
+const attempt = (to: string, body: () => void): Effect.Effect<void, StorageError> =>
+  Effect.try({
+    try: body,
     catch: (cause) =>
       new StorageError({
-        reason: "unavailable",
+        reason: (cause as NodeJS.ErrnoException).code === "ENOSPC" ? "full" : "unavailable",
         message: `what deployments printed cannot be copied into ${directoryOf(to)}: ${(cause as Error).message}`,
         cause,
       }),
@@ -52,6 +93,16 @@ export const layer = (path: string): Layer.Layer<DeployLogs> => {
   )
 }
 
+const day = 86_400_000
+
+/** What killed processes left half-way. A deployment that goes on for a day without a word is no more. */
+const removeLeftovers = (directory: string): void => {
+  for (const name of readdirSync(directory).filter((found) => found.endsWith(".part"))) {
+    const written = lstatSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
+    if (Date.now() - written > day) rmSync(join(directory, name), { force: true })
+  }
+}
+
 /** How many texts this process has begun: two may follow one deployment, as when the one who watches it cancels it. */
 let drafts = 0
 
@@ -62,7 +113,8 @@ const open = (directory: string, file: string) =>
     const gzip = createGzip()
     let broken: unknown
     try {
-      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      makeDirectory(directory)
+      removeLeftovers(directory)
     } catch (error) {
       broken = error
     }

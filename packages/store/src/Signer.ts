@@ -1,9 +1,9 @@
 /** This machine's Ed25519 key: made on first use, the private half in a file that only its owner can read. */
 import { createHash, createPrivateKey, type KeyObject, sign } from "node:crypto"
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { hostname } from "node:os"
-import { dirname } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
+import { writeWhole } from "./files.js"
 import type { EventRow } from "./record.js"
 import { holds, isKeyLine, keyId, keyOfLine, newKey, publicHalf } from "./trust/keys.js"
 
@@ -80,6 +80,8 @@ const fromLine = (line: string): KeyObject => {
 }
 
 const read = (path: string): string | undefined => {
+  // A pipe would be waited for, without end.
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw unusable(path, "is no regular file", {})
   try {
     return readFileSync(path, "utf8")
   } catch (cause) {
@@ -91,18 +93,10 @@ const read = (path: string): string | undefined => {
 /** Two processes may get here at once: the file appears whole or not at all, and whoever comes second takes the first's. */
 const create = (path: string): string => {
   const pem = newKey().export({ format: "pem", type: "pkcs8" }).toString()
-  const draft = `${path}.${process.pid}`
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-    writeFileSync(draft, pem, { mode: 0o600, flag: "wx" })
-    linkSync(draft, path)
-    return pem
+    return writeWhole(path, pem, { keep: true }) ? pem : (read(path) as string)
   } catch (cause) {
-    const other = read(path)
-    if (other === undefined) throw unusable(path, "cannot be made", cause)
-    return other
-  } finally {
-    rmSync(draft, { force: true })
+    throw unusable(path, "cannot be made", cause)
   }
 }
 

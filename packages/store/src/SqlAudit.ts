@@ -1,7 +1,6 @@
 /** The audit of a log in a local file. */
 
-import { existsSync } from "node:fs"
-import { InvalidInput, type StorageError } from "@context-engine/core/Errors"
+import type { StorageError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
 import { positionOf } from "@context-engine/core/services/AsOf"
 import { Audit, type AuditReport, type Progress } from "@context-engine/core/services/Audit"
@@ -10,8 +9,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type Connection, storageError } from "./connection.js"
+import { copyInto, makeWhole } from "./copies.js"
 import { Database, layer as databaseLayer, openConnection } from "./Database.js"
 import { decodeLine, encodeLine } from "./exchange.js"
+import { OwnSchema } from "./fileSchema.js"
 import { columns, type EventRow } from "./record.js"
 import { takeOver } from "./takeOver.js"
 import { readAccepted } from "./trust/verdicts.js"
@@ -28,6 +29,7 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
 
     const verify = Effect.fn("Audit.verify")(function* (onProgress?: (progress: Progress) => Effect.Effect<void>) {
       const started = performance.now()
+      const own = yield* OwnSchema
       const total = yield* log.head
       const setting = yield* database.read(readSetting)
       const walk = new Walk(setting)
@@ -45,7 +47,7 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
           .all(walk.head.position)
         for (const row of rest as ReadonlyArray<EventRow>) walk.next(row)
         walk.end()
-        checkGuards(connection, walk)
+        checkGuards(connection, walk, own)
         return compareRows(connection, walk)
       })
       return report(walk, count, (performance.now() - started) / 1000)
@@ -60,18 +62,20 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
         ),
       replay: Effect.fn("Audit.replay")(function* (moment: string, into: string) {
         const until = yield* positionOf(log, moment, "moment")
-        if (existsSync(into)) {
-          return yield* new InvalidInput({ field: "into", reason: `${into} exists already; name a file that does not` })
-        }
         const events = Stream.mapConcat(atOneMoment(database, until), (found) => found)
         const accepted = yield* database.read(readAccepted)
-        const copy = Effect.flatMap(openConnection(into), (connection) =>
-          Effect.tap(takeOver(connection, events, { accepted }), () =>
-            // All of it in the one file, for programs that know nothing of the one beside it.
-            Effect.sync(() => connection.exec("PRAGMA wal_checkpoint(TRUNCATE)")),
-          ),
-        )
-        yield* copy.pipe(Effect.scoped, Effect.provide(databaseLayer(into)))
+        // Folded in a file of its own; all of it goes into one, for programs that know nothing of the one beside it.
+        const fill = (draft: string) =>
+          Effect.flatMap(openConnection(`${draft}.work`), (connection) =>
+            Effect.zipRight(
+              takeOver(connection, events, { accepted }),
+              Effect.try({
+                try: () => copyInto(connection, draft),
+                catch: (cause) => storageError(into, cause),
+              }),
+            ),
+          ).pipe(Effect.scoped, Effect.provide(databaseLayer(`${draft}.work`)))
+        yield* makeWhole(into, fill)
         return until
       }),
     })

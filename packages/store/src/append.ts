@@ -10,6 +10,7 @@ import type { HeadCache } from "./HeadCache.js"
 import { columns, decode, type EventRow, genesis, hashOf, type StoredRow, stored } from "./record.js"
 import { writeRows } from "./rows.js"
 import type { Signer } from "./Signer.js"
+import { assertTaken } from "./taken.js"
 import {
   type Beginning,
   begin,
@@ -175,7 +176,6 @@ const refuseUnsigned = (connection: Connection): void => {
 const nowAfter = (head: Head, { confirmed, recorded }: Shared): string => {
   const now = new Date().toISOString()
   if (now >= head.recordedAt || confirmed === undefined) return now
-  // biome-ignore lint/complexity/useMathMinMax: they are texts
   return now > recorded ? now : recorded
 }
 
@@ -239,12 +239,14 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
 export const insertRows = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
   const many = 100
   const whole = rows.length - (rows.length % many)
+  let changes = 0
   for (let i = 0; i < whole; i += many) {
     const values: Array<unknown> = []
     for (let n = i; n < i + many; n++) values.push(...(rows[n] as EventRow).slice(0, width))
-    connection.prepare(insertOf(many)).run(values)
+    changes += connection.prepare(insertOf(many)).run(values).changes
   }
-  for (const row of rows.slice(whole)) connection.prepare(insertOf(1)).run(row.slice(0, width))
+  for (const row of rows.slice(whole)) changes += connection.prepare(insertOf(1)).run(row.slice(0, width)).changes
+  assertTaken(connection, rows, changes)
 }
 
 const width = columns.split(",").length

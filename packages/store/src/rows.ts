@@ -5,6 +5,7 @@ import type { Projection } from "@context-engine/core/Projection"
 import { type Connection, codeOf } from "./connection.js"
 import type { HeadCache, Row } from "./HeadCache.js"
 import { type Table, tables } from "./tables.js"
+import { assertWritten } from "./taken.js"
 
 const tableOf = new Map(tables.map((table) => [table.name, table]))
 
@@ -35,7 +36,8 @@ export const writeRows = (
     const changes = fold(connection, projection, table, into, events, cache)
     if (keepAsOf !== undefined) keep(connection, table, changes, keepAsOf)
     // Rows that go, or give up a unique value, make room first: another may take it in the same breath.
-    for (const [key, change] of changes) if (givesUp(table, change)) connection.prepare(table.delete(into)).run(key)
+    for (const [key, change] of changes)
+      if (givesUp(table, change)) assertWritten(table.name, connection.prepare(table.delete(into)).run(key).changes)
     for (const [key, change] of changes) if (change.after !== undefined) writeRow(connection, table, into, key, change)
     if (changes.size > 0) written.set(table.name, lasting(changes))
   }
@@ -115,13 +117,14 @@ const writeRow = (connection: Connection, table: Table, into: string, id: string
   const after = change.after as Row
   try {
     if (change.before === undefined || givesUp(table, change)) {
-      connection.prepare(table.insert(into)).run(table.encode(after))
+      assertWritten(table.name, connection.prepare(table.insert(into)).run(table.encode(after)).changes)
       return
     }
     const changed = table.columns.filter(({ field }) => after[field] !== change.before?.[field])
     if (changed.length === 0) return
     const statement = `UPDATE "${into}" SET ${changed.map(({ column }) => `"${column}" = ?`).join(", ")} WHERE id = ?`
-    connection.prepare(statement).run(...changed.map((column) => column.encode(after[column.field])), id)
+    const values = changed.map((column) => column.encode(after[column.field]))
+    assertWritten(table.name, connection.prepare(statement).run(...values, id).changes)
   } catch (error) {
     if (codeOf(error) !== "SQLITE_CONSTRAINT") throw error
     throw new UniqueViolation({ view: table.name, columns: clashing(error) })

@@ -130,8 +130,14 @@ CREATE TABLE signing (
 ) STRICT;
 INSERT INTO signing VALUES (1, NULL, NULL, NULL, 0, '', '');
 
--- The roots that a person on this machine has accepted, by the id of their event.
-CREATE TABLE roots (event_id TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- The roots that a person on this machine has accepted, and those that nobody here has judged: accepted_at is NULL then.
+CREATE TABLE roots (
+  event_id    TEXT PRIMARY KEY,
+  accepted_at TEXT,
+  position    INTEGER,
+  name        TEXT,
+  public_key  TEXT
+) STRICT, WITHOUT ROWID;
 
 -- Where a machine's clock went back between two of its units.
 CREATE TABLE clock_steps (position INTEGER PRIMARY KEY) STRICT;

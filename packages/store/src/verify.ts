@@ -8,9 +8,9 @@ import type { Finding, MachineReport } from "@context-engine/core/services/Audit
 import { projections } from "@context-engine/core/views/all"
 import { canonicalJson } from "./canonical.js"
 import type { Connection } from "./connection.js"
+import { checkSchema } from "./fileSchema.js"
 import { decode, type EventRow, genesis, hashOf, matchesDigest } from "./record.js"
 import { signedOf, verifies } from "./Signer.js"
-import { expectedSchema } from "./schema.js"
 import { clashes } from "./sync/judging.js"
 import { claimsOf } from "./sync/status.js"
 import { tables } from "./tables.js"
@@ -126,7 +126,10 @@ export class Walk {
     this.#run = []
     const [first] = run
     if (first === undefined) return
-    if (this.#isWaiting(first)) return this.#takeOwn(run)
+    if (this.#isWaiting(first)) {
+      this.#takeOwn(run)
+      return
+    }
     for (const { broken, judged, rows } of this.#admission.units(run)) {
       if (broken !== undefined) this.breaks.push({ position: rows[0]?.[0] ?? 0, message: broken })
       if (judged.verdict === "counts") this.#count(rows, judged.events)
@@ -163,14 +166,20 @@ export class Walk {
 
   #count(rows: ReadonlyArray<EventRow>, events: ReadonlyArray<Recorded>): void {
     const [first] = rows as [EventRow]
-    if (this.setting.inert.get(first[0]) === clashes && this.#clash(events)) return this.#leaveOut(rows, clashes)
+    if (this.setting.inert.get(first[0]) === clashes && this.#clash(events)) {
+      this.#leaveOut(rows, clashes)
+      return
+    }
     for (const event of events) {
       if (event.type === "MachineJoined") this.#meet(event as Recorded<any>)
       this.#fold(event)
     }
     const key = claimedKey(first)
     const member = this.membership.machines.get(key ?? "")
-    if (this.membership.root === null || key === undefined || member === undefined) return this.#checkOlder(rows)
+    if (this.membership.root === null || key === undefined || member === undefined) {
+      this.#checkOlder(rows)
+      return
+    }
     this.signed += rows.length
     const before = this.machines.get(member.machineId)?.events ?? 0
     const { machineId, name, publicKey } = member
@@ -233,7 +242,10 @@ export class Walk {
     const author = [...this.machines.values()].find(({ publicKey }) =>
       verifies(publicKey, append.map(signedOf), signature, key === undefined ? undefined : ""),
     )
-    if (author === undefined) return this.#tellStranger(append)
+    if (author === undefined) {
+      this.#tellStranger(append)
+      return
+    }
     this.signed += append.length
     this.machines.set(author.machineId, { ...author, events: author.events + append.length })
   }
@@ -303,18 +315,9 @@ export const readSetting = (connection: Connection): Setting => {
   }
 }
 
-/** The triggers and tables that guard the log must be there as they were made, and the checkpoint at the head. */
-export const checkGuards = (connection: Connection, walk: Walk): void => {
-  const found = new Map(
-    connection
-      .prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
-      .all()
-      .map(([name, sql]) => [name, sql]),
-  )
-  for (const [name, sql] of expectedSchema) {
-    if (!found.has(name)) walk.find("trigger", null, `${name} is missing: the file no longer refuses what it should`)
-    else if (squeeze(found.get(name)) !== squeeze(sql)) walk.find("trigger", null, `${name} is not as it was made`)
-  }
+/** The schema must be that of a log and nothing more, and the checkpoint at the head. */
+export const checkGuards = (connection: Connection, walk: Walk, own: ReadonlyArray<string> = []): void => {
+  for (const { kind, message } of checkSchema(connection, own)) walk.find(kind, null, message)
   const [checkpoint] = connection.prepare("SELECT position FROM checkpoint").get() ?? [null]
   if (checkpoint !== walk.head.position) {
     walk.find(
@@ -324,5 +327,3 @@ export const checkGuards = (connection: Connection, walk: Walk): void => {
     )
   }
 }
-
-const squeeze = (sql: string): string => sql.replace(/\s+/g, " ").trim()

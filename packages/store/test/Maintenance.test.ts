@@ -13,6 +13,7 @@ import { restore } from "../src/restore.js"
 import * as SqlAudit from "../src/SqlAudit.js"
 import * as SqlMaintenance from "../src/SqlMaintenance.js"
 import { tables } from "../src/tables.js"
+import { released } from "./durability/verify.js"
 import { serverAdded } from "./support/events.js"
 import { freshPath, withSqlite } from "./support/files.js"
 
@@ -157,6 +158,7 @@ describe("backup", () => {
     )
     expect(await printed(into, "one")).toBe("hello\n")
     await inLog(path, print("two", "later\n"))
+    await released(path)
     const aside = (await Effect.runPromise(restore(into, path))) as string
     expect([await printed(path, "one"), await printed(path, "two")]).toEqual(["hello\n", undefined])
     expect([await printed(aside, "one"), await printed(aside, "two")]).toEqual(["hello\n", "later\n"])

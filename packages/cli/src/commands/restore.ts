@@ -1,18 +1,19 @@
 /** `context infra restore <file>` */
+import { word } from "@context-engine/core/Shell"
 import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { argument, removing } from "../options.js"
 import { confirmed } from "../removal.js"
 import { databasePath, needsFile } from "../runtime/log.js"
-import { load, withAudit } from "../runtime.js"
 import { progress } from "../terminal.js"
 import { Refused } from "../usage.js"
+import { walked } from "../walk.js"
 
 export const restore = leaf({
   name: "restore",
   description:
-    "Verifies a backup and puts it in the place of the log. The log that was there is moved aside, never deleted. " +
-    "Stop what uses it first.",
+    "Verifies a copy of a backup, with what is beside it (<file>-wal), and puts it in the place of the log. Rows that are not what " +
+    "the events say are built anew. The log that was there is kept aside, never deleted. Stop what uses it first.",
   examples: ["restore /mnt/usb/infra-2026-11-22.db", "restore backup.db --db copy.db --yes"],
   args: { file: argument("file", "A file that backup wrote") },
   options: removing,
@@ -22,18 +23,18 @@ export const restore = leaf({
       const db = yield* databasePath(given.db)
       const { existsSync } = yield* Effect.promise(() => import("node:fs"))
       if (!existsSync(given.file)) return yield* new Refused({ message: `there is no file ${given.file}` })
-      const report = yield* withAudit({ db: given.file }, ({ audit }) => progress("verifying")(audit.verify()))
-      if (!report.ok) {
-        const message = `${given.file} does not hold: ${report.findings[0]?.message}`
-        return yield* new Refused({ message, next: `context infra audit verify --db ${given.file}` })
+      const { prepare } = yield* Effect.promise(() => import("@context-engine/store/restore"))
+      const found = yield* progress("verifying")(prepare(given.file, db, walked("verifying")))
+      if (found.problems.length > 0) {
+        const message = `${given.file} does not hold: ${found.problems[0]}`
+        return yield* new Refused({ message, next: `context infra audit verify --db ${word(given.file)}` })
       }
-      yield* confirmed(given.yes, `put the ${report.events} events of ${given.file} in the place of ${db}`)
-      const aside = yield* load(
-        () => import("@context-engine/store/restore"),
-        ({ restore }) => restore(given.file, db),
-      )
-      return { file: given.file, db, events: report.events, aside }
-    }),
-  said: ({ aside, db, events }) =>
-    `restored ${events.toLocaleString("en")} events into ${db}${aside === null ? "" : `; what was there is in ${aside}`}`,
+      yield* confirmed(given.yes, `put the ${found.events} events of ${given.file} in the place of ${db}`)
+      const aside = yield* found.place
+      return { file: given.file, db, events: found.events, rebuilt: found.differing, aside }
+    }).pipe(Effect.scoped),
+  said: ({ aside, db, events, rebuilt }) =>
+    `restored ${events.toLocaleString("en")} events into ${db}` +
+    (rebuilt === 0 ? "" : `; ${rebuilt.toLocaleString("en")} rows were not what the events say, and were built anew`) +
+    (aside === null ? "" : `; what was there is in ${aside}`),
 })

@@ -12,6 +12,7 @@ export interface Finding {
     | "stream"
     | "signature"
     | "trigger"
+    | "schema"
     | "row"
     | "checkpoint"
     | "damage"

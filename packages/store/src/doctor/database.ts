@@ -5,6 +5,7 @@ import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
+import { checkSchema } from "../fileSchema.js"
 import { columns, type EventRow, genesis, hashOf } from "../record.js"
 import { applicationId, migrations } from "../schema.js"
 import { tables } from "../tables.js"
@@ -44,17 +45,15 @@ const missing = (path: string): Finding =>
 const mend: Record<string, string> = {
   corrupt: "context infra restore <backup>",
   "not-a-database": "name the right file with --db or CONTEXT_DB",
+  foreign: "name the right file with --db or CONTEXT_DB",
+  unavailable: "name the right file with --db or CONTEXT_DB",
 }
 
 const judge = (connection: Connection, path: string, options: Options): ReadonlyArray<Finding> => {
   const [application] = connection.prepare("SELECT application_id FROM pragma_application_id").get()
   const [version] = connection.prepare("SELECT user_version FROM pragma_user_version").get()
-  const [objects] = connection.prepare("SELECT count(*) FROM sqlite_schema").get()
-  if (objects === 0) return [missing(path)]
-  if (application !== applicationId)
-    return [
-      trouble("database", `${path} is a database of some other program`, "name the right file with --db or CONTEXT_DB"),
-    ]
+  // What else it could be was refused before it was opened.
+  if (application !== applicationId) return [missing(path)]
   if (version > migrations.length) {
     const found = `${path} was written by a newer context (schema ${version}, this one knows ${migrations.length})`
     return [trouble("database", found, "upgrade context on this machine")]
@@ -62,6 +61,7 @@ const judge = (connection: Connection, path: string, options: Options): Readonly
   return [
     ...integrity(connection, path),
     ...views(connection),
+    ...schema(connection),
     ...chain(connection, options),
     ...size(path, version, options),
   ]
@@ -89,6 +89,12 @@ const views = (connection: Connection): ReadonlyArray<Finding> => {
     return [ok("views", `${older.map(({ name }) => name).join(", ")}: of an older version; ${then}`)]
   return []
 }
+
+/** An export has the events and nothing of what somebody added to the file. */
+const schema = (connection: Connection): ReadonlyArray<Finding> =>
+  checkSchema(connection).map(({ message }) =>
+    trouble("schema", message, "context infra audit export --into <lines>, then audit import <lines> --db <new file>"),
+  )
 
 /** The last events only: the whole log is what an audit walks. */
 const chain = (connection: Connection, { events = 500 }: Options): ReadonlyArray<Finding> => {

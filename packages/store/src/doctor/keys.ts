@@ -14,6 +14,8 @@ export const keys = (database: string, keyPath: string | undefined): Check => ({
     if (keyPath === undefined) return [ok("key", "off: what this machine does is not signed (CONTEXT_KEY=off)")]
     const found = statSync(keyPath, { throwIfNoEntry: false })
     if (found === undefined) return [ok("key", `none yet: ${keyPath} is made with the first command that writes`)]
+    if (!found.isFile())
+      return [trouble("key", `${keyPath} is no regular file`, "name this machine's key with CONTEXT_KEY")]
     const mode = found.mode & 0o777
     const open = `${keyPath} can be read by others (${mode.toString(8).padStart(4, "0")})`
     const readable = (mode & 0o077) === 0 ? [] : [trouble("key", open, `chmod 600 ${word(keyPath)}`)]

@@ -1,9 +1,9 @@
 /** A look into a log's file that changes nothing, whatever it is. */
-import { existsSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import type { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import { type Connection, NativeConnection, storageError } from "../connection.js"
+import { isLog } from "../identify.js"
 
 /** Runs `body` on a connection that can only read; `undefined` if there is no file. */
 export const look = <A>(
@@ -12,7 +12,8 @@ export const look = <A>(
 ): Effect.Effect<A | undefined, StorageError> =>
   Effect.try({
     try: () => {
-      if (!existsSync(path)) return undefined
+      // A pipe would be waited for, without end.
+      if (!isLog(path)) return undefined
       const connection = new NativeConnection(`${pathToFileURL(path).href}?mode=ro`, 2_000, "")
       try {
         return body(connection)

@@ -1,7 +1,7 @@
 /** One log on many machines, over a local file and a shared log. */
 import { randomUUID } from "node:crypto"
 import { isEnrolled } from "@context-engine/core/domain/Membership"
-import { type StorageError, SyncError } from "@context-engine/core/Errors"
+import { StorageError, SyncError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync, type SyncOptions, type SyncReport } from "@context-engine/core/services/Sync"
@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
-import { storageError } from "../connection.js"
+import { writeCopy } from "../copies.js"
 import { Database } from "../Database.js"
 import { genesis } from "../record.js"
 import { findSigner, loadSigner } from "../Signer.js"
@@ -208,16 +208,9 @@ const join: Way = (parts, tally, options) =>
   })
 
 /** A whole copy of the file beside it, as it is before two histories become one. */
-const keepCopy = (database: Database["Type"]): Effect.Effect<string, StorageError> =>
-  Effect.scoped(
-    Effect.flatMap(database.dedicated, (connection) =>
-      Effect.try({
-        try: () => {
-          const into = `${database.path}.before-sync-${now().replace(/[:.]/g, "-")}`
-          connection.prepare("VACUUM INTO ?").run(into)
-          return into
-        },
-        catch: (cause) => storageError(database.path, cause),
-      }),
-    ),
-  )
+const keepCopy = (database: Database["Type"]): Effect.Effect<string, StorageError> => {
+  const into = `${database.path}.before-sync-${now().replace(/[:.]/g, "-")}`
+  return Effect.scoped(
+    Effect.flatMap(database.dedicated, (connection) => Effect.as(writeCopy(connection, into), into)),
+  ).pipe(Effect.catchTag("InvalidInput", ({ message }) => new StorageError({ reason: "unavailable", message })))
+}

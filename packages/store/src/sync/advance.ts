@@ -2,13 +2,13 @@
 import type { Rejected } from "@context-engine/core/services/Sync"
 import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
-import { columns, decode, type EventRow, hashOf } from "../record.js"
+import { decode, type EventRow, hashOf } from "../record.js"
 import { claimedKey } from "../trust/Admission.js"
 import { knownAt, readInert } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
 import { type Judged, judge, remember, type Stop, takeIncoming } from "./judging.js"
 import type { Answer, Place } from "./protocol.js"
-import { rebase } from "./rebase.js"
+import { readTail, rebase } from "./rebase.js"
 import { forgetRows, note, readState, setConfirmed, setUnknown } from "./state.js"
 import { unguarded } from "./triggers.js"
 import { unfold } from "./unfold.js"
@@ -75,12 +75,6 @@ const confirmOwn = (connection: Connection, from: Place, ours: ReadonlyArray<Eve
   )
   if (fallen.length > 0) unfold(connection, fallen)
 }
-
-/** What follows a place here, which is all that is not confirmed yet. */
-export const readTail = (connection: Connection, after: number, limit = -1): ReadonlyArray<EventRow> =>
-  connection
-    .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
-    .all(after, limit) as any
 
 const placeOf = (row: EventRow | undefined): Place | undefined => row && { position: row[0], hash: row[10] }
 

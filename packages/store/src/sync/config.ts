@@ -1,9 +1,9 @@
 /** Where the shared log is and with what token, for frontends to read: from the environment, else from a file only its owner reads. */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { dirname } from "node:path"
+import { readFileSync, rmSync, statSync } from "node:fs"
 import { InvalidInput } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { writeWhole } from "../files.js"
 import type { Endpoint } from "./http.js"
 
 /** `TURSO_URL` and `TURSO_AUTH_TOKEN` come first; `undefined` where neither they nor the file name anything. */
@@ -40,24 +40,48 @@ export const endpointOf = (
   return Effect.succeed(token ? { url, token: Redacted.make(token) } : { url })
 }
 
-/** Keeps an endpoint in a file that only its owner can read. It appears whole or not at all. */
+/** Keeps an endpoint in a file that only its owner can read. It appears whole or not at all, and replaces none but such a file. */
 export const saveEndpoint = (file: string, { token, url }: Endpoint): Effect.Effect<void, InvalidInput> =>
-  attempt(file, "cannot be written", () => {
-    const draft = `${file}.${process.pid}`
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    try {
+  Effect.zipRight(
+    refuseUnlessOurs(file),
+    attempt(file, "cannot be written", () => {
       const saved = { url, ...(token === undefined ? {} : { token: Redacted.value(token) }) }
-      writeFileSync(draft, `${JSON.stringify(saved, null, 2)}\n`, { mode: 0o600, flag: "wx" })
-      chmodSync(draft, 0o600)
-      renameSync(draft, file)
-    } finally {
-      rmSync(draft, { force: true })
-    }
-  })
+      writeWhole(file, `${JSON.stringify(saved, null, 2)}\n`)
+    }),
+  )
 
 /** Forgets a kept endpoint. */
 export const removeEndpoint = (file: string): Effect.Effect<void, InvalidInput> =>
-  attempt(file, "cannot be removed", () => rmSync(file, { force: true }))
+  Effect.zipRight(
+    refuseUnlessOurs(file),
+    attempt(file, "cannot be removed", () => rmSync(file, { force: true })),
+  )
+
+/** What is neither an endpoint nor nothing is somebody else's: a device, a pipe, a file of another program. */
+const refuseUnlessOurs = (file: string): Effect.Effect<void, InvalidInput> =>
+  Effect.flatMap(
+    attempt(file, "cannot be read", () => isOurs(file)),
+    (ours) =>
+      ours
+        ? Effect.void
+        : new InvalidInput({
+            field: file,
+            reason:
+              "is not what sync connect writes, and is left as it is; move it away, or name another with CONTEXT_SYNC_FILE",
+          }),
+  )
+
+const isOurs = (file: string): boolean => {
+  const found = statSync(file, { throwIfNoEntry: false })
+  if (found === undefined) return true
+  if (!found.isFile()) return false
+  try {
+    return typeof JSON.parse(readFileSync(file, "utf8"))?.url === "string"
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
+  }
+}
 
 const readSaved = (
   file: string,
@@ -65,6 +89,7 @@ const readSaved = (
   Effect.flatMap(
     attempt(file, "cannot be read", () => {
       const found = statSync(file, { throwIfNoEntry: false })
+      if (found?.isFile() === false) return { mode: 0, text: "" }
       return found === undefined ? undefined : { mode: found.mode & 0o777, text: readFileSync(file, "utf8") }
     }),
     (found) => {

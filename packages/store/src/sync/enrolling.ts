@@ -8,9 +8,8 @@ import type { Signer } from "../Signer.js"
 import { decodeInvite, fingerprint, inviteKey, prove, publicHalf } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { type Draft, readSigning } from "../trust/sealing.js"
-import { readTail } from "./advance.js"
 import { type Author, write } from "./author.js"
-import { rebase } from "./rebase.js"
+import { readTail, rebase } from "./rebase.js"
 import { readState } from "./state.js"
 
 /** How this machine stands to the log, its own events that wait included. */

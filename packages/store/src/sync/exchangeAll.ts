@@ -11,14 +11,16 @@ import type { Database } from "../Database.js"
 import { decode, type EventRow } from "../record.js"
 import { claimedCount, isKnown } from "../trust/Admission.js"
 import { readMembership } from "../trust/membership.js"
+import { notePending } from "../trust/verdicts.js"
 import { verifyAhead } from "../trust/verifying.js"
-import { type Advanced, advance, BrokenChain, readTail } from "./advance.js"
+import { type Advanced, advance, BrokenChain } from "./advance.js"
 import type { Author } from "./author.js"
 import { recognise } from "./contact.js"
 import { askToJoin, mayPush, withheldBy } from "./enrolling.js"
 import type { Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
 import type { RemoteLog } from "./RemoteLog.js"
+import { readTail } from "./rebase.js"
 import { noteContact, readState, type State, setUnknown } from "./state.js"
 
 type Failed = SyncError | StorageError
@@ -116,7 +118,7 @@ const stopped = (address: string, { detail, position, why }: Stop) =>
       })
     : new SyncError({
         reason: "new-root",
-        message: `${address}: at position ${position} a machine began a root of this log; a person has to say whether it is the right one: context infra machine root`,
+        message: `${address}: at position ${position} a machine began a root of this log; a person has to say whether it is the right one: context infra machine list shows it, context infra machine trust <fingerprint> accepts it`,
       })
 
 const progress = (connection: Connection) => {
@@ -236,7 +238,9 @@ const takeOver = (
       if (step.advanced instanceof BrokenChain) return yield* broken(parts.remote.address, step.advanced)
       tally.add(step.advanced)
       if (onRejected !== undefined) yield* Effect.forEach(step.advanced.rejected, onRejected, { discard: true })
-      if (step.advanced.stop !== undefined) return step.advanced.stop
+      const { stop } = step.advanced
+      if (stop?.why === "root") yield* database.write((connection) => notePending(connection, stop.row))
+      if (stop !== undefined) return stop
       rows = rows.slice(step.count)
       taken = []
       from = step.confirmed

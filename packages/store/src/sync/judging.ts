@@ -7,13 +7,14 @@ import { type Connection, isDriverError } from "../connection.js"
 import type { EventRow } from "../record.js"
 import { writeRows } from "../rows.js"
 import { Admission, type Judgement, type Known } from "../trust/Admission.js"
-import { markBroken, markClockStep, markInert, writeLinks } from "../trust/verdicts.js"
+import { markBroken, markClockStep, markInert, notePending, writeLinks } from "../trust/verdicts.js"
 
 /** Why nothing after a place can be judged. */
 export interface Stop {
   readonly why: "root" | "newer"
   readonly position: number
   readonly detail: string
+  readonly row: EventRow
 }
 
 /** Rows in the order of the log, with what the rule says of them. */
@@ -42,9 +43,10 @@ export const judge = (known: Known, rows: ReadonlyArray<EventRow>): Judged => {
 
 /** Remembers what the rule found: inert events, broken chains, and where each session ends now. */
 export const remember = (connection: Connection, { admission, units }: Judged): void => {
-  for (const { broken, clockStep, judged, rows } of units) {
+  for (const { asksToBeRoot, broken, clockStep, judged, rows } of units) {
     const [position] = rows[0] as EventRow
     if (judged.verdict === "inert") for (const row of rows) markInert(connection, row[0], judged.reason)
+    if (asksToBeRoot === true) notePending(connection, rows[0] as EventRow)
     if (broken !== undefined) markBroken(connection, position, broken)
     if (clockStep === true) markClockStep(connection, position)
   }

@@ -6,6 +6,7 @@ import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { NativeConnection, storageError } from "../connection.js"
+import { claimLock } from "../identify.js"
 
 /**
  * `sync` is held while a process synchronises, `watch` for as long as one sees to it that it is done, `alive` by the one for
@@ -51,6 +52,7 @@ export const isHeld = (path: string, which: Lock): Effect.Effect<boolean, Storag
   Effect.scoped(Effect.map(acquire(path, which), (free) => !free))
 
 const lock = (file: string): NativeConnection | undefined => {
+  claimLock(file)
   const connection = new NativeConnection(file, 0, "")
   try {
     connection.exec("BEGIN EXCLUSIVE")

@@ -15,19 +15,19 @@ import { projections } from "@context-engine/core/views/all"
 import { what } from "@context-engine/core/views/tell"
 import { type Head, insertRows, place, readHead, readVersions } from "../append.js"
 import type { Connection } from "../connection.js"
-import { decode, type EventRow, type StoredRow, stored } from "../record.js"
+import { columns, decode, type EventRow, genesis, type StoredRow, stored } from "../record.js"
 import { writeRows } from "../rows.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { tables } from "../tables.js"
 import { holds } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import type { Draft } from "../trust/sealing.js"
-import { forgetAfter, markClockStep, readInert } from "../trust/verdicts.js"
+import { forgetAfter, knownAt, markClockStep, readInert, rebuildLinks } from "../trust/verdicts.js"
 import { type Author, write } from "./author.js"
-import { type Judged, takeIncoming } from "./judging.js"
+import { type Judged, judge, takeIncoming } from "./judging.js"
 import type { Place } from "./protocol.js"
 import { draftOf, reseal, type Standing } from "./reseal.js"
-import { countRebase, forgetRows } from "./state.js"
+import { countRebase, forgetRows, readState, setConfirmed } from "./state.js"
 import { unguarded } from "./triggers.js"
 import { unfold } from "./unfold.js"
 
@@ -58,6 +58,36 @@ export const rebase = (
   if (incoming !== undefined) takeIncoming(connection, incoming)
   return putBack(connection, mine, author, first)
 }
+
+/**
+ * Judges the shared log again from a position on, after a person said something about it: what counted for nothing may count now,
+ * and what waits here is put after it anew.
+ */
+export const rejudge = (connection: Connection, from: number, author: Author): Rebased => {
+  countRebase(connection)
+  const { confirmed } = readState(connection)
+  const position = Math.min(from, confirmed.position + 1) - 1
+  const hash = connection.prepare("SELECT hash FROM events WHERE position = ?").get(position)?.[0] ?? genesis
+  const rows = readTail(connection, position)
+  const shared = rows.filter((row) => row[0] <= confirmed.position)
+  const counted = takeOut(connection, { position, hash }, rows)
+  rebuildLinks(connection, position)
+  const judged = judge(knownAt(connection, position), shared)
+  takeIncoming(connection, judged)
+  const last = judged.rows[judged.rows.length - 1]
+  setConfirmed(connection, last === undefined ? { position, hash } : { position: last[0], hash: last[10] })
+  return putBack(
+    connection,
+    counted.filter((row) => row[0] > confirmed.position),
+    author,
+  )
+}
+
+/** What follows a place here. */
+export const readTail = (connection: Connection, after: number, limit = -1): ReadonlyArray<EventRow> =>
+  connection
+    .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
+    .all(after, limit) as ReadonlyArray<EventRow>
 
 /** Takes all that follows a place out of the log, and its rows back to what they were there. Gives what counted of it. */
 export const takeOut = (

@@ -42,12 +42,20 @@ export type Judged =
   | { readonly verdict: "counts"; readonly events: ReadonlyArray<Recorded>; readonly unknown: ReadonlyArray<string> }
   | { readonly verdict: "inert"; readonly reason: string }
   /** Nothing from here on can be judged: a person has to accept a root, or a newer version knows what this says. */
-  | { readonly verdict: "stop"; readonly why: "root" | "newer"; readonly position: number; readonly detail: string }
+  | {
+      readonly verdict: "stop"
+      readonly why: "root" | "newer"
+      readonly position: number
+      readonly detail: string
+      readonly row: EventRow
+    }
 
 /** What the chain of a machine's units says beside the verdict. */
 export interface Judgement {
   readonly judged: Judged
   readonly rows: ReadonlyArray<EventRow>
+  /** It makes a root that nobody here has accepted. */
+  readonly asksToBeRoot?: boolean
   /** A unit that is missing, doubled or out of order, in words. */
   readonly broken?: string
   /** The machine's clock went back since the unit before. */
@@ -114,7 +122,11 @@ export class Admission {
     if (this.membership.root === null && !isRoot(first)) return { rows: unit, judged: this.#judgeRootless(unit) }
     const chain = chainOf(first)
     const found = chain === undefined ? inert("it is not signed") : this.#judgeSigned(unit, chain)
-    if (found.verdict !== "counts" || chain === undefined) return { rows: unit, judged: found }
+    if (found.verdict !== "counts" || chain === undefined) {
+      const asksToBeRoot =
+        isRoot(first) && unit.length === 1 && found.verdict === "inert" && this.#isAsked(first, chain)
+      return { rows: unit, judged: found, asksToBeRoot }
+    }
     return { rows: unit, judged: found, ...this.#follow(unit, chain) }
   }
 
@@ -161,14 +173,14 @@ export class Admission {
     const known = definitions.get(row[4])
     if (!membershipTypes.has(row[4]) || known === undefined || row[5] > known.schema) {
       if (!isEnrolled(this.membership, chain.key)) return inert(this.#unheard(chain.key))
-      return { verdict: "stop", why: "newer", position: row[0], detail: `${row[4]}@${row[5]}` }
+      return { verdict: "stop", why: "newer", position: row[0], detail: `${row[4]}@${row[5]}`, row }
     }
     if (unit.length !== 1) return inert("what says who may write stands alone")
     if (isRoot(row) && !this.#followsCutoff(row)) return inert("what precedes it is not what its key accepted")
     const event = decode(row)
     const accepts = (root: { readonly eventId: string }) => root.eventId === row[1] && this.#accepts(row)
     if (isRoot(row) && this.membership.root === null && !this.#accepts(row))
-      return { verdict: "stop", why: "root", position: row[0], detail: row[1] }
+      return { verdict: "stop", why: "root", position: row[0], detail: row[1], row }
     const next = admit(this.membership, {
       id: row[1],
       position: row[0],
@@ -186,6 +198,13 @@ export class Admission {
   #accepts(row: EventRow): boolean {
     if (row[0] === 1 || this.known.accepted.has(row[1])) return true
     return this.known.acceptsFirst === true && this.membership.root === null
+  }
+
+  /** Whether a person may have to answer: a key of its own signed it, and it follows what is here. */
+  #isAsked(row: EventRow, chain: Chain | undefined): boolean {
+    const publicKey = chain && ownKey(row, chain.key)
+    if (publicKey === undefined || !this.#holds(publicKey, [row], row[1]) || misfit(row) !== undefined) return false
+    return this.#followsCutoff(row) && !this.#accepts(row)
   }
 
   /** A root names the event before it, so that nobody can put another past before it. */

@@ -20,14 +20,43 @@ const hashAt = (connection: Connection, position: number): string =>
 export const readAccepted = (connection: Connection): ReadonlySet<string> =>
   new Set(
     connection
-      .prepare("SELECT event_id FROM roots")
+      .prepare("SELECT event_id FROM roots WHERE accepted_at IS NOT NULL")
       .all()
       .map(([id]) => id as string),
   )
 
 export const acceptRoot = (connection: Connection, eventId: string): void => {
-  connection.prepare("INSERT OR IGNORE INTO roots VALUES (?, ?)").run(eventId, new Date().toISOString())
+  connection
+    .prepare(
+      "INSERT INTO roots (event_id, accepted_at) VALUES (?1, ?2) ON CONFLICT (event_id) DO UPDATE SET accepted_at = ?2",
+    )
+    .run(eventId, new Date().toISOString())
 }
+
+/** Whoever holds the token can begin any number of roots: more than these nobody is asked about. */
+const mostPending = 20
+
+/** A root that nobody here has judged. */
+export interface Pending {
+  readonly eventId: string
+  readonly position: number
+  readonly name: string
+  readonly publicKey: string
+}
+
+export const notePending = (connection: Connection, row: EventRow): void => {
+  if (readPending(connection).length >= mostPending) return
+  const { name, publicKey } = JSON.parse(row[6])
+  connection
+    .prepare("INSERT OR IGNORE INTO roots (event_id, position, name, public_key) VALUES (?, ?, ?, ?)")
+    .run(row[1], row[0], String(name), String(publicKey))
+}
+
+export const readPending = (connection: Connection): ReadonlyArray<Pending> =>
+  connection
+    .prepare("SELECT event_id, position, name, public_key FROM roots WHERE accepted_at IS NULL ORDER BY position")
+    .all()
+    .map(([eventId, position, name, publicKey]) => ({ eventId, position, name, publicKey }))
 
 export const readLink = (connection: Connection, machine: string, session: string): Link | undefined => {
   const found = connection

@@ -144,14 +144,14 @@ const rootOf = (directory: string): string =>
 let bundles = 0
 
 /** Workers must start fast, thousands of times: they are one file. */
-const bundleWorker = async (): Promise<string> => {
+export const bundleWorker = async (entry = "worker.ts"): Promise<string> => {
   const root = rootOf(dirname(fileURLToPath(import.meta.url)))
   bundles += 1
   const outfile = join(root, "node_modules", ".cache", `context-durability-${process.pid}-${bundles}.mjs`)
   mkdirSync(dirname(outfile), { recursive: true })
   await build({
     absWorkingDir: root,
-    entryPoints: [join(root, "packages/store/test/durability/worker.ts")],
+    entryPoints: [join(root, "packages/store/test/durability", entry)],
     outfile,
     bundle: true,
     platform: "node",

@@ -13,11 +13,16 @@ export const importLog = leaf({
   examples: ["audit import log.jsonl --db copy.db"],
   args: { file: argument("file", "A file that audit export wrote") },
   run: (given) =>
-    withAudit(given, ({ audit }) =>
+    withAudit(given, ({ audit, maintenance }) =>
       Effect.gen(function* () {
         const { readLines } = yield* Effect.promise(() => import("../../lines.js"))
-        return { events: yield* progress("importing")(audit.import(readLines(given.file))) }
+        // What is taken over is folded onto the rows that are there: they must be what the events say.
+        const { differing } = yield* maintenance.rebuild()
+        const events = yield* progress("importing")(audit.import(readLines(given.file)))
+        return { events, rebuilt: differing }
       }),
     ),
-  said: ({ events }) => `took over ${events.toLocaleString("en")} ${events === 1 ? "event" : "events"}`,
+  said: ({ events, rebuilt }) =>
+    `took over ${events.toLocaleString("en")} ${events === 1 ? "event" : "events"}` +
+    (rebuilt === 0 ? "" : `; ${rebuilt.toLocaleString("en")} rows were not what the events say, and were built anew`),
 })

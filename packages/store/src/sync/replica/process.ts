@@ -1,6 +1,5 @@
 /** The process that owns a replica: started when it is first needed, ended with the scope. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdirSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
@@ -9,6 +8,7 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { makeDirectory } from "../../files.js"
 import { type Endpoint, withoutSecrets } from "../http.js"
 import type { Rows, Statement } from "../protocol.js"
 import { script } from "./script.js"
@@ -41,7 +41,7 @@ export const startReplica = (
   Effect.gen(function* () {
     const child = yield* Effect.try({
       try: () => {
-        mkdirSync(directory, { recursive: true, mode: 0o700 })
+        makeDirectory(directory)
         return launch()
       },
       catch: (error) => new ReplicaError({ reason: "broken", message: String((error as Error).message) }),

@@ -6,6 +6,8 @@
  * line of JSON a request. Answers go to descriptor 3; what the driver prints of its own goes nowhere.
  */
 export const script = `
+// What the driver makes holds the log.
+process.umask(0o077)
 const fs = require("node:fs")
 const Database = require(process.argv[1])
 const out = new (require("node:net").Socket)({ fd: 3, readable: false, writable: true })

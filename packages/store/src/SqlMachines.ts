@@ -1,0 +1,297 @@
+/** Who may write to the log in a local file, and the events that decide it. */
+
+import { definitions } from "@context-engine/core/domain/Events"
+import {
+  InertAcknowledged,
+  InviteClosed,
+  InviteIssued,
+  MachineEnrolled,
+  MachineRenamed,
+  MachineRevoked,
+  machinesStream,
+  type Role,
+} from "@context-engine/core/domain/Machine"
+import { isAdmin, isEnrolled, isOpen, type Member, type Membership } from "@context-engine/core/domain/Membership"
+import { Ambiguous, InvalidInput, NotFound, type StorageError } from "@context-engine/core/Errors"
+import type { Event, Meta } from "@context-engine/core/Event"
+import { EventLog } from "@context-engine/core/EventLog"
+import * as Id from "@context-engine/core/Id"
+import { Origin } from "@context-engine/core/Origin"
+import { type MachineRow, Machines } from "@context-engine/core/services/Machines"
+import { decode as decodeInput } from "@context-engine/core/services/registry/crud"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { readHead } from "./append.js"
+import type { Connection } from "./connection.js"
+import { Database } from "./Database.js"
+import { findSigner, loadSigner, type Signer, signerOf } from "./Signer.js"
+import { author } from "./sync/author.js"
+import { readTail, rebase, rejudge } from "./sync/rebase.js"
+import { readState } from "./sync/state.js"
+import { encodeInvite, fingerprint, inviteKey, keyId, keyLine, newKey, newSecret, publicHalf } from "./trust/keys.js"
+import { readMembership } from "./trust/membership.js"
+import { rootDraft } from "./trust/sealing.js"
+import { acceptRoot, type Pending, readPending } from "./trust/verdicts.js"
+
+export interface Options {
+  /** The file with this machine's key, or the key itself as one line. */
+  readonly keyPath?: string
+}
+
+/** Who may write to the log in the local database. */
+export const layer = (options: Options = {}): Layer.Layer<Machines, never, Database | EventLog> =>
+  Layer.effect(
+    Machines,
+    Effect.gen(function* () {
+      return make(yield* Database, yield* EventLog, options)
+    }),
+  )
+
+type Refused = NotFound | Ambiguous | InvalidInput | StorageError
+
+const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Options): Machines["Type"] => {
+  const found = Effect.try({
+    try: () => (keyPath === undefined ? undefined : findSigner(keyPath)),
+    catch: (error) => error as StorageError,
+  })
+  const own = Effect.flatMap(
+    Effect.try({
+      try: () => (keyPath === undefined ? undefined : loadSigner(keyPath)),
+      catch: (error) => error as StorageError,
+    }),
+    (signer) => (signer === undefined ? new InvalidInput({ field: "", reason: unsigned }) : Effect.succeed(signer)),
+  )
+  const members = database.read((connection) => readMembership(connection))
+
+  /** Only an admin decides: what another would say counts for nothing, and is refused here. */
+  const decide = (event: (members: Membership) => Effect.Effect<Event, Refused>): Effect.Effect<Membership, Refused> =>
+    Effect.gen(function* () {
+      const signer = yield* own
+      const before = yield* members
+      if (before.root === null) return yield* new InvalidInput({ field: "", reason: rootless })
+      if (!isAdmin(before, signer.id)) return yield* new InvalidInput({ field: "", reason: notAdmin(before) })
+      const wanted = yield* event(before)
+      const { schema } = definitions.get(wanted.type) as { readonly schema: number }
+      const meta: Meta = { ...(yield* Origin), commandId: yield* Id.make }
+      const occurredAt = DateTime.formatIso(yield* DateTime.now)
+      const drafted = { ...wanted, id: yield* Id.make, schema, meta, occurredAt }
+      yield* log
+        .append([{ stream: machinesStream, expected: "any", events: [drafted] }])
+        .pipe(Effect.catchTag("VersionConflict", "UniqueViolation", Effect.die))
+      return yield* members
+    }).pipe(Effect.withSpan("Machines.decide"))
+
+  const about = (machineId: string) =>
+    Effect.gen(function* () {
+      const state = yield* members
+      return rowOf(state, state.machines.get(machineId) as Member, yield* found)
+    })
+
+  return Machines.of({
+    list: Effect.gen(function* () {
+      const signer = yield* found
+      const { pending, state } = yield* database.read((connection) => ({
+        state: readMembership(connection),
+        pending: readPending(connection),
+      }))
+      return {
+        machines: [...state.machines.values()].map((one) => rowOf(state, one, signer)),
+        invites: [...state.invites.values()].filter(isOpen).map(({ publicKey: _, ...invite }) => invite),
+        pendingRoots: pending.map(pendingOf),
+      }
+    }),
+    invite: Effect.fn("Machines.invite")(function* (input) {
+      const secret = newSecret()
+      const publicKey = publicHalf(inviteKey(secret))
+      const data = yield* decodeInput(InviteIssued.data, { ...input, inviteId: keyId(publicKey), publicKey })
+      const { machines, root } = yield* decide(() => Effect.succeed(InviteIssued(data)))
+      const begun = machines.get(root?.machineId ?? "")?.publicKey ?? ""
+      return { ...input, code: encodeInvite({ secret, root: root?.eventId ?? "", fingerprint: fingerprint(begun) }) }
+    }),
+    withdraw: Effect.fn("Machines.withdraw")(function* (id) {
+      yield* decide(({ invites }) =>
+        Effect.map(
+          one("invite", id, [...invites.values()].filter(isOpen), ({ inviteId }) => [inviteId]),
+          ({ inviteId }) => InviteClosed({ inviteId, reason: "withdrawn" }),
+        ),
+      )
+    }),
+    approve: Effect.fn("Machines.approve")(function* (name, role) {
+      let chosen = ""
+      yield* decide((state) =>
+        Effect.map(findMachine(state, name, ["waiting", "revoked"]), ({ machineId, name: called, publicKey }) => {
+          chosen = machineId
+          return MachineEnrolled({ machineId, name: called, publicKey, role })
+        }),
+      )
+      return yield* about(chosen)
+    }),
+    revoke: Effect.fn("Machines.revoke")(function* (name) {
+      let chosen = ""
+      yield* decide((state) =>
+        Effect.map(findMachine(state, name, ["enrolled", "waiting"]), ({ machineId, name: called }) => {
+          chosen = machineId
+          return MachineRevoked({ machineId, name: called })
+        }),
+      )
+      return yield* about(chosen)
+    }),
+    rename: Effect.fn("Machines.rename")(function* (name, to) {
+      let chosen = ""
+      yield* decide((state) =>
+        Effect.gen(function* () {
+          const { machineId, name: from } = yield* findMachine(state, name, ["enrolled", "waiting", "revoked"])
+          if ([...state.machines.values()].some((other) => other.name === to && other.machineId !== machineId))
+            return yield* new InvalidInput({ field: "to", reason: `a machine named "${to}" is there already` })
+          chosen = machineId
+          return MachineRenamed(yield* decodeInput(MachineRenamed.data, { machineId, from, to }))
+        }),
+      )
+      return yield* about(chosen)
+    }),
+    add: Effect.fn("Machines.add")(function* (name, role) {
+      const key = newKey()
+      const { id: machineId, publicKey } = signerOf(key)
+      const data = yield* decodeInput(MachineEnrolled.data, { machineId, name, publicKey, role })
+      yield* decide((state) =>
+        [...state.machines.values()].some((other) => other.name === name)
+          ? new InvalidInput({ field: "name", reason: `a machine named "${name}" is there already` })
+          : Effect.succeed(MachineEnrolled(data)),
+      )
+      return { key: keyLine(key), machine: yield* about(machineId) }
+    }),
+    rootPlan: Effect.gen(function* () {
+      const signer = yield* found
+      const others = yield* database.read((connection) => candidates(connection, signer))
+      return others.map(({ name, publicKey }) => ({ name, fingerprint: fingerprint(publicKey) }))
+    }),
+    beginRoot: Effect.fn("Machines.beginRoot")(function* (keep) {
+      const signer = yield* own
+      const origin = yield* Origin
+      const refused = yield* database.write((connection) => begin(connection, signer, origin, keep))
+      if (refused !== undefined) return yield* refused
+      return yield* about(signer.id)
+    }),
+    trust: Effect.fn("Machines.trust")(function* (print) {
+      const signer = yield* found
+      const pending = yield* database.read((connection) => readPending(connection))
+      const chosen = yield* one("root", print, pending, ({ name, publicKey }) => [fingerprint(publicKey), name])
+      yield* database.write((connection) => {
+        acceptRoot(connection, chosen.eventId)
+        if (chosen.position <= readState(connection).confirmed.position)
+          rejudge(connection, chosen.position, author(signer))
+      })
+      return pendingOf(chosen)
+    }),
+    acknowledge: Effect.gen(function* () {
+      const { count, until } = yield* database.read(toAcknowledge)
+      if (count > 0) yield* decide(() => Effect.succeed(InertAcknowledged({ until, count })))
+      return count
+    }),
+  })
+}
+
+const unsigned = "nothing is signed here (CONTEXT_KEY=off), so nobody can be enrolled"
+
+const rootless =
+  "nobody has said yet who may write to this log: context infra machine root makes this machine the one that says so"
+
+const notAdmin = ({ machines }: Membership): string => {
+  const admins = [...machines.values()].filter(({ role, status }) => role === "admin" && status === "enrolled")
+  return `only an admin machine may do this: ${admins.map(({ name }) => name).join(", ") || "there is none left"}`
+}
+
+const rowOf = (state: Membership, { publicKey, ...member }: Member, signer: Signer | undefined): MachineRow => ({
+  ...member,
+  fingerprint: fingerprint(publicKey),
+  root: state.root?.machineId === member.machineId,
+  here: signer?.id === member.machineId,
+})
+
+const pendingOf = ({ name, position, publicKey }: Pending) => ({ name, position, fingerprint: fingerprint(publicKey) })
+
+/** The one thing that a name means, or the beginning of an id that fits no other. */
+const one = <A>(
+  entity: string,
+  name: string,
+  all: ReadonlyArray<A>,
+  names: (one: A) => ReadonlyArray<string>,
+): Effect.Effect<A, NotFound | Ambiguous> => {
+  const exact = all.filter((thing) => names(thing).includes(name))
+  const near = exact.length > 0 ? exact : all.filter((thing) => names(thing).some((own) => own.startsWith(name)))
+  const [first] = near
+  if (name !== "" && first !== undefined && near.length === 1) return Effect.succeed(first)
+  const suggestions = all.map((thing) => names(thing)[0] as string).slice(0, 5)
+  if (near.length === 0 || name === "") return new NotFound({ entity, name, suggestions })
+  return new Ambiguous({ entity, name, candidates: near.map((thing) => names(thing).at(-1) as string) })
+}
+
+const findMachine = (
+  { machines }: Membership,
+  name: string,
+  statuses: ReadonlyArray<Member["status"]>,
+): Effect.Effect<Member, NotFound | Ambiguous> =>
+  one(
+    statuses[0] === "waiting" ? "machine that waits" : "machine",
+    name,
+    [...machines.values()].filter(({ status }) => statuses.includes(status)),
+    (member) => [member.name, member.machineId, fingerprint(member.publicKey)],
+  )
+
+interface Candidate {
+  readonly machineId: string
+  readonly name: string
+  readonly publicKey: string
+  readonly role: Role
+}
+
+/** The other machines that a new root would enrol: those that are, or, in a log older than roots, those that joined it. */
+const candidates = (connection: Connection, signer: Signer | undefined): ReadonlyArray<Candidate> => {
+  const state = readMembership(connection)
+  const enrolled = [...state.machines.values()].filter(({ status }) => status === "enrolled")
+  const joined = connection
+    .prepare("SELECT data FROM events WHERE type = 'MachineJoined' AND stream LIKE 'machine-%' ORDER BY position")
+    .all()
+    .map(([data]) => ({ ...JSON.parse(data), role: "member" as const }))
+  const all: ReadonlyArray<Candidate> = state.root === null ? joined : enrolled
+  const byKey = new Map(
+    all.map(({ machineId, name, publicKey, role }) => [machineId, { machineId, name, publicKey, role }]),
+  )
+  return [...byKey.values()].filter(({ machineId }) => machineId !== signer?.id)
+}
+
+/** Puts the root where this machine's own part of the log begins, and signs that part under it. */
+const begin = (
+  connection: Connection,
+  signer: Signer,
+  origin: Omit<Meta, "commandId">,
+  keep: boolean,
+): InvalidInput | undefined => {
+  const state = readMembership(connection)
+  if (state.root !== null && isEnrolled(state, signer.id)) {
+    const reason =
+      "this machine is enrolled in this log, which has a root; another is only for a log whose keys are lost"
+    return new InvalidInput({ field: "", reason })
+  }
+  const { confirmed, logId } = readState(connection)
+  const base = logId === null ? readHead(connection) : confirmed
+  const writer = author(signer)
+  const meta = { ...origin, commandId: writer.id() }
+  const others = keep ? candidates(connection, signer) : []
+  const draft = rootDraft(signer, { meta, occurredAt: writer.now() }, base, others)
+  rebase(connection, base, readTail(connection, base.position), undefined, writer, [draft])
+  acceptRoot(connection, draft.id)
+  return undefined
+}
+
+const toAcknowledge = (connection: Connection): { readonly until: number; readonly count: number } => {
+  const { acknowledged } = readMembership(connection)
+  const [count, until] = connection
+    .prepare(
+      `SELECT count(*), coalesce(max(position), 0) FROM (
+         SELECT position FROM inert UNION SELECT position FROM breaks) WHERE position > ?`,
+    )
+    .get(acknowledged)
+  return { count, until }
+}

@@ -1,0 +1,127 @@
+/** Files and directories that only their owner reads, and files that appear under their name whole or not at all. */
+import { randomBytes } from "node:crypto"
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs"
+import { basename, dirname, join } from "node:path"
+
+/** Makes a directory, and those above it, for its owner alone. Those that are there keep their rights. */
+export const makeDirectory = (path: string): void => {
+  const first = mkdirSync(path, { recursive: true, mode: 0o700 })
+  if (first !== undefined) syncPath(dirname(first))
+}
+
+/** Makes an empty file for its owner alone, unless there is one. What SQLite puts beside it gets the same rights. */
+export const makeFile = (path: string): void => closeSync(openSync(path, "a", 0o600))
+
+/** Waits until a file, or which names a directory has, would survive a power cut. */
+export const syncPath = (path: string): void => {
+  const descriptor = openSync(path, "r")
+  try {
+    fsyncSync(descriptor)
+  } catch (error) {
+    // Some file systems cannot do it for a directory: then there is nothing to wait for.
+    if (!["EINVAL", "ENOTSUP", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Gives a file the name that it is meant to have, for good; whatever had that name before is replaced at once. */
+export const putInPlace = (draft: string, path: string): void => {
+  renameSync(draft, path)
+  syncPath(dirname(path))
+}
+
+/** Copies a file to a name that nothing has, for its owner alone, and waits until it is on the disk. */
+export const copyPrivately = (from: string, to: string): void => {
+  const source = openSync(from, "r")
+  try {
+    const target = openSync(to, "wx", 0o600)
+    try {
+      const piece = Buffer.allocUnsafe(1 << 20)
+      for (let read = readSync(source, piece); read > 0; read = readSync(source, piece))
+        for (let done = 0; done < read; ) done += writeSync(target, piece, done, read - done)
+      fsyncSync(target)
+    } finally {
+      closeSync(target)
+    }
+  } finally {
+    closeSync(source)
+  }
+}
+
+/** Gives a file a second name. Where the file system has no such thing, it is copied. */
+export const addName = (path: string, name: string): void => {
+  try {
+    linkSync(path, name)
+  } catch (error) {
+    if (!["EPERM", "ENOTSUP", "EMLINK", "ENOSYS", "EXDEV"].includes((error as NodeJS.ErrnoException).code ?? ""))
+      throw error
+    const draft = draftOf(name)
+    copyPrivately(path, draft)
+    renameSync(draft, name)
+  }
+}
+
+/**
+ * Writes a small file whole. `keep` leaves one that is there as it is, and gives `false` then. What a killed process left of
+ * the same file is removed.
+ */
+export const writeWhole = (path: string, text: string, { keep = false } = {}): boolean => {
+  makeDirectory(dirname(path))
+  removeDrafts(path)
+  const draft = draftOf(path)
+  const descriptor = openSync(draft, "wx", 0o600)
+  try {
+    try {
+      writeSync(descriptor, text)
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+    if (!keep) renameSync(draft, path)
+    else if (existsSync(path)) return false
+    else addName(draft, path)
+    syncPath(dirname(path))
+    return true
+  } catch (error) {
+    if (keep && (error as NodeJS.ErrnoException).code === "EEXIST") return false
+    throw error
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+/** Takes the rights of others from what is there for its owner alone. Only ever called for what this program made. */
+export const makePrivate = (path: string): void => {
+  const { mode } = statSync(path)
+  if ((mode & 0o077) !== 0) chmodSync(path, mode & 0o700)
+}
+
+const draftOf = (path: string): string => `${path}.${process.pid}-${randomBytes(4).toString("hex")}.draft`
+
+const minute = 60_000
+
+/** Younger ones may be another process's, on its way. */
+const removeDrafts = (path: string): void => {
+  const [directory, name] = [dirname(path), basename(path)]
+  for (const found of readdirSync(directory)) {
+    if (!found.startsWith(`${name}.`) || !/^\.\d+-[0-9a-f]{8}\.draft$/.test(found.slice(name.length))) continue
+    const age = Date.now() - (lstatSync(join(directory, found), { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+    if (age > minute) rmSync(join(directory, found), { force: true })
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * What lies at a path, told without changing it or anything beside it: nothing but a log of ours, or a file that is being made
+ * one, is ever opened to be written.
+ */
+import { closeSync, openSync, readSync, statSync } from "node:fs"
+import { pathToFileURL } from "node:url"
+import { StorageError } from "@context-engine/core/Errors"
+import { codeOf, NativeConnection, storageError } from "./connection.js"
+import { makeFile } from "./files.js"
+import { applicationId } from "./schema.js"
+
+/**
+ * `beginning`: an empty file or database for its owner alone, as a process leaves it that was killed while it made a log.
+ * `special`: a directory, a device, a pipe, a socket.
+ */
+export type Kind = "missing" | "log" | "beginning" | "foreign" | "not-a-database" | "special"
+
+/** Throws `StorageError` where that cannot be seen. */
+export const identify = (path: string): Kind => {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return "missing"
+  if (!found.isFile()) return "special"
+  const isOurs = (found.mode & 0o077) === 0 && found.uid === (process.geteuid?.() ?? found.uid)
+  const unfinished: Kind = isOurs ? "beginning" : "foreign"
+  if (found.size === 0) return unfinished
+  const inFile = lookIntoFile(path)
+  // All that was ever written may be in the file beside it still.
+  const kind = inFile === "log" || inFile === "not-a-database" ? inFile : (lookIntoWal(`${path}-wal`) ?? inFile)
+  return kind === "empty" ? unfinished : kind
+}
+
+type Content = "log" | "empty" | "foreign" | "not-a-database"
+
+/**
+ * SQLite itself looks, and takes no lock: were the file opened and closed past it, the operating system would take away the
+ * locks that this process has on it (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+ */
+const lookIntoFile = (path: string): Content => {
+  const connection = new NativeConnection(`${pathToFileURL(path).href}?mode=ro&immutable=1`, 0, "")
+  try {
+    const [application] = connection.prepare("PRAGMA application_id").get()
+    if (application === applicationId) return "log"
+    const [objects] = connection.prepare("SELECT count(*) FROM sqlite_schema").get()
+    return objects === 0 && application === 0 ? "empty" : "foreign"
+  } catch (error) {
+    if (codeOf(error) === "SQLITE_NOTADB") return "not-a-database"
+    throw error
+  } finally {
+    connection.close()
+  }
+}
+
+/** What the first page is by the write-ahead log (https://www.sqlite.org/fileformat2.html#walformat), if that has it. */
+const lookIntoWal = (path: string): Content | undefined => {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return undefined
+  const descriptor = openSync(path, "r")
+  try {
+    const header = Buffer.alloc(32)
+    if (readSync(descriptor, header, 0, 32, 0) < 32) return undefined
+    const pageSize = header.readUInt32BE(8) === 1 ? 65_536 : header.readUInt32BE(8)
+    const frame = Buffer.alloc(24 + 108)
+    for (let at = 32; readSync(descriptor, frame, 0, frame.length, at) === frame.length; at += 24 + pageSize) {
+      if (frame.readUInt32BE(0) !== 1) continue
+      const content = contentOf(frame.subarray(24))
+      if (content !== "empty") return content
+    }
+    return undefined
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+const contentOf = (firstPage: Buffer): Content => {
+  if (firstPage.readUInt32BE(68) === applicationId) return "log"
+  const isLeafWithoutCells = firstPage.readUInt8(100) === 13 && firstPage.readUInt16BE(103) === 0
+  return isLeafWithoutCells ? "empty" : "foreign"
+}
+
+const what: Record<Exclude<Kind, "missing" | "log" | "beginning">, readonly [StorageError["reason"], string]> = {
+  special: ["unavailable", "this is no regular file; name another with --db or CONTEXT_DB"],
+  foreign: ["foreign", "the file is of some other program, and is left as it is; name another with --db or CONTEXT_DB"],
+  "not-a-database": [
+    "not-a-database",
+    "the file is not a database, and is left as it is; name another with --db or CONTEXT_DB, or, if it was a log, move it away and restore a backup",
+  ],
+}
+
+/** Refuses with `StorageError` what is not ours. Gives whether there is anything. */
+export const isLog = (path: string): boolean => {
+  try {
+    const kind = identify(path)
+    if (kind === "missing") return false
+    if (kind === "log" || kind === "beginning") return true
+    const [reason, message] = what[kind]
+    throw new StorageError({ reason, message: `${path}: ${message}` })
+  } catch (cause) {
+    throw storageError(path, cause)
+  }
+}
+
+/** The same, and makes an empty file for its owner alone where there is nothing. */
+export const claim = (path: string): void => {
+  if (!isLog(path)) makeFile(path)
+}
+
+/** For a file that is only a lock: empty, or nothing yet. Throws `StorageError` where it is anything else. */
+export const claimLock = (path: string): void => {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) makeFile(path)
+  if (found === undefined || (found.isFile() && found.size === 0)) return
+  const message = `${path} is where this program keeps a lock, and is something else; move it away`
+  throw new StorageError({ reason: "foreign", message })
+}

@@ -1,0 +1,185 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+} from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { DeployLogs } from "@context-engine/core/DeployLogs"
+import { Audit } from "@context-engine/core/services/Audit"
+import { Maintenance } from "@context-engine/core/services/Maintenance"
+import * as Effect from "effect/Effect"
+import { afterEach, describe, expect, it } from "vitest"
+import { prepare, restore } from "../src/restore.js"
+import { loadSigner } from "../src/Signer.js"
+import { staging, stagingOf } from "../src/staging.js"
+import { saveEndpoint } from "../src/sync/config.js"
+import { acquire } from "../src/sync/lock.js"
+import { released } from "./durability/verify.js"
+import { freshPath, withSqlite } from "./support/files.js"
+import { addServers, inLog, serverNames, verify } from "./support/live.js"
+
+/** What lies at the path while a process works on it: the log, of which all is in the file beside it. */
+const copyOfLive = async (...names: ReadonlyArray<string>): Promise<string> => {
+  const [path, copy] = [freshPath(), freshPath()]
+  const story = Effect.tap(addServers(...names), () => {
+    cpSync(path, copy)
+    cpSync(`${path}-wal`, `${copy}-wal`)
+  })
+  await inLog(path, story)
+  expect(statSync(`${copy}-wal`).size).toBeGreaterThan(10_000)
+  return copy
+}
+
+const begun = async (...names: ReadonlyArray<string>): Promise<string> => {
+  const path = freshPath()
+  await inLog(path, addServers(...names))
+  await released(path)
+  return path
+}
+
+const backupOf = async (path: string): Promise<string> => {
+  const into = freshPath()
+  await inLog(
+    path,
+    Effect.flatMap(Maintenance, (care) => care.backup(into)),
+  )
+  return into
+}
+
+const restoring = (backup: string, path: string) => Effect.runPromise(restore(backup, path))
+
+describe("restore", () => {
+  it("takes what is in the file beside the backup, and changes nothing of either", async () => {
+    const [copy, path] = [await copyOfLive("alpha", "beta"), await begun("old")]
+    const before = [readFileSync(copy), readFileSync(`${copy}-wal`)]
+    const aside = (await restoring(copy, path)) as string
+    expect(await inLog(path, serverNames)).toEqual(["alpha", "beta"])
+    expect(await inLog(aside, serverNames)).toEqual(["old"])
+    expect([readFileSync(copy), readFileSync(`${copy}-wal`)]).toEqual(before)
+    expect(readdirSync(dirname(copy)).sort()).toEqual([basename(copy), `${basename(copy)}-wal`])
+    expect(withSqlite(path, (found) => found.prepare("PRAGMA journal_mode").get())).toMatchObject({
+      journal_mode: "wal",
+    })
+  })
+
+  it("keeps what the old log had beside it", async () => {
+    const [path, backup] = [await copyOfLive("alpha", "beta"), await backupOf(await begun("new"))]
+    const aside = (await restoring(backup, path)) as string
+    expect(await inLog(path, serverNames)).toEqual(["new"])
+    expect(await inLog(aside, serverNames)).toEqual(["alpha", "beta"])
+  })
+
+  it("does not take what lies beside a log that is gone for the new one's", async () => {
+    const [old, backup] = [await copyOfLive("alpha", "beta"), await backupOf(await begun("new"))]
+    const path = freshPath()
+    cpSync(`${old}-wal`, `${path}-wal`)
+    expect(await restoring(backup, path)).toBeNull()
+    expect(await inLog(path, serverNames)).toEqual(["new"])
+  })
+
+  it("builds rows anew where the events hold, and says so", async () => {
+    const backup = await backupOf(await begun("alpha", "beta"))
+    withSqlite(backup, (found) => found.exec("UPDATE servers SET notes = 'x'; DELETE FROM checkpoint; INSERT INTO checkpoint VALUES (1)")) // biome-ignore format: one line
+    const path = freshPath()
+    const found = await Effect.runPromise(
+      Effect.scoped(Effect.flatMap(prepare(backup, path), (prepared) => Effect.as(prepared.place, prepared))),
+    )
+    expect(found).toMatchObject({ events: 2, problems: [], differing: 2 })
+    expect(await inLog(path, verify)).toMatchObject({ ok: true, events: 2 })
+  })
+
+  it("refuses a backup whose end is cut off", async () => {
+    const backup = await backupOf(await begun("alpha", "beta"))
+    withSqlite(backup, (found) => {
+      const { sql } = found.prepare("SELECT sql FROM sqlite_schema WHERE name = 'events_no_delete'").get()
+      found.exec(`DROP TRIGGER events_no_delete; DELETE FROM events WHERE position = 2; ${sql}`)
+    })
+    const path = await begun("old")
+    await expect(restoring(backup, path)).rejects.toThrow("does not hold")
+    expect(await inLog(path, serverNames)).toEqual(["old"])
+  })
+
+  it("is refused while a program has the log open, and leaves all as it is", async () => {
+    const [path, backup] = [await begun("old"), await backupOf(await begun("new"))]
+    const other = spawn(process.execPath, [
+      "-e",
+      `const d = new (require("libsql"))(process.argv[1]); d.prepare("SELECT count(*) FROM events").get(); console.log("open"); process.stdin.resume()`,
+      path,
+    ])
+    await once(other.stdout, "data")
+    await expect(restoring(backup, path)).rejects.toThrow(/is in use; end what has it open/)
+    expect(readdirSync(dirname(path)).filter((name) => !/-(wal|shm)$/.test(name))).toEqual(["infra.db"])
+    other.stdin.end()
+    await once(other, "close")
+    expect(await inLog(path, serverNames)).toEqual(["old"])
+  })
+})
+
+describe("an unfinished file", () => {
+  it("of a process that is gone is removed by the next that makes a file there; that of one at work is not", async () => {
+    const [path, backup] = [await begun("a"), freshPath()]
+    mkdirSync(join(stagingOf(backup), "files"), { recursive: true })
+    const copy = Effect.flatMap(Maintenance, (care) => care.backup(backup))
+    const error = await inLog(path, Effect.scoped(Effect.zipRight(staging(backup), Effect.flip(copy))))
+    expect(error.message).toContain("another process is making this file")
+    // So is that of another name in the same directory, once it is no longer young.
+    const forgotten = stagingOf(join(dirname(backup), "of-yesterday.db"))
+    mkdirSync(join(forgotten, "files"), { recursive: true })
+    utimesSync(forgotten, 0, 0)
+    await inLog(path, copy)
+    expect(readdirSync(dirname(backup))).toEqual([basename(backup)])
+  })
+})
+
+describe("what holds the log, what deployments printed, or a key", () => {
+  const umask = process.umask()
+  afterEach(() => void process.umask(umask))
+
+  it.each([0o000, 0o022, 0o077])("is for its owner alone, with umask %i", async (mask) => {
+    const base = dirname(freshPath())
+    chmodSync(base, 0o755)
+    process.umask(mask)
+    const home = join(base, "home")
+    const path = join(home, "log", "infra.db")
+    const at = (name: string) => join(home, name)
+    const seen = new Set<string>()
+    const look = Effect.sync(() => {
+      for (const name of readdirSync(base, { recursive: true, encoding: "utf8" })) {
+        const found = lstatSync(join(base, name), { throwIfNoEntry: false })
+        if (found === undefined) continue
+        seen.add(basename(name))
+        const mode = `${name} ${(found.mode & 0o777).toString(8)}`
+        expect(mode).toBe(`${name} ${found.isDirectory() ? "700" : "600"}`)
+      }
+    })
+    const print = Effect.scoped(
+      Effect.flatMap(DeployLogs, ({ write }) => Effect.flatMap(write("one"), (say) => Effect.zipRight(say("x"), look))),
+    )
+    const story = Effect.gen(function* () {
+      yield* addServers("alpha")
+      yield* print
+      yield* (yield* Maintenance).backup(at("backup.db"))
+      yield* (yield* Audit).replay("1", at("replay.db"))
+      yield* Effect.scoped(Effect.zipRight(acquire(path, "sync"), look))
+      yield* saveEndpoint(at("config/sync.json"), { url: "https://x.example.com" })
+      loadSigner(at("keys/machine.key"))
+      yield* Effect.scoped(Effect.zipRight(prepare(at("backup.db"), at("restored.db")), look))
+      yield* look
+    })
+    await inLog(path, story)
+    await released(path)
+    const aside = await restoring(at("backup.db"), path)
+    await Effect.runPromise(look)
+    expect(existsSync(aside as string)).toBe(true)
+    for (const name of ["infra.db", "infra.db-wal", "infra.db-shm", "infra.db-logs", "infra.db-sync", "backup.db"])
+      expect(seen).toContain(name)
+  })
+})
