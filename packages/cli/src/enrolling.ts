@@ -24,5 +24,4 @@ export const machineNamed = (
   )
 
 /** Tells the person in front what a question is about. */
-export const explain = (text: string): Effect.Effect<void> =>
-  say(wrap(safe(text), errorScreen().columns).join("\n"))
+export const explain = (text: string): Effect.Effect<void> => say(wrap(safe(text), errorScreen().columns).join("\n"))

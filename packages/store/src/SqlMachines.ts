@@ -12,12 +12,13 @@ import {
   type Role,
 } from "@context-engine/core/domain/Machine"
 import { isAdmin, isEnrolled, isOpen, type Member, type Membership } from "@context-engine/core/domain/Membership"
-import { Ambiguous, InvalidInput, NotFound, type StorageError } from "@context-engine/core/Errors"
+import { type Ambiguous, InvalidInput, type NotFound, type StorageError } from "@context-engine/core/Errors"
 import type { Event, Meta } from "@context-engine/core/Event"
 import { EventLog } from "@context-engine/core/EventLog"
 import * as Id from "@context-engine/core/Id"
 import { Origin } from "@context-engine/core/Origin"
 import { type MachineRow, Machines } from "@context-engine/core/services/Machines"
+import { theOne } from "@context-engine/core/services/names"
 import { decode as decodeInput } from "@context-engine/core/services/registry/crud"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -112,7 +113,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     withdraw: Effect.fn("Machines.withdraw")(function* (id) {
       yield* decide(({ invites }) =>
         Effect.map(
-          one("invite", id, [...invites.values()].filter(isOpen), ({ inviteId }) => [inviteId]),
+          theOne("invite", id, [...invites.values()].filter(isOpen), ({ inviteId }) => [inviteId]),
           ({ inviteId }) => InviteClosed({ inviteId, reason: "withdrawn" }),
         ),
       )
@@ -176,7 +177,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     trust: Effect.fn("Machines.trust")(function* (print) {
       const signer = yield* found
       const pending = yield* database.read((connection) => readPending(connection))
-      const chosen = yield* one("root", print, pending, ({ name, publicKey }) => [fingerprint(publicKey), name])
+      const chosen = yield* theOne("root", print, pending, ({ name, publicKey }) => [fingerprint(publicKey), name])
       yield* database.write((connection) => {
         acceptRoot(connection, chosen.eventId)
         if (chosen.position <= readState(connection).confirmed.position)
@@ -211,28 +212,12 @@ const rowOf = (state: Membership, { publicKey, ...member }: Member, signer: Sign
 
 const pendingOf = ({ name, position, publicKey }: Pending) => ({ name, position, fingerprint: fingerprint(publicKey) })
 
-/** The one thing that a name means, or the beginning of an id that fits no other. */
-const one = <A>(
-  entity: string,
-  name: string,
-  all: ReadonlyArray<A>,
-  names: (one: A) => ReadonlyArray<string>,
-): Effect.Effect<A, NotFound | Ambiguous> => {
-  const exact = all.filter((thing) => names(thing).includes(name))
-  const near = exact.length > 0 ? exact : all.filter((thing) => names(thing).some((own) => own.startsWith(name)))
-  const [first] = near
-  if (name !== "" && first !== undefined && near.length === 1) return Effect.succeed(first)
-  const suggestions = all.map((thing) => names(thing)[0] as string).slice(0, 5)
-  if (near.length === 0 || name === "") return new NotFound({ entity, name, suggestions })
-  return new Ambiguous({ entity, name, candidates: near.map((thing) => names(thing).at(-1) as string) })
-}
-
 const findMachine = (
   { machines }: Membership,
   name: string,
   statuses: ReadonlyArray<Member["status"]>,
 ): Effect.Effect<Member, NotFound | Ambiguous> =>
-  one(
+  theOne(
     statuses[0] === "waiting" ? "machine that waits" : "machine",
     name,
     [...machines.values()].filter(({ status }) => statuses.includes(status)),

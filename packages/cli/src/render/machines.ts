@@ -70,7 +70,9 @@ const open = (invites: Machines_["invites"], screen: Screen): string =>
   )
 
 /** An invite that was made, or the id of one that was withdrawn. */
-type Invited = ({ readonly code: string; readonly remote: string | null } & InviteInput) | { readonly withdrawn: string }
+type Invited =
+  | ({ readonly code: string; readonly remote: string | null } & InviteInput)
+  | { readonly withdrawn: string }
 
 export const invited: Renderer<Invited> = (made, screen) => {
   const done = paint(screen, "good", "✓")

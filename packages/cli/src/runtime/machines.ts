@@ -32,8 +32,7 @@ export const open = <A>(options: LogOptions, use: (enrolment: Enrolment) => Effe
 }
 
 /** The services alone: nothing is brought together before or after. */
-export const enrolment = (options: LogOptions) =>
-  Layer.merge(SqlMachines.layer(machineKey()), syncLayer(options))
+export const enrolment = (options: LogOptions) => Layer.merge(SqlMachines.layer(machineKey()), syncLayer(options))
 
 /** What nobody typed is the state of the log, which refuses: exit status 1. */
 const isState = (error: unknown): error is InvalidInput =>
@@ -56,9 +55,7 @@ const shared = <A, E, R>(options: LogOptions, asked: Effect.Effect<A, E, R>) =>
     if ((yield* asOf).position === before.position) return value
     yield* options.waitSync
       ? together
-      : Effect.catchTag(together, "SyncError", (error) =>
-          say(`done here, and with nobody else yet: ${error.message}`),
-        )
+      : Effect.catchTag(together, "SyncError", (error) => say(`done here, and with nobody else yet: ${error.message}`))
     return value
   })
 

@@ -154,9 +154,13 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   const found: Array<Alert> = []
   if (lastError !== null) {
     const severity = lastError.reason === "offline" || enrolment === "waiting" ? "warning" : "error"
-    found.push(about({ severity, message: lastError.message, since: lastContact, next: nextOf(lastError.reason, status) }))
+    found.push(
+      about({ severity, message: lastError.message, since: lastContact, next: nextOf(lastError.reason, status) }),
+    )
   }
-  found.push(...untrusted(status).map((message) => about({ severity: "error", message, since: null, next: acknowledge })))
+  found.push(
+    ...untrusted(status).map((message) => about({ severity: "error", message, since: null, next: acknowledge })),
+  )
   if (waits) {
     const message = `${pending === 1 ? "an event waits" : `${pending} events wait`} to be pushed`
     found.push(about({ severity: "warning", message, since: pendingSince, next: "context infra sync now" }))

@@ -2,10 +2,10 @@
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { removing } from "../../options.js"
-import { count } from "../../render/units.js"
-import { errorScreen, say } from "../../terminal.js"
 import { confirmed } from "../../removal.js"
+import { count } from "../../render/units.js"
 import { withMachines } from "../../runtime.js"
+import { errorScreen, say } from "../../terminal.js"
 
 export const acknowledge = leaf({
   name: "acknowledge",

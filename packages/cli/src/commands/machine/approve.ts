@@ -21,7 +21,8 @@ export const approve = leaf({
         const row = yield* machineNamed(machines, given.name)
         if (row.status === "enrolled") return yield* new Refused({ message: `${row.name} is enrolled already` })
         const again = row.status === "revoked" ? ", which was revoked before" : ""
-        if (!given.yes) yield* explain(`${row.name}${again} asks to write to this log. Its fingerprint: ${row.fingerprint}`)
+        if (!given.yes)
+          yield* explain(`${row.name}${again} asks to write to this log. Its fingerprint: ${row.fingerprint}`)
         yield* confirmed(given.yes, `enrol ${row.name}, if it shows the fingerprint ${row.fingerprint} there, too`)
         return yield* machines.approve(row.machineId, roleOf(given))
       }),

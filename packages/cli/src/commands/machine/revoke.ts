@@ -26,9 +26,14 @@ export const revoke = leaf({
           ({ machineId, role, status }) => role === "admin" && status === "enrolled" && machineId !== row.machineId,
         )
         const last =
-          others.length > 0 ? "" : " It is the last admin machine: nobody can enrol or revoke any more but by a new root."
+          others.length > 0
+            ? ""
+            : " It is the last admin machine: nobody can enrol or revoke any more but by a new root."
         if (!given.yes) yield* explain(`${consequences}${last}`)
-        yield* confirmed(given.yes, `revoke ${row.name} (${row.fingerprint})${row.here ? ", which is this machine" : ""}`)
+        yield* confirmed(
+          given.yes,
+          `revoke ${row.name} (${row.fingerprint})${row.here ? ", which is this machine" : ""}`,
+        )
         return yield* machines.revoke(row.machineId)
       }),
     ),

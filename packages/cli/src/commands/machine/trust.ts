@@ -1,7 +1,8 @@
 /** `context infra machine trust <fingerprint>` */
+
+import { theOne } from "@context-engine/core/services/names"
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
-import { theOne } from "@context-engine/core/services/names"
 import { argument, removing } from "../../options.js"
 import { confirmed } from "../../removal.js"
 import { needsFile } from "../../runtime/log.js"
