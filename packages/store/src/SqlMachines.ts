@@ -30,7 +30,17 @@ import { findSigner, loadSigner, type Signer, signerOf } from "./Signer.js"
 import { author } from "./sync/author.js"
 import { readTail, rebase, rejudge } from "./sync/rebase.js"
 import { readState } from "./sync/state.js"
-import { encodeInvite, fingerprint, inviteKey, keyId, keyLine, newKey, newSecret, publicHalf } from "./trust/keys.js"
+import {
+  encodeInvite,
+  fingerprint,
+  inviteKey,
+  keyId,
+  keyLine,
+  newKey,
+  newSecret,
+  publicHalf,
+  type Vouched,
+} from "./trust/keys.js"
 import { readMembership } from "./trust/membership.js"
 import { rootDraft } from "./trust/sealing.js"
 import { acceptRoot, type Pending, readPending } from "./trust/verdicts.js"
@@ -106,9 +116,8 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const secret = newSecret()
       const publicKey = publicHalf(inviteKey(secret))
       const data = yield* decodeInput(InviteIssued.data, { ...input, inviteId: keyId(publicKey), publicKey })
-      const { machines, root } = yield* decide(() => Effect.succeed(InviteIssued(data)))
-      const begun = machines.get(root?.machineId ?? "")?.publicKey ?? ""
-      return { ...input, code: encodeInvite({ secret, root: root?.eventId ?? "", fingerprint: fingerprint(begun) }) }
+      const vouched = rootOf(yield* decide(() => Effect.succeed(InviteIssued(data))))
+      return { ...input, code: encodeInvite({ secret, ...vouched }) }
     }),
     withdraw: Effect.fn("Machines.withdraw")(function* (id) {
       yield* decide(({ invites }) =>
@@ -155,12 +164,12 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const key = newKey()
       const { id: machineId, publicKey } = signerOf(key)
       const data = yield* decodeInput(MachineEnrolled.data, { machineId, name, publicKey, role })
-      yield* decide((state) =>
+      const after = yield* decide((state) =>
         [...state.machines.values()].some((other) => other.name === name)
           ? new InvalidInput({ field: "name", reason: `a machine named "${name}" is there already` })
           : Effect.succeed(MachineEnrolled(data)),
       )
-      return { key: keyLine(key), machine: yield* about(machineId) }
+      return { key: keyLine(key, rootOf(after)), machine: yield* about(machineId) }
     }),
     rootPlan: Effect.gen(function* () {
       const signer = yield* found
@@ -191,6 +200,12 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       return count
     }),
   })
+}
+
+/** The root of a log that has one, as it is vouched for to who comes. */
+const rootOf = ({ machines, root }: Membership): Vouched => {
+  const key = machines.get(root?.machineId ?? "")?.publicKey ?? ""
+  return { root: root?.eventId ?? "", fingerprint: fingerprint(key) }
 }
 
 const unsigned = "nothing is signed here (CONTEXT_KEY=off), so nobody can be enrolled"
