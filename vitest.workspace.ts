@@ -2,8 +2,8 @@ import { defineWorkspace } from "vitest/config"
 
 const project = (name: string, root: string) => ({
   test: { name, root, include: ["test/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 },
-  resolve: { conditions: ["source"] },
-  ssr: { resolve: { conditions: ["source"] } },
+  resolve: { conditions: ["@context-engine/source"] },
+  ssr: { resolve: { conditions: ["@context-engine/source"] } },
 })
 
 export default defineWorkspace([

@@ -15,7 +15,7 @@ await build({
   format: "esm",
   packages: "bundle",
   external: ["ssh2", "libsql", "@effect/sql", "effect", "@libsql/*", "@effect/*", "esbuild"],
-  conditions: ["source"],
+  conditions: ["@context-engine/source"],
   alias: { vitest: "./bench/vitest.js" },
 })
 const { status } = spawnSync(process.execPath, ["--expose-gc", outfile, ...args], { stdio: "inherit" })

@@ -4,11 +4,12 @@
  * Run it with `npm run build`.
  */
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync, statSync } from "node:fs"
+import { copyFileSync, mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { bundleCli } from "./build/bundle.mjs"
+import { bundleSqlClient } from "./build/sqlClient.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const cli = join(root, "packages", "cli")
@@ -21,8 +22,13 @@ const libraries = ["core", "store", "http"]
 const main = async () => {
   for (const name of [...libraries, "cli"]) {
     rmSync(join(root, "packages", name, "dist"), { recursive: true, force: true })
+    // npm packs only what lies in a package's own folder.
+    copyFileSync(join(root, "LICENSE"), join(root, "packages", name, "LICENSE"))
   }
   for (const name of libraries) await step(`packages/${name}/dist`, () => compile(name))
+  await step("packages/store/dist/sqlClient.js", () =>
+    bundleSqlClient(join(root, "packages", "store", "dist", "sqlClient.js")),
+  )
   await step("packages/cli/dist/context.cjs", async () => {
     await bundleCli(bundle)
     return `${Math.round(statSync(bundle).size / 1024)} kB`

@@ -1,7 +1,4 @@
 import { execFile } from "node:child_process"
-import { mkdtempSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Deployer, layerServices, Registry } from "@context-engine/core"
 import * as Remote from "@context-engine/core/Remote/Any"
@@ -9,11 +6,10 @@ import { serve } from "@context-engine/http/serve"
 import { layer } from "@context-engine/store"
 import { Deferred, Effect, Layer } from "effect"
 import { describe, expect, it } from "vitest"
+import { freshPath } from "../../packages/store/test/support/files.js"
 import { main as audit } from "../audit/main.js"
 import { main as library } from "../library/main.js"
 import { main as projection } from "../projection/main.js"
-
-const freshPath = () => join(mkdtempSync(join(tmpdir(), "context-example-")), "infra.db")
 
 const live = (path: string) => layerServices.pipe(Layer.provideMerge(Layer.merge(layer(path), Remote.layer)))
 

@@ -5,12 +5,13 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 import { defer } from "./defer.mjs"
+import { noticesOf } from "./notices.mjs"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
 /** Bundles the CLI into one CommonJS file, with `swagger.cjs` beside it. Run it with the launcher in `packages/cli/bin`. */
 export const bundleCli = async (outfile) => {
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: ["packages/cli/src/bin.ts"],
     outfile,
@@ -18,7 +19,7 @@ export const bundleCli = async (outfile) => {
     platform: "node",
     target: "node20",
     format: "cjs",
-    conditions: ["source"],
+    conditions: ["@context-engine/source"],
     // With CONTEXT_DEBUG=1 stack traces name files, lines and functions of the source all the same.
     minify: true,
     // An error that nobody catches prints its whole line.
@@ -32,9 +33,17 @@ export const bundleCli = async (outfile) => {
     legalComments: "none",
     // Optional accelerators of ssh2, which does without.
     external: ["cpu-features", "*/sshcrypto.node"],
-    plugins: [embeddedOnly, nativeTarget, swaggerAside(dirname(outfile)), withoutSchema, defer(rarelyUsed)],
+    plugins: [
+      embeddedOnly,
+      nativeTarget,
+      swaggerAside(dirname(outfile)),
+      withoutSchema,
+      defer({ ...rarelyUsed, root }),
+    ],
+    metafile: true,
     logLevel: "warning",
   })
+  noticesOf(metafile, outfile)
   // The launcher takes it as the key of its cache.
   const hash = createHash("sha256").update(readFileSync(outfile)).digest("hex").slice(0, 16)
   appendFileSync(outfile, `//${hash}\n`)

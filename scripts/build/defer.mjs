@@ -1,13 +1,15 @@
 /** An esbuild plugin: modules that are evaluated when something of theirs is first used, not when they are imported. */
 import { readFileSync } from "node:fs"
+import { relative } from "node:path"
 
 /**
  * `modules` and `importers` are regular expressions for paths with forward slashes: what is deferred, and for whom.
+ * Source maps name modules by their place below `root`, not on the machine that built them.
  *
  * Only for modules that set nothing up: when they are evaluated must make no difference. Each importer gets a stand-in
  * with one getter for each name it uses, so that what nobody uses still stays out of the bundle.
  */
-export const defer = ({ importers, modules }) => ({
+export const defer = ({ importers, modules, root }) => ({
   name: "defer",
   setup: ({ onLoad, onResolve, resolve }) => {
     onResolve({ filter: /.*/ }, async ({ importer, kind, namespace, path, pluginData, resolveDir }) => {
@@ -18,7 +20,7 @@ export const defer = ({ importers, modules }) => ({
       const names = namesUsed(readFileSync(importer, "utf8"), path)
       if (names === undefined) return
       const data = { names, resolveDir, target: found.path }
-      return { path: `${found.path}?${names}`, namespace: "stand-in", pluginData: data }
+      return { path: `${relative(root, found.path)}?${names}`, namespace: "stand-in", pluginData: data }
     })
 
     onLoad({ filter: /.*/, namespace: "stand-in" }, ({ pluginData }) => ({

@@ -5,6 +5,7 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import type { ValidationError } from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
+import { afterwards } from "./afterwards.js"
 import { nameOf, sort, type Unsortable } from "./argv.js"
 import { shared } from "./options.js"
 import { present, type Renderer, type Wanted } from "./output.js"
@@ -69,7 +70,10 @@ export const leaf = <V, const O extends AnyOptions = None, const A extends AnyAr
   const options = { ...spec.options, ...shared }
   const execute = (given: Given<O, A>) =>
     Effect.flatMap(spec.run(given), (value) =>
-      present(given as Wanted, value, () => rendererOf(spec, given), spec.unwell?.(value, given)),
+      Effect.zipRight(
+        present(given as Wanted, value, () => rendererOf(spec, given), spec.unwell?.(value, given)),
+        afterwards,
+      ),
     )
   return {
     name: spec.name,

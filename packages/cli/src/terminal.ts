@@ -24,6 +24,12 @@ export const print = (text: string | Uint8Array): Effect.Effect<void> => write(p
 /** Writes a line to standard error. */
 export const say = (text: string): Effect.Effect<void> => write(process.stderr, `${text}\n`)
 
+/** The same at once, for who cannot wait. */
+export const sayNow = (text: string): void => {
+  hide()
+  process.stderr.write(`${text}\n`)
+}
+
 /** The progress line, if there is one. */
 let line: { label: string; readonly since: number; shown: boolean; paused: boolean } | undefined
 

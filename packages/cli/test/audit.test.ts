@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "vitest"
+import { damaged } from "../../store/test/support/audited.js"
 import { workspace } from "./support/cli.js"
 
 const ws = workspace()
@@ -32,7 +33,7 @@ describe("audit verify", () => {
   })
 
   it("exits with 1 and names the place where it does not", async () => {
-    await ws.succeed(`backup ${at("tampered.db")}`, key)
+    await ws.succeed(`backup ${damaged(at("tampered.db"))}`, key)
     tamper(
       at("tampered.db"),
       "DROP TRIGGER events_no_update; UPDATE events SET meta = replace(meta, 'ada', 'eve') WHERE position = 3",
@@ -121,6 +122,18 @@ describe("rebuild, backup and restore", () => {
     expect(existsSync(aside)).toBe(true)
     expect((await ws.json("server list", key)).length).toBe(1)
     expect((await ws.json(`server list --db ${aside}`, key)).length).toBe(2)
+  })
+
+  it("builds rows anew where the events of a backup or a log hold, and says so", async () => {
+    await ws.succeed(`backup ${at("odd.db")}`, key)
+    tamper(at("odd.db"), "UPDATE services SET port = 1")
+    const said = await ws.succeed(`restore ${at("odd.db")} --yes --db ${at("from-odd.db")}`, key)
+    expect(said).toContain("1 rows were not what the events say, and were built anew")
+    expect(await ws.json(`audit verify --db ${at("from-odd.db")}`)).toMatchObject({ ok: true })
+    await ws.succeed(`audit export --into ${at("odd.jsonl")}`, key)
+    const imported = await ws.succeed(`audit import ${at("odd.jsonl")} --db ${at("odd.db")}`, key)
+    expect(imported).toContain("1 rows were not what the events say, and were built anew")
+    expect(await ws.json(`audit verify --db ${at("odd.db")}`)).toMatchObject({ ok: true })
   })
 
   it("does not put a backup back that does not hold", async () => {

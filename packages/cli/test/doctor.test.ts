@@ -18,6 +18,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import * as Redacted from "effect/Redacted"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { damaged } from "../../store/test/support/audited.js"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
 import { type RunOptions, workspace } from "./support/cli.js"
 
@@ -84,6 +85,7 @@ describe("context doctor", { timeout: 120_000 }, () => {
       "database",
       "integrity",
       "chain",
+      "log",
       "disk",
       "permissions",
       "key",
@@ -121,6 +123,7 @@ describe("context doctor", { timeout: 120_000 }, () => {
 
   it("finds a file that is no database, one of another program, and one of a newer context", async () => {
     const one = patient()
+    damaged(one.db)
     writeFileSync(one.db, "not a database at all ".repeat(500), { mode: 0o600 })
     expect((await one.examine()).of("database")).toMatchObject([
       { level: "trouble", found: expect.stringContaining("not a database") },
@@ -145,6 +148,7 @@ describe("context doctor", { timeout: 120_000 }, () => {
 
   it("finds pages that are damaged, and half a file", async () => {
     const one = patient()
+    damaged(one.db)
     for (let n = 0; n < 3; n++) await one.give(`server add s${n} --local --notes ${"x".repeat(3_000)}`)
     sql(one.db, "PRAGMA wal_checkpoint(TRUNCATE)")
     const whole = readFileSync(one.db)
@@ -152,10 +156,10 @@ describe("context doctor", { timeout: 120_000 }, () => {
     const fd = openSync(one.db, "r+")
     for (let page = 4096; page < size; page += 4096) writeSync(fd, Buffer.alloc(64, 0xff), 0, 64, page)
     closeSync(fd)
-    const damaged = await one.examine()
-    expect(damaged.code).toBe(1)
+    const torn = await one.examine()
+    expect(torn.code).toBe(1)
     expect(
-      damaged.bad
+      torn.bad
         .filter(({ level }) => level === "trouble")
         .map(({ found }) => found)
         .join(),
@@ -171,6 +175,7 @@ describe("context doctor", { timeout: 120_000 }, () => {
 
   it("finds an event that was changed", async () => {
     const one = patient()
+    damaged(one.db)
     await one.give("server add here --local")
     sql(one.db, "DROP TRIGGER events_no_update; UPDATE events SET data = replace(data, 'here', 'hera')")
     expect((await one.examine()).of("chain")).toMatchObject([
@@ -180,6 +185,23 @@ describe("context doctor", { timeout: 120_000 }, () => {
         fix: "context infra audit verify",
       },
     ])
+  })
+
+  it("finds a row that is not what the events say, and what it says to do mends it", async () => {
+    const one = patient()
+    await one.give("server add here --local")
+    sql(one.db, "UPDATE servers SET notes = 'nobody wrote this'")
+    const { code, of } = await one.examine()
+    expect(code).toBe(1)
+    expect(of("log")).toMatchObject([
+      {
+        level: "trouble",
+        found: "row here of servers is not what the events say: notes",
+        fix: "context infra rebuild",
+      },
+    ])
+    await one.give("rebuild")
+    expect((await one.examine()).of("log")).toMatchObject([{ level: "ok" }])
   })
 
   it("finds what others may read or change, and says how to mend it", async () => {

@@ -78,7 +78,11 @@ describe("machines of one log", () => {
     const { fingerprint, name } = await itself(phone)
     expect(asked.stdout).toContain(fingerprint)
     expect(asked.stdout).toContain(`context infra machine approve ${name}`)
-    expect(await phone.json(`sync connect ${sqld.url}`, token(sqld))).toMatchObject({ waiting: true, name, fingerprint })
+    expect(await phone.json(`sync connect ${sqld.url}`, token(sqld))).toMatchObject({
+      waiting: true,
+      name,
+      fingerprint,
+    })
     await phone.succeed("server add delta --ip 10.0.0.4")
     const now = await phone.run("sync now")
     expect(now.code).toBe(1)
@@ -113,7 +117,12 @@ describe("machines of one log", () => {
   it("gives a job a key that is printed once, and that no child gets", async () => {
     const { key } = await laptop.json("machine add ci")
     const secret = token(sqld).input
-    const job = signing("ci", { CONTEXT_KEY: key, CONTEXT_SYNC: "remote", TURSO_URL: sqld.url, TURSO_AUTH_TOKEN: secret })
+    const job = signing("ci", {
+      CONTEXT_KEY: key,
+      CONTEXT_SYNC: "remote",
+      TURSO_URL: sqld.url,
+      TURSO_AUTH_TOKEN: secret,
+    })
     expect(await job.run("server add epsilon --ip 10.0.0.5")).toMatchObject({ code: 0, stderr: "" })
     await laptop.succeed("sync now")
     expect(await servers(laptop)).toContain("epsilon")
@@ -168,7 +177,11 @@ describe("machines of one log", () => {
     await laptop.succeed("sync now")
     expect(await servers(laptop)).not.toContain("mallory")
     const [alert] = await laptop.json("alert")
-    expect(alert).toMatchObject({ kind: "sync", severity: "error", next: expect.stringContaining("machine acknowledge") })
+    expect(alert).toMatchObject({
+      kind: "sync",
+      severity: "error",
+      next: expect.stringContaining("machine acknowledge"),
+    })
     expect(alert.message).toContain("root@vm")
     const status = await laptop.run("sync status")
     expect(status).toMatchObject({ code: 1, stdout: expect.stringContaining("1 event counts for nothing") })

@@ -15,6 +15,7 @@ describe("refusals", () => {
   beforeAll(async () => {
     await ws.succeed("server add hetzner --ip 192.0.2.1")
     await ws.succeed("server add node1 --ip 192.0.2.2")
+    await ws.succeed("server add inner --ip 192.0.2.3 --ssh jump=node1")
     await ws.succeed("service add api --server hetzner --port 3000")
     await ws.succeed("service add postgres --server hetzner")
     await ws.succeed("service add postgres --server node1")
@@ -30,6 +31,12 @@ describe("refusals", () => {
     ["service add api --server hetzner", 1, /already exists/],
     ["server remove hetzner --yes", 1, /still used by service api, service postgres/, /--cascade/],
     ["server remove hetzner", 1, /still used by/],
+    [
+      "server remove node1 --cascade --yes",
+      1,
+      /still used by server inner, which jumps through it/,
+      /--ssh "jump=<other>"/,
+    ],
     ["server remove node2", 1, /did you mean node1\?/],
     ["route remove api.example.com", 1, /whether to remove route api\.example\.com/, /add --yes/],
     ["dep add hetzner/postgres --on api", 1, /hetzner\/postgres → hetzner\/api → hetzner\/postgres/],
@@ -58,7 +65,7 @@ describe("refusals", () => {
     ["diff tomorrow now", 2, /^error: <from> "tomorrow" is not a moment/],
     ["diff 1 tomorrow", 2, /^error: <to> "tomorrow" is not a moment/],
     ["audit replay --to tomorrow --into copy.db", 2, /--to "tomorrow" is not a moment/],
-    ["server list --at 999", 2, /the log ends at position 7/],
+    ["server list --at 999", 2, /the log ends at position 8/],
     ["events --since yesterday", 2, /--since must be a span/],
     ["deploy api --health-timeout soon", 2, /--health-timeout must be a span/],
     ["deploy api", 1, /has no deploy command/, /service update/],

@@ -54,6 +54,7 @@ describe("CONTEXT_SYNC=remote", () => {
     expect(added.stderr).toBe("")
     expect(added.code).toBe(0)
     expect(existsSync(job.db)).toBe(false)
+    expect(existsSync(join(job.directory, ".config", "context", "logs"))).toBe(false)
     expect(await laptop.json("sync now")).toMatchObject({ pulled: 1 })
     expect(names(await laptop.json("server list"))).toEqual(["alpha"])
   })

@@ -75,7 +75,8 @@ describe("context infra sync", () => {
     expect((await laptop.run("server add delta --ip 10.0.0.4", { env: { CONTEXT_SYNC: "off" } })).code).toBe(0)
     const waiting = await laptop.run("server update delta --notes here --wait-sync")
     expect(waiting.code).toBe(1)
-    expect(waiting.stderr).toContain("cannot be reached")
+    expect(waiting.stderr).toMatch(/done and kept here, not yet shared: .*cannot be reached/)
+    expect(waiting.stdout).toContain("updated")
     const status = await laptop.run("sync status")
     expect(status.code).toBe(1)
     expect(status.stdout).toMatch(/waiting +2 events/)
@@ -134,5 +135,55 @@ describe("context infra sync", () => {
     expect(left.stdout, left.stderr).toContain("works alone")
     expect(existsSync(phone.file)).toBe(false)
     expect(await phone.json("server list")).toEqual(await laptop.json("server list"))
+  })
+
+  it("leaves another file alone until it is connected itself", async () => {
+    const scratch = join(laptop.directory, "scratch.db")
+    const inEnvironment: Record<string, string> = { TURSO_URL: sqld.url, TURSO_AUTH_TOKEN: token() }
+    for (const env of [{}, inEnvironment]) {
+      expect((await laptop.run(`server add oops --local --db ${scratch}`, { env })).code).toBe(0)
+      const told = await laptop.run(`sync now --db ${scratch}`, { env })
+      expect([told.code, told.stderr]).toEqual([1, expect.stringContaining("no shared log is configured")])
+      await laptop.run(`server remove oops --yes --db ${scratch}`, { env })
+    }
+    await laptop.json("sync now")
+    expect((await laptop.json("server list")).map((row: { name: string }) => row.name)).not.toContain("oops")
+    expect((await laptop.run(`server add oops --local --db ${scratch} --wait-sync`)).stderr).toContain(
+      "shared with nobody",
+    )
+  })
+
+  it("shows both logs before they become one, and asks", async () => {
+    const other = machine("eve")
+    await other.run("server add own --local")
+    const asked = await other.run(`sync connect ${sqld.url}`, { input: token() })
+    expect(asked.code).toBe(1)
+    expect(asked.stderr).toMatch(/here +1 events since .*servers: own\n.*there +\d+ events since .*servers: .*alpha/)
+    expect(asked.stderr).toContain("--yes")
+    expect(existsSync(other.file)).toBe(false)
+    // The same in a script.
+    const env = { TURSO_URL: sqld.url, TURSO_AUTH_TOKEN: token() }
+    const refused = await other.run("sync now", { env })
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("sync join")])
+    expect((await other.run("sync status", { env })).code).toBe(1)
+    expect(await other.json("server list")).toHaveLength(1)
+    expect((await other.run(`sync connect ${sqld.url} --yes`, { input: token() })).code).toBe(0)
+    expect((await other.json("server list")).map((row: { name: string }) => row.name)).toEqual(expect.arrayContaining(["alpha", "own"])) // biome-ignore format: one line
+  })
+
+  it("keeps the address that works when another one fails", async () => {
+    const before = readFileSync(laptop.file, "utf8")
+    for (const [url, input, reason] of [
+      ["http://127.0.0.1:9", "", "cannot be reached"],
+      [sqld.url, "nonsense", "does not accept the token"],
+      [sqld.url.replace("http:", "libsql:"), token(), `try ${sqld.url}`],
+      ["http://10.255.255.1:8080", token(), "--insecure"],
+    ] as const) {
+      const failed = await laptop.run(`sync connect ${url}`, { input })
+      expect(failed.code, failed.stderr).toBeGreaterThan(0)
+      expect(failed.stderr).toContain(reason)
+      expect(readFileSync(laptop.file, "utf8")).toBe(before)
+    }
+    expect((await laptop.run("sync now")).code).toBe(0)
   })
 })

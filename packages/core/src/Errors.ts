@@ -86,7 +86,10 @@ export class UniqueViolation extends Data.TaggedError("UniqueViolation")<{
   }
 }
 
-/** The database said no. `reason` is what a program can act on; the driver's own error is the `cause`. */
+/**
+ * The database said no. `reason` is what a program can act on; the driver's own error is the `cause`. `replaced`: the file was
+ * removed, or another put in its place, while it was open.
+ */
 export class StorageError extends Data.TaggedError("StorageError")<{
   readonly reason:
     | "busy"
@@ -96,12 +99,16 @@ export class StorageError extends Data.TaggedError("StorageError")<{
     | "foreign"
     | "newer-schema"
     | "not-enrolled"
+    | "replaced"
     | "unavailable"
   readonly message: string
   readonly cause?: unknown
 }> {}
 
-/** A host did not do as asked; `reason` tells how far it got. `no-answer`: the host was there, the service on it kept silent. */
+/**
+ * A host did not do as asked; `reason` tells how far it got. `no-answer`: the host was there, the service on it kept
+ * silent. `elsewhere`: it is local to another machine, and reached from there only.
+ */
 export class RemoteError extends Data.TaggedError("RemoteError")<{
   readonly reason:
     | "unreachable"
@@ -112,6 +119,7 @@ export class RemoteError extends Data.TaggedError("RemoteError")<{
     | "host-key-unknown"
     | "host-key-changed"
     | "connection-lost"
+    | "elsewhere"
     | "refused"
   readonly host: string
   readonly message: string
@@ -122,9 +130,10 @@ export class RemoteError extends Data.TaggedError("RemoteError")<{
  * This machine's log and the one all machines share could not be brought together. Everything goes on working here meanwhile.
  *
  * `foreign`: another log, or no log at all, is behind the address. `reset`: there is nothing any more. `rolled-back`: an older
- * state of this log, or one that went on from an older state. `newer-schema`: written by a version that knows more than this one.
- * `not-enrolled`: this machine waits to be enrolled, or was revoked. `no-root`: nobody has said yet who may write. `new-root`: a
- * person has to say whether a root is the right one.
+ * state of this log, or one that went on from an older state. `to-merge`: both have a history and never met; a person decides
+ * whether they become one. `newer-schema`: written by a version that knows more than this one. `not-enrolled`: this machine waits
+ * to be enrolled, or was revoked. `no-root`: nobody has said yet who may write. `new-root`: a person has to say whether a root is
+ * the right one.
  */
 export class SyncError extends Data.TaggedError("SyncError")<{
   readonly reason:
@@ -133,6 +142,7 @@ export class SyncError extends Data.TaggedError("SyncError")<{
     | "unauthorised"
     | "read-only"
     | "foreign"
+    | "to-merge"
     | "reset"
     | "rolled-back"
     | "newer-schema"

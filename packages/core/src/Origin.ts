@@ -10,6 +10,9 @@ export interface OriginData {
   readonly machine: string
 }
 
+/** The name of a machine that nobody said. */
+export const nobody = "unknown"
+
 export class Origin extends Context.Reference<Origin>()("@context-engine/core/Origin", {
-  defaultValue: (): OriginData => ({ actor: "unknown", via: "library", machine: "unknown" }),
+  defaultValue: (): OriginData => ({ actor: "unknown", via: "library", machine: nobody }),
 }) {}

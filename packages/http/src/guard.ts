@@ -2,6 +2,7 @@
 import { hostname } from "node:os"
 import { Attendant } from "@context-engine/core/Attendant"
 import { Line } from "@context-engine/core/domain/fields"
+import { Here, type Identity } from "@context-engine/core/Here"
 import { Origin, type OriginData } from "@context-engine/core/Origin"
 import { attendant } from "@context-engine/core/Remote/Process"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -19,11 +20,16 @@ import { explain, pathOf, refusal, whereOf } from "./failures.js"
 /** The most a request's body may hold, in bytes. */
 export const maxBody = 1024 * 1024
 
-/** `loopback`: only this machine is meant to reach the server, so a request for another host's name is a trick. */
-export const layer = (options: { readonly loopback: boolean }) =>
-  HttpApiBuilder.middleware((app) => guarded(app, options.loopback) as HttpApp.Default)
+interface Options {
+  readonly loopback: boolean
+  /** The machine that serves. */
+  readonly here: Effect.Effect<Identity>
+}
 
-const guarded = (app: HttpApp.Default<unknown>, loopback: boolean) =>
+/** `loopback`: only this machine is meant to reach the server, so a request for another host's name is a trick. */
+export const layer = (options: Options) => HttpApiBuilder.middleware((app) => guarded(app, options) as HttpApp.Default)
+
+const guarded = (app: HttpApp.Default<unknown>, { here, loopback }: Options) =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest
     yield* appendPreResponseHandler((asked, response) => Effect.succeed(withHeaders(pathOf(asked), response)))
@@ -31,6 +37,7 @@ const guarded = (app: HttpApp.Default<unknown>, loopback: boolean) =>
     if (refused !== undefined) return refused
     return yield* app.pipe(
       Effect.provideService(Origin, originOf(request)),
+      Effect.provideService(Here, here),
       Effect.provideService(Attendant, attendant),
       Effect.provideService(MaxBodySize, Option.some(FileSystem.Size(maxBody))),
       Effect.catchAllCause((cause) => explain(cause, whereOf(request))),

@@ -13,6 +13,8 @@ import { Overview } from "@context-engine/core/services/Overview"
 import { Registry } from "@context-engine/core/services/Registry"
 import { RunCommand } from "@context-engine/core/services/RunCommand"
 import { Scanner } from "@context-engine/core/services/Scanner"
+import type * as Database from "@context-engine/store/Database"
+import { identityOf } from "@context-engine/store/identity"
 import * as Store from "@context-engine/store/layer"
 import * as SqlMachines from "@context-engine/store/SqlMachines"
 import * as SqlSync from "@context-engine/store/sync/SqlSync"
@@ -47,6 +49,8 @@ export interface ServeOptions {
   readonly grace?: number
   /** The file with this machine's key, or the key itself as one line, which signs what is appended. Without one, nothing is signed. */
   readonly keyPath?: string
+  /** Where this machine keeps what it has seen of its logs, outside their files. */
+  readonly memory?: Database.Options["memory"]
   /** The shared log, whose address `/v1/sync` shows. The server itself never synchronises: a process beside it does. */
   readonly remote?: SqlSync.Options["remote"]
   /** Called once the server listens, with its URL. */
@@ -76,7 +80,7 @@ export const serve = (options: ServeOptions): Effect.Effect<never, ServeError> =
 /** The server as a layer, for programs that have other things to do. */
 export const layer = (options: ServeOptions): Layer.Layer<HttpServer.HttpServer, ServeError> => {
   const { grace = 5_000, host = "127.0.0.1", port, token } = options
-  return app(token, Guard.isLoopback(bracketed(host))).pipe(
+  return app(token, { loopback: Guard.isLoopback(bracketed(host)), here: identityOf(options.keyPath) }).pipe(
     Layer.provide(Layer.merge(Deployments.layer(grace), Stopping.layer)),
     Layer.provideMerge(listening(host, port, grace)),
     Layer.provide(services(options)),
@@ -84,11 +88,11 @@ export const layer = (options: ServeOptions): Layer.Layer<HttpServer.HttpServer,
   )
 }
 
-const app = (token: string, loopback: boolean) =>
+const app = (token: string, guard: Parameters<typeof Guard.layer>[0]) =>
   HttpApiBuilder.serve().pipe(
     Layer.provide(HttpApiSwagger.layer({ path: "/docs" })),
     Layer.provide(HttpApiBuilder.middlewareOpenApi({ path: "/openapi.json" })),
-    Layer.provide(Guard.layer({ loopback })),
+    Layer.provide(Guard.layer(guard)),
     Layer.provide(HttpApiBuilder.api(Api)),
     Layer.provide(
       Layer.mergeAll(
@@ -103,7 +107,7 @@ const app = (token: string, loopback: boolean) =>
   )
 
 /** Everything the handlers call. */
-const services = ({ db, keyPath, remote }: ServeOptions) =>
+const services = ({ db, keyPath, memory, remote }: ServeOptions) =>
   Layer.mergeAll(
     Registry.layer,
     Overview.layer,
@@ -120,7 +124,7 @@ const services = ({ db, keyPath, remote }: ServeOptions) =>
     Layer.provideMerge(Health.layer),
     Layer.provideMerge(Hosts.layer),
     Layer.provide(Remote.layer),
-    Layer.provideMerge(Store.layer(db, keyPath === undefined ? {} : { keyPath })),
+    Layer.provideMerge(Store.layer(db, { ...(keyPath !== undefined && { keyPath }), memory })),
   )
 
 const listening = (host: string, port: number, grace: number) => {

@@ -6,6 +6,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { describe, expect, it, vi } from "vitest"
+import { damaged } from "../../store/test/support/audited.js"
 import { explain } from "../src/failures.js"
 import { testServer, token } from "./support.js"
 
@@ -170,7 +171,7 @@ describe("a log that cannot be read", () => {
   const spoil = (sql: string) =>
     Effect.runPromise(
       Effect.flatMap(Database, (_) => _.write(({ exec }) => exec(sql))).pipe(
-        Effect.provide(database(join(server.directory, "infra.db"))),
+        Effect.provide(database(damaged(join(server.directory, "infra.db")))),
       ),
     )
 

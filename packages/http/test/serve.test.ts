@@ -11,12 +11,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { afterAll, expect, it, vi } from "vitest"
+import { auditAll } from "../../store/test/support/audited.js"
 import { type ServeOptions, serve } from "../src/serve.js"
 
 const directory = mkdtempSync(join(tmpdir(), "context-serve-"))
 // The ledger of deployments on this machine is kept in the home.
 process.env.HOME = directory
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+afterAll(() => auditAll(directory).finally(() => rmSync(directory, { recursive: true, force: true })))
 
 const db = join(directory, "infra.db")
 const options: ServeOptions = { db, port: 0, token: "token" }

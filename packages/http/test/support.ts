@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { afterAll, beforeAll } from "vitest"
+import { auditAll } from "../../store/test/support/audited.js"
 import { layer, type ServeOptions } from "../src/serve.js"
 
 export const token = "correct-horse-battery-staple"
@@ -60,7 +61,7 @@ export const testServer = (options: Partial<ServeOptions> = {}): TestServer => {
   })
   afterAll(async () => {
     await Effect.runPromise(Scope.close(scope, Exit.void))
-    rmSync(server.directory, { recursive: true, force: true })
+    await auditAll(server.directory).finally(() => rmSync(server.directory, { recursive: true, force: true }))
   })
   return server
 }

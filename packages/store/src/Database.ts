@@ -2,8 +2,8 @@
 import { dirname } from "node:path"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
+import type { Loss } from "@context-engine/core/services/Audit"
 import type { SqlClient } from "@effect/sql/SqlClient"
-import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { type Client, createClient } from "@libsql/client/sqlite3"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -11,11 +11,22 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { type Connection, isDriverError, NativeConnection, storageError } from "./connection.js"
+import {
+  type Connection,
+  isDriverError,
+  logSettings,
+  NativeConnection,
+  type OnCommit,
+  storageError,
+} from "./connection.js"
 import { makeDirectory, makePrivate } from "./files.js"
 import { claim } from "./identify.js"
+import { Keeping } from "./memory/keeping.js"
+import { type LastSeen, lastSeen, type MemoryOptions } from "./memory/LogMemory.js"
 import { assertOneNative } from "./native.js"
+import { OpenedFile } from "./OpenedFile.js"
 import { applicationId, migrations } from "./schema.js"
+import * as SqlClientLayer from "./sqlClient.js"
 import { tables } from "./tables.js"
 
 /**
@@ -35,8 +46,27 @@ export class Database extends Context.Tag("@context-engine/store/Database")<
     /** The same at once, or not at all: throws `StorageError`, also where the file is busy. */
     readonly transact: <A>(body: (connection: Connection) => A) => A
     readonly read: <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
+    /** Fails where the file that was opened is not at its path any more. Whatever goes past `read` and `write` asks it first. */
+    readonly check: Effect.Effect<void, StorageError>
+    /** What this machine remembers of the log outside its file. */
+    readonly memory: Memory
   }
 >() {}
+
+/** What this machine remembers of a log; where it remembers nothing, nothing is ever missing. */
+export interface Memory {
+  /** What the log lacks of what was seen of it; `null` if nothing. */
+  readonly look: Effect.Effect<Loss | null, StorageError>
+  /** Takes the log as it is for the one to go on from, and gives what is given up. A person decides it. */
+  readonly accept: Effect.Effect<Loss | null, StorageError>
+}
+
+export const noMemory: Memory = { look: Effect.succeed(null), accept: Effect.succeed(null) }
+
+export interface Options {
+  /** Where this machine keeps what it has seen of its logs. Without it, a log that was replaced by an older copy looks whole. */
+  readonly memory?: MemoryOptions | undefined
+}
 
 /** How long a call waits for its turn, behind other processes and other fibers, before it fails as busy. */
 export class Patience extends Context.Reference<Patience>()("@context-engine/store/Patience", {
@@ -44,26 +74,36 @@ export class Patience extends Context.Reference<Patience>()("@context-engine/sto
 }) {}
 
 /** The database in a file, which is made if there is none. Gives `SqlClient` too. */
-export const layer = (path: string): Layer.Layer<Database | SqlClient, StorageError> =>
+export const layer = (path: string, options: Options = {}): Layer.Layer<Database | SqlClient, StorageError> =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
       yield* attempt(path, () => {
         makeDirectory(dirname(path))
         claim(path)
       })
+      const file = new OpenedFile(path)
       const client = yield* Effect.acquireRelease(
         attempt(path, () => createClient({ url: pathToFileURL(path).href, timeout: 5000, concurrency: 1 })),
         (opened) => Effect.sync(() => opened.close()),
       )
-      const database = yield* makeDatabase(path)
+      const { database, keeping } = yield* makeDatabase(file, options)
       const header = yield* Effect.tryPromise({
         try: () => client.execute(headerQuery),
         catch: (cause) => storageError(path, cause),
       })
+      yield* attempt(path, () => file.opened())
       yield* migrate(database, header.rows[0] as unknown as Header)
       yield* renewViews(database, client)
-      return Layer.merge(Layer.succeed(Database, database), LibsqlClient.layer({ liveClient: client }))
+      if (options.memory !== undefined) yield* compare(keeping, client, path)
+      return Layer.merge(Layer.succeed(Database, database), SqlClientLayer.layer(client))
     }),
+  )
+
+/** Holds the log against what was seen of it. By the reader's connection: where it is as it was, it costs no other. */
+const compare = (keeping: Keeping, client: Client, path: string): Effect.Effect<void, StorageError> =>
+  Effect.flatMap(
+    Effect.tryPromise({ try: () => client.execute(lastSeen), catch: (cause) => storageError(path, cause) }),
+    ({ rows }) => retryWhileBusy(attempt(path, () => keeping.open(rows[0] as unknown as LastSeen))),
   )
 
 interface Header {
@@ -81,22 +121,39 @@ const headerQuery = `SELECT a.application_id AS application, v.user_version AS v
 const attempt = <A>(path: string, body: () => A) =>
   Effect.try({ try: body, catch: (cause) => storageError(path, cause) })
 
-const makeDatabase = (path: string) =>
+const makeDatabase = (file: OpenedFile, { memory }: Options) =>
   Effect.gen(function* () {
+    const { path } = file
     let connection: NativeConnection | undefined
     const connect = () => {
       if (connection === undefined) {
-        connection = new NativeConnection(path, 0)
+        connection = new NativeConnection(path, 0, logSettings, onCommit)
         assertOneNative()
       }
       return connection
     }
-    yield* Effect.addFinalizer(() => Effect.sync(() => connection?.close()))
-    return Database.of({
+    const read = <A>(body: (connection: Connection) => A): A => {
+      file.check()
+      return body(connect())
+    }
+    const keeping = new Keeping(path, memory, read)
+    const onCommit = { file, committed: keeping.written }
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        keeping.close()
+        connection?.close()
+      }),
+    )
+    const database = Database.of({
       path,
-      read: (body) => retryWhileBusy(attempt(path, () => body(connect()))),
+      check: attempt(path, () => file.check()),
+      memory: {
+        look: retryWhileBusy(attempt(path, () => keeping.look())),
+        accept: retryWhileBusy(attempt(path, () => keeping.accept())),
+      },
+      read: (body) => retryWhileBusy(attempt(path, () => read(body))),
       write: (body) => retryWhileBusy(attempt(path, () => connect().transact(body))),
-      dedicated: openConnection(path),
+      dedicated: openConnection(path, onCommit),
       transact: (body) => {
         try {
           return connect().transact(body)
@@ -105,6 +162,7 @@ const makeDatabase = (path: string) =>
         }
       },
     })
+    return { database, keeping }
   })
 
 /** Builds views of which this program has another version than the file. Costs one small query where there are none. */
@@ -125,9 +183,15 @@ const renewViews = (database: Database["Type"], client: Client): Effect.Effect<v
   })
 
 /** A connection of its own to a file, closed with the scope. */
-export const openConnection = (path: string): Effect.Effect<NativeConnection, StorageError, Scope.Scope> =>
+export const openConnection = (
+  path: string,
+  onCommit?: OnCommit,
+): Effect.Effect<NativeConnection, StorageError, Scope.Scope> =>
   Effect.acquireRelease(
-    attempt(path, () => new NativeConnection(path, 5000)),
+    attempt(path, () => {
+      onCommit?.file.check()
+      return new NativeConnection(path, 5000, logSettings, onCommit)
+    }),
     (connection) => Effect.sync(() => connection.close()),
   )
 

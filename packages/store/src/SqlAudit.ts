@@ -38,6 +38,8 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
         return onProgress?.({ done: walk.events, total }) ?? Effect.void
       }
       // What waits to be pushed may get another place while this goes on; it is walked in the last part.
+      const loss = yield* database.memory.look
+      if (loss !== null) walk.find("loss", null, loss.message)
       const until = setting.confirmed ?? total
       yield* Stream.runForEach(pages(database.read, until), step)
       // What was appended meanwhile, and the rows of all of it, at one moment: nobody writes during this part.
@@ -55,6 +57,8 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
 
     return Audit.of({
       verify,
+      loss: database.memory.look,
+      accept: database.memory.accept,
       export: Stream.mapConcat(atOneMoment(database), (found) => found.map((row) => encodeLine(row))),
       import: (lines) =>
         Effect.scoped(

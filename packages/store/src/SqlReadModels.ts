@@ -14,9 +14,15 @@ export const layer: Layer.Layer<ReadModels, never, SqlClient | Database> = Layer
   ReadModels,
   Effect.gen(function* () {
     const sql = yield* SqlClient
-    const { path } = yield* Database
+    const { check, path } = yield* Database
     const run = <A extends object>(text: string, params: ReadonlyArray<unknown> = []) =>
-      Effect.mapError(sql.unsafe<A>(text, params), (error: SqlError): StorageError => storageError(path, error.cause))
+      Effect.zipRight(
+        check,
+        Effect.mapError(
+          sql.unsafe<A>(text, params),
+          (error: SqlError): StorageError => storageError(path, error.cause),
+        ),
+      )
     const view = <Row>(table: Tables.Table): View<Row> => ({
       get: (id) =>
         Effect.map(

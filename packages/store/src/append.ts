@@ -1,10 +1,10 @@
 /** One append, within a transaction: check, chain, insert, fold. Synchronous; what it throws undoes it. */
+import { storedJson } from "@context-engine/core/CanonicalJson"
 import { machinesStream } from "@context-engine/core/domain/Machine"
 import { StorageError, VersionConflict } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
 import type { AppendOptions, StreamAppend } from "@context-engine/core/EventLog"
 import { projections } from "@context-engine/core/views/all"
-import { canonicalJson } from "./canonical.js"
 import type { Connection } from "./connection.js"
 import type { HeadCache } from "./HeadCache.js"
 import { columns, decode, type EventRow, genesis, hashOf, type StoredRow, stored } from "./record.js"
@@ -25,17 +25,8 @@ import { acceptRoot } from "./trust/verdicts.js"
 /** Serialises the events of an append, once, outside the lock. */
 export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft> =>
   appends.flatMap(({ events, stream }) =>
-    events.map(({ data, ...event }) => ({ ...event, stream, data: storable(canonicalJson(data)) })),
+    events.map(({ data, ...event }) => ({ ...event, stream, data: storedJson(data) })),
   )
-
-/**
- * What a host printed may have been cut in the middle of a character, or hold NUL. SQLite keeps neither as it is, so they
- * become U+FFFD before anything is hashed. What people type never comes this far: it is refused.
- */
-const storable = (json: string): string =>
-  /\\u(?:0000|d[89a-f])/i.test(json)
-    ? json.replace(/\\(?:u(0000|d[89a-f][0-9a-f]{2})|.)/gis, (escape, bad) => (bad === undefined ? escape : "\ufffd"))
-    : json
 
 export interface Head {
   readonly position: number

@@ -1,6 +1,7 @@
 /** A native libSQL connection to the local file: synchronous, with its statements prepared once. */
 import { StorageError } from "@context-engine/core/Errors"
 import Libsql from "libsql"
+import type { OpenedFile } from "./OpenedFile.js"
 
 /** The part of the native driver that is used. Its own typings are those of another package. */
 export interface NativeStatement {
@@ -26,15 +27,30 @@ export interface Connection {
   readonly exec: (sql: string) => void
 }
 
+/**
+ * What every connection to a log sets. Every 4,000 pages (16 MB) what was committed is taken over from the write-ahead log into
+ * the file; where a reader kept that from happening for long, the write-ahead log shrinks back to that size afterwards.
+ */
+export const logSettings = `PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = ${4_000 * 4_096}`
+
+/** What is watched around each transaction of a log. */
+export interface OnCommit {
+  /** Must still be at its path before a transaction, and after it. */
+  readonly file: OpenedFile
+  readonly committed: () => void
+}
+
 export class NativeConnection implements Connection {
   #database: NativeDatabase
   #statements = new Map<string, NativeStatement>()
+  #wrote = false
 
   constructor(
     readonly path: string,
     readonly busyTimeout: number,
-    /** What every connection to a log sets. A file that is only a lock needs none of it. */
-    readonly settings = "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000",
+    /** A file that is only a lock needs none of them. */
+    readonly settings = logSettings,
+    readonly onCommit?: OnCommit,
   ) {
     this.#database = open(path, busyTimeout, settings)
   }
@@ -67,11 +83,15 @@ export class NativeConnection implements Connection {
   }
 
   begin(): void {
+    this.onCommit?.file.check()
     this.prepare("BEGIN IMMEDIATE").run()
   }
 
   commit(): void {
     this.prepare("COMMIT").run()
+    this.#wrote = true
+    this.onCommit?.file.check("what was just done is in the file that was there before, and not in the log")
+    this.onCommit?.committed()
   }
 
   rollback(): void {
@@ -83,9 +103,27 @@ export class NativeConnection implements Connection {
     }
   }
 
+  /**
+   * Takes what this connection committed over into the file itself first, so that the file alone is the whole log. SQLite does
+   * that when the last connection closes; but the driver's only close when the garbage collector has found their statements,
+   * which is never in a short process.
+   */
   close(): void {
     this.#statements.clear()
-    if (this.#database.open) this.#database.close()
+    if (!this.#database.open) return
+    if (this.#wrote) this.#checkpoint()
+    this.#database.close()
+  }
+
+  /** Where others are at work it does what it can: whoever of them writes does the rest. */
+  #checkpoint(): void {
+    // A write-ahead log that stands beside another file now is none of this connection's.
+    if (this.onCommit?.file.isThere === false) return
+    try {
+      this.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+    } catch {
+      // Nothing is lost: it is all in the write-ahead log still.
+    }
   }
 }
 
@@ -113,6 +151,7 @@ const advice: Record<StorageError["reason"], string> = {
   foreign: "the file is a database of some other program; name another with --db or CONTEXT_DB",
   "newer-schema": "the log was written by a newer version of context; upgrade this one",
   "not-enrolled": "this machine's key is not enrolled in this log",
+  replaced: "the file was removed, or another was put in its place; start again what has it open",
   unavailable: "the database cannot be used",
 }
 

@@ -1,7 +1,9 @@
 /** The log as text: one event a line, in canonical JSON, so that the same log is the same file byte for byte. */
+
+import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { InvalidInput } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
-import { canonicalJson } from "./canonical.js"
+import { isEventRow } from "./kinds.js"
 import type { EventRow } from "./record.js"
 
 const fields = [
@@ -53,9 +55,8 @@ export const decodeLine = (line: string): Effect.Effect<EventRow, InvalidInput> 
           ? canonicalJson(value[field])
           : (value[field] ?? (later.has(field) || field === "signature" ? null : undefined)),
       )
-      if (!row.every((column, index) => kinds[index]?.(column)))
-        throw new Error("a field is missing or of another kind")
-      return row as unknown as EventRow
+      if (!isEventRow(row)) throw new Error("a field is missing or of another kind")
+      return row
     },
     catch: (error) =>
       new InvalidInput({
@@ -63,23 +64,3 @@ export const decodeLine = (line: string): Effect.Effect<EventRow, InvalidInput> 
         reason: `this is no line of an exported log (${(error as Error).message}): ${JSON.stringify(line.slice(0, 80))}`,
       }),
   })
-
-const isText = (value: unknown) => typeof value === "string"
-const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0
-const isTextOrNull = (value: unknown) => value === null || isText(value)
-const kinds = [
-  isCount,
-  isText,
-  isText,
-  isCount,
-  isText,
-  isCount,
-  isText,
-  isText,
-  isText,
-  isText,
-  isText,
-  isTextOrNull,
-  isTextOrNull,
-  isTextOrNull,
-]

@@ -13,10 +13,10 @@ import * as SqlReadModels from "./SqlReadModels.js"
 /** Everything a program needs to work on the log in a file. The file is made if there is none. */
 export const layer = (
   path: string,
-  options: SqlEventLog.Options = {},
+  options: SqlEventLog.Options & Database.Options = {},
 ): Layer.Layer<EventLog | ReadModels | Commands | DeployLogs | Database.Database, StorageError> =>
   Commands.layer.pipe(
     Layer.provideMerge(Layer.merge(SqlEventLog.layer(options), SqlReadModels.layer)),
-    Layer.provideMerge(Database.layer(path)),
+    Layer.provideMerge(Database.layer(path, options)),
     Layer.merge(FileDeployLogs.layer(path)),
   )

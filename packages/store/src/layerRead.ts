@@ -6,5 +6,5 @@ import * as Database from "./Database.js"
 import * as SqlReadModels from "./SqlReadModels.js"
 
 /** The read models over the file, which is made if there is none. */
-export const layer = (path: string): Layer.Layer<ReadModels, StorageError> =>
-  SqlReadModels.layer.pipe(Layer.provide(Database.layer(path)))
+export const layer = (path: string, options: Database.Options = {}): Layer.Layer<ReadModels, StorageError> =>
+  SqlReadModels.layer.pipe(Layer.provide(Database.layer(path, options)))

@@ -3,7 +3,7 @@
  *
  * A row's field `ipAddresses` is the column `ip_addresses`; lists and objects are JSON text, booleans are 0 and 1.
  */
-import { canonicalJson } from "./canonical.js"
+import { canonicalJson } from "@context-engine/core/CanonicalJson"
 
 /** What a column holds, and so how it is stored. */
 type Kind = "text" | "integer" | "real" | "boolean" | "json"
@@ -58,7 +58,8 @@ const encoders: Record<Kind, (value: unknown) => unknown> = {
 const asJson: Record<Kind, (column: string) => string> = {
   text: (column) => column,
   integer: (column) => column,
-  real: (column) => column,
+  // SQLite's own JSON has 15 digits of a number; 17 are needed to tell every two of them apart.
+  real: (column) => `json(CASE WHEN ${column} IS NULL THEN 'null' ELSE printf('%!.17g', ${column}) END)`,
   boolean: (column) => `json(CASE ${column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END)`,
   json: (column) => `json(coalesce(${column}, 'null'))`,
 }
@@ -99,7 +100,7 @@ const times = { createdAt: "text", updatedAt: "text" } as const
 
 export const servers = table(
   "servers",
-  1,
+  2,
   {
     name: "text",
     hostname: "text",
@@ -107,6 +108,8 @@ export const servers = table(
     role: "text",
     sshConfig: "json",
     local: "boolean",
+    localKey: "text",
+    localMachine: "text",
     os: "text",
     resources: "json",
     tags: "json",
@@ -210,7 +213,7 @@ export const deployments = table("deployments", 2, {
   steps: "json",
 })
 
-export const infraEvents = table("infra_events", 1, {
+export const infraEvents = table("infra_events", 2, {
   serverId: "text",
   serviceId: "text",
   server: "text",
@@ -243,7 +246,7 @@ export const secrets = table(
   [["name", "serviceId", "serverId"]],
 )
 
-export const rejections = table("rejections", 1, {
+export const rejections = table("rejections", 2, {
   commandId: "text",
   what: "text",
   reason: "text",

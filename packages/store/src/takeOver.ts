@@ -2,7 +2,6 @@
 import { InvalidInput, type StorageError, UniqueViolation } from "@context-engine/core/Errors"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { readHead, readShared } from "./append.js"
 import { isDriverError, type NativeConnection, storageError } from "./connection.js"
@@ -37,10 +36,12 @@ export const takeOver = (
         attempt(connection, () => taking.take(Chunk.toReadonlyArray(chunk))),
       ).pipe(
         Effect.zipRight(attempt(connection, () => taking.end())),
+        Effect.zipRight(attempt(connection, () => connection.commit())),
         Effect.map(() => taking.head.position - start.position),
       )
     },
-    (_, exit) => Effect.sync(() => (Exit.isSuccess(exit) ? connection.commit() : connection.rollback())),
+    // There is something to undo only where it did not come to the commit.
+    () => Effect.sync(() => connection.rollback()),
   )
 
 /** Takes whole units: those that one signature spans may come in two chunks. */

@@ -1,12 +1,12 @@
 /** Can the log be believed? Walks the chain, checks signatures, and compares every live row with one folded anew. */
 
+import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { definitions } from "@context-engine/core/domain/Events"
 import { isEnrolled, nobody } from "@context-engine/core/domain/Membership"
 import type { Recorded } from "@context-engine/core/Event"
 import { Fold, findClash } from "@context-engine/core/Fold"
 import type { Finding, MachineReport } from "@context-engine/core/services/Audit"
 import { projections } from "@context-engine/core/views/all"
-import { canonicalJson } from "./canonical.js"
 import type { Connection } from "./connection.js"
 import { checkSchema } from "./fileSchema.js"
 import { decode, type EventRow, genesis, hashOf, matchesDigest } from "./record.js"

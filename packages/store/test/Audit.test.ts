@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { layer } from "../src/layer.js"
 import * as SqlAudit from "../src/SqlAudit.js"
+import { damaged } from "./support/audited.js"
 import { freshPath, withSqlite } from "./support/files.js"
 
 type Log = EventLog | ReadModels | Registry | Audit
@@ -39,7 +40,7 @@ const verify = Effect.flatMap(Audit, (audit) => audit.verify())
 
 /** The report on a history that somebody else then changed by SQL. */
 const tampered = async (sql: string): Promise<AuditReport> => {
-  const path = freshPath()
+  const path = damaged(freshPath())
   await inLog(path, history)
   withSqlite(path, (database) => database.exec(sql))
   return inLog(path, verify)
@@ -129,7 +130,7 @@ describe("what somebody changed is found, and where", () => {
   })
 
   it("a whole chain that was made anew, by the signatures", async () => {
-    const path = freshPath()
+    const path = damaged(freshPath())
     await inLog(path, history)
     const { genesis, hashOf } = await import("../src/record.js")
     withSqlite(path, (database) => {

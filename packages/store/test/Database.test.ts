@@ -5,6 +5,7 @@ import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { layer } from "../src/layer.js"
 import { genesis, hashOf } from "../src/record.js"
+import { damaged } from "./support/audited.js"
 import { serverAdded } from "./support/events.js"
 import { freshPath, withSqlite } from "./support/files.js"
 
@@ -22,7 +23,7 @@ const head = (path: string) =>
 
 describe("a file that is no log of ours is refused, and left as it was", () => {
   it("text", async () => {
-    const path = freshPath()
+    const path = damaged(freshPath())
     writeFileSync(path, "this is not a database, but it is long enough to be looked at as one".repeat(20))
     const before = readFileSync(path)
     expect(await head(path)).toMatchObject({ _tag: "StorageError", reason: "not-a-database" })
@@ -46,7 +47,7 @@ describe("a file that is no log of ours is refused, and left as it was", () => {
   })
 
   it("a directory", async () => {
-    const path = freshPath()
+    const path = damaged(freshPath())
     mkdirSync(path)
     expect(await head(path)).toMatchObject({ _tag: "StorageError", reason: "unavailable" })
   })

@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
+import { refolded } from "../../core/test/support/refolded.js"
 import { layer } from "../src/layer.js"
 import { serverAdded, unknownEvent, uuid } from "./support/events.js"
 import { freshPath } from "./support/files.js"
@@ -17,7 +18,9 @@ type Log = EventLog | ReadModels | Commands
 /** What every log promises, whatever it is kept in. */
 const suite = (name: string, makeLayer: () => Layer.Layer<Log, unknown>) => {
   const inLog = <A, E>(story: Effect.Effect<A, E, Log>) =>
-    Effect.runPromise(story.pipe(Effect.provide(makeLayer()), Effect.scoped) as Effect.Effect<A, E>)
+    Effect.runPromise(
+      story.pipe(Effect.zipLeft(refolded), Effect.provide(makeLayer()), Effect.scoped) as Effect.Effect<A, E>,
+    )
   const append = (stream: string, expected: number | "any", ...events: ReadonlyArray<ReturnType<typeof serverAdded>>) =>
     Effect.flatMap(EventLog, (log) => log.append([{ stream, expected, events }]))
   const everything = Effect.flatMap(EventLog, (log) =>

@@ -13,7 +13,7 @@ import { keys } from "../src/doctor/keys.js"
 import { permissions } from "../src/doctor/permissions.js"
 import { restore } from "../src/restore.js"
 import { loadSigner } from "../src/Signer.js"
-import { readEndpoint, removeEndpoint, saveEndpoint } from "../src/sync/config.js"
+import { ownerOf, readEndpoint, removeEndpoint, saveEndpoint } from "../src/sync/config.js"
 import { acquire } from "../src/sync/lock.js"
 import { freshPath, withSqlite } from "./support/files.js"
 import { addServers, inLog, serverNames } from "./support/live.js"
@@ -68,6 +68,8 @@ interface Door {
   readonly looksOnly?: true
 }
 
+const owner = ownerOf("/log.db", "/log.db")
+
 const doors: ReadonlyArray<Door> = [
   { door: "the log", use: (path) => inLog(path, addServers("alpha")) },
   { door: "what is read", use: (path) => inLog(path, serverNames) },
@@ -95,10 +97,10 @@ const doors: ReadonlyArray<Door> = [
   },
   {
     door: "the address to keep",
-    use: (path) => Effect.runPromise(saveEndpoint(path, { url: "https://x.example.com" })),
+    use: (path) => Effect.runPromise(saveEndpoint(path, owner, { url: "https://x.example.com" })),
   },
-  { door: "the address to forget", use: (path) => Effect.runPromise(removeEndpoint(path)) },
-  { door: "the address", use: (path) => Effect.runPromise(readEndpoint({}, path)) },
+  { door: "the address to forget", use: (path) => Effect.runPromise(removeEndpoint(path, owner)) },
+  { door: "the address", use: (path) => Effect.runPromise(readEndpoint({}, path, owner)) },
   {
     door: "a lock",
     use: (path) => Effect.runPromise(Effect.scoped(acquire(path.replace(/-watch$/, ""), "watch"))),

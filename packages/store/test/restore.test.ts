@@ -20,7 +20,7 @@ import { afterEach, describe, expect, it } from "vitest"
 import { prepare, restore } from "../src/restore.js"
 import { loadSigner } from "../src/Signer.js"
 import { staging, stagingOf } from "../src/staging.js"
-import { saveEndpoint } from "../src/sync/config.js"
+import { ownerOf, saveEndpoint } from "../src/sync/config.js"
 import { acquire } from "../src/sync/lock.js"
 import { released } from "./durability/verify.js"
 import { freshPath, withSqlite } from "./support/files.js"
@@ -169,7 +169,7 @@ describe("what holds the log, what deployments printed, or a key", () => {
       yield* (yield* Maintenance).backup(at("backup.db"))
       yield* (yield* Audit).replay("1", at("replay.db"))
       yield* Effect.scoped(Effect.zipRight(acquire(path, "sync"), look))
-      yield* saveEndpoint(at("config/sync.json"), { url: "https://x.example.com" })
+      yield* saveEndpoint(at("config/sync.json"), ownerOf("/log.db", "/log.db"), { url: "https://x.example.com" })
       loadSigner(at("keys/machine.key"))
       yield* Effect.scoped(Effect.zipRight(prepare(at("backup.db"), at("restored.db")), look))
       yield* look

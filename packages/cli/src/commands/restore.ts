@@ -4,7 +4,9 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { argument, removing } from "../options.js"
 import { confirmed } from "../removal.js"
+import { givenUpInWords } from "../render/loss.js"
 import { databasePath, needsFile } from "../runtime/log.js"
+import { withAudit } from "../runtime.js"
 import { progress } from "../terminal.js"
 import { Refused } from "../usage.js"
 import { walked } from "../walk.js"
@@ -31,10 +33,16 @@ export const restore = leaf({
       }
       yield* confirmed(given.yes, `put the ${found.events} events of ${given.file} in the place of ${db}`)
       const aside = yield* found.place
-      return { file: given.file, db, events: found.events, rebuilt: found.differing, aside }
+      const givenUp = yield* withAudit({ db, remembered: "quietly" }, ({ audit }) => audit.accept)
+      return { file: given.file, db, events: found.events, rebuilt: found.differing, aside, givenUp }
     }).pipe(Effect.scoped),
-  said: ({ aside, db, events, rebuilt }) =>
-    `restored ${events.toLocaleString("en")} events into ${db}` +
-    (rebuilt === 0 ? "" : `; ${rebuilt.toLocaleString("en")} rows were not what the events say, and were built anew`) +
-    (aside === null ? "" : `; what was there is in ${aside}`),
+  said: ({ aside, db, events, givenUp, rebuilt }) =>
+    [
+      `restored ${events.toLocaleString("en")} events into ${db}` +
+        (rebuilt === 0
+          ? ""
+          : `; ${rebuilt.toLocaleString("en")} rows were not what the events say, and were built anew`) +
+        (aside === null ? "" : `; what was there is in ${aside}`),
+      ...(givenUp === null ? [] : [givenUpInWords(givenUp)]),
+    ].join("\n"),
 })

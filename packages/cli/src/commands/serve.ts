@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { flag, integer, text } from "../options.js"
 import { safeJson } from "../render/safe.js"
-import { databasePath, machineKey, needsFile } from "../runtime/log.js"
+import { databasePath, machineKey, memory, needsFile } from "../runtime/log.js"
 import { load } from "../runtime.js"
 import { print } from "../terminal.js"
 
@@ -39,7 +39,8 @@ export const serve = leaf({
             token,
             onListen,
             ...machineKey(),
-            remote,
+            ...memory(given),
+            remote: remote(given.db),
           }),
       )
       return yield* given.noSync ? serving : Effect.raceFirst(serving, keepSyncing(db))

@@ -3,21 +3,55 @@ import { execFile } from "node:child_process"
 import { statSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
+import type { RemoteError } from "@context-engine/core/Errors"
+import { type Identity, isHere } from "@context-engine/core/Here"
+import { nobody } from "@context-engine/core/Origin"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
+import { targetOf } from "@context-engine/core/services/targets"
 import type { ServerRow } from "@context-engine/core/views/servers"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import { count } from "../render/units.js"
 
 /** Looks at what reaching these servers takes. Reaches out to none of them. */
-export const ssh = (servers: Effect.Effect<ReadonlyArray<ServerRow> | undefined>): Check => ({
+export const ssh = (
+  servers: Effect.Effect<ReadonlyArray<ServerRow> | undefined>,
+  here: Effect.Effect<Identity>,
+): Check => ({
   name: "ssh",
   look: Effect.gen(function* () {
-    const reached = ((yield* servers) ?? []).filter(({ local }) => !local)
+    const all = (yield* servers) ?? []
+    // Nobody is asked which machine this is where it makes no difference.
+    const place = all.some(({ local }) => local) ? yield* here : undefined
+    const away = all.filter((server) => place === undefined || !isHere(server, place))
+    const seen = { all, here: place ?? { key: undefined, machine: nobody } }
+    const whyNot = (server: ServerRow) => {
+      const error = Option.getOrUndefined(Either.getLeft(targetOf(server, seen)))
+      return error?.reason === "elsewhere" ? [error] : []
+    }
+    const lost = away.flatMap(whyNot)
+    const reached = away.filter((server) => whyNot(server).length === 0)
     const withoutKey = reached.filter(({ sshConfig }) => !sshConfig?.keyPath)
-    return [yield* program, yield* agent(withoutKey), ...reached.flatMap(keyFile), ...pins(reached)]
+    return [
+      yield* program,
+      yield* agent(withoutKey),
+      ...reached.flatMap(keyFile),
+      ...pins(reached),
+      ...once(lost).map(outOfReach),
+    ]
   }),
 })
+
+/** Each server once, though others may be reached through it. */
+const once = (errors: ReadonlyArray<RemoteError>): ReadonlyArray<RemoteError> => [
+  ...new Map(errors.map((error) => [error.host, error])).values(),
+]
+
+/** One that is local to another machine: nothing is wrong with it, only this machine can do nothing there. */
+const outOfReach = ({ host, message }: RemoteError): Finding =>
+  warning("servers", message.replace(/: give it .*$/, ""), `context infra server update ${word(host)} --ip <address>`)
 
 interface Ran {
   readonly code: number | string

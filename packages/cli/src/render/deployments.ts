@@ -5,7 +5,7 @@ import { safe } from "./safe.js"
 import { state } from "./states.js"
 import { type Cell, type Column, table } from "./table.js"
 import { paint, type Renderer } from "./text.js"
-import { ago, duration, version } from "./units.js"
+import { ago, duration, shortIds, version } from "./units.js"
 
 /** Where nothing was there to be asked, a success says so. */
 export const outcome = ({ status, verified }: DeploymentRow): Cell =>
@@ -20,7 +20,7 @@ export const history =
   (rows, screen) => {
     const columns: ReadonlyArray<Column<DeploymentRow>> = [
       { title: "started", cell: (row) => ago(screen, row.startedAt) },
-      { title: "id", cell: (row) => row.id.slice(0, 18) },
+      { title: "id", cell: shortIds(rows) },
       { title: "version", cell: (row) => version(row.version) },
       { title: "status", cell: outcome },
       { title: "took", cell: took, right: true },

@@ -13,7 +13,7 @@ const none = "no servers yet\n  add one: context infra server add <name> --ip <a
 
 /** Where it is reached: `deploy@192.168.1.10:2222 via bastion`. */
 const address = (server: ServerRow): string => {
-  if (server.local) return "this machine"
+  if (server.local) return `local to ${server.localMachine ?? "this machine"}`
   const host = server.ipAddresses[0] ?? server.hostname ?? ""
   const ssh = server.sshConfig
   const port = ssh === null || ssh.port === 22 ? "" : `:${ssh.port}`

@@ -4,7 +4,7 @@ import type { RejectionRow } from "@context-engine/core/views/rejections"
 import { safe } from "./safe.js"
 import { table } from "./table.js"
 import { paint, type Renderer, type Screen, wrap } from "./text.js"
-import { ago, count } from "./units.js"
+import { ago, count, shortIds } from "./units.js"
 
 /** What one synchronisation did. */
 export const report: Renderer<SyncReport> = (done, screen) => {
@@ -28,8 +28,9 @@ export const report: Renderer<SyncReport> = (done, screen) => {
 
 /** How this machine stands. */
 export const status: Renderer<SyncStatus> = (found, screen) => {
+  const lost = found.loss === null ? [] : [`${paint(screen, "bad", "✗")} ${line(screen, found.loss.message)}`]
   if (found.remote === null && found.logId === null) {
-    return "this machine works alone\n  share its log: context infra sync connect <url>"
+    return [...lost, "this machine works alone", "  share its log: context infra sync connect <url>"].join("\n")
   }
   const skewed = found.skew !== null && Math.abs(found.skew) > skewLimit
   const rows: ReadonlyArray<readonly [string, string]> = [
@@ -56,7 +57,11 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
       : [["newer", paint(screen, "warn", `${found.unknown.map(safe).join(", ")}: update context`)] as const]),
   ]
   const told = untrusted(found, screen)
-  return [...rows.map(([name, value]) => `${name.padEnd(14)}${value}`), ...(told === "" ? [] : ["", told])].join("\n")
+  return [
+    ...lost,
+    ...rows.map(([name, value]) => `${name.padEnd(14)}${value}`),
+    ...(told === "" ? [] : ["", told]),
+  ].join("\n")
 }
 
 const standings: Record<SyncStatus["enrolment"], string> = {
@@ -133,7 +138,7 @@ export const rejections: Renderer<ReadonlyArray<RejectionRow>> = (rows, screen) 
     : table(
         screen,
         [
-          { title: "id", cell: (row) => row.id.slice(0, 13) },
+          { title: "id", cell: shortIds(rows) },
           { title: "status", cell: (row) => row.status },
           { title: "what", cell: (row) => row.what, flexible: true },
           { title: "why", cell: (row) => row.reason, flexible: true },

@@ -57,3 +57,13 @@ export const version = (text: string | null): string =>
 
 /** `1 service`, `2 services`. */
 export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
+
+/** The beginnings by which rows are told apart: as short as that allows, since ids of one moment begin the same. */
+export const shortIds = (rows: ReadonlyArray<{ readonly id: string }>): ((row: { readonly id: string }) => string) => {
+  const least = 18
+  const ids = rows.map(({ id }) => id)
+  const isUnique = (length: number) => new Set(ids.map((id) => id.slice(0, length))).size === new Set(ids).size
+  let length = least
+  while (length < 36 && !isUnique(length)) length += 1
+  return ({ id }) => id.slice(0, length)
+}

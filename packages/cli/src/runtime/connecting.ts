@@ -1,34 +1,69 @@
-/** Behind `sync connect`: the first synchronisation, of which a newcomer may come back with a wish to be enrolled. */
+/**
+ * Behind `sync connect`: the address is kept once it answers and is meant, and what was kept before comes back if that fails. A
+ * newcomer may come back with a wish to be enrolled.
+ */
 import { Machines } from "@context-engine/core/services/Machines"
-import { Sync, type SyncOptions } from "@context-engine/core/services/Sync"
+import { type Contact, Sync, type SyncOptions } from "@context-engine/core/services/Sync"
+import type { Endpoint } from "@context-engine/store/sync/endpoint"
+import { remoteLog } from "@context-engine/store/sync/http"
 import * as Effect from "effect/Effect"
 import type { Waiting } from "../render/sync.js"
+import { forget, kept, save } from "./endpoint.js"
 import { type LogOptions, syncMode } from "./log.js"
 import { enrolment } from "./machines.js"
 import { runAlone } from "./store.js"
 
-/** Synchronises for the first time, with the code of an invite if there is one. */
-export const connect = (
-  options: LogOptions,
-  invite: string | undefined,
-  onProgress: NonNullable<SyncOptions["onProgress"]>,
-) => {
-  const first = Effect.gen(function* () {
-    const sync = yield* Sync
-    const wanted = { onProgress, wait: true, ...(invite !== undefined && { invite }) }
-    return yield* Effect.catchIf(
-      sync.now(wanted),
-      // With an invite it was to be enrolled at once.
-      (error) => error.reason === "not-enrolled" && invite === undefined,
-      (error) => Effect.flatMap(waiting, (found) => (found === undefined ? Effect.fail(error) : Effect.succeed(found))),
-    )
-  })
-  if (syncMode() !== "remote") return runAlone(options, enrolment(options), first)
-  return Effect.flatMap(
-    Effect.promise(() => import("./remote.js")),
-    ({ runRemote }) => runRemote(options, enrolment(options), first),
-  )
+export interface Connecting extends SyncOptions {
+  /** Asked before two histories become one, or a log is given back: fails where that is not wanted. */
+  readonly decide: (met: Contact) => Effect.Effect<void, unknown>
 }
+
+export const connect = (options: LogOptions, endpoint: Endpoint, { decide, ...how }: Connecting) =>
+  Effect.gen(function* () {
+    if (syncMode() === "remote") {
+      yield* remoteLog(endpoint).survey([])
+      yield* save(options.db, endpoint)
+      const { runRemote } = yield* Effect.promise(() => import("./remote.js"))
+      const first = Effect.flatMap(Sync, (sync) => orWaiting(how, sync.now(how)))
+      return yield* runRemote(options, enrolment(options), first)
+    }
+    const asked = Effect.gen(function* () {
+      const sync = yield* Sync
+      const met = yield* sync.contact
+      yield* decide(met)
+      return yield* keeping(options.db, endpoint, sync, orWaiting(how, wayOf(sync, met)(how)))
+    })
+    return yield* runAlone(options, enrolment(options, Effect.succeed(endpoint)), asked)
+  })
+
+const wayOf = (sync: Sync["Type"], { state }: Contact) => {
+  if (state === "to-merge" || state === "foreign") return sync.join
+  return state === "reset" || state === "rolled-back" ? sync.heal : sync.now
+}
+
+/** Keeps the address before the first exchange, so that one which breaks off goes on later: but only if it has bound the log. */
+const keeping = <A>(
+  db: string | undefined,
+  endpoint: Endpoint,
+  sync: Sync["Type"],
+  way: Effect.Effect<A, unknown, Machines | Sync>,
+): Effect.Effect<A, unknown, Machines | Sync> =>
+  Effect.gen(function* () {
+    const before = yield* kept(db)
+    const { logId } = yield* sync.status
+    yield* save(db, endpoint)
+    const putBack = Effect.suspend(() => (before === undefined ? forget(db) : save(db, before)))
+    const unlessBound = Effect.flatMap(sync.status, (now) => (now.logId === logId ? putBack : Effect.void))
+    return yield* Effect.onError(way, () => Effect.ignore(unlessBound))
+  })
+
+/** Without an invite it is no failure to come to a log in which one has yet to be enrolled: this machine has asked, and waits. */
+const orWaiting = ({ invite }: SyncOptions, way: ReturnType<Sync["Type"]["now"]>) =>
+  Effect.catchIf(
+    way,
+    (error) => error._tag === "SyncError" && error.reason === "not-enrolled" && invite === undefined,
+    (error) => Effect.flatMap(waiting, (found) => (found === undefined ? Effect.fail(error) : Effect.succeed(found))),
+  )
 
 /** This machine, where it has asked to be enrolled. */
 const waiting = Effect.gen(function* () {

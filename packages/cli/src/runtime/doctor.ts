@@ -1,15 +1,24 @@
 /** Behind `doctor`: the checks, each of which does without the others. */
+import { existsSync } from "node:fs"
 import { type Diagnosis, diagnose } from "@context-engine/core/services/Diagnosis"
 import { database } from "@context-engine/store/doctor/database"
 import { driver } from "@context-engine/store/doctor/driver"
 import { keys } from "@context-engine/store/doctor/keys"
+import { memory } from "@context-engine/store/doctor/memory"
 import { permissions } from "@context-engine/store/doctor/permissions"
 import { servers } from "@context-engine/store/doctor/servers"
 import { sharedLog, sync } from "@context-engine/store/doctor/sync"
+import { identityOf } from "@context-engine/store/identity"
 import * as Effect from "effect/Effect"
 import { node } from "../doctor/node.js"
 import { ssh } from "../doctor/ssh.js"
-import { databasePath, endpointFile, type LogOptions, machineKey, syncMode } from "./log.js"
+import { databasePath, endpointFile, type LogOptions, machineKey, memoryDirectory, owner, syncMode } from "./log.js"
+
+/** The machine's key is looked at, and not made. */
+const machine = () => {
+  const { keyPath } = machineKey()
+  return identityOf(keyPath !== undefined && existsSync(keyPath) ? keyPath : undefined)
+}
 
 export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> =>
   Effect.flatMap(databasePath(options.db), (file) => {
@@ -17,8 +26,10 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
     // With the primary alone there is no file to look at, unless one is named.
     const path = mode === "remote" && options.db === undefined ? "" : file
     const ownDirectory = options.db === undefined && !process.env.CONTEXT_DB
-    const shared = { database: path, env: process.env, file: endpointFile(), mode }
-    const ofFile = path === "" ? [] : [database(path), permissions(path, { ownDirectory })]
+    const shared = { database: path, env: process.env, file: endpointFile(), mode, owner: owner(options.db) }
+    const directory = memoryDirectory()
+    const ofFile =
+      path === "" ? [] : [database(path), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory })] // biome-ignore format: one list
     return diagnose([
       node(),
       driver,
@@ -26,6 +37,6 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
       keys(path, machineKey().keyPath),
       sync(shared),
       sharedLog(shared),
-      ssh(servers(path)),
+      ssh(servers(path), machine()),
     ])
   })

@@ -1,9 +1,13 @@
 /** Which log a command works on, and on whose behalf. */
-import { existsSync } from "node:fs"
 import { homedir, hostname, userInfo } from "node:os"
 import { join } from "node:path"
+import type { Identity } from "@context-engine/core/Here"
 import type { OriginData } from "@context-engine/core/Origin"
+import type { MemoryOptions } from "@context-engine/store/memory/LogMemory"
+import { isConnected, type Owner, ownerOf } from "@context-engine/store/sync/config"
 import * as Effect from "effect/Effect"
+import { safe } from "../render/safe.js"
+import { sayNow } from "../terminal.js"
 import { Refused, UsageError } from "../usage.js"
 
 /** Which log, and as of when. */
@@ -12,6 +16,8 @@ export interface LogOptions {
   readonly at?: string | undefined
   /** Whether the command waits until what it wrote is in the shared log. */
   readonly waitSync?: boolean | undefined
+  /** Whether the log is held against what this machine has seen of it. Default `true`; `quietly` says nothing about it. */
+  readonly remembered?: boolean | "quietly" | undefined
 }
 
 /** The same, with the answer to an unknown host key. */
@@ -38,12 +44,15 @@ export const checkSyncMode = (): Effect.Effect<void, UsageError> => {
   return new UsageError({ message, see: "context infra sync status --help" })
 }
 
+const defaultPath = () => process.env.CONTEXT_DB || join(homedir(), ".claude", "infra.db")
+
+const fromHome = (path: string) => (path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
+
 /** The log's file: `--db`, else `CONTEXT_DB`, else `~/.claude/infra.db`. */
 export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> => {
   if (db?.trim() === "")
     return new Refused({ message: "--db is empty", next: "name the log's file, or leave --db out" })
-  const path = db ?? (process.env.CONTEXT_DB || join(homedir(), ".claude", "infra.db"))
-  return Effect.as(checkSyncMode(), path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
+  return Effect.as(checkSyncMode(), fromHome(db ?? defaultPath()))
 }
 
 /** Refuses what makes sense for a file only: `what` would be done to it. */
@@ -62,8 +71,7 @@ export const needsFile = (what: string): Effect.Effect<void, Refused> =>
 export const machineKey = (): { readonly keyPath?: string } => {
   const named = keyLine ?? process.env.CONTEXT_KEY
   if (named === "off") return {}
-  const config = process.env.XDG_CONFIG_HOME || join(homedir(), ".config")
-  return { keyPath: named || join(config, "context", "machine.key") }
+  return { keyPath: named || join(configDirectory(), "machine.key") }
 }
 
 /** Takes a key out of the environment: what this program starts, from deploy commands to `ssh`, has no use for it. */
@@ -80,15 +88,45 @@ const keyLine = takeKeyLine()
 export const signingEnvironment = (): NodeJS.ProcessEnv =>
   keyLine === undefined ? process.env : { ...process.env, CONTEXT_KEY: keyLine }
 
-/** The file that `sync connect` keeps the address and the token in, for nobody else to read. */
-export const endpointFile = (): string => {
-  const config = process.env.XDG_CONFIG_HOME || join(homedir(), ".config")
-  return process.env.CONTEXT_SYNC_FILE || join(config, "context", "sync.json")
+const configDirectory = (): string => join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "context")
+
+/** Where this machine keeps what it has seen of its logs; `undefined` where none is kept. */
+export const memoryDirectory = (): string | undefined =>
+  syncMode() === "remote" ? undefined : join(configDirectory(), "logs")
+
+/** The same for one log, with a warning for the person in front where it lacks something. */
+export const memory = ({ remembered = true }: LogOptions): { readonly memory: MemoryOptions | undefined } => {
+  const directory = remembered === false ? undefined : memoryDirectory()
+  if (directory === undefined) return { memory: undefined }
+  return { memory: { directory, ...(remembered === true && { tell: warn }) } }
 }
 
+const told = new Set<string>()
+
+/** Once, however often a command opens the log. */
+const warn = (message: string, next: string): void => {
+  if (told.has(message)) return
+  told.add(message)
+  sayNow(`warning: ${safe(message)}\n  ${safe(next)}`)
+}
+
+/** The file that `sync connect` keeps addresses and tokens in, one a log, for nobody else to read. */
+export const endpointFile = (): string => process.env.CONTEXT_SYNC_FILE || join(configDirectory(), "sync.json")
+
+/** Whose connection to a shared log is meant: a file's own, never another's. */
+export const owner = (db: string | undefined): Owner =>
+  ownerOf(fromHome(db?.trim() ? db : defaultPath()), fromHome(defaultPath()))
+
 /** Whether the log is shared with other machines. */
-export const isShared = (): boolean =>
-  syncMode() !== "off" && (Boolean(process.env.TURSO_URL) || existsSync(endpointFile()))
+export const isShared = (db: string | undefined): boolean =>
+  syncMode() !== "off" && isConnected(process.env, endpointFile(), owner(db))
+
+/** Which machine this is: a server that is local to another one is out of reach here. */
+export const here = (): Effect.Effect<Identity> =>
+  Effect.flatMap(
+    Effect.promise(() => import("@context-engine/store/identity")),
+    ({ identityOf }) => identityOf(machineKey().keyPath),
+  )
 
 /** Who gives this command, for the log. */
 export const origin = (): OriginData => ({

@@ -28,11 +28,12 @@ export const open = <A>(options: LogOptions, use: (enrolment: Enrolment) => Effe
       ({ runRemote }) => runRemote(options, enrolment(options), asked),
     )
   }
-  return runAlone(options, enrolment(options), isShared() ? shared(options, asked) : asked)
+  return runAlone(options, enrolment(options), isShared(options.db) ? shared(options, asked) : asked)
 }
 
 /** The services alone: nothing is brought together before or after. */
-export const enrolment = (options: LogOptions) => Layer.merge(SqlMachines.layer(machineKey()), syncLayer(options))
+export const enrolment = (...given: Parameters<typeof syncLayer>) =>
+  Layer.merge(SqlMachines.layer(machineKey()), syncLayer(...given))
 
 /** What nobody typed is the state of the log, which refuses: exit status 1. */
 const isState = (error: unknown): error is InvalidInput =>

@@ -14,7 +14,7 @@ import { Refused, UsageError } from "../usage.js"
 import { walked } from "../walk.js"
 import { checkSyncMode, type LogOptions } from "./log.js"
 import { runAlone, type Store } from "./store.js"
-import { syncLayer } from "./syncLayer.js"
+import { endpoint, syncLayer } from "./syncLayer.js"
 import { temporaryLog } from "./temporary.js"
 
 /** Runs with services over the shared log, as it is when the command begins. */
@@ -31,11 +31,13 @@ export const runRemote = <A, E, S>(
         return yield* new UsageError({ message, see: "context infra sync status --help" })
       }
       const here = { ...options, db: yield* temporaryLog }
-      yield* progress("reading the shared log")(runAlone({ db: here.db }, syncLayer(here), fetch))
+      // The copy is nobody's: the connection is that of the log which it stands for.
+      const sync = syncLayer(here, endpoint(undefined))
+      yield* progress("reading the shared log")(runAlone({ db: here.db }, sync, fetch))
       if (here.at !== undefined) return yield* runAlone(here, services, effect)
       const rejected: Array<Rejected> = []
       const reject = (one: Rejected) => void rejected.push(one)
-      const shared = services.pipe(Layer.provideMerge(writeThrough(reject)), Layer.provideMerge(syncLayer(here)))
+      const shared = services.pipe(Layer.provideMerge(writeThrough(reject)), Layer.provideMerge(sync))
       const last = Effect.catchTag(push(reject), "SyncError", lost)
       return yield* runAlone(here, shared, settled(effect, Effect.zipRight(last, settle(rejected))))
     }),

@@ -17,9 +17,10 @@ export const run = <A, E, S>(
       ({ runRemote }) => runRemote(options, services, effect),
     )
   }
-  if (options.at !== undefined || !isShared()) return runAlone(options, services, effect)
+  const shared = isShared(options.db)
+  if (options.at !== undefined || !(shared || options.waitSync)) return runAlone(options, services, effect)
   return Effect.flatMap(runAlone(options, services, noticing(effect)), ({ value, wrote }) =>
-    Effect.as(wrote ? share(options) : Effect.void, value),
+    Effect.as(wrote ? share(options, shared) : Effect.void, value),
   )
 }
 
@@ -32,9 +33,11 @@ const noticing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 /** Waits for it only if that is asked for: a command is done when its machine has it. */
-const share = (options: LogOptions): Effect.Effect<void, unknown> =>
+const share = (options: LogOptions, shared: boolean): Effect.Effect<void, unknown> =>
   Effect.flatMap(
     Effect.promise(() => import("./sharing.js")),
-    ({ inBackground, now }) =>
-      options.waitSync ? now(options) : Effect.flatMap(databasePath(options.db), (path) => inBackground(path)),
+    ({ inBackground, waited }) =>
+      options.waitSync
+        ? waited(options, shared)
+        : Effect.flatMap(databasePath(options.db), (path) => inBackground(path)),
   )

@@ -4,6 +4,7 @@ import { resolve } from "node:path"
 import type { StorageError } from "@context-engine/core/Errors"
 import { isHeld } from "@context-engine/store/sync/lock"
 import * as Effect from "effect/Effect"
+import { failAfterwards } from "../afterwards.js"
 import { uses } from "../codeCache.js"
 import { Refused } from "../usage.js"
 import { type LogOptions, signingEnvironment } from "./log.js"
@@ -23,8 +24,18 @@ export const inBackground = (path: string): Effect.Effect<void, StorageError> =>
     })
   })
 
-/** At once. What it wrote is safe here in any case; the error says that it is not yet there. */
-export const now = (options: LogOptions): Effect.Effect<void, unknown> =>
+/** At once. What it wrote is safe here in any case: that it is not yet there is told when the command has given its answer. */
+export const waited = (options: LogOptions, shared: boolean): Effect.Effect<void> =>
+  Effect.flatMap(Effect.either(shared ? now(options) : alone), (done) =>
+    done._tag === "Right" ? Effect.void : failAfterwards(asRefused(done.left)),
+  )
+
+const alone = new Refused({
+  message: "done and kept here, and shared with nobody: this log has no shared log",
+  next: "context infra sync connect <url>",
+})
+
+const now = (options: LogOptions): Effect.Effect<void, unknown> =>
   Effect.gen(function* () {
     const { open } = yield* Effect.promise(() => import("./sync.js"))
     const { pending, rejected } = yield* open(options, (sync) => sync.now({ wait: true }))
@@ -32,6 +43,13 @@ export const now = (options: LogOptions): Effect.Effect<void, unknown> =>
     if (refused !== undefined) {
       return yield* new Refused({ message: `${refused.what}: ${refused.reason}`, next: "context infra sync rejected" })
     }
-    if (pending > 0)
-      return yield* new Refused({ message: `${pending} events wait to be pushed`, next: "context infra sync status" })
+    if (pending === 0) return
+    const message = `done and kept here, not yet shared: ${pending} events wait to be pushed`
+    return yield* new Refused({ message, next: "context infra sync status" })
   })
+
+const asRefused = (error: unknown): Refused => {
+  if (error instanceof Refused) return error
+  const message = `done and kept here, not yet shared: ${(error as Error).message}`
+  return new Refused({ message, next: "context infra sync status" })
+}

@@ -1,19 +1,22 @@
 /** The log in its file: behind every door but the overview's. */
 import { Attendant } from "@context-engine/core/Attendant"
+import { Here } from "@context-engine/core/Here"
 import { Origin } from "@context-engine/core/Origin"
 import { attendant } from "@context-engine/core/Remote/Process"
 import { layer } from "@context-engine/store/layer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { asOf } from "./asOf.js"
-import { databasePath, type LogOptions, machineKey, origin } from "./log.js"
+import { databasePath, here, type LogOptions, machineKey, memory, origin } from "./log.js"
 
 /** The log, the commands on it and its read models. */
 export type Store = Layer.Layer.Success<ReturnType<typeof layer>>
 
 /** Live, or as of the moment that is asked for. */
 const store = (options: LogOptions): Layer.Layer<Store, unknown> => {
-  const live = Layer.unwrapEffect(Effect.map(databasePath(options.db), (path) => layer(path, machineKey())))
+  const live = Layer.unwrapEffect(
+    Effect.map(databasePath(options.db), (path) => layer(path, { ...machineKey(), ...memory(options) })),
+  )
   return options.at === undefined ? live : asOf(options.at).pipe(Layer.provideMerge(live))
 }
 
@@ -26,5 +29,6 @@ export const runAlone = <A, E, S>(
   effect.pipe(
     Effect.provide(services.pipe(Layer.provideMerge(store(options)))),
     Effect.provideService(Origin, origin()),
+    Effect.provideService(Here, here()),
     Effect.provideService(Attendant, attendant),
   )

@@ -13,7 +13,7 @@ const grace = 5_000
 export const keepSyncing = (path: string): Effect.Effect<never> =>
   Effect.gen(function* () {
     for (let deaths = 0; ; ) {
-      if (!isShared()) {
+      if (!isShared(path)) {
         yield* Effect.sleep("1 second")
         continue
       }

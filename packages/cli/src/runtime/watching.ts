@@ -1,6 +1,6 @@
 /** Behind `sync watch`: one watcher after another, each with the address and the token that are kept then. */
 import { SyncError } from "@context-engine/core/Errors"
-import type { Endpoint } from "@context-engine/store/sync/http"
+import type { Endpoint } from "@context-engine/store/sync/endpoint"
 import { type Options, watch as watchLog } from "@context-engine/store/sync/watch"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -13,10 +13,10 @@ export const watch = (log: LogOptions, options: Options): Effect.Effect<void, un
   Effect.raceFirst(
     Effect.gen(function* () {
       while (true) {
-        const known = yield* endpoint
+        const known = yield* endpoint(log.db)
         if (known === undefined) return yield* notConnected
         const watching = Effect.as(runAlone(log, syncLayer(log), watchLog(options)), "over")
-        if ((yield* Effect.raceFirst(watching, changed(known))) === "over") return
+        if ((yield* Effect.raceFirst(watching, changed(log, known))) === "over") return
       }
     }),
     orphaned,
@@ -28,11 +28,11 @@ const notConnected = Effect.suspend(() => {
 })
 
 /** Waits until another address or token is kept, or none. What cannot be read now is looked at again. */
-const changed = (known: Endpoint): Effect.Effect<"changed"> =>
+const changed = ({ db }: LogOptions, known: Endpoint): Effect.Effect<"changed"> =>
   Effect.gen(function* () {
     while (true) {
       yield* Effect.sleep("1 second")
-      const now = yield* Effect.orElseSucceed(endpoint, () => known)
+      const now = yield* Effect.orElseSucceed(endpoint(db), () => known)
       if (now === undefined || now.url !== known.url || secretOf(now) !== secretOf(known)) return "changed" as const
     }
   })

@@ -26,7 +26,7 @@ export const bundle = async (): Promise<string> => {
     platform: "node",
     target: "node20",
     format: "cjs",
-    conditions: ["source"],
+    conditions: ["@context-engine/source"],
     supported: { "dynamic-import": false },
     external: ["libsql", "cpu-features"],
     loader: { ".node": "empty" },

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { quote } from "@context-engine/core/Shell"
 import { afterAll, expect } from "vitest"
+import { auditAll } from "../../../store/test/support/audited.js"
 import { bundle } from "./bundle.js"
 
 export interface Ended {
@@ -52,12 +53,14 @@ export const context = async (args: ReadonlyArray<string>, options: RunOptions =
   })
 }
 
-/** A log of its own in a directory of its own, and ways to work on it. */
+/** A log of its own in a directory of its own, and ways to work on it. Every log in it is audited in the end. */
 export const workspace = () => {
   const directory = mkdtempSync(join(tmpdir(), "context-cli-"))
   const db = join(directory, "infra.db")
   // What a command left behind it to push may still be at work.
-  afterAll(() => rmSync(directory, { recursive: true, force: true, maxRetries: 20 }))
+  afterAll(async () => {
+    await auditAll(directory).finally(() => rmSync(directory, { recursive: true, force: true, maxRetries: 20 }))
+  })
   const run = (line: string | ReadonlyArray<string>, options: RunOptions = {}) =>
     context(["infra", ...(typeof line === "string" ? words(line) : line)], {
       ...options,

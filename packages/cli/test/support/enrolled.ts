@@ -55,7 +55,22 @@ export const forge = async (sqld: Sqld, type: string, data: object): Promise<voi
   const at = new Date().toISOString()
   const meta = JSON.stringify({ actor: "root", commandId: crypto.randomUUID(), machine: "vm", via: "cli" })
   const id = crypto.randomUUID()
-  const row = [head + 1, id, `server-${id}`, 1, type, 1, JSON.stringify(data), meta, at, at, "", null, null, null] as const
+  const row = [
+    head + 1,
+    id,
+    `server-${id}`,
+    1,
+    type,
+    1,
+    JSON.stringify(data),
+    meta,
+    at,
+    at,
+    "",
+    null,
+    null,
+    null,
+  ] as const
   const forged = [...row.slice(0, 10), hashOf(hash, row), null, null, null] as unknown as typeof row
   const from = { position: head, hash }
   const answer = await Effect.runPromise(remote.exchange({ from, logId, push: [forged], keepTimes: false, limit: 0 }))

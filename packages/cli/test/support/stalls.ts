@@ -9,6 +9,7 @@ import { Registry } from "@context-engine/core/services/Registry"
 import { remoteLog } from "@context-engine/store/sync/http"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { auditAll } from "../../../store/test/support/audited.js"
 import { type Machine, machine, sync } from "../../../store/test/support/machines.js"
 import { openLine } from "../../../store/test/support/proxy.js"
 import { startSqld } from "../../../store/test/support/sqld.js"
@@ -81,6 +82,7 @@ export const stalls = async ({ delay, program, pulled, rebased }: Options): Prom
   } finally {
     server.child.kill("SIGTERM")
     await new Promise((ended) => server.child.once("exit", ended))
+    await auditAll(directory)
     await line.close()
     await sqld.close()
     rmSync(directory, { recursive: true, force: true })

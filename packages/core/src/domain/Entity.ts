@@ -7,6 +7,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Aggregate } from "../Aggregate.js"
+import { canonicalJson } from "../CanonicalJson.js"
 import { NotFound } from "../Errors.js"
 import * as Event from "../Event.js"
 
@@ -31,6 +32,8 @@ export interface Entity<N extends string, A, I> {
   readonly input: Schema.Schema<A, I>
   /** Decodes a change: any subset of the fields. */
   readonly patch: Schema.Schema<Partial<A>>
+  /** The names of its fields, in the order in which they are declared and shown. */
+  readonly fields: ReadonlyArray<string>
   /** What people call it. */
   readonly label: (data: A) => string
   readonly definitions: ReadonlyArray<Event.Definition<string, any>>
@@ -64,6 +67,7 @@ export const make = <const N extends string, F extends Schema.Struct.Fields>(opt
     entity,
     input,
     patch,
+    fields: Object.keys(options.fields),
     label,
     definitions,
     evolve,
@@ -111,10 +115,10 @@ const decideEntity =
     }
   }
 
-/** The part of a change that changes something. */
+/** The part of a change that changes something. The order of a value's members is no part of it. */
 const difference = <A>(data: A, changes: Partial<A>): Partial<A> =>
   Object.fromEntries(
     Object.entries(changes as object).filter(
-      ([key, value]) => value !== undefined && JSON.stringify(value) !== JSON.stringify((data as any)[key]),
+      ([key, value]) => value !== undefined && canonicalJson(value) !== canonicalJson((data as any)[key]),
     ),
   ) as Partial<A>

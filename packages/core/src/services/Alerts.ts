@@ -4,17 +4,18 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Severity } from "../domain/InfraEvent.js"
-import type { StorageError, SyncError } from "../Errors.js"
+import type { StorageError } from "../Errors.js"
 import { ReadModels } from "../ReadModels.js"
 import type { DeploymentRow } from "../views/deployments.js"
 import type { RejectionRow } from "../views/rejections.js"
 import type { ServerRow } from "../views/servers.js"
+import type { Loss } from "./Audit.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
-import { Sync, type SyncStatus, skewLimit } from "./Sync.js"
+import { Sync, type SyncFailure, type SyncStatus, skewLimit } from "./Sync.js"
 
 export interface Alert {
-  readonly kind: "server" | "service" | "deployment" | "rejected" | "sync"
+  readonly kind: "server" | "service" | "deployment" | "rejected" | "sync" | "log"
   readonly severity: Exclude<Severity, "info">
   /** What it is about: `edge`, `edge/api`, a command, the shared log. */
   readonly subject: string
@@ -144,19 +145,18 @@ const longest = 600_000
 
 /** What is wrong between this machine and the shared log, at a time in milliseconds since 1970. */
 export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert> => {
-  const { enrolment, lastContact, lastError, pending, pendingSince, skew, unknown } = status
+  const { enrolment, lastContact, lastError, loss, pending, pendingSince, skew, unknown } = status
   const about = (alert: Omit<Alert, "kind" | "subject">): Alert => ({
     kind: "sync",
     subject: "the shared log",
     ...alert,
   })
   const waits = pendingSince !== null && now - Date.parse(pendingSince) > longest
-  const found: Array<Alert> = []
+  const found: Array<Alert> = loss === null ? [] : [lossAlert(loss)]
   if (lastError !== null) {
-    const severity = lastError.reason === "offline" || enrolment === "waiting" ? "warning" : "error"
-    found.push(
-      about({ severity, message: lastError.message, since: lastContact, next: nextOf(lastError.reason, status) }),
-    )
+    const passes = enrolment === "waiting" || ["offline", "busy"].includes(lastError.reason)
+    const [severity, next] = [passes ? "warning" : "error", nextOf(lastError.reason, status)] as const
+    found.push(about({ severity, message: lastError.message, since: lastContact, next }))
   }
   found.push(
     ...untrusted(status).map((message) => about({ severity: "error", message, since: null, next: acknowledge })),
@@ -194,7 +194,16 @@ const untrusted = ({ breaks, inert, inertEvents }: SyncStatus): ReadonlyArray<st
   ]
 }
 
-const nextOf = (reason: SyncError["reason"], { enrolment }: SyncStatus): string => {
+const lossAlert = ({ message, next, since }: Loss): Alert => ({
+  kind: "log",
+  severity: "critical",
+  subject: "the log",
+  message,
+  since,
+  next,
+})
+
+const nextOf = (reason: SyncFailure, { enrolment }: SyncStatus): string => {
   switch (reason) {
     case "not-connected":
     case "unauthorised":
@@ -205,6 +214,8 @@ const nextOf = (reason: SyncError["reason"], { enrolment }: SyncStatus): string 
       return "context infra sync heal"
     case "foreign":
       return "context infra sync join, or sync connect <url> with the right address"
+    case "to-merge":
+      return "context infra sync join"
     case "newer-schema":
       return "upgrade context on this machine"
     case "not-enrolled":
@@ -214,6 +225,14 @@ const nextOf = (reason: SyncError["reason"], { enrolment }: SyncStatus): string 
       return "context infra machine root, on the machine that is to say who may write"
     case "new-root":
       return "context infra machine list, and machine trust <fingerprint> if it is the right one"
+    case "full":
+      return "make room on the disk, then context infra sync now"
+    case "corrupt":
+    case "not-a-database":
+    case "unavailable":
+      return "context infra doctor"
+    case "defect":
+      return "CONTEXT_DEBUG=1 context infra sync now, and report what it prints"
     default:
       return "context infra sync status"
   }

@@ -18,10 +18,22 @@ export interface Finding {
     | "damage"
     | "inert"
     | "sequence"
+    | "loss"
   /** Where in the log; `null` for what has no place there. */
   readonly position: number | null
   /** In words. */
   readonly message: string
+}
+
+/** What the log lacks of what this machine has seen of it, and remembers outside its file. */
+export interface Loss {
+  /** In words. */
+  readonly message: string
+  /** How far this machine has seen the log reach, and when: ISO 8601 UTC. */
+  readonly position: number
+  readonly since: string
+  /** The ways out: commands. */
+  readonly next: string
 }
 
 /** How many events each machine wrote, and whether its signature held. */
@@ -76,5 +88,12 @@ export class Audit extends Context.Tag("@context-engine/core/Audit")<
     ) => Effect.Effect<number, StorageError | InvalidInput>
     /** Writes the log up to a moment, and its rows, into a new file that any SQLite program opens. Gives the position. */
     readonly replay: (moment: string, into: string) => Effect.Effect<number, StorageError | InvalidInput>
+    /** What the log lacks of what this machine has seen of it; `null` if nothing. */
+    readonly loss: Effect.Effect<Loss | null, StorageError>
+    /**
+     * Takes the log as it is for the one to go on from, and gives what is given up with that. A person decides it: an older
+     * copy was put there on purpose.
+     */
+    readonly accept: Effect.Effect<Loss | null, StorageError>
   }
 >() {}

@@ -52,7 +52,15 @@ export class Fleet extends Context.Tag("@context-engine/core/Fleet")<
       const probe = (server: ServerRow) =>
         Effect.timed(hosts.run(server, { script: probeScript, timeout: 10_000 }).pipe(within(server)))
 
+      /** Looks, and records what it found. From another machine than a server is local to there is nothing to be found. */
       const look = (server: ServerRow): Effect.Effect<ServerReport, StorageError> =>
+        Effect.flatMap(hosts.elsewhere(server), (away) =>
+          away === undefined
+            ? Effect.tap(reach(server), (report) => record(server, report))
+            : Effect.map(DateTime.now, (now) => asKnown(server, away, DateTime.formatIso(now))),
+        )
+
+      const reach = (server: ServerRow): Effect.Effect<ServerReport, StorageError> =>
         Effect.gen(function* () {
           const found = yield* Effect.either(askedBetween(hosts, server, probe(server)))
           const checkedAt = DateTime.formatIso(yield* DateTime.now)
@@ -89,16 +97,23 @@ export class Fleet extends Context.Tag("@context-engine/core/Fleet")<
       return Fleet.of({
         status: Effect.fn("Fleet.status")(function* (names = []) {
           const servers = names.length === 0 ? yield* models.servers.list() : yield* namedServers(models, names)
-          return yield* Effect.forEach(
-            servers,
-            (server) => Effect.tap(look(server), (report) => record(server, report)),
-            { concurrency },
-          )
+          return yield* Effect.forEach(servers, look, { concurrency })
         }),
       })
     }),
   )
 }
+
+/** What the log says of a server that only another machine can look at. */
+const asKnown = ({ lastSeen, name, status }: ServerRow, away: RemoteError, checkedAt: string): ServerReport => ({
+  server: name,
+  status,
+  reason: away.message,
+  latency: null,
+  metrics: null,
+  checkedAt,
+  lastSeen,
+})
 
 const namedServers = (models: Views, names: ReadonlyArray<string>) =>
   Effect.forEach([...new Set(names)].sort(), (name) => findServer(models, name))

@@ -4,6 +4,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Commands } from "../Commands.js"
+import { DeadlineError, withDeadline } from "../Deadline.js"
 import { entity, HealthChecked, type HealthStatus } from "../domain/Service.js"
 import type { RegistryError, RemoteError, StorageError } from "../Errors.js"
 import { ReadModels } from "../ReadModels.js"
@@ -90,6 +91,17 @@ export class Health extends Context.Tag("@context-engine/core/Health")<
           ])
         })
 
+      /** Asks, and records the answer. What another machine alone can ask stays as it is known. */
+      const look = (one: Placed): Effect.Effect<HealthReport, StorageError> =>
+        Effect.gen(function* () {
+          const asksHost = one.service.healthEndpoint?.startsWith("/") ?? false
+          const away = asksHost ? yield* hosts.elsewhere(one.server) : undefined
+          if (away === undefined) return yield* Effect.tap(probe(one), (report) => record(one, report))
+          const checkedAt = DateTime.formatIso(yield* DateTime.now)
+          const { healthStatus: status, name: service } = one.service
+          return { service, server: one.server.name, ...unanswered(status, away.message), checkedAt }
+        })
+
       return Health.of({
         probe,
         record,
@@ -99,9 +111,7 @@ export class Health extends Context.Tag("@context-engine/core/Health")<
               ? yield* placeAll(models, yield* models.services.list())
               : yield* Effect.forEach(names, (name) => findService(models, name))
           const each = new Map(placed.map((one) => [one.service.id, one])).values()
-          return yield* Effect.forEach(each, (one) => Effect.tap(probe(one), (report) => record(one, report)), {
-            concurrency,
-          })
+          return yield* Effect.forEach(each, look, { concurrency })
         }),
       })
     }),
@@ -141,8 +151,7 @@ const fetchUrl = (url: string) =>
   Effect.gen(function* () {
     const started = performance.now()
     const response = yield* Effect.tryPromise({
-      try: (signal) =>
-        fetch(url, { redirect: "manual", signal: AbortSignal.any([signal, AbortSignal.timeout(deadline)]) }),
+      try: (given) => withDeadline(deadline, given, (signal) => fetch(url, { redirect: "manual", signal })),
       catch: (error) => new FetchFailed(whyNot(url, error)),
     })
     const latency = performance.now() - started
@@ -156,7 +165,7 @@ const whyNot = (url: string, error: unknown): string => {
   if (!URL.canParse(url)) return `${url} is not a URL`
   const { host, hostname } = new URL(url)
   const cause = causeOf(error)
-  if (cause.name === "TimeoutError") return `${host} gave no answer within ${deadline / 1000} s`
+  if (cause instanceof DeadlineError) return `${host} gave no answer within ${deadline / 1000} s`
   switch ((cause as { readonly code?: unknown }).code) {
     case "ECONNREFUSED":
       return `nothing listens at ${host} (is the service running, and is the URL right?)`

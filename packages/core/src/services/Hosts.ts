@@ -5,6 +5,8 @@ import * as Layer from "effect/Layer"
 import { Commands } from "../Commands.js"
 import { entity, HostKeyPinned } from "../domain/Server.js"
 import { RemoteError, type StorageError } from "../Errors.js"
+import { Here } from "../Here.js"
+import { nobody } from "../Origin.js"
 import { ReadModels } from "../ReadModels.js"
 import {
   type HostKey,
@@ -34,6 +36,8 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
     readonly run: (server: ServerRow, command: RemoteCommand) => Effect.Effect<RemoteResult, HostError>
     /** `GET` from the host itself, so that what listens on its loopback only can be asked too. */
     readonly get: (server: ServerRow, request: RemoteRequest) => Effect.Effect<RemoteResponse, HostError>
+    /** Why it cannot be reached from this machine, if it is local to another. */
+    readonly elsewhere: (server: ServerRow) => Effect.Effect<RemoteError | undefined, StorageError>
     /** The target, with every host key on the way pinned. */
     readonly trusted: (server: ServerRow) => Effect.Effect<Target, HostError>
   }
@@ -45,8 +49,14 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
       const models = yield* ReadModels
       const commands = yield* Commands
 
+      const look = Effect.gen(function* () {
+        const all = yield* models.servers.list()
+        // Whose key this machine has is of no interest where nothing is local.
+        return { all, here: all.some(({ local }) => local) ? yield* yield* Here : { key: undefined, machine: nobody } }
+      })
+
       const target = (server: ServerRow): Effect.Effect<Target, HostError> =>
-        Effect.flatMap(models.servers.list(), (all) => targetOf(latest(server, all), all))
+        Effect.flatMap(look, (seen) => targetOf(latest(server, seen.all), seen))
 
       /** Asks about each unknown key on the way, nearest hop first, and pins what is accepted. */
       const trust = (server: ServerRow, to: Target): Effect.Effect<Target, HostError> =>
@@ -62,14 +72,14 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
       const turn = yield* Effect.makeSemaphore(1)
       const accept = (server: ServerRow, key: HostKey, ask?: Prompt): Effect.Effect<void, HostError> =>
         Effect.gen(function* () {
-          const all = yield* models.servers.list()
-          const current = all.find((row) => row.id === server.id)
+          const seen = yield* look
+          const current = seen.all.find((row) => row.id === server.id)
           // Nothing can be pinned for it, and what is not pinned would be asked about again and again.
           if (current === undefined) return yield* removed(server)
-          const to = yield* targetOf(current, all)
+          const to = yield* targetOf(current, seen)
           if (to._tag === "Local" || to.hostKeys.some((pin) => pin.address === key.address)) return
           // A jump host's key belongs to the jump host: it is found, and forgotten, there.
-          const owner = ownerOf(to, key.address, all) ?? current
+          const owner = ownerOf(to, key.address, seen) ?? current
           const accepted = ask !== undefined && (yield* ask(owner.name, key))
           if (!accepted) return yield* notTrusted(server, owner, key)
           yield* commands.record(entity.aggregate, owner.id, [HostKeyPinned({ server: owner.name, ...key })])
@@ -89,6 +99,11 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
       return Hosts.of({
         run: (server, command) => reach(server, (to) => remote.run(to, command)),
         get: (server, request) => reach(server, (to) => remote.get(to, request)),
+        elsewhere: (server) =>
+          target(server).pipe(
+            Effect.as(undefined),
+            Effect.catchTag("RemoteError", (error) => Effect.succeed(error.reason === "elsewhere" ? error : undefined)),
+          ),
         trusted: (server) => Effect.flatMap(target(server), (to) => trust(server, to)),
       })
     }),

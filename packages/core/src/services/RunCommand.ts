@@ -53,6 +53,7 @@ const before = new Set<RemoteError["reason"]>([
   "unreachable",
   "authentication",
   "unreadable-key",
+  "elsewhere",
   "host-key-unknown",
   "host-key-changed",
   "refused",

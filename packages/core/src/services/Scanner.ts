@@ -143,7 +143,7 @@ export class Scanner extends Context.Tag("@context-engine/core/Scanner")<
           return { sites, status: { nginx: status.nginx, caddy: status.caddy } }
         }),
         apply: Effect.fn("Scanner.apply")(function* (name, findings) {
-          return yield* applyFindings(models, commands, yield* findServer(models, name), findings)
+          return yield* applyFindings(models, commands, name, findings)
         }),
       })
     }),

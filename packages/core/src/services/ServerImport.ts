@@ -162,28 +162,38 @@ const defaultsOf = (remote: Remote["Type"], user: string): Effect.Effect<Default
 
 const requestsFor = (findings: ReadonlyArray<ImportFinding>, servers: ReadonlyArray<ServerRow>) =>
   Effect.gen(function* () {
-    const requests: Array<AnyRequest> = []
-    const applied: Array<string> = []
     const skipped: Array<Skipped> = []
-    const names = new Set([...servers, ...findings].map(({ name }) => name))
-    const taken = new Set<string>()
+    const able = new Map<string, { readonly finding: ImportFinding; readonly request: AnyRequest }>()
     for (const finding of findings) {
+      if (able.has(finding.name)) continue
       const row = servers.find((one) => one.name === finding.name)
-      const jump = finding.candidate.sshConfig.jumpHost
-      if (jump !== null && !/[@:.]/.test(jump) && !names.has(jump)) {
-        skipped.push({ host: finding.host, reason: `its jump host ${jump} is not registered: choose it, too` })
-        continue
-      }
-      if (taken.has(finding.name)) continue
-      taken.add(finding.name)
       const asked = yield* Effect.either(row === undefined ? added(finding) : changed(finding, row))
       if (asked._tag === "Left") skipped.push({ host: finding.host, reason: asked.left.message })
-      else {
-        requests.push(asked.right)
-        applied.push(finding.host)
+      else able.set(finding.name, { finding, request: asked.right })
+    }
+    const known = new Set(servers.map(({ name }) => name))
+    // One that is left out may have been the way to others, and those to others again.
+    for (let lost = unreachable(able, known); lost.length > 0; lost = unreachable(able, known)) {
+      for (const { candidate, host, name } of lost) {
+        able.delete(name)
+        const reason = `its jump host ${candidate.sshConfig.jumpHost} is not registered: choose it, too`
+        skipped.push({ host, reason })
       }
     }
-    return { requests, result: { applied, skipped } }
+    const taken = [...able.values()]
+    const result: Imported = { applied: taken.map(({ finding }) => finding.host), skipped }
+    return { requests: taken.map(({ request }) => request), result }
+  })
+
+/** Those whose jump host is neither registered nor among them. */
+const unreachable = (
+  able: ReadonlyMap<string, { readonly finding: ImportFinding }>,
+  known: ReadonlySet<string>,
+): ReadonlyArray<ImportFinding> =>
+  [...able.values()].flatMap(({ finding }) => {
+    const jump = finding.candidate.sshConfig.jumpHost
+    const found = jump === null || /[@:.]/.test(jump) || known.has(jump) || able.has(jump)
+    return found ? [] : [finding]
   })
 
 const added = ({ candidate }: ImportFinding) =>

@@ -1,8 +1,20 @@
 /** Port: one log on many machines. This machine's log is brought together with the one that all of them share. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { InvalidInput, NotFound, StorageError, SyncError, UniqueViolation, VersionConflict } from "../Errors.js"
+import type {
+  Ambiguous,
+  InvalidInput,
+  NotFound,
+  StorageError,
+  SyncError,
+  UniqueViolation,
+  VersionConflict,
+} from "../Errors.js"
 import type { RejectionRow } from "../views/rejections.js"
+import type { Loss } from "./Audit.js"
+
+/** What an exchange may fail by: the shared log, this machine's own file, or a bug. */
+export type SyncFailure = SyncError["reason"] | StorageError["reason"] | "defect"
 
 /** How this machine stands to the shared log, as far as it knows without asking. */
 export interface SyncStatus {
@@ -21,7 +33,8 @@ export interface SyncStatus {
   readonly lastContact: string | null
   /** The shared log's clock less this machine's, in milliseconds; `null` before the first contact. */
   readonly skew: number | null
-  readonly lastError: { readonly reason: SyncError["reason"]; readonly message: string; readonly at: string } | null
+  /** What the last exchange failed by; `null` since one has succeeded. */
+  readonly lastError: { readonly reason: SyncFailure; readonly message: string; readonly at: string } | null
   /** Commands that were refused and that nobody has dealt with. */
   readonly rejected: number
   /** Events of types or shapes that only a newer version knows. What touches the same things is not pushed meanwhile. */
@@ -34,6 +47,8 @@ export interface SyncStatus {
   readonly breaks: ReadonlyArray<{ readonly position: number; readonly message: string }>
   /** Whether this machine may write to the log; `unsigned` where nothing is signed, `no-root` where nobody says who may. */
   readonly enrolment: "enrolled" | "waiting" | "revoked" | "not-enrolled" | "no-root" | "unsigned"
+  /** What this log lacks of what this machine has seen of it, shared or not; `null` if nothing. */
+  readonly loss: Loss | null
 }
 
 /** An event that counts for nothing. What it says of itself is not to be believed. */
@@ -107,6 +122,17 @@ export interface Contact {
   readonly common: number
   /** How many events of this machine are not there. */
   readonly ours: number
+  /** Both logs, where they are strangers to each other and a person may want to know which is which; else `null`. */
+  readonly sides: { readonly here: Side; readonly there: Side } | null
+}
+
+/** What a log is about, for a person to recognise it. */
+export interface Side {
+  readonly events: number
+  /** When its first event occurred; `null` where it has none. */
+  readonly since: string | null
+  /** The names of its servers, up to twenty. */
+  readonly servers: ReadonlyArray<string>
 }
 
 type Failed = SyncError | StorageError
@@ -123,19 +149,25 @@ export class Sync extends Context.Tag("@context-engine/core/Sync")<
     readonly contact: Effect.Effect<Contact, Failed>
     /** Gives the shared log back what it lost: a reset one everything, a rolled-back one what is missing. A person decides it. */
     readonly heal: (options?: SyncOptions) => Effect.Effect<SyncReport, Failed>
-    /** Joins another log than the one known until now: its history first, then all of ours. A person decides it. */
+    /** Joins a log with a history of its own, known until now or not: its history first, then all of ours. A person decides it. */
     readonly join: (options?: SyncOptions) => Effect.Effect<SyncReport, Failed>
     /** Forgets the shared log. This machine keeps all it has, and works alone. */
     readonly disconnect: Effect.Effect<void, StorageError>
     /** Commands that were refused, open ones first. */
     readonly rejected: Effect.Effect<ReadonlyArray<RejectionRow>, StorageError>
-    /** Gives a refused command again, as it was: it is decided on what there is now. */
+    /** Gives a refused command again, as it was, by its id or the beginning of it: it is decided on what there is now. */
     readonly retry: (
       id: string,
-    ) => Effect.Effect<RejectionRow, NotFound | InvalidInput | StorageError | VersionConflict | UniqueViolation>
+    ) => Effect.Effect<
+      RejectionRow,
+      NotFound | Ambiguous | InvalidInput | StorageError | VersionConflict | UniqueViolation
+    >
     /** Notes that a refused command is not wanted any more. */
     readonly drop: (
       id: string,
-    ) => Effect.Effect<RejectionRow, NotFound | InvalidInput | StorageError | VersionConflict | UniqueViolation>
+    ) => Effect.Effect<
+      RejectionRow,
+      NotFound | Ambiguous | InvalidInput | StorageError | VersionConflict | UniqueViolation
+    >
   }
 >() {}

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { Ambiguous, NotFound, type StorageError } from "../Errors.js"
-import type { Views } from "../ReadModels.js"
+import type { View, Views } from "../ReadModels.js"
 import type { ServerRow } from "../views/servers.js"
 import type { ServiceRow } from "../views/services.js"
 
@@ -41,6 +41,24 @@ export const findService = (models: Views, name: string): Effect.Effect<Placed, 
     const all = yield* placeAll(models, yield* models.services.list())
     const known = all.map((one) => (serverName === undefined ? one.service.name : fullName(one)))
     return yield* missing("service", name, known)
+  })
+
+/** The row of an id, or of a beginning of one that fits no other. */
+export const findById = <Row extends { readonly id: string }>(
+  entity: string,
+  view: View<Row>,
+  id: string,
+): Effect.Effect<Row, NotFound | Ambiguous | StorageError> =>
+  Effect.gen(function* () {
+    const wanted = id.toLowerCase()
+    const exact = yield* view.get(wanted)
+    if (exact !== undefined) return exact
+    const near = wanted === "" ? [] : (yield* view.list()).filter((row) => row.id.startsWith(wanted))
+    if (near.length === 1) return near[0] as Row
+    if (near.length === 0) return yield* missing(entity, id, [])
+    const shown = near.slice(0, 10).map((row) => row.id)
+    const more = near.length > shown.length ? [`another of ${near.length}`] : []
+    return yield* new Ambiguous({ entity, name: id, candidates: [...shown, ...more] })
   })
 
 /** `server/service`: the name that is never ambiguous. */

@@ -4,8 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
+import { storedJson } from "../CanonicalJson.js"
 import { Commands } from "../Commands.js"
 import { DeployLogs } from "../DeployLogs.js"
+import { lift } from "../domain/Upcasts.js"
 import { UniqueViolation, VersionConflict } from "../Errors.js"
 import type { Recorded } from "../Event.js"
 import { type AppendOptions, EventLog, type ReadOptions, type StreamAppend } from "../EventLog.js"
@@ -81,15 +83,10 @@ class Memory {
       if (expected !== "any" && expected !== version) return new VersionConflict({ stream, expected, actual: version })
       for (const [index, event] of events.entries()) {
         const position = actual + recorded.length + 1
-        recorded.push({
-          ...event,
-          stream,
-          position,
-          version: version + index + 1,
-          recordedAt,
-          hash: "",
-          signature: null,
-        })
+        const place = { stream, position, version: version + index + 1, recordedAt, hash: "", signature: null }
+        // As it would come back from a file: what is built in one order is read in another.
+        const stored = { data: JSON.parse(storedJson(event.data)), meta: JSON.parse(storedJson(event.meta)) }
+        recorded.push(lift({ ...event, ...place, ...stored }))
       }
     }
     return this.#commit(recorded)

@@ -20,6 +20,8 @@ export const entityView = <N extends string, A, Extra extends object>(options: {
   readonly unique: Projection<A & Extra & EntityRow>["unique"]
   readonly initial: Extra
   readonly onFact: (row: A & Extra & EntityRow, event: Recorded<any>) => A & Extra & EntityRow
+  /** What else the row keeps of an event that set its fields: who it was, for example. */
+  readonly onFields?: (row: A & Extra & EntityRow, event: Recorded<any>) => A & Extra & EntityRow
 }): Projection<A & Extra & EntityRow> => {
   type Row = A & Extra & EntityRow
   const { entity } = options
@@ -37,7 +39,16 @@ export const entityView = <N extends string, A, Extra extends object>(options: {
       const createdAt = row?.createdAt ?? event.occurredAt
       const id = row?.id ?? idOf(event.stream)
       // The first spread only sets the order of the columns: what was configured comes first.
-      return { id, ...fields, ...options.initial, ...row, ...fields, createdAt, updatedAt: event.occurredAt } as Row
+      const next = {
+        id,
+        ...fields,
+        ...options.initial,
+        ...row,
+        ...fields,
+        createdAt,
+        updatedAt: event.occurredAt,
+      } as Row
+      return options.onFields?.(next, event) ?? next
     },
   }
 }

@@ -26,7 +26,7 @@ export interface InfraEventRow {
 
 export const infraEvents: Projection<InfraEventRow> = {
   name: "infra_events",
-  version: 1,
+  version: 2,
   unique: [],
   key: (event) => (event.stream.startsWith("entry-") ? idOf(event.stream) : event.id),
   evolve: (row, event) => (event.stream.startsWith("entry-") ? written(row, event) : told(event)),

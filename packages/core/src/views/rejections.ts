@@ -23,7 +23,7 @@ export interface RejectionRow {
 
 export const rejections: Projection<RejectionRow, RejectionEvent> = {
   name: "rejections",
-  version: 1,
+  version: 2,
   unique: [],
   key: (event) => (event.stream.startsWith("rejection-") ? idOf(event.stream) : undefined),
   evolve: (row, recorded) => {

@@ -1,5 +1,6 @@
 /** The `servers` view. */
 import { entity, type Server, type ServerStatus } from "../domain/Server.js"
+import type { Recorded } from "../Event.js"
 import type { HostKey } from "../Remote.js"
 import { type EntityRow, entityView } from "./entityView.js"
 
@@ -12,15 +13,35 @@ export type ServerRow = Server &
     readonly lastSeen: string | null
     readonly lastChecked: string | null
     readonly hostKeys: ReadonlyArray<HostKey>
+    /** Where it is `local`: the id of the key of the machine that said so, which it is local to. Older events name none. */
+    readonly localKey: string | null
+    /** That machine's host name. */
+    readonly localMachine: string | null
   }
+
+/** "Local" means the machine that said it, wherever the log is read. */
+const saidLocal = (row: ServerRow, { data, meta }: Recorded<any>): ServerRow => {
+  if (!row.local) return { ...row, localKey: null, localMachine: null }
+  const said = (data.changes ?? data).local === true
+  return said ? { ...row, localKey: meta.key ?? null, localMachine: meta.machine } : row
+}
 
 export const servers = entityView<"Server", Server, Omit<ServerRow, keyof Server | keyof EntityRow>>({
   name: "servers",
-  version: 1,
+  version: 2,
   entity,
   stream: "server",
   unique: [["name"]],
-  initial: { status: "unknown", statusReason: null, lastSeen: null, lastChecked: null, hostKeys: [] },
+  initial: {
+    status: "unknown",
+    statusReason: null,
+    lastSeen: null,
+    lastChecked: null,
+    hostKeys: [],
+    localKey: null,
+    localMachine: null,
+  },
+  onFields: saidLocal,
   onFact: (row, { type, data }) => {
     switch (type) {
       case "ServerChecked":

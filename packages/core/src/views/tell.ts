@@ -1,9 +1,12 @@
 /** What an event means to a person: a title, how grave it is, and whom it concerns. Routine events mean nothing. */
 import { idOf } from "../Aggregate.js"
+import { entity as dependency } from "../domain/Dependency.js"
 import type { DomainEvent } from "../domain/Events.js"
 import type { CommandRejected } from "../domain/Rejection.js"
 import { entity as route } from "../domain/Route.js"
-import type { ServiceActionEnded } from "../domain/Service.js"
+import { entity as secret } from "../domain/Secret.js"
+import { entity as server } from "../domain/Server.js"
+import { type ServiceActionEnded, entity as service } from "../domain/Service.js"
 import { inertType, type Recorded } from "../Event.js"
 import type { InfraEventRow } from "./infraEvents.js"
 
@@ -46,7 +49,7 @@ const serverStory = (event: DomainEvent, serverId: string): Story | undefined =>
     case "ServerAdded":
       return config(`server ${event.data.name} added`, about(event.data.name))
     case "ServerUpdated":
-      return config(`server ${event.data.name} changed: ${Object.keys(event.data.changes).join(", ")}`, {
+      return config(`server ${changed(server, event.data)}`, {
         ...about(event.data.name),
         metadata: event.data.changes,
       })
@@ -96,19 +99,19 @@ const serverStory = (event: DomainEvent, serverId: string): Story | undefined =>
 }
 
 const serviceStory = (event: DomainEvent, serviceId: string): Story | undefined => {
-  const changed = (service: string) => ({ serviceId, service })
+  const about = (service: string) => ({ serviceId, service })
   switch (event.type) {
     case "ServiceAdded":
-      return config(`service ${event.data.name} added`, { ...changed(event.data.name), serverId: event.data.serverId })
+      return config(`service ${event.data.name} added`, { ...about(event.data.name), serverId: event.data.serverId })
     case "ServiceUpdated":
-      return config(`service ${event.data.name} changed: ${Object.keys(event.data.changes).join(", ")}`, {
-        ...changed(event.data.name),
+      return config(`service ${changed(service, event.data)}`, {
+        ...about(event.data.name),
         metadata: event.data.changes,
       })
     case "ServiceRenamed":
-      return config(`service ${event.data.from} renamed to ${event.data.to}`, changed(event.data.to))
+      return config(`service ${event.data.from} renamed to ${event.data.to}`, about(event.data.to))
     case "ServiceRemoved":
-      return config(`service ${event.data.name} removed`, changed(event.data.name))
+      return config(`service ${event.data.name} removed`, about(event.data.name))
     case "HealthChecked":
     case "DeploymentStarted":
     case "DeploymentSucceeded":
@@ -217,9 +220,11 @@ const otherStory = (event: DomainEvent): Story | undefined => {
     case "RouteAdded":
       return config(`route ${route.label(event.data)} added`, { serviceId: event.data.serviceId })
     case "RouteUpdated":
+      return config(`route ${changed(route, event.data)}`)
     case "DependencyUpdated":
+      return config(`dependency ${changed(dependency, event.data)}`)
     case "SecretUpdated":
-      return config(`${noun(event.type)} ${event.data.name} changed: ${Object.keys(event.data.changes).join(", ")}`)
+      return config(`secret ${changed(secret, event.data)}`)
     case "RouteRemoved":
     case "DependencyRemoved":
     case "SecretRemoved":
@@ -288,7 +293,17 @@ export const what = ({ events }: Pick<CommandRejected, "events">): string => {
   return `"${title ?? first?.type ?? "nothing"}"${more}`
 }
 
-const noun = (type: string): string => type.replace(/(Updated|Removed)$/, "").toLowerCase()
+/** `api changed: port, healthEndpoint`, in the order in which the fields are declared; those of a later version come last. */
+const changed = (
+  { fields }: { readonly fields: ReadonlyArray<string> },
+  { changes, name }: { readonly name: string; readonly changes: object },
+): string => {
+  const known = fields.filter((field) => Object.hasOwn(changes, field))
+  const others = Object.keys(changes).filter((field) => !known.includes(field))
+  return `${name} changed: ${[...known, ...others.sort()].join(", ")}`
+}
+
+const noun = (type: string): string => type.replace(/Removed$/, "").toLowerCase()
 
 const cut = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
 

@@ -12,6 +12,7 @@ import { Overview } from "../../src/services/Overview.js"
 import { Registry } from "../../src/services/Registry.js"
 import { Sync, type SyncStatus } from "../../src/services/Sync.js"
 import { layerMemory } from "../../src/testing/memory.js"
+import { refolded } from "../support/refolded.js"
 
 const well: SyncStatus = {
   remote: "https://example.com",
@@ -29,6 +30,7 @@ const well: SyncStatus = {
   inertEvents: [],
   breaks: [],
   enrolment: "enrolled",
+  loss: null,
 }
 
 type World = Alerts | Commands | EventLog | Overview | Registry
@@ -36,6 +38,7 @@ type World = Alerts | Commands | EventLog | Overview | Registry
 const inWorld = <A, E>(story: Effect.Effect<A, E, World>, status: SyncStatus = well) =>
   Effect.runPromise(
     story.pipe(
+      Effect.zipLeft(refolded),
       Effect.provide(
         Layer.mergeAll(Alerts.layer, Overview.layer, Registry.layer).pipe(
           Layer.provide(Layer.succeed(Sync, { status: Effect.succeed(status) } as unknown as Sync["Type"])),

@@ -401,9 +401,12 @@ describe("targets", () => {
     lastSeen: null,
     lastChecked: null,
     hostKeys,
+    localKey: null,
+    localMachine: null,
   })
+  const seen = (...all: ReadonlyArray<ServerRow>) => ({ all, here: { key: "aa", machine: "alpha" } })
   const keysOf = (server: ServerRow, all: ReadonlyArray<ServerRow>) => {
-    const target = Either.getOrThrow(targetOf(server, all))
+    const target = Either.getOrThrow(targetOf(server, seen(...all)))
     return target._tag === "Ssh" ? target.hostKeys.map(({ key }) => key) : []
   }
 
@@ -428,14 +431,14 @@ describe("targets", () => {
       row("middle", "10.0.0.1", "outer"),
       row("inner", "10.0.0.2", "middle"),
     ] as const
-    expect(Either.getOrThrow(targetOf(all[2], all))).toMatchObject({
+    expect(Either.getOrThrow(targetOf(all[2], seen(...all)))).toMatchObject({
       endpoint: {
         host: "10.0.0.2",
         jump: { host: "10.0.0.1", jump: { host: "1.1.1.1", jump: { host: "2001:db8::1", port: 2222, user: "eve" } } },
       },
     })
     const plain = row("web", "10.0.0.1", "gateway.example.com")
-    expect(Either.getOrThrow(targetOf(plain, [plain]))).toMatchObject({
+    expect(Either.getOrThrow(targetOf(plain, seen(plain)))).toMatchObject({
       endpoint: { jump: { host: "gateway.example.com", port: 22, user: "ada" } },
     })
   })
@@ -443,8 +446,23 @@ describe("targets", () => {
   it("go straight to what is behind this machine", () => {
     const here = { ...row("here", "127.0.0.1", null), local: true }
     const web = row("web", "10.0.0.1", "here")
-    expect(Either.getOrThrow(targetOf(here, [here, web]))).toEqual({ _tag: "Local", name: "here" })
-    expect(Either.getOrThrow(targetOf(web, [here, web]))).not.toHaveProperty("endpoint.jump")
+    expect(Either.getOrThrow(targetOf(here, seen(here, web)))).toEqual({ _tag: "Local", name: "here" })
+    expect(Either.getOrThrow(targetOf(web, seen(here, web)))).not.toHaveProperty("endpoint.jump")
+  })
+
+  it("go to what is local to another machine by its address, and not by a loopback", () => {
+    const beta = { ...row("beta", "127.0.0.1", null), local: true, localKey: "bb", localMachine: "beta" }
+    const web = row("web", "10.0.0.1", "beta")
+    for (const server of [beta, web]) {
+      expect(Either.getOrThrow(Either.flip(targetOf(server, seen(beta, web))))).toMatchObject({
+        reason: "elsewhere",
+        message: expect.stringContaining("server beta is local to beta; it is reached from there only"),
+      })
+    }
+    const open = { ...beta, ipAddresses: ["127.0.0.1", "10.0.0.9"] }
+    const way = { host: "10.0.0.9" }
+    expect(Either.getOrThrow(targetOf(open, seen(open, web)))).toMatchObject({ _tag: "Ssh", endpoint: way })
+    expect(Either.getOrThrow(targetOf(web, seen(open, web)))).toMatchObject({ endpoint: { jump: way } })
   })
 })
 

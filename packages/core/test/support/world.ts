@@ -19,6 +19,7 @@ import { type HostKey, HostKeyPrompt, type Remote } from "../../src/Remote.js"
 import * as Services from "../../src/services/layer.js"
 import { Registry } from "../../src/services/Registry.js"
 import { layerMemory } from "../../src/testing/memory.js"
+import { refolded } from "./refolded.js"
 import type { Sshd } from "./sshd.js"
 
 // Deployments keep their ledger at home; each file of tests has a home of its own.
@@ -43,6 +44,7 @@ const runIn =
   <A, E>(story: Effect.Effect<A, E, World>): Promise<A> =>
     Effect.runPromise(
       story.pipe(
+        Effect.zipLeft(refolded),
         Effect.provide(world),
         Effect.provideService(Origin, origin),
         Effect.provideService(Attendant, attendant),

@@ -39,6 +39,7 @@ const RemoteReason = Schema.Literal(
   "no-answer",
   "authentication",
   "unreadable-key",
+  "elsewhere",
   "host-key-unknown",
   "host-key-changed",
   "connection-lost",

@@ -46,6 +46,8 @@ export const Server = row<ServerRow>("Server", {
   role: Schema.NullOr(ServerRole),
   sshConfig: Schema.NullOr(Schema.Struct({ user: text, port: Schema.Number, keyPath: text, jumpHost: text })),
   local: Schema.Boolean,
+  localKey: text,
+  localMachine: text,
   os: text,
   resources: Schema.NullOr(Schema.Struct({ cpu: Schema.NullOr(Schema.Number), ram: text, disk: text })),
   tags: strings,

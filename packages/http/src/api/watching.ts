@@ -12,7 +12,7 @@ import { row } from "./rows.js"
 const text = Schema.NullOr(Schema.String)
 
 const Alert = row<AlertData>("Alert", {
-  kind: Schema.Literal("server", "service", "deployment", "rejected", "sync"),
+  kind: Schema.Literal("server", "service", "deployment", "rejected", "sync", "log"),
   severity: Schema.Literal("warning", "error", "critical"),
   subject: Schema.String,
   message: Schema.String,
@@ -26,6 +26,7 @@ const reasons = [
   "unauthorised",
   "read-only",
   "foreign",
+  "to-merge",
   "reset",
   "rolled-back",
   "newer-schema",
@@ -33,6 +34,13 @@ const reasons = [
   "no-root",
   "new-root",
   "protocol",
+  "busy",
+  "full",
+  "corrupt",
+  "not-a-database",
+  "replaced",
+  "unavailable",
+  "defect",
 ] as const
 
 const SyncStatus = row<SyncStatusData>("SyncStatus", {
@@ -55,6 +63,9 @@ const SyncStatus = row<SyncStatusData>("SyncStatus", {
   ),
   breaks: Schema.Array(Schema.Struct({ position: Schema.Number, message: Schema.String })),
   enrolment: Schema.Literal("enrolled", "waiting", "revoked", "not-enrolled", "no-root", "unsigned"),
+  loss: Schema.NullOr(
+    Schema.Struct({ message: Schema.String, position: Schema.Number, since: Schema.String, next: Schema.String }),
+  ),
 })
 
 const Rejection = row<RejectionRow>("Rejection", {

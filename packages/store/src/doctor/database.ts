@@ -9,11 +9,14 @@ import { checkSchema } from "../fileSchema.js"
 import { columns, type EventRow, genesis, hashOf } from "../record.js"
 import { applicationId, migrations } from "../schema.js"
 import { tables } from "../tables.js"
+import { log } from "./log.js"
 import { look } from "./look.js"
 
 export interface Options {
   /** How many of the last events are held against the chain. Default 500. */
   readonly events?: number
+  /** For how many milliseconds the log is gone through from its beginning. Default 2,000. */
+  readonly budget?: number
   /** Below so many free bytes there is a warning. Default 200 MB. */
   readonly minimumFree?: number
   /** Above so many bytes beside the file, which nobody has taken over into it, there is a warning. Default 100 MB. */
@@ -35,9 +38,16 @@ export const database = (path: string, options: Options = {}): Check => ({
         onFailure: ({ message, reason }) => [trouble("database", message, mend[reason])],
       },
     )
-    return [...about, ...room(path, options)]
+    return [...about, ...(yield* whole(path, about, options)), ...room(path, options)]
   }),
 })
+
+/** The log from its first event, where the file is one of ours whose pages hold. */
+const whole = (path: string, about: ReadonlyArray<Finding>, { budget = 2_000 }: Options) => {
+  const of = (name: string) => about.find(({ check }) => check === name)
+  if (of("chain") === undefined || of("integrity")?.level === "trouble") return Effect.succeed([])
+  return log(path, { budget, rows: of("views") === undefined })
+}
 
 const missing = (path: string): Finding =>
   warning("database", `there is no log at ${path} yet`, "it is made with the first command; name another with --db")

@@ -10,19 +10,25 @@ export const look = <A>(
   path: string,
   body: (connection: Connection) => A,
 ): Effect.Effect<A | undefined, StorageError> =>
+  lookWith(path, (connection) => Effect.try({ try: () => body(connection), catch: (cause) => cause }))
+
+/** The same for what takes its time. Whatever it fails with is about the file. */
+export const lookWith = <A>(
+  path: string,
+  use: (connection: NativeConnection) => Effect.Effect<A, unknown>,
+): Effect.Effect<A | undefined, StorageError> =>
+  Effect.suspend(() =>
+    // A pipe would be waited for, without end.
+    isLog(path) ? Effect.acquireUseRelease(open(path), use, close) : Effect.succeed(undefined),
+  ).pipe(Effect.mapError((cause) => storageError(path, cause)))
+
+const open = (path: string) =>
   Effect.try({
-    try: () => {
-      // A pipe would be waited for, without end.
-      if (!isLog(path)) return undefined
-      const connection = new NativeConnection(`${pathToFileURL(path).href}?mode=ro`, 2_000, "")
-      try {
-        return body(connection)
-      } finally {
-        connection.close()
-      }
-    },
-    catch: (cause) => storageError(path, cause),
+    try: () => new NativeConnection(`${pathToFileURL(path).href}?mode=ro`, 2_000, ""),
+    catch: (cause) => cause,
   })
+
+const close = (connection: NativeConnection) => Effect.sync(() => connection.close())
 
 /** The same for what is of interest only if it can be read: what cannot be is what the check of the database tells. */
 export const glance = <A>(path: string, body: (connection: Connection) => A): Effect.Effect<A | undefined> =>

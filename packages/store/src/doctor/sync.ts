@@ -8,8 +8,9 @@ import type * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
-import { readEndpoint } from "../sync/config.js"
-import { addressOf, type Endpoint, remoteLog } from "../sync/http.js"
+import { type Owner, readEndpoint } from "../sync/config.js"
+import { addressOf, type Endpoint, givesTokenAway } from "../sync/endpoint.js"
+import { remoteLog } from "../sync/http.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
 import { readState } from "../sync/state.js"
 import { glance } from "./look.js"
@@ -19,6 +20,8 @@ export interface Options {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The file that keeps the endpoint. */
   readonly file: string
+  /** Whose connection it is. */
+  readonly owner: Owner
   /** `CONTEXT_SYNC`, in words. */
   readonly mode: string
   /** How long each answer of the shared log may take. Default 6 seconds. */
@@ -26,10 +29,10 @@ export interface Options {
 }
 
 /** What this machine remembers of the shared log; asks nobody. */
-export const sync = ({ database, env, file, mode }: Options): Check => ({
+export const sync = ({ database, env, file, mode, owner }: Options): Check => ({
   name: "sync",
   look: Effect.gen(function* () {
-    const endpoint = yield* Effect.either(readEndpoint(env, file))
+    const endpoint = yield* Effect.either(readEndpoint(env, file, owner))
     if (endpoint._tag === "Left") {
       const { field, message, reason } = endpoint.left
       const fix = /chmod/.test(reason) ? `chmod 600 ${word(file)}` : "context infra sync connect <url>"
@@ -69,12 +72,12 @@ const remembered = (connection: Connection): ReadonlyArray<Finding> => {
 }
 
 /** Asks the shared log itself, and where it does not answer what is remembered of its clock: whether it answers, takes the token, may be written to, and what time it has. */
-export const sharedLog = ({ database, deadline = Duration.seconds(6), env, file, mode }: Options): Check => ({
+export const sharedLog = ({ database, deadline = Duration.seconds(6), env, file, mode, owner }: Options): Check => ({
   name: "shared log",
   look: Effect.gen(function* () {
-    const endpoint = yield* Effect.orElseSucceed(readEndpoint(env, file), () => undefined)
+    const endpoint = yield* Effect.orElseSucceed(readEndpoint(env, file, owner), () => undefined)
     if (endpoint === undefined || mode === "off") return []
-    const expiry = expiryOf(endpoint)
+    const expiry = [...inTheOpen(endpoint), ...expiryOf(endpoint)]
     const remote = remoteLog(endpoint, { deadline })
     const answered = yield* Effect.either(Effect.zip(remote.survey([]), Effect.either(touch(remote))))
     if (answered._tag === "Left") {
@@ -123,6 +126,13 @@ const clock = (skew: number | undefined): ReadonlyArray<Finding> => {
   if (seconds <= 60) return [ok("clock", "within a minute of the shared log's")]
   const found = `${seconds} s ${skew > 0 ? "behind" : "ahead of"} the shared log's`
   return [warning("clock", found, "timedatectl set-ntp true")]
+}
+
+/** A token that anyone on the way can read. */
+const inTheOpen = (endpoint: Endpoint): ReadonlyArray<Finding> => {
+  if (!givesTokenAway(endpoint)) return []
+  const found = `travels unencrypted to ${addressOf(endpoint.url)}`
+  return [warning("token", found, "context infra sync connect https://…, unless that network is private")]
 }
 
 const day = 86_400_000

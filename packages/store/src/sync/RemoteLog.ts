@@ -1,9 +1,11 @@
 /** Port: the log that all machines share, wherever it is kept. */
 
 import { SyncError } from "@context-engine/core/Errors"
+import type { Side } from "@context-engine/core/services/Sync"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { remoteSchemaVersion } from "../schema.js"
+import * as Answers from "./answers.js"
+import { portraitStatements, readPortrait } from "./portrait.js"
 import * as Protocol from "./protocol.js"
 
 /** Runs statements there as one transaction, in one round trip. `null`: a table or a column that should be there is not. */
@@ -33,21 +35,29 @@ export class RemoteLog extends Context.Tag("@context-engine/store/RemoteLog")<
     readonly create: (logId: string) => Effect.Effect<void, SyncError>
     /** Looks at the log and its hashes at some positions. Fails as `foreign` where something else is kept. */
     readonly survey: (positions: ReadonlyArray<number>) => Effect.Effect<Survey, SyncError>
+    /** What it is about, for a person. */
+    readonly portrait: Effect.Effect<Side, SyncError>
   }
 >() {}
 
-/** The shared log behind a way to run batches. */
-export const make = (address: string, batch: Batch): RemoteLog["Type"] => {
+/** The shared log behind a way to run batches. What those give is checked here, and trusted from here on. */
+export const make = (address: string, run: Batch): RemoteLog["Type"] => {
+  const batch: Batch = (statements, mode) =>
+    Effect.filterOrFail(
+      run(statements, mode),
+      (found) => found === null || found.length === statements.length,
+      (found) => Answers.untrue(address, `${found?.length} results for ${statements.length} questions`),
+    )
   const survey = (positions: ReadonlyArray<number>): Effect.Effect<Survey, SyncError> =>
     Effect.gen(function* () {
-      const found = yield* batch(Protocol.surveyStatements(positions), "read")
-      const about = found?.[0]?.[0] as [string, number, number] | undefined
-      if (about !== undefined) {
-        yield* checkSchema(about[1])
-        return { _tag: "Log", logId: about[0], head: about[2], hashes: new Map(found?.[1] as any) }
+      const [about = [], hashes = []] = (yield* batch(Protocol.surveyStatements(positions), "read")) ?? []
+      const state = yield* Answers.readState(address, about)
+      if (state !== undefined) {
+        const { head, logId } = state
+        return { _tag: "Log", logId, head, hashes: yield* Answers.readHashes(address, hashes, positions) }
       }
-      const tables = yield* batch([Protocol.inspectStatement], "read")
-      if (tables?.[0]?.[0]?.[0] === 0) return { _tag: "Empty" }
+      const [tables = []] = (yield* batch([Protocol.inspectStatement], "read")) ?? []
+      if ((yield* Answers.readCount(address, tables)) === 0) return { _tag: "Empty" }
       const message = `what is kept at ${address} is the database of some other program; nothing was written there. Name an empty one`
       return yield* new SyncError({ reason: "foreign", message })
     })
@@ -68,15 +78,14 @@ export const make = (address: string, batch: Batch): RemoteLog["Type"] => {
   return RemoteLog.of({
     address,
     survey,
+    portrait: Effect.map(batch(portraitStatements, "read"), (found) => readPortrait(found ?? [])),
     exchange: (exchange) =>
       Effect.gen(function* () {
         const mode = exchange.push.length > 0 ? "write" : "read"
         const statements = Protocol.exchangeStatements(exchange)
         const first = yield* batch(statements, mode)
         const found = first === null && (yield* upgraded) ? yield* batch(statements, mode) : first
-        const answer = found === null ? undefined : Protocol.readAnswer(found)
-        if (answer !== undefined) yield* checkSchema(answer.schema)
-        return answer
+        return found === null ? undefined : yield* Answers.readAnswer(address, found, exchange)
       }),
     create: (logId) =>
       batch(Protocol.createStatements(logId), "write").pipe(
@@ -87,10 +96,4 @@ export const make = (address: string, batch: Batch): RemoteLog["Type"] => {
         Effect.asVoid,
       ),
   })
-}
-
-const checkSchema = (schema: number): Effect.Effect<void, SyncError> => {
-  if (schema <= remoteSchemaVersion) return Effect.void
-  const message = `the shared log was made by a newer context (schema ${schema}, this one knows ${remoteSchemaVersion}); nothing was pushed: upgrade this one`
-  return new SyncError({ reason: "newer-schema", message })
 }

@@ -6,8 +6,10 @@ import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync, type SyncOptions, type SyncReport } from "@context-engine/core/services/Sync"
 import { makeSettling } from "@context-engine/core/services/sync/settling"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
 import { writeCopy } from "../copies.js"
@@ -16,13 +18,14 @@ import { genesis } from "../record.js"
 import { findSigner, loadSigner } from "../Signer.js"
 import { decodeInvite, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
+import { untrue } from "./answers.js"
 import { author } from "./author.js"
-import { meet } from "./contact.js"
+import { type Met, meet, refuseToMerge } from "./contact.js"
 import { checkInvite } from "./enrolling.js"
 import { exchangeAll, isPushable, type Parts, pullAll, Tally } from "./exchangeAll.js"
 import { acquire, acquireWhenFree } from "./lock.js"
 import type { RemoteLog } from "./RemoteLog.js"
-import { bind, note, noteError, readHistory, readState } from "./state.js"
+import { bind, type Failure, note, noteError, noteSuccess, readHistory, readState } from "./state.js"
 import { readStatus } from "./status.js"
 import { checkRoot, pullVouched } from "./vouching.js"
 
@@ -65,7 +68,10 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
         wait ? Effect.as(acquireWhenFree(database.path, "sync", "50 millis"), true) : acquire(database.path, "sync"),
         (free) => (free ? way : Effect.void),
       ),
-    ).pipe(Effect.tapErrorTag("SyncError", (error) => database.write((c) => noteError(c, error, now()))))
+    ).pipe(
+      // The lock is a file beside the log's: where that is gone, the lock says nothing.
+      (locked) => Effect.zipRight(database.check, locked),
+    )
 
   /** Runs one way of synchronising, alone on this machine, and remembers how it ended. */
   const run = (options: SyncOptions, way: Way): Effect.Effect<SyncReport, Failed> =>
@@ -79,13 +85,14 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
       for (let ours = free; ours && (yield* database.read(isPushable)); )
         ours = yield* alone(wait, exchangeAll(ready, tally, options))
       const { confirmed, pending } = yield* database.write((connection) => {
+        if (free) noteSuccess(connection)
         if (tally.pushed + tally.pulled > 0) note(connection, { at: now(), what: "synced", detail: inWords(tally) })
         return ends(connection)
       })
       const { moved, pulled, pushed, rejected, roundTrips } = tally
       const duration = (performance.now() - started) / 1000
       return { skipped: !free, pushed, pulled, moved, rejected, roundTrips, confirmed, pending, duration }
-    })
+    }).pipe(Effect.tapErrorCause((cause) => remember(database, cause)))
 
   return {
     status: Effect.gen(function* () {
@@ -93,7 +100,9 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
       const signer = yield* Effect.try(() => (keyPath === undefined ? undefined : findSigner(keyPath))).pipe(
         Effect.orElseSucceed(() => undefined),
       )
-      return yield* database.read((connection) => readStatus(connection, one?.address ?? null, signer))
+      const loss = yield* database.memory.look
+      const status = yield* database.read((connection) => readStatus(connection, one?.address ?? null, signer))
+      return { ...status, loss }
     }),
     now: Effect.fn("Sync.now")((options: SyncOptions = {}) => run(options, catchUp)),
     log: (limit = 50) => database.read((connection) => readHistory(connection, limit)),
@@ -102,16 +111,40 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
     join: Effect.fn("Sync.join")((options: SyncOptions = {}) => run(options, join)),
     // Not in the middle of a synchronisation, which would go on with what it knew.
     disconnect: Effect.scoped(
-      Effect.zipRight(acquireWhenFree(database.path, "sync", "50 millis"), database.write(forget)),
+      Effect.all([database.check, acquireWhenFree(database.path, "sync", "50 millis"), database.write(forget)], {
+        discard: true,
+      }),
     ),
   }
+}
+
+/** Whatever an exchange fails by is kept, for whoever asks how this machine stands: also a bug, which ends it all the same. */
+const remember = (database: Database["Type"], cause: Cause.Cause<Failed>): Effect.Effect<void> => {
+  const failure = failureOf(cause)
+  // A file that cannot be written to says so by the error itself.
+  return failure === undefined ? Effect.void : Effect.ignore(database.write((c) => noteError(c, failure, now())))
+}
+
+const failureOf = (cause: Cause.Cause<Failed>): Failure | undefined => {
+  const failed = Option.getOrUndefined(Cause.failureOption(cause))
+  if (failed !== undefined) return failed.reason === "not-connected" ? undefined : failed
+  const defect = Option.getOrUndefined(Cause.dieOption(cause))
+  if (defect === undefined) return undefined
+  const what = defect instanceof Error ? `${defect.name}: ${defect.message}` : String(defect)
+  return { reason: "defect", message: `a bug in context: ${what.slice(0, 300)}` }
 }
 
 type Way = (parts: Parts, tally: Tally, options: SyncOptions) => Effect.Effect<void, Failed>
 
 const catchUp: Way = (parts, tally, options) =>
   Effect.gen(function* () {
-    yield* firstContact(parts)
+    yield* firstContact(parts, false)
+    yield* goOn(parts, tally, options)
+  })
+
+/** Exchanges, after what an invite is for: this machine's enrolment. */
+const goOn: Way = (parts, tally, options) =>
+  Effect.gen(function* () {
     if (parts.vouched !== undefined) yield* checkRoot(parts, tally, parts.vouched)
     if (options.invite !== undefined) yield* present(parts, tally, options.invite)
     yield* exchangeAll(parts, tally, options)
@@ -121,13 +154,16 @@ const catchUp: Way = (parts, tally, options) =>
 const present = (parts: Parts, tally: Tally, invite: string): Effect.Effect<void, Failed> =>
   Effect.gen(function* () {
     const { author, database } = parts
-    const members = yield* database.read(readMembership)
+    const members = yield* database.read((connection) => readMembership(connection, confirmedOf(connection)))
     if (isEnrolled(members, author.signer?.id ?? "")) return
     const code = decodeInvite(invite)
     yield* code === undefined ? pullAll(parts, tally) : pullVouched(parts, tally, code)
-    const refused = checkInvite(yield* database.read(readMembership), invite)
+    const after = yield* database.read((connection) => readMembership(connection, confirmedOf(connection)))
+    const refused = checkInvite(after, invite)
     if (refused !== undefined) return yield* refused
   })
+
+const confirmedOf = (connection: Connection): number => readState(connection).confirmed.position
 
 const forget = (connection: Connection): void => {
   const { logId } = readState(connection)
@@ -157,21 +193,39 @@ const inWords = ({ moved, pulled, pushed, rejected }: Tally): string => {
 }
 
 /** Binds this log to the shared one when they meet for the first time. An empty one is made ours. */
-const firstContact = ({ database, remote }: Parts): Effect.Effect<void, Failed> =>
+const firstContact = (parts: Parts, mayMerge: boolean): Effect.Effect<void, Failed> =>
   Effect.gen(function* () {
+    const { database, remote } = parts
     const { logId } = yield* database.read(readState)
     if (logId !== null) return
-    const before = yield* meet(database, remote)
-    if (before.state === "empty") yield* remote.create(randomUUID())
-    const met = before.state === "empty" ? yield* meet(database, remote) : before
-    const backup = met.state === "to-merge" ? yield* keepCopy(database) : undefined
+    const met = yield* meetOrCreate(parts)
+    if (met.state === "to-merge") {
+      return yield* mayMerge ? bindMerged(parts, met) : refuseToMerge(remote.address, met)
+    }
     yield* database.write((connection) => {
       bind(connection, met.logId, met.place)
-      const detail =
-        backup === undefined ? `to the log ${met.logId} of ${met.remoteEvents} events` : merged(met, backup)
-      note(connection, { at: now(), what: backup === undefined ? "connected" : "merged", detail })
+      const detail = `to the log ${met.logId} of ${met.remoteEvents} events`
+      note(connection, { at: now(), what: "connected", detail })
     })
   })
+
+const meetOrCreate = ({ database, remote }: Parts) =>
+  Effect.gen(function* () {
+    const before = yield* meet(database, remote)
+    if (before.state !== "empty") return before
+    yield* remote.create(randomUUID())
+    const after = yield* meet(database, remote)
+    return after.state === "empty" ? yield* untrue(remote.address, "no log where one was just made") : after
+  })
+
+/** All of ours will be put after the history that is there; the file as it was is kept. */
+const bindMerged = ({ database }: Parts, met: Met): Effect.Effect<void, Failed> =>
+  Effect.flatMap(keepCopy(database), (backup) =>
+    database.write((connection) => {
+      bind(connection, met.logId, met.place)
+      note(connection, { at: now(), what: "merged", detail: merged(met, backup) })
+    }),
+  )
 
 const merged = (met: { readonly logId: string | null; readonly ours: number }, backup: string): string =>
   `${met.ours} events of this machine are put after those of the log ${met.logId}; as it was before, it is in ${backup}`
@@ -197,19 +251,13 @@ const heal: Way = (parts, tally, options) =>
     yield* exchangeAll(parts, tally, options, restoreUntil)
   })
 
-/** Leaves the log that was known for the one that is there. Nothing of either is lost. */
+/** Joins the log that is there, whether another one was known before or none. Nothing of either is lost. */
 const join: Way = (parts, tally, options) =>
   Effect.gen(function* () {
-    const { database, remote } = parts
-    const met = yield* meet(database, remote)
-    if (met.state === "foreign") {
-      const backup = yield* keepCopy(database)
-      yield* database.write((connection) => {
-        bind(connection, met.logId, met.place)
-        note(connection, { at: now(), what: "merged", detail: merged(met, backup) })
-      })
-    }
-    yield* catchUp(parts, tally, options)
+    const met = yield* meet(parts.database, parts.remote)
+    if (met.state === "foreign") yield* bindMerged(parts, met)
+    yield* firstContact(parts, true)
+    yield* goOn(parts, tally, options)
   })
 
 /** A whole copy of the file beside it, as it is before two histories become one. */

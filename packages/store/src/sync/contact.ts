@@ -6,6 +6,7 @@ import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
 import type { Database } from "../Database.js"
 import { genesis } from "../record.js"
+import { portraitOf } from "./portrait.js"
 import type { Answer, Place } from "./protocol.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { readState, type State } from "./state.js"
@@ -28,7 +29,7 @@ export const meet = (database: Database["Type"], remote: RemoteLog["Type"]): Eff
     }))
     const first = yield* remote.survey([])
     if (first._tag === "Empty") {
-      const seen = { logId: null, remoteEvents: 0, common: 0, ours: head, place: beginning }
+      const seen = { logId: null, remoteEvents: 0, common: 0, ours: head, place: beginning, sides: null }
       return { ...seen, state: state.logId === null ? "empty" : "reset" }
     }
     const place = yield* common(database, remote, Math.min(head, first.head))
@@ -39,8 +40,19 @@ export const meet = (database: Database["Type"], remote: RemoteLog["Type"]): Eff
       ours: head - place.position,
       place,
     }
-    return { ...seen, state: nameOf(state, first.logId, first.head, head, place) }
+    const named = nameOf(state, first.logId, first.head, head, place)
+    const strange = named === "to-merge" || named === "foreign"
+    return { ...seen, state: named, sides: strange ? yield* sidesOf(database, remote) : null }
   })
+
+const sidesOf = (database: Database["Type"], remote: RemoteLog["Type"]) =>
+  Effect.all({ here: database.read(portraitOf), there: remote.portrait })
+
+/** Two histories become one only if a person says so. */
+export const refuseToMerge = (address: string, { ours, remoteEvents }: Met): SyncError => {
+  const message = `${address}: the shared log has ${remoteEvents} events and this file ${ours} of its own, and they never met. Nothing was pushed or taken over. To see both, and put ours after its own: context infra sync join (without a terminal: with --yes)`
+  return new SyncError({ reason: "to-merge", message })
+}
 
 const nameOf = (state: State, logId: string, remoteHead: number, head: number, place: Place): Contact["state"] => {
   if (state.logId === null) return head > place.position && remoteHead > place.position ? "to-merge" : "same"

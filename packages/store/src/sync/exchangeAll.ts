@@ -55,6 +55,8 @@ const pushed = 500
 const pulled = 5_000
 /** Others' events that are gathered before ours are decided again on all of them at once. */
 const gathered = 50_000
+/** And so many characters of them: their chain is looked at only then. */
+const gatheredCharacters = 100_000_000
 /** Events that are folded in one transaction: others have their turn between two. */
 const stride = 500
 
@@ -164,12 +166,16 @@ const nextPage = (connection: Connection, after: number, limit: number): Readonl
   const page: Array<EventRow> = []
   let characters = 0
   for (const unit of whole) {
-    characters += unit.reduce((sum, { row }) => sum + row[6].length + row[7].length + 400, 0)
+    characters += sizeOf(unit.map(({ row }) => row))
     if (page.length > 0 && characters > pageCharacters) break
     page.push(...unit.map(({ row }) => row))
   }
   return page
 }
+
+/** About how many characters they are as they travel. */
+const sizeOf = (rows: ReadonlyArray<EventRow>): number =>
+  rows.reduce((sum, row) => sum + row[6].length + row[7].length + 400, 0)
 
 /** One round trip; or more, where ours are to be decided again and others' events do not fit in one page. */
 const ask = (parts: Parts, tally: Tally, state: State, page: ReadonlyArray<EventRow>, keepTimes: boolean) =>
@@ -187,12 +193,14 @@ const ask = (parts: Parts, tally: Tally, state: State, page: ReadonlyArray<Event
     const skew = Math.round(Date.parse(answer.now) - (sent + received) / 2)
     yield* database.write((c) => noteContact(c, answer.head, skew, new Date(received).toISOString()))
     const rows = [...answer.rows]
-    while (page.length > 0 && rows.length > 0 && rows.length < gathered) {
+    let characters = sizeOf(rows)
+    while (page.length > 0 && rows.length > 0 && rows.length < gathered && characters < gatheredCharacters) {
       const last = rows[rows.length - 1] as EventRow
       if (last[0] >= answer.head) break
       const more: Answer | undefined = yield* exchange({ position: last[0], hash: last[10] }, [])
       if (more === undefined || more.rows.length === 0 || more.hashAtFrom !== last[10]) break
       for (const row of more.rows) rows.push(row)
+      characters += sizeOf(more.rows)
     }
     return { answer, rows: yield* wholeUnits(rows, answer.head, (from) => exchange(from, [])) }
   })

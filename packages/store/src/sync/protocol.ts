@@ -87,15 +87,6 @@ export const exchangeStatements = ({ from, keepTimes, limit, logId, push }: Exch
   ]
 }
 
-/** Reads the answer to an exchange; `undefined` if it is not one. */
-export const readAnswer = (results: ReadonlyArray<Rows>): Answer | undefined => {
-  const [about, times, rows] = results.slice(-3)
-  const [found, ...others] = about ?? []
-  if (found === undefined || others.length > 0 || times === undefined || rows === undefined) return undefined
-  const [logId, schema, head, hashAtFrom, now] = found as [string, number, number, string | null, string]
-  return { logId, schema, head, hashAtFrom, now, taken: times as Answer["taken"], rows: rows as any }
-}
-
 /** Makes the shared log, where there is nothing yet. */
 export const createStatements = (logId: string): ReadonlyArray<Statement> => [
   ...remoteSchema.map((sql) => ({ sql, args: [] })),

@@ -1,6 +1,5 @@
 /** What is remembered of the shared log between two contacts: one row, and a short history. */
-import type { SyncError } from "@context-engine/core/Errors"
-import type { SyncEntry, SyncStatus } from "@context-engine/core/services/Sync"
+import type { SyncEntry, SyncFailure, SyncStatus } from "@context-engine/core/services/Sync"
 import type { Connection } from "../connection.js"
 import { rebuildLinks } from "../trust/verdicts.js"
 import type { Place } from "./protocol.js"
@@ -62,10 +61,20 @@ export const setUnknown = (connection: Connection, unknown: ReadonlyArray<string
 }
 
 export const noteContact = (connection: Connection, head: number, skew: number, at: string): void => {
-  connection.prepare("UPDATE sync SET remote_head = ?, skew = ?, contacted_at = ?, error = NULL").run(head, skew, at)
+  connection.prepare("UPDATE sync SET remote_head = ?, skew = ?, contacted_at = ?").run(head, skew, at)
 }
 
-export const noteError = (connection: Connection, { message, reason }: SyncError, at: string): void => {
+/** An exchange has gone through to its end. */
+export const noteSuccess = (connection: Connection): void => {
+  connection.prepare("UPDATE sync SET error = NULL WHERE error IS NOT NULL").run()
+}
+
+export interface Failure {
+  readonly reason: SyncFailure
+  readonly message: string
+}
+
+export const noteError = (connection: Connection, { message, reason }: Failure, at: string): void => {
   const before = readState(connection).error
   connection.prepare("UPDATE sync SET error = ?").run(JSON.stringify({ reason, message, at }))
   // Days without a network are one line, not thousands.

@@ -11,7 +11,11 @@ import { readState } from "./state.js"
 const shown = 20
 
 /** `address` is that of the configured shared log, if there is one. */
-export const readStatus = (connection: Connection, address: string | null, signer: Signer | undefined): SyncStatus => {
+export const readStatus = (
+  connection: Connection,
+  address: string | null,
+  signer: Signer | undefined,
+): Omit<SyncStatus, "loss"> => {
   const state = readState(connection)
   const confirmed = state.confirmed.position
   const alone = address === null && state.logId === null

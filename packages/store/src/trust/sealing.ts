@@ -8,7 +8,7 @@ import { isEnrolled, type Membership } from "@context-engine/core/domain/Members
 import { StorageError } from "@context-engine/core/Errors"
 import type { Meta } from "@context-engine/core/Event"
 import * as Id from "@context-engine/core/Id"
-import { canonicalJson } from "../canonical.js"
+import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import type { Connection } from "../connection.js"
 import { digestOf, type EventRow } from "../record.js"
 import { type Signed, type Signer, signedBytes, signedOf } from "../Signer.js"

@@ -157,7 +157,7 @@ export const bundleWorker = async (entry = "worker.ts"): Promise<string> => {
     platform: "node",
     target: "node20",
     format: "esm",
-    conditions: ["source"],
+    conditions: ["@context-engine/source"],
     external: ["libsql", "@libsql/*"],
     logLevel: "warning",
     // What the bundled CommonJS packages expect.

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { auditAll } from "../support/audited.js"
 import { Workers } from "./processes.js"
 
 export interface Setting {
@@ -9,12 +10,14 @@ export interface Setting {
   readonly workers: Workers
 }
 
-/** Runs a story in a setting of its own. */
+/** Runs a story in a setting of its own. Every log that it leaves there is audited. */
 export const inSetting = async <A>(story: (setting: Setting) => Promise<A>): Promise<A> => {
   const directory = mkdtempSync(join(tmpdir(), "context-durability-"))
   const workers = await Workers.open()
   try {
-    return await story({ directory, workers })
+    const told = await story({ directory, workers })
+    await auditAll(directory)
+    return told
   } finally {
     await workers.close()
     rmSync(directory, { recursive: true, force: true })

@@ -26,7 +26,7 @@ export const noTracing = (): string | undefined => {
 const trace = (expression: ReadonlyArray<string>, program: ReadonlyArray<string>, output: string) =>
   spawnSync(
     "strace",
-    ["-f", "--seccomp-bpf", "-qq", "-y", "-s", "0", ...expression, "-o", output, process.execPath, ...program],
+    ["-f", "-qq", "-y", "-s", "0", ...expression, "-o", output, process.execPath, ...program],
     options,
   )
 

@@ -9,7 +9,6 @@ import { EventLog, type StreamAppend } from "@context-engine/core/EventLog"
 import { Origin } from "@context-engine/core/Origin"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Registry } from "@context-engine/core/services/Registry"
-import { Sync } from "@context-engine/core/services/Sync"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -23,6 +22,7 @@ import { assertOneNative } from "../../src/native.js"
 import { remoteLog } from "../../src/sync/http.js"
 import * as SqlSync from "../../src/sync/SqlSync.js"
 import { anyCommand } from "../support/commands.js"
+import { nowOrJoin } from "../support/nowOrJoin.js"
 import { randomFrom } from "../support/random.js"
 import { mixed, single, triple } from "./appends.js"
 import { inspect } from "./inspect.js"
@@ -115,10 +115,7 @@ const roles = {
     )
     const random = randomFrom(Number(seed))
     const work = Effect.zipRight(Effect.either(Effect.suspend(() => anyCommand(random))), Effect.sleep(2))
-    const synchronise = Effect.zipRight(
-      Effect.either(Effect.flatMap(Sync, (service) => service.now())),
-      Effect.sleep(5),
-    )
+    const synchronise = Effect.zipRight(Effect.either(nowOrJoin), Effect.sleep(5))
     say({ kind: "starting" })
     return Effect.all([Effect.forever(work), Effect.forever(synchronise)], { concurrency: 2 }).pipe(
       Effect.provideService(Origin, { actor: name, via: "library", machine: name }),

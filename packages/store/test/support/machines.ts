@@ -9,18 +9,26 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { layer } from "../../src/layer.js"
+import type { MemoryOptions } from "../../src/memory/LogMemory.js"
 import type { EventRow } from "../../src/record.js"
 import { columns } from "../../src/record.js"
 import * as SqlAudit from "../../src/SqlAudit.js"
 import type { RemoteLog } from "../../src/sync/RemoteLog.js"
 import * as SqlSync from "../../src/sync/SqlSync.js"
 import { tables } from "../../src/tables.js"
+import { audited } from "./audited.js"
 import { freshPath, withSqlite } from "./files.js"
+import { nowOrJoin } from "./nowOrJoin.js"
 
-const live = (path: string, keyPath: string | undefined, remote: RemoteLog["Type"] | undefined) => {
+const live = (
+  path: string,
+  keyPath: string | undefined,
+  remote: RemoteLog["Type"] | undefined,
+  memory?: MemoryOptions,
+) => {
   const options = { ...(keyPath && { keyPath }), ...(remote && { remote }) }
   return Layer.mergeAll(Registry.layer, SqlAudit.layer, SqlSync.layer(options)).pipe(
-    Layer.provideMerge(layer(path, keyPath === undefined ? {} : { keyPath })),
+    Layer.provideMerge(layer(path, { ...(keyPath && { keyPath }), memory })),
   )
 }
 type Live = Layer.Layer.Success<ReturnType<typeof live>>
@@ -36,9 +44,14 @@ export interface Machine {
 export const machine = (
   name: string,
   remote: RemoteLog["Type"] | undefined,
-  { path = freshPath(), signed = true }: { readonly path?: string; readonly signed?: boolean } = {},
+  {
+    memory,
+    path = freshPath(),
+    signed = true,
+  }: { readonly path?: string; readonly signed?: boolean; readonly memory?: MemoryOptions } = {},
 ): Machine => {
-  const runtime = ManagedRuntime.make(live(path, signed ? `${path}.key` : undefined, remote))
+  audited(path)
+  const runtime = ManagedRuntime.make(live(path, signed ? `${path}.key` : undefined, remote, memory))
   const origin = { actor: name, via: "library" as const, machine: name }
   return {
     name,
@@ -48,7 +61,7 @@ export const machine = (
   }
 }
 
-export const sync = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.now()))
+export const sync = (of: Machine) => of.run(nowOrJoin)
 export const status = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.status))
 export const verify = (of: Machine) => of.run(Effect.flatMap(Audit, (audit) => audit.verify()))
 

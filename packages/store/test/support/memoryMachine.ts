@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { isDriverError, NativeConnection, storageError } from "../../src/connection.js"
-import { Database } from "../../src/Database.js"
+import { Database, noMemory } from "../../src/Database.js"
 import * as SqlEventLog from "../../src/SqlEventLog.js"
 import { migrations } from "../../src/schema.js"
 import type { RemoteLog } from "../../src/sync/RemoteLog.js"
@@ -28,6 +28,8 @@ export const memoryDatabase = (
     read: (body) => attempt(() => body(connection)),
     write: (body) => attempt(() => connection.transact(body)),
     dedicated: Effect.succeed(connection),
+    check: Effect.void,
+    memory: noMemory,
     transact: (body) => {
       try {
         return connection.transact(body)

@@ -20,6 +20,9 @@ export interface Sqld {
   readonly token: (claims?: Claims) => Redacted.Redacted
   readonly kill: () => Promise<void>
   readonly start: () => Promise<void>
+  /** Stops it in its tracks: its port takes connections, and nobody answers. */
+  readonly pause: () => void
+  readonly resume: () => void
   /** Copies its data aside, while it is stopped. */
   readonly save: (name: string) => void
   /** Puts data that was saved, or none at all, in the place of what it has, while it is stopped. */
@@ -73,6 +76,8 @@ export const startSqld = async (): Promise<Sqld> => {
     url,
     start,
     kill,
+    pause: () => void child?.kill("SIGSTOP"),
+    resume: () => void child?.kill("SIGCONT"),
     token: (claims = { a: "rw" }) => Redacted.make(jwt(claims, (text) => sign(null, Buffer.from(text), privateKey))),
     save: (name) => cpSync(data, join(directory, name), { recursive: true }),
     restore: (name) => {

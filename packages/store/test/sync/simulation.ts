@@ -2,7 +2,6 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import type { NativeConnection } from "../../src/connection.js"
 import { columns, type EventRow } from "../../src/record.js"
@@ -12,6 +11,7 @@ import { checkGuards, compareRows, Walk } from "../../src/verify.js"
 import { anyCommand } from "../support/commands.js"
 import { type MemoryMachine, memoryMachine } from "../support/memoryMachine.js"
 import { makeNetwork } from "../support/network.js"
+import { nowOrJoin } from "../support/nowOrJoin.js"
 import { type Random, randomFrom } from "../support/random.js"
 import { makeSequencer } from "../support/sequencer.js"
 
@@ -70,7 +70,7 @@ const tell = async (seed: number): Promise<Simulated> => {
   }
   await network.calm()
   // Once to push and learn, once to learn what the last one pushed.
-  for (const one of [...machines, ...machines]) await one.run(Effect.flatMap(Sync, (service) => service.now()))
+  for (const one of [...machines, ...machines]) await one.run(nowOrJoin)
   const simulated = judge(machines, sequencer.connection, acknowledged)
   for (const one of machines) await one.close()
   sequencer.connection.close()
@@ -80,7 +80,7 @@ const tell = async (seed: number): Promise<Simulated> => {
 
 const step = async (machine: MemoryMachine, random: Random, acknowledged: Map<string, string>) => {
   if (random.next() < 0.75) return command(machine, random, acknowledged)
-  await machine.run(Effect.either(Effect.flatMap(Sync, (service) => service.now())))
+  await machine.run(Effect.either(nowOrJoin))
 }
 
 /** Gives a command; what it appended was acknowledged. */

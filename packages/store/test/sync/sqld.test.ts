@@ -4,6 +4,7 @@ import * as Redacted from "effect/Redacted"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { remoteLog } from "../../src/sync/http.js"
 import { eventsOf, give, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
+import { nowOrJoin } from "../support/nowOrJoin.js"
 import { openLine } from "../support/proxy.js"
 import { randomFrom, seedOf } from "../support/random.js"
 import { type Sqld, startSqld } from "../support/sqld.js"
@@ -63,13 +64,17 @@ describe("a server of one's own", () => {
     expect((await status(b)).remote).toBe(sqld.url)
   })
 
-  it("merges two histories at first contact, and keeps the older file", async () => {
+  it("merges two histories at first contact only if somebody says so, and keeps the older file", async () => {
     await emptied()
     const [a, b] = [join("a"), join("b")]
     await add(a, "alpha", "beta")
     await add(b, "alpha", "gamma")
     await sync(a)
-    expect(await contact(b)).toMatchObject({ state: "to-merge", common: 0, ours: 3, remoteEvents: 3 })
+    const sides = { here: { events: 3, servers: ["alpha", "gamma"] }, there: { events: 3, servers: ["alpha", "beta"] } }
+    expect(await contact(b)).toMatchObject({ state: "to-merge", common: 0, ours: 3, remoteEvents: 3, sides })
+    const before = eventsOf(b.path)
+    for (const act of ["now", "heal"] as const) expect(await failure(b, act)).toMatchObject({ reason: "to-merge" })
+    expect([eventsOf(b.path), await status(b)]).toMatchObject([before, { logId: null, lastError: { reason: "to-merge" } }]) // biome-ignore format: a pair
     expect(await sync(b)).toMatchObject({ pulled: 3, pushed: 3, rejected: [{ what: '"server alpha added"' }] })
     await sync(a)
     await expectEqual(a, b)
@@ -268,7 +273,7 @@ describe("a bad line", () => {
     for (let round = 0; round < 12; round++) {
       for (const one of machines) {
         await add(one, `${one.name}${round}`, `shared${round}`)
-        const done = await one.run(Effect.flatMap(Sync, (service) => Effect.either(service.now())))
+        const done = await one.run(Effect.either(nowOrJoin))
         if (done._tag === "Left") {
           expect(done.left).toMatchObject({ reason: "offline" })
           failures += 1

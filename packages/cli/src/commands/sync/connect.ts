@@ -1,8 +1,9 @@
 /** `context infra sync connect <url>` */
 import { readFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
+import { agreed } from "../../joining.js"
 import { leaf } from "../../leaf.js"
-import { argument, text } from "../../options.js"
+import { argument, flag, removing, text } from "../../options.js"
 import { load } from "../../runtime.js"
 import { refused } from "../../syncing.js"
 import { isInteractive, progress } from "../../terminal.js"
@@ -11,29 +12,39 @@ import { walked } from "../../walk.js"
 export const connect = leaf({
   name: "connect",
   description:
-    "Keeps the address of the shared log, and its token, in a file that only you can read, and synchronises. " +
-    "The token is read from standard input: it never stands on a command line. Where the log is signed, --invite brings the code that " +
-    "context infra sync invite printed on a machine of it; without one this machine waits until it is approved there.",
+    "Keeps the address of the shared log of this file, and its token, where only you can read it, and synchronises. " +
+    "The token is read from standard input: it never stands on a command line. Where both logs have a history, both are shown " +
+    "and it is asked whether to put this one after the other. If it fails, the address that was kept before stays. Where the log is " +
+    "signed, --invite brings the code that context infra sync invite printed; without one this machine waits to be approved.",
   examples: [
     "sync connect libsql://infra-me.turso.io < token",
-    "sync connect libsql://infra-me.turso.io --invite <code>",
-    "sync connect http://10.0.0.5:8080 </dev/null",
+    "sync connect libsql://infra-me.turso.io --invite <code> < token",
+    "sync connect http://localhost:8080 </dev/null",
+    "sync connect http://10.0.0.5:8080 --insecure < token",
   ],
   args: { url: argument("url", "libsql://…, https://… or http://…") },
-  options: { invite: text("invite", "code", "The code that context infra sync invite printed") },
-  run: ({ invite, ...given }) =>
-    load(
-      () => import("../../runtime/endpoint.js"),
-      ({ save }) =>
-        Effect.gen(function* () {
-          const token = isInteractive() ? yield* asked : readFileSync(0, "utf8").trim()
-          yield* save(given.url, token)
-          return yield* load(
-            () => import("../../runtime/connecting.js"),
-            ({ connect }) => progress("synchronising")(connect(given, invite, walked("synchronising"))),
-          )
-        }),
-    ),
+  options: {
+    invite: text("invite", "code", "The code that context infra sync invite printed"),
+    yes: removing.yes,
+    insecure: flag("insecure", "Send the token unencrypted, over http:// to another host"),
+  },
+  run: (given) =>
+    Effect.gen(function* () {
+      const { endpointOf } = yield* Effect.promise(() => import("@context-engine/store/sync/endpoint"))
+      const token = isInteractive() ? yield* asked : readFileSync(0, "utf8").trim()
+      const endpoint = yield* endpointOf("url", given.url, token, given)
+      const decide = (met: Parameters<typeof agreed>[1]) => agreed(given.yes, met)
+      const how = {
+        decide,
+        onProgress: walked("synchronising"),
+        wait: true,
+        ...(given.invite && { invite: given.invite }),
+      }
+      return yield* load(
+        () => import("../../runtime/connecting.js"),
+        (door) => progress("synchronising")(door.connect(given, endpoint, how)),
+      )
+    }),
   render: async () => (await import("../../render/sync.js")).connected,
   unwell: (done) => ("waiting" in done ? undefined : refused(done)),
 })

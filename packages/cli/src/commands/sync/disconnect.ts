@@ -11,19 +11,20 @@ export const disconnect = leaf({
   run: (given) =>
     load(
       () => import("../../runtime/endpoint.js"),
-      ({ forget, unwatched }) =>
+      ({ forget, isInEnvironment, unwatched }) =>
         Effect.gen(function* () {
           // The address first: a watcher would make contact again.
-          yield* forget
+          yield* forget(given.db)
           // Where no file is kept, nothing else is remembered.
-          if (syncMode() === "remote") return { connected: false }
-          yield* unwatched(yield* databasePath(given.db))
+          const again = isInEnvironment(given.db)
+          if (syncMode() === "remote") return { connected: false, again }
+          yield* unwatched(given.db, yield* databasePath(given.db))
           yield* withSync(given, (sync) => sync.disconnect)
-          return { connected: false }
+          return { connected: false, again }
         }),
     ),
-  said: () =>
-    process.env.TURSO_URL
+  said: ({ again }) =>
+    again
       ? "disconnected; TURSO_URL is still set, and connects again with the next command"
       : "disconnected; this machine works alone",
 })

@@ -1,8 +1,8 @@
 /** `context infra sync join` */
 import * as Effect from "effect/Effect"
+import { agreed } from "../../joining.js"
 import { leaf } from "../../leaf.js"
 import { removing } from "../../options.js"
-import { confirmed } from "../../removal.js"
 import { needsFile } from "../../runtime/log.js"
 import { withSync } from "../../runtime.js"
 import { refused } from "../../syncing.js"
@@ -11,17 +11,16 @@ import { progress } from "../../terminal.js"
 export const join = leaf({
   name: "join",
   description:
-    "Leaves the shared log that was known for the one that is at the address now. Its history comes first, then all of " +
-    "this machine's; the file as it was is kept beside it.",
-  examples: ["sync join"],
+    "Puts this machine's log after that of the shared log at the address, where both have a history and never met, or where " +
+    "another log was known before. Both are shown first; the file as it was is kept beside it.",
+  examples: ["sync join", "sync join --yes"],
   options: { yes: removing.yes },
   run: (given) =>
     Effect.zipRight(
       needsFile("join it with"),
       withSync(given, (sync) =>
         Effect.gen(function* () {
-          const { ours, remoteEvents } = yield* sync.contact
-          yield* confirmed(given.yes, `put ${ours} events of this machine after the ${remoteEvents} of the log there`)
+          yield* agreed(given.yes, yield* sync.contact)
           return yield* progress("joining")(sync.join({ wait: true }))
         }),
       ),

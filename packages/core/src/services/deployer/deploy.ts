@@ -68,7 +68,7 @@ const rollBackFrom = (
     const back = Effect.gen(function* () {
       const version = yield* lastGood(placed, yield* pastOf(parts, placed))
       yield* options.onStep?.("rollback", version) ?? Effect.void
-      const notes = `automatic, after ${failed.id.slice(0, 13)} failed`
+      const notes = `automatic, after ${failed.id.slice(0, 18)} failed`
       yield* goBack(parts, placed, { ...options, version, notes, autoRollback: false }, failed, run.id)
     })
     yield* back.pipe(

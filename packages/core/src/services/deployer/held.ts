@@ -51,7 +51,7 @@ export const story = (
   }
 }
 
-const short = (id: string | undefined): string => id?.slice(0, 13) ?? "(unknown)"
+const short = (id: string | undefined): string => id?.slice(0, 18) ?? "(unknown)"
 
 export const spanOf = (seconds: number): string => {
   if (seconds < 90) return `${Math.round(seconds)} s`

@@ -12,12 +12,12 @@ import {
   DeploymentSucceeded,
   entity,
 } from "../../domain/Service.js"
-import { Ambiguous, InvalidInput, type RegistryError } from "../../Errors.js"
+import { InvalidInput, type RegistryError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import { Origin } from "../../Origin.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { DeploymentRow } from "../../views/deployments.js"
-import { findService, missing, type Placed } from "../names.js"
+import { findById, findService, type Placed } from "../names.js"
 import { decode } from "../registry/crud.js"
 import type { DeployerShape, RecordDeployment } from "./types.js"
 import { checkVersion } from "./version.js"
@@ -39,15 +39,7 @@ export const makeHistory = (
   const newestFirst = { order: { by: "startedAt", descending: true } } as const
 
   const get = (id: string): Effect.Effect<DeploymentRow, RegistryError> =>
-    Effect.gen(function* () {
-      const exact = yield* models.deployments.get(id)
-      if (exact !== undefined) return exact
-      const near = (yield* models.deployments.list()).filter((row) => id.length >= 4 && row.id.startsWith(id))
-      if (near.length > 1) {
-        return yield* new Ambiguous({ entity: "deployment", name: id, candidates: near.map((row) => row.id) })
-      }
-      return near[0] ?? (yield* missing("deployment", id, []))
-    })
+    findById("deployment", models.deployments, id)
 
   /** Appends a fact about a deployment to the stream of its service, which may be gone. */
   const note = (row: DeploymentRow, make: (names: ReturnType<typeof namesOf>) => { type: string; data: unknown }) =>

@@ -30,7 +30,7 @@ export const makeSettle = (parts: Parts): Pick<DeployerShape, "attach" | "cancel
     if ("row" in found) {
       return yield* new OperationFailed({
         operation: "deploy",
-        message: `deployment ${found.row.id.slice(0, 13)} of ${found.row.service} is over already: ${found.row.status}`,
+        message: `deployment ${found.row.id.slice(0, 18)} of ${found.row.service} is over already: ${found.row.status}`,
         next: `context infra history ${found.row.service}`,
       })
     }
@@ -56,7 +56,7 @@ export const settlePlaced = (
       const { runs } = yield* parts.ledger.inspect(placed.server, row.service, [row.id])
       const run = runs.find(({ id }) => id === row.id)
       if (run === undefined || !(yield* isLeft(run, row))) continue
-      yield* watch.onStep?.("prepare", `settling deployment ${row.id.slice(0, 13)}`) ?? Effect.void
+      yield* watch.onStep?.("prepare", `settling deployment ${row.id.slice(0, 18)}`) ?? Effect.void
       const now = yield* Clock.currentTimeMillis
       const patience = 10_000
       const known = resumed(
@@ -90,6 +90,15 @@ const isLeft = ({ meta, state, status }: KnownRun, row: DeploymentRow): Effect.E
     return (yield* Clock.currentTimeMillis) / 1000 - since > patience
   })
 
+/** The deployment whose id it is, or begins: unless a service has that name. */
+const meantById = (parts: Parts, target: string): Effect.Effect<DeploymentRow | undefined, DeployError> =>
+  Effect.gen(function* () {
+    if (!/^[0-9a-f]+(-[0-9a-f]*)*$/i.test(target)) return undefined
+    const named = yield* parts.models.services.list({ where: { name: target } })
+    if (named.length > 0) return undefined
+    return yield* Effect.catchTag(parts.history.get(target), "NotFound", () => Effect.succeed(undefined))
+  })
+
 /** What a name or an id means: a deployment that is over, or one that can be watched. */
 const find = (
   parts: Parts,
@@ -98,9 +107,8 @@ const find = (
 ): Effect.Effect<{ readonly row: DeploymentRow } | { readonly run: Run }, DeployError> =>
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    const byId = /^[0-9a-f]{8}-/.test(target) ? yield* Effect.option(parts.history.get(target)) : undefined
-    if (byId?._tag === "Some") {
-      const row = byId.value
+    const row = yield* meantById(parts, target)
+    if (row !== undefined) {
       if (isOver(row)) return { row }
       const placed = yield* findService(parts.models, `${row.server}/${row.service}`)
       const { runs } = yield* parts.ledger.inspect(placed.server, row.service, [row.id])
@@ -109,10 +117,10 @@ const find = (
     const placed = yield* findService(parts.models, target)
     const { holder, runs } = yield* parts.ledger.inspect(placed.server, placed.service.name)
     const [newest] = runs
-    const row = newest === undefined ? undefined : yield* parts.models.deployments.get(newest.id)
-    const begun = newest !== undefined && (row !== undefined || newest.state !== "prepared")
-    if (begun && (row === undefined || !isOver(row))) {
-      return { run: resumed({ placed, id: newest.id, row, meta: newest.meta, now }, watch) }
+    const known = newest === undefined ? undefined : yield* parts.models.deployments.get(newest.id)
+    const begun = newest !== undefined && (known !== undefined || newest.state !== "prepared")
+    if (begun && (known === undefined || !isOver(known))) {
+      return { run: resumed({ placed, id: newest.id, row: known, meta: newest.meta, now }, watch) }
     }
     if (holder !== undefined && holder.state === "hand") return yield* heldBy(placed, holder, "deploy")
     const [left] = yield* openOf(parts, placed)

@@ -117,7 +117,7 @@ export const makeDependencies = (models: ReadModels["Type"], commands: Commands[
     }),
     remove: Effect.fn("Registry.removeDependency")(function* (key: DependencyKey) {
       const plan = Effect.map(get(key), (row) => [remove(entity.aggregate, row.id)])
-      return yield* execute(commands, { entity: "dependency", name: `${key.service} → ${key.on}` }, plan, false)
+      return yield* execute(commands, { entity: "dependency", name: `${key.service} → ${key.on}` }, plan)
     }),
   }
 }

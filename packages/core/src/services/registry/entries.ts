@@ -6,7 +6,7 @@ import { InvalidInput, type RegistryError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { InfraEventRow } from "../../views/infraEvents.js"
-import { findServer, findService, missing } from "../names.js"
+import { findById, findServer, findService } from "../names.js"
 import { add, decode, execute, remove, update } from "./crud.js"
 
 export type AddEntry = Omit<InfraEventInput, "serverId" | "serviceId">
@@ -22,10 +22,7 @@ export interface TimelineQuery {
 }
 
 export const makeEntries = (models: ReadModels["Type"], commands: Commands["Type"]) => {
-  const get = (id: string): Effect.Effect<InfraEventRow, RegistryError> =>
-    Effect.flatMap(models.infraEvents.get(id), (row) =>
-      row === undefined ? missing("event", id, []) : Effect.succeed(row),
-    )
+  const get = (id: string): Effect.Effect<InfraEventRow, RegistryError> => findById("event", models.infraEvents, id)
 
   /** Only what a person wrote can be changed: the rest tells what the log says. */
   const own = (id: string) =>
@@ -66,9 +63,9 @@ export const makeEntries = (models: ReadModels["Type"], commands: Commands["Type
       yield* execute(commands, { entity: "event", name: checked.title }, plan)
       return yield* get(id)
     }),
-    update: Effect.fn("Registry.updateEntry")(function* (id: string, changes: ChangeEntry) {
+    update: Effect.fn("Registry.updateEntry")(function* (named: string, changes: ChangeEntry) {
       const patch = yield* decode(entity.patch, changes)
-      yield* own(id)
+      const { id } = yield* own(named)
       yield* execute(
         commands,
         { entity: "event", name: id },
@@ -77,8 +74,8 @@ export const makeEntries = (models: ReadModels["Type"], commands: Commands["Type
       )
       return yield* get(id)
     }),
-    remove: Effect.fn("Registry.removeEntry")(function* (id: string) {
-      yield* own(id)
+    remove: Effect.fn("Registry.removeEntry")(function* (named: string) {
+      const { id } = yield* own(named)
       return yield* execute(
         commands,
         { entity: "event", name: id },

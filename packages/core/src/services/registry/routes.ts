@@ -73,18 +73,17 @@ export const makeRoutes = (models: ReadModels["Type"], commands: Commands["Type"
     }),
     update: Effect.fn("Registry.updateRoute")(function* (key: RouteKey, { service, ...fields }: ChangeRoute) {
       const patch = yield* decode(entity.patch, fields)
-      const route = yield* get(key)
       const plan = Effect.gen(function* () {
-        const serviceId = service === undefined ? route.serviceId : (yield* findService(models, service)).service.id
-        return [update(entity.aggregate, route.id, { ...patch, serviceId })]
+        const route = yield* get(key)
+        const leads = service === undefined ? {} : { serviceId: (yield* findService(models, service)).service.id }
+        return [update(entity.aggregate, route.id, { ...patch, ...leads })]
       })
-      yield* execute(commands, { entity: "route", name: entity.label(route) }, plan)
-      return yield* get(route)
+      yield* execute(commands, { entity: "route", name: key.domain }, plan)
+      return yield* get(key)
     }),
     remove: Effect.fn("Registry.removeRoute")(function* (key: RouteKey) {
-      const route = yield* get(key)
-      const plan = Effect.succeed([remove(entity.aggregate, route.id)])
-      return yield* execute(commands, { entity: "route", name: entity.label(route) }, plan, false)
+      const plan = Effect.map(get(key), (route) => [remove(entity.aggregate, route.id)])
+      return yield* execute(commands, { entity: "route", name: key.domain }, plan)
     }),
   }
 }

@@ -90,7 +90,7 @@ export const makeSecrets = (models: ReadModels["Type"], commands: Commands["Type
     update: Effect.fn("Registry.updateSecret")(function* (key: SecretKey, changes: ChangeSecret) {
       const patch = yield* decode(entity.patch, changes)
       const plan = Effect.map(get(key), (row) => [update(entity.aggregate, row.id, patch)])
-      yield* execute(commands, { entity: "secret", name: key.name }, plan, false)
+      yield* execute(commands, { entity: "secret", name: key.name }, plan)
       return yield* get(key)
     }),
     /** Notes that it was changed where it is kept. */
@@ -102,7 +102,7 @@ export const makeSecrets = (models: ReadModels["Type"], commands: Commands["Type
     }),
     remove: Effect.fn("Registry.removeSecret")(function* (key: SecretKey) {
       const plan = Effect.map(get(key), (row) => [remove(entity.aggregate, row.id)])
-      return yield* execute(commands, { entity: "secret", name: key.name }, plan, false)
+      return yield* execute(commands, { entity: "secret", name: key.name }, plan)
     }),
   }
 }

@@ -14,17 +14,20 @@ import { attachedTo, removeServices } from "./removal.js"
 export const makeServers = (models: ReadModels["Type"], commands: Commands["Type"]) => {
   const get = (name: string): Effect.Effect<ServerRow, RegistryError> => findServer(models, name)
 
-  /** The server and its services go, with all that hangs on them, or it is refused. */
+  /**
+   * The server and its services go, with all that hangs on them, or it is refused. Who jumps through it stays, and would be out of reach:
+   * that is refused even then.
+   */
   const planRemoval = (name: string, cascade: boolean) =>
     Effect.gen(function* () {
       const server = yield* get(name)
       const services = yield* models.services.list({ where: { serverId: server.id } })
       const jumpers = jumpersThrough(server, yield* models.servers.list())
       const uses = [
-        ...services.map((service) => `service ${service.name}`),
+        ...(cascade ? [] : services.map((service) => `service ${service.name}`)),
         ...jumpers.map((other) => `server ${other.name}, which jumps through it`),
       ]
-      if (uses.length > 0 && !cascade) return yield* new InUse({ entity: "server", name, by: uses })
+      if (uses.length > 0) return yield* new InUse({ entity: "server", name, by: uses })
       const secrets = yield* models.secrets.list({ where: { serverId: server.id } })
       return [
         ...removeServices(services, yield* attachedTo(models, services)),
@@ -38,22 +41,19 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
     get,
     add: Effect.fn("Registry.addServer")(function* (input: ServerInput) {
       const data = yield* decode(entity.input, input)
-      yield* checkJump(models, data)
       const id = yield* Id.make
-      yield* execute(
-        commands,
-        { entity: "server", name: data.name },
-        Effect.succeed([add(entity.aggregate, id, data)]),
-        false,
-      )
+      const plan = Effect.as(checkJump(models, data), [add(entity.aggregate, id, data)])
+      yield* execute(commands, { entity: "server", name: data.name }, plan, jumpOf(data) !== undefined)
       return yield* get(data.name)
     }),
     update: Effect.fn("Registry.updateServer")(function* (name: string, changes: Partial<Server>) {
       const patch = yield* decode(entity.patch, changes)
       yield* refuseRename(patch)
-      yield* checkJump(models, patch)
-      const plan = Effect.map(get(name), (server) => [update(entity.aggregate, server.id, patch)])
-      yield* execute(commands, { entity: "server", name }, plan, false)
+      const plan = Effect.zipRight(
+        checkJump(models, patch),
+        Effect.map(get(name), (server) => [update(entity.aggregate, server.id, patch)]),
+      )
+      yield* execute(commands, { entity: "server", name }, plan, jumpOf(patch) !== undefined)
       return yield* get(name)
     }),
     rename: Effect.fn("Registry.renameServer")(function* (name: string, to: string) {
@@ -95,11 +95,16 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
 const jumpersThrough = (server: ServerRow, all: ReadonlyArray<ServerRow>): ReadonlyArray<ServerRow> =>
   all.filter((other) => other.id !== server.id && other.sshConfig?.jumpHost === server.name)
 
-/** A jump host is a registered server, or `[user@]host[:port]`. A bare word that names no server is most probably a typo. */
+/** The registered server that one is to jump through: a bare word. `[user@]host[:port]` is none. */
+const jumpOf = (server: Partial<Server>): string | undefined => {
+  const jump = server.sshConfig?.jumpHost ?? undefined
+  return jump === undefined || /[@:.]/.test(jump) ? undefined : jump
+}
+
+/** A bare word that names no server is most probably a typo. Looks at another server: to be asked in a plan that is guarded. */
 const checkJump = (models: ReadModels["Type"], server: Partial<Server>): Effect.Effect<void, RegistryError> => {
-  const jump = server.sshConfig?.jumpHost
-  if (jump === null || jump === undefined || /[@:.]/.test(jump)) return Effect.void
-  return Effect.asVoid(findServer(models, jump))
+  const jump = jumpOf(server)
+  return jump === undefined ? Effect.void : Effect.asVoid(findServer(models, jump))
 }
 
 /** `update` never changes a name: that has its own command, and its own event. */

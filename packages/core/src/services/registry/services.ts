@@ -6,7 +6,7 @@ import { InUse, type RegistryError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { ServiceRow } from "../../views/services.js"
-import { findServer, findService, type Placed, placeAll } from "../names.js"
+import { findServer, findService, missing, type Placed, placeAll } from "../names.js"
 import { add, decode, execute, rename, update } from "./crud.js"
 import { attachedTo, removeServices } from "./removal.js"
 import { refuseRename } from "./servers.js"
@@ -24,6 +24,14 @@ const view = ({ server, service }: Placed): ServiceView => ({ ...service, server
 
 export const makeServices = (models: ReadModels["Type"], commands: Commands["Type"]) => {
   const get = (name: string): Effect.Effect<ServiceView, RegistryError> => Effect.map(findService(models, name), view)
+
+  /** As it is now, wherever it was moved and whatever it was called meanwhile. */
+  const byId = (id: string, name: string): Effect.Effect<ServiceView, RegistryError> =>
+    Effect.gen(function* () {
+      const row = yield* models.services.get(id)
+      const [placed] = yield* placeAll(models, row === undefined ? [] : [row])
+      return placed === undefined ? yield* missing("service", name, []) : view(placed)
+    })
 
   const planRemoval = (name: string, cascade: boolean) =>
     Effect.gen(function* () {
@@ -53,21 +61,26 @@ export const makeServices = (models: ReadModels["Type"], commands: Commands["Typ
     update: Effect.fn("Registry.updateService")(function* (name: string, { server, ...fields }: ChangeService) {
       const patch = yield* decode(entity.patch, fields)
       yield* refuseRename(patch)
-      const plan = Effect.gen(function* () {
-        const found = yield* findService(models, name)
-        const serverId = server === undefined ? found.server.id : (yield* findServer(models, server)).id
-        return [update(entity.aggregate, found.service.id, { ...patch, serverId })]
-      })
       const before = yield* get(name)
+      let id = before.id
+      const plan = Effect.gen(function* () {
+        id = (yield* findService(models, name)).service.id
+        const moves = server === undefined ? {} : { serverId: (yield* findServer(models, server)).id }
+        return [update(entity.aggregate, id, { ...patch, ...moves })]
+      })
       yield* execute(commands, { entity: "service", name: `${server ?? before.server}/${before.name}` }, plan)
-      return yield* get(`${server ?? before.server}/${before.name}`)
+      return yield* byId(id, name)
     }),
     rename: Effect.fn("Registry.renameService")(function* (name: string, to: string) {
       yield* decode(entity.patch, { name: to })
-      const { server, service } = yield* findService(models, name)
-      const plan = Effect.succeed([rename(entity.aggregate, service.id, to)])
-      yield* execute(commands, { entity: "service", name: `${server.name}/${to}` }, plan, false)
-      return yield* get(`${server.name}/${to}`)
+      const before = yield* get(name)
+      let id = before.id
+      const plan = Effect.map(findService(models, name), ({ service }) => {
+        id = service.id
+        return [rename(entity.aggregate, id, to)]
+      })
+      yield* execute(commands, { entity: "service", name: `${before.server}/${to}` }, plan)
+      return yield* byId(id, to)
     }),
     /** Whether it could be removed now: fails with what stands in the way. */
     checkRemoval: (name: string, options?: { readonly cascade?: boolean }) =>

@@ -8,6 +8,7 @@ import type { RegistryError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { ServerRow } from "../../views/servers.js"
+import { findServer } from "../names.js"
 import { type AnyRequest, add, decode, execute, remove, update } from "../registry/crud.js"
 import { attachedTo, removeServices } from "../registry/removal.js"
 import type { Finding, Known, Ref } from "./finding.js"
@@ -33,18 +34,18 @@ export const knownOf = (models: ReadModels["Type"], server: ServerRow) =>
 export const applyFindings = (
   models: ReadModels["Type"],
   commands: Commands["Type"],
-  server: ServerRow,
+  server: string,
   findings: ReadonlyArray<Finding>,
 ): Effect.Effect<Applied, RegistryError> =>
   Effect.gen(function* () {
     let result: Applied = { applied: [], skipped: [] }
     const plan = Effect.gen(function* () {
-      const batch = yield* makeBatch(models, server)
+      const batch = yield* makeBatch(models, yield* findServer(models, server), findings)
       for (const finding of ordered(findings)) yield* batch.take(finding)
       result = batch.result()
       return batch.requests
     })
-    yield* execute(commands, { entity: "service", name: server.name }, plan)
+    yield* execute(commands, { entity: "service", name: server }, plan)
     return result
   })
 
@@ -55,12 +56,12 @@ const ordered = (findings: ReadonlyArray<Finding>): ReadonlyArray<Finding> => {
   return [...new Map(findings.map((one) => [one.id, one])).values()].sort((a, b) => rank(a) - rank(b))
 }
 
-const makeBatch = (models: ReadModels["Type"], server: ServerRow) =>
+const makeBatch = (models: ReadModels["Type"], server: ServerRow, findings: ReadonlyArray<Finding>) =>
   Effect.map(knownOf(models, server), (known) => {
     const requests: Array<AnyRequest> = []
     const applied: Array<string> = []
     const skipped: Array<Applied["skipped"][number]> = []
-    const state = stateOf(known)
+    const state = stateOf(known, findings)
     /** Adds what a finding asks for, or notes why it does not. */
     const take = (finding: Finding) =>
       Effect.match(requestsFor(finding, known, state, models), {
@@ -74,7 +75,7 @@ const makeBatch = (models: ReadModels["Type"], server: ServerRow) =>
   })
 
 /** What the requests so far will have made of the registry. */
-const stateOf = (known: Known) => ({
+const stateOf = (known: Known, findings: ReadonlyArray<Finding>) => ({
   services: new Map(known.services.filter((row) => row.serverId === known.server.id).map((row) => [row.name, row.id])),
   routes: new Set(known.routes.map((row) => `${row.domain} ${row.path} ${row.method}`)),
   edges: known.dependencies.flatMap((row) =>
@@ -84,6 +85,10 @@ const stateOf = (known: Known) => ({
     known.dependencies.map((row) => `${row.serviceId} ${row.dependsOnServiceId ?? row.dependsOnExternal}`),
   ),
   removed: new Set<string>(),
+  /** Routes that lead elsewhere now: they do not go with the service that they led to. */
+  moved: new Set<string>(),
+  /** Services that will be removed: nothing new may refer to them. */
+  leaving: new Set(findings.flatMap(({ proposal }) => (proposal._tag === "RemoveService" ? [proposal.serviceId] : []))),
 })
 
 type State = ReturnType<typeof stateOf>
@@ -134,7 +139,7 @@ const removeService = (id: string, known: Known, state: State, models: ReadModel
   if (row === undefined) return nothing
   return Effect.map(attachedTo(models, [row]), (attached) =>
     removeServices([row], attached).filter((request) => {
-      const taken = state.removed.has(request.id)
+      const taken = state.removed.has(request.id) || state.moved.has(request.id)
       state.removed.add(request.id)
       return !taken
     }),
@@ -154,9 +159,12 @@ const addRoute = (asked: Proposed<"AddRoute">, known: Known, state: State): Requ
 }
 
 const updateRoute = (asked: Proposed<"UpdateRoute">, known: Known, state: State): Requests => {
-  if (!known.routes.some((row) => row.id === asked.routeId)) return refuse("it is not registered any more")
+  const route = known.routes.find((row) => row.id === asked.routeId)
+  if (route === undefined) return refuse("it is not registered any more")
+  if (asked.to === undefined && state.leaving.has(route.serviceId)) return refuse("its service is to be removed")
   const serviceId = asked.to === undefined ? undefined : idOf(asked.to, known, state)
   if (asked.to !== undefined && serviceId === undefined) return refuse(unchosen(asked.to))
+  if (serviceId !== undefined) state.moved.add(route.id)
   const changes = { ...asked.fields, ...(serviceId === undefined ? {} : { serviceId }) }
   return Effect.map(decode(Route.entity.patch, changes), (patch) => [
     update(Route.entity.aggregate, asked.routeId, patch),
@@ -193,9 +201,11 @@ const addDependency = (asked: Proposed<"AddDependency">, known: Known, state: St
 type Proposed<Tag extends Finding["proposal"]["_tag"]> = Extract<Finding["proposal"], { readonly _tag: Tag }>
 
 const idOf = (ref: Ref, known: Known, state: State): string | undefined =>
-  ref._tag === "New" ? state.services.get(ref.name) : known.services.find((row) => row.id === ref.serviceId)?.id
+  ref._tag === "New"
+    ? state.services.get(ref.name)
+    : known.services.find((row) => row.id === ref.serviceId && !state.leaving.has(row.id))?.id
 
 const unchosen = (ref: Ref): string =>
   ref._tag === "New"
     ? `service ${ref.name} is not registered: choose it, too`
-    : "its service is not registered any more"
+    : "its service is not registered any more, or is to be removed"

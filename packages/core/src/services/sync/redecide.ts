@@ -5,6 +5,7 @@
  * dependencies never form a cycle. They are checked on the rows as the whole unit leaves them, so their order does not matter.
  */
 import { idOf } from "../../Aggregate.js"
+import { canonicalJson } from "../../CanonicalJson.js"
 import { cycleThrough } from "../../domain/Dependency.js"
 import { AlreadyExists, DependencyCycle, InUse } from "../../Errors.js"
 import type { Recorded } from "../../Event.js"
@@ -44,7 +45,7 @@ export const redecide = (unit: ReadonlyArray<Recorded>, world: Fold): Verdict =>
   }
   if (idle.length === unit.length) return undo(touched, world, { outcome: "moot", reason: idle[0] as string })
   for (const one of touched.values()) {
-    const reason = brokenBy(one, world, unit.length > 1)
+    const reason = brokenBy(one, world)
     if (reason !== undefined) return undo(touched, world, refused(reason))
   }
   return stands
@@ -96,24 +97,16 @@ const idleness = (kind: Kind, verb: string, row: Row | undefined, event: Recorde
   return same ? { outcome: "moot", reason: `${kind.noun} "${kind.label(row)}" is like that already` } : undefined
 }
 
-const equal = (a: unknown, b: unknown): boolean => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b))
-
-/** A value whose members stand in one order: rows come from several places. */
-const sorted = (value: unknown): unknown => {
-  if (value === null || typeof value !== "object") return value ?? null
-  if (Array.isArray(value)) return value.map(sorted)
-  return Object.fromEntries(Object.entries(value).sort().map(([key, member]) => [key, sorted(member)])) // biome-ignore format: one step
-}
+const equal = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b)
 
 /** Which rule a touched row breaks, or its absence, in words. */
-const brokenBy = ({ after, before, id, kind }: Touched, world: Fold, withOthers: boolean): string | undefined => {
-  if (after === undefined)
-    return before && (stillUsed(kind, before, id, world) ?? jumpedThrough(kind, before, world, !withOthers))
+const brokenBy = ({ after, before, id, kind }: Touched, world: Fold): string | undefined => {
+  if (after === undefined) return before && (stillUsed(kind, before, id, world) ?? jumpedThrough(kind, before, world))
   return (
     taken(kind, after, id, world) ??
     dangling(kind, after, before, world) ??
     cycle(kind, after, id, world) ??
-    (before && before.name !== after.name ? jumpedThrough(kind, before, world, true) : undefined)
+    (before && before.name !== after.name ? jumpedThrough(kind, before, world) : undefined)
   )
 }
 
@@ -153,9 +146,9 @@ const stillUsed = (kind: Kind, row: Row, id: string, world: Fold): string | unde
   return by.length === 0 ? undefined : new InUse({ entity: kind.noun, name: kind.label(row), by }).message
 }
 
-/** Servers that jump through the name this one no longer has. Who took others with it did not mind. */
-const jumpedThrough = (kind: Kind, before: Row, world: Fold, minds: boolean): string | undefined => {
-  if (!minds || kind.view !== servers || named(world, before.name)) return undefined
+/** Servers that jump through the name this one no longer has. */
+const jumpedThrough = (kind: Kind, before: Row, world: Fold): string | undefined => {
+  if (kind.view !== servers || named(world, before.name)) return undefined
   const others = rowsOf(world, servers).filter((row) => row.id !== before.id)
   const by = others.filter((row) => row.sshConfig?.jumpHost === before.name)
   if (by.length === 0) return undefined

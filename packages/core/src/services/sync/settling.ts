@@ -3,7 +3,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { RejectionSettled, rejection } from "../../domain/Rejection.js"
-import { InvalidInput, NotFound, type StorageError } from "../../Errors.js"
+import { type Ambiguous, InvalidInput, type NotFound, type StorageError } from "../../Errors.js"
 import type { Meta, Recorded } from "../../Event.js"
 import type { EventLog, NewEvent, StreamAppend } from "../../EventLog.js"
 import { Fold } from "../../Fold.js"
@@ -11,24 +11,25 @@ import * as Id from "../../Id.js"
 import { Origin } from "../../Origin.js"
 import type { ReadModels, View } from "../../ReadModels.js"
 import type { RejectionRow } from "../../views/rejections.js"
+import { findById } from "../names.js"
 import { decisive } from "./entities.js"
 import { redecide } from "./redecide.js"
 
 export const makeSettling = (models: ReadModels["Type"], log: EventLog["Type"]) => {
-  const open = (id: string): Effect.Effect<RejectionRow, NotFound | InvalidInput | StorageError> =>
+  const open = (id: string): Effect.Effect<RejectionRow, NotFound | Ambiguous | InvalidInput | StorageError> =>
     Effect.gen(function* () {
-      const row = yield* models.rejections.get(id)
-      if (row === undefined) return yield* new NotFound({ entity: "refused command", name: id, suggestions: [] })
+      const row = yield* findById("refused command", models.rejections, id)
       if (row.status === "open") return row
       const reason = row.status === "moot" ? "there was nothing left to do" : `it was ${row.status} already`
       return yield* new InvalidInput({ field: "id", reason: `${row.what}: ${reason}` })
     })
 
-  const settle = (id: string, how: "retried" | "dropped") =>
+  const settle = (named: string, how: "retried" | "dropped") =>
     Effect.gen(function* () {
       const head = yield* log.head
       const rebases = yield* log.rebases
-      const row = yield* open(id)
+      const row = yield* open(named)
+      const { id } = row
       const commandId = yield* Id.make
       const meta: Meta = { ...(yield* Origin), commandId, cause: row.commandId }
       const again = how === "retried" ? yield* given(models, row, meta) : []

@@ -31,7 +31,7 @@ export const makeMachines = async () => {
     platform: "node",
     target: "node20",
     format: "esm",
-    conditions: ["source"],
+    conditions: ["@context-engine/source"],
     logLevel: "error",
     external: ["ssh2"],
     // What the bundled CommonJS packages expect.

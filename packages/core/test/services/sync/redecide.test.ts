@@ -53,6 +53,7 @@ describe("a decision that others have overtaken", () => {
     ["renaming to a taken name", world, [renamed("s1", "s1", "s2")], /refused: server "s2" already exists/],
     ["renaming to the name it has", world, [renamed("s1", "old", "s1")], /moot/],
     ["renaming what others jump through now", [...world, server("s3", jump("s1"))], [renamed("s1", "s1", "s9")], /still used by server s3/],
+    ["removing what others jump through now, with its services", [...world, server("s3", jump("s1"))], [removed("dependency-d1", "DependencyRemoved"), removed("service-api", "ServiceRemoved"), removed("service-db", "ServiceRemoved"), removed("server-s1", "ServerRemoved")], /still used by server s3/],
     ["renaming it together with them", [...world, server("s3", jump("s1"))], [renamed("s1", "s1", "s9"), updated("server-s3", "ServerUpdated", jump("s9"))], "stands"],
     ["removing what is removed", world, [removed("server-gone", "ServerRemoved")], /moot: .* removed already/],
     ["removing a server with services", world, [removed("server-s1", "ServerRemoved")], /refused: .*still used by service api, service db/],

@@ -9,7 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { makeDirectory } from "../../files.js"
-import { type Endpoint, withoutSecrets } from "../http.js"
+import { type Endpoint, withoutSecrets } from "../endpoint.js"
 import type { Rows, Statement } from "../protocol.js"
 import { script } from "./script.js"
 

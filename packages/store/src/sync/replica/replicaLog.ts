@@ -8,8 +8,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type EventRow, hashOf } from "../../record.js"
-import type { Endpoint } from "../http.js"
-import { type Exchange, exchangeStatements, readAnswer } from "../protocol.js"
+import { readAnswer } from "../answers.js"
+import type { Endpoint } from "../endpoint.js"
+import { type Exchange, exchangeStatements } from "../protocol.js"
 import type { RemoteLog } from "../RemoteLog.js"
 import { ReplicaError, type ReplicaProcess, startReplica } from "./process.js"
 
@@ -89,8 +90,9 @@ const notIts = new ReplicaError({ reason: "broken", message: "it has events that
 /** What the replica has after a place; where it has nothing, it is brought up to date first. */
 const pages = (replica: ReplicaProcess, wanted: Exchange): Effect.Effect<Pages, ReplicaError> =>
   Effect.gen(function* () {
-    const read = Effect.map(replica.ask({ way: "read", statements: exchangeStatements(wanted) }), ({ results }) =>
-      results ? readAnswer(results) : undefined,
+    const read = Effect.flatMap(replica.ask({ way: "read", statements: exchangeStatements(wanted) }), ({ results }) =>
+      // It may lag behind the shared log, so that nothing of it need follow; but what it has is as it was asked for.
+      results ? Effect.mapError(readAnswer("the replica", results, wanted), () => notIts) : Effect.succeed(undefined),
     )
     const before = yield* read
     const isBehind = before === undefined || before.rows.length === 0

@@ -1,0 +1,31 @@
+/** `context infra audit accept` */
+import * as Effect from "effect/Effect"
+import { leaf } from "../../leaf.js"
+import { removing } from "../../options.js"
+import { confirmed } from "../../removal.js"
+import { givenUpInWords } from "../../render/loss.js"
+import { needsFile } from "../../runtime/log.js"
+import { withAudit } from "../../runtime.js"
+
+export const accept = leaf({
+  name: "accept",
+  description:
+    "Goes on with the log as it is, where it lacks what this machine has seen of it: because an older copy was put there on " +
+    "purpose, or nothing better is left. What was seen is then not asked for any more. `context infra restore` does so by itself.",
+  examples: ["audit accept", "audit accept --yes"],
+  options: { yes: removing.yes },
+  run: (given) =>
+    Effect.zipRight(
+      needsFile("accept"),
+      withAudit(given, ({ audit }) =>
+        Effect.gen(function* () {
+          const loss = yield* audit.loss
+          if (loss === null) return { givenUp: null }
+          yield* confirmed(given.yes, `go on without what is missing up to position ${loss.position}`)
+          return { givenUp: yield* audit.accept }
+        }),
+      ),
+    ),
+  said: ({ givenUp }) =>
+    givenUp === null ? "the log lacks nothing that this machine has seen" : givenUpInWords(givenUp),
+})

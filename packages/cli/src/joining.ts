@@ -1,0 +1,38 @@
+/** What is asked before a machine's log and a shared one become one. */
+import type { Contact, Side } from "@context-engine/core/services/Sync"
+import * as Effect from "effect/Effect"
+import { confirmed } from "./removal.js"
+import { safe } from "./render/safe.js"
+import { isInteractive, say } from "./terminal.js"
+import { Refused } from "./usage.js"
+
+/** Goes on with a yes, or where there is nothing to be asked. */
+export const agreed = (yes: boolean, met: Contact): Effect.Effect<void, Refused> =>
+  Effect.gen(function* () {
+    const what = whatOf(met)
+    if (what === undefined) return
+    const shown = met.sides === null ? [] : [line("here", met.sides.here), line("there", met.sides.there)]
+    if (!yes && !isInteractive()) {
+      const message = `nobody is there to be asked whether to ${what}. Nothing was pushed or taken over`
+      return yield* new Refused({ message, shown, next: "add --yes, or name another log with --db" })
+    }
+    if (!yes) yield* Effect.forEach(shown, (text) => say(safe(text)), { discard: true })
+    yield* confirmed(yes, what)
+  })
+
+const whatOf = ({ common, ours, remoteEvents, state }: Contact): string | undefined => {
+  switch (state) {
+    case "to-merge":
+      return `put ${ours} events of this machine after the ${remoteEvents} of the log there`
+    case "foreign":
+      return `leave the log that this one was shared with, and put ${ours} events of it after the ${remoteEvents} of the log there`
+    case "reset":
+    case "rolled-back":
+      return `push ${ours} events to the shared log, which is ${state} (${common} of its ${remoteEvents} events are here)`
+    default:
+      return undefined
+  }
+}
+
+const line = (where: string, { events, servers, since }: Side): string =>
+  `${where.padEnd(6)}${events} events since ${since?.slice(0, 16).replace("T", " ") ?? "never"}; ${servers.length === 0 ? "no servers" : `servers: ${servers.join(", ")}`}`

@@ -1,0 +1,48 @@
+/** Two machines with a key each and the same log: what is local to one is refused on the other, which has the same host name. */
+import { copyFileSync, existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, it } from "vitest"
+import { workspace } from "./support/cli.js"
+
+const machine = () => {
+  const place = workspace()
+  const env = { CONTEXT_KEY: join(place.directory, "machine.key") }
+  return {
+    ...place,
+    run: (line: string) => place.run(line, { env }),
+    succeed: (line: string) => place.succeed(line, { env }),
+  }
+}
+
+it("a server added --local on beta runs nothing on alpha", async () => {
+  const [alpha, beta] = [machine(), machine()]
+  const mark = join(alpha.directory, "ran")
+  await beta.succeed("server add here --local")
+  await beta.succeed(`service add api --server here --deploy "echo run >> ${mark}" --restart "echo run >> ${mark}"`)
+  await beta.succeed("deploy api")
+  expect(readFileSync(mark, "utf8")).toBe("run\n")
+  await beta.succeed(`backup ${join(beta.directory, "copy.db")}`)
+  copyFileSync(join(beta.directory, "copy.db"), alpha.db)
+
+  const lines = ["deploy api", "service restart api", "service logs api", "server ssh here -- true", "scan here", "server run here -- true"] // biome-ignore format: a list
+  for (const line of lines) {
+    const { code, stderr, stdout } = await alpha.run(line)
+    expect({ line, code }).toEqual({ line, code: 1 })
+    expect(stderr + stdout, line).toMatch(/server here is local to .*; it is reached from\s+there only/)
+  }
+  expect(readFileSync(mark, "utf8")).toBe("run\n")
+
+  const before = alpha.events()
+  // Whether it is well nobody has seen yet, so the status is not 0.
+  expect(JSON.parse((await alpha.run("server status --json")).stdout)).toMatchObject([
+    { server: "here", metrics: null },
+  ])
+  expect(alpha.events()).toBe(before)
+  expect((await alpha.run("doctor")).stdout).toMatch(
+    /server here is local to .*context infra server update here --ip <address>/s,
+  )
+  expect(existsSync(mark)).toBe(true)
+
+  await beta.succeed("service restart api")
+  expect(readFileSync(mark, "utf8")).toBe("run\nrun\n")
+})

@@ -1,0 +1,82 @@
+/** What this machine remembers of its log outside the file: a log that lacks some of it is told of in every command. */
+import { copyFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it, vi } from "vitest"
+import { workspace } from "./support/cli.js"
+
+// Each step is a program that starts, on a machine that may have much else to do.
+vi.setConfig({ testTimeout: 120_000 })
+
+/** A log of five events, an older copy of it of three, and where its memory is. */
+const begun = async () => {
+  const at = workspace()
+  const older = join(at.directory, "older.db")
+  const memory = join(at.directory, ".config", "context", "logs")
+  for (const name of ["a", "b", "c"]) await at.succeed(`server add ${name} --local`)
+  copyFileSync(at.db, older)
+  for (const name of ["d", "e"]) await at.succeed(`server add ${name} --local`)
+  return { ...at, older, memory }
+}
+
+type Begun = Awaited<ReturnType<typeof begun>>
+
+const remove = ({ db }: Begun) => {
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(db + suffix, { force: true })
+}
+
+const losses: ReadonlyArray<readonly [string, (at: Begun) => void, RegExp]> = [
+  [
+    "an older copy in its place",
+    (at) => copyFileSync(at.older, at.db),
+    /ends at position 3.*seen it end at position 5/,
+  ],
+  ["no file at all", (at) => remove(at), /(has no events|no log any more).*seen it end at position 5/],
+]
+
+describe("a log that lacks what this machine has seen of it", () => {
+  it.each(losses)("is told of in every command: %s", async (_, lose, told) => {
+    const at = await begun()
+    lose(at)
+    const red = ["doctor", "alert", "audit verify", "sync status"]
+    for (const line of [...red, "status", "server list --at 1m", "server add f --local"]) {
+      const { code, stderr, stdout } = await at.run(line)
+      // What doctor says is on its own list.
+      if (line !== "doctor") expect(stderr, line).toMatch(told)
+      if (red.includes(line)) expect({ line, code }).toEqual({ line, code: 1 })
+      if (red.includes(line)) expect(stdout.replace(/\s+/g, " "), line).toMatch(told)
+    }
+    const accepted = await at.run("audit accept --yes")
+    expect(accepted).toMatchObject({ code: 0, stdout: expect.stringMatching(/given up: .*to position 5/) })
+    expect(await at.run("status")).toMatchObject({ stderr: "" })
+    expect(await at.run("audit verify")).toMatchObject({ code: 0, stderr: "" })
+  })
+
+  it("is told of with the way back: a backup", async () => {
+    const at = await begun()
+    const backup = join(at.directory, "backup.db")
+    await at.succeed(`backup ${backup}`)
+    remove(at)
+    expect((await at.run("status")).stderr).toContain("context infra restore <backup>")
+    expect(await at.run(`restore ${backup} --yes`)).toMatchObject({ code: 0, stderr: "" })
+    expect(await at.run("audit verify")).toMatchObject({ code: 0, stderr: "" })
+  })
+
+  it("is what restore leaves of an older backup, and says so once", async () => {
+    const at = await begun()
+    const restored = await at.run(`restore ${at.older} --yes`)
+    expect(restored).toMatchObject({ code: 0, stderr: "" })
+    expect(restored.stdout).toMatch(/given up: .*to position 5/)
+    expect(await at.run("audit verify")).toMatchObject({ code: 0, stderr: "" })
+    expect(await at.run("alert")).toMatchObject({ code: 0, stderr: "" })
+  })
+})
+
+describe("the memory", () => {
+  it("that cannot be written keeps nobody from work, and doctor tells", async () => {
+    const at = await begun()
+    rmSync(at.memory, { recursive: true })
+    writeFileSync(at.memory, "")
+    expect(await at.run("server add f --local")).toMatchObject({ code: 0 })
+    expect((await at.run("doctor")).stdout.replace(/\s+/g, " ")).toContain("remembered of the log cannot be read")
+  })
+})

@@ -1,0 +1,36 @@
+/** Which machine this is: a server that is local to one machine is out of reach from every other. A frontend provides it. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { nobody, Origin } from "./Origin.js"
+import type { ServerRow } from "./views/servers.js"
+
+/** A machine as events name it. */
+export interface Identity {
+  /** The id of its key; `undefined` where it signs nothing. */
+  readonly key: string | undefined
+  /** Its host name, which tells nothing apart that has a key. */
+  readonly machine: string
+}
+
+/** Unless it is provided, the machine is the one that commands come from, and its key is not known. */
+export class Here extends Context.Reference<Here>()("@context-engine/core/Here", {
+  defaultValue: (): Effect.Effect<Identity> => Effect.map(Origin, ({ machine }) => ({ key: undefined, machine })),
+}) {}
+
+/**
+ * Whether a server is this machine: it is local, and the machine that said so is this one. The key decides where both are known,
+ * else the host name: events did not always name a key. Where nobody said which machine it was, it is taken for this one.
+ */
+export const isHere = (server: Pick<ServerRow, "local" | "localKey" | "localMachine">, here: Identity): boolean => {
+  if (!server.local) return false
+  if (server.localKey !== null && here.key !== undefined) return server.localKey === here.key
+  if (server.localMachine === null || server.localMachine === nobody || here.machine === nobody) return true
+  return server.localMachine === here.machine
+}
+
+/** The machine that a server is local to, in words. */
+export const localTo = ({ localKey, localMachine }: ServerRow, here: Identity): string => {
+  if (localMachine === null || localMachine === nobody)
+    return `another machine${localKey === null ? "" : ` (key ${localKey})`}`
+  return localMachine === here.machine ? `another machine called ${localMachine} (key ${localKey})` : localMachine
+}

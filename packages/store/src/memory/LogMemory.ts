@@ -1,0 +1,143 @@
+/**
+ * What this machine remembers of a log outside its file: who replaces the file by an older copy of itself leaves a log that
+ * holds, and only somebody who has seen more of it can tell.
+ */
+import { resolve } from "node:path"
+import type { Loss } from "@context-engine/core/services/Audit"
+import type { Connection } from "../connection.js"
+import { fileOf, forget, movedFrom, type Remembered, readRemembered, writeRemembered } from "./file.js"
+import { judge, readMark } from "./judge.js"
+
+export interface MemoryOptions {
+  /** Where it is kept: a directory for nobody else, which is made if there is none. */
+  readonly directory: string
+  /** Told of a loss, and of a memory that cannot be read, when the log is opened. */
+  readonly tell?: (message: string, next: string) => void
+}
+
+/** The end of a log, and how it stands to the shared one. */
+export interface LastSeen {
+  readonly hash: string | null
+  readonly logId: string | null
+  readonly position: number
+  readonly rebases: number
+}
+
+/** The query that gives it. */
+export const lastSeen = `SELECT (SELECT hash FROM events ORDER BY position DESC LIMIT 1) AS hash,
+  log_id AS logId, position, rebases FROM sync`
+
+/** The memory of one log. Its methods are synchronous, and run on a connection to the log outside any transaction. */
+export class LogMemory {
+  readonly #path: string
+
+  constructor(
+    path: string,
+    readonly options: MemoryOptions,
+  ) {
+    this.#path = resolve(path)
+  }
+
+  /** Whether the log is as it was seen last, to the event: then nothing is missing, and there is nothing to tell. */
+  isAsSeen({ hash, logId, position, rebases }: LastSeen): boolean {
+    const seen = this.#read()
+    return (
+      seen?.head.hash === hash &&
+      seen.logId === logId &&
+      seen.rebases === rebases &&
+      (seen.confirmed?.position ?? 0) === position
+    )
+  }
+
+  /** To be called when the log was opened and is not as it was: tells what is missing. Gives whether there is something new to remember. */
+  open(connection: Connection): boolean {
+    const { directory, tell } = this.options
+    const damaged = (reason: string) =>
+      tell?.(
+        `what this machine remembered of ${this.#path} cannot be read (${reason}) and is begun anew`,
+        `see ${fileOf(directory, this.#path)}`,
+      )
+    const remembered = this.#read(damaged) ?? this.#moved(connection)
+    const loss = remembered && judge(this.#path, remembered, connection)
+    if (loss) tell?.(loss.message, loss.next)
+    return !loss && this.#isNews(remembered, see(this.#path, connection))
+  }
+
+  /** What the log lacks now; `null` if nothing. */
+  look(connection: Connection): Loss | null {
+    // What is remembered is read first: it was committed before it was written, so that it must be in the log.
+    const remembered = this.#read() ?? this.#moved(connection)
+    return remembered === undefined ? null : judge(this.#path, remembered, connection)
+  }
+
+  /** Remembers the log as it is, unless it lacks something: then only a person's word makes good for that. */
+  keep(connection: Connection): void {
+    const remembered = this.#read() ?? this.#moved(connection)
+    if (remembered !== undefined && judge(this.#path, remembered, connection) !== null) return
+    const seen = see(this.#path, connection)
+    if (seen !== undefined && this.#isNews(remembered, seen)) this.#write(seen, remembered)
+  }
+
+  /** Takes the log as it is for the one to go on from. Gives what is given up; `null` if nothing is. */
+  accept(connection: Connection): Loss | null {
+    const remembered = this.#read() ?? this.#moved(connection)
+    const loss = remembered === undefined ? null : judge(this.#path, remembered, connection)
+    const seen = see(this.#path, connection)
+    if (seen === undefined) forget(this.options.directory, this.#path)
+    else this.#write(seen, remembered)
+    return loss
+  }
+
+  #write(seen: Remembered, before: Remembered | undefined): void {
+    writeRemembered(this.options.directory, seen)
+    if (before !== undefined && before.path !== this.#path) forget(this.options.directory, before.path)
+  }
+
+  #read(onDamage?: (reason: string) => void): Remembered | undefined {
+    try {
+      return readRemembered(fileOf(this.options.directory, this.#path))
+    } catch (error) {
+      onDamage?.((error as Error).message)
+      return undefined
+    }
+  }
+
+  /** A file that is not known may be one that is, at another place than before. */
+  #moved(connection: Connection): Remembered | undefined {
+    const first = readMark(connection, "WHERE position = 1")
+    return first && movedFrom(this.options.directory, first.hash)
+  }
+
+  #isNews(remembered: Remembered | undefined, seen: Remembered | undefined): boolean {
+    if (seen === undefined) return false
+    const { at: _, ...before } = remembered ?? { at: "" }
+    const { at: __, ...now } = seen
+    return JSON.stringify(before) !== JSON.stringify(now)
+  }
+}
+
+/** What is remembered of the log at a path, as a question to it, or why that cannot be read. Without a connection it is gone. */
+export const recall = (
+  directory: string,
+  path: string,
+): {
+  readonly reason?: string
+  readonly remembered?: (connection: Connection | undefined) => Loss | null
+} => {
+  try {
+    const remembered = readRemembered(fileOf(directory, path))
+    return remembered === undefined ? {} : { remembered: (connection) => judge(resolve(path), remembered, connection) }
+  } catch (error) {
+    return { reason: (error as Error).message }
+  }
+}
+
+/** The log as it is, to be remembered; `undefined` where it has no events. */
+const see = (path: string, connection: Connection): Remembered | undefined => {
+  const [logId, position, rebases] = connection.prepare("SELECT log_id, position, rebases FROM sync").get()
+  const head = readMark(connection, "ORDER BY position DESC LIMIT 1")
+  const first = readMark(connection, "WHERE position = 1")
+  if (head === undefined || first === undefined) return undefined
+  const confirmed = readMark(connection, "WHERE position = ?", position) ?? null
+  return { path, first: first.hash, logId, rebases, confirmed, head, at: new Date().toISOString() }
+}

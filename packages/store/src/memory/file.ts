@@ -1,0 +1,118 @@
+/** What this machine remembers of a log, in a small file of its own, outside the log. */
+import { createHash } from "node:crypto"
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs" // biome-ignore format: one line
+import { join, resolve } from "node:path"
+
+/** An event, named so that it is found again wherever it stands. */
+export interface Mark {
+  readonly position: number
+  readonly hash: string
+  readonly id: string
+}
+
+export interface Remembered {
+  /** Where the log's file is. */
+  readonly path: string
+  /** The hash of the first event: which log it is. */
+  readonly first: string
+  /** The name of the shared log; `null` where the log is not shared. */
+  readonly logId: string | null
+  /** How often the end of the log had been put after events of others. */
+  readonly rebases: number
+  /** The last event that all machines share; `null` where none is. */
+  readonly confirmed: Mark | null
+  /** The last event of all: this machine's own newest, unless it has shared all it has. */
+  readonly head: Mark
+  /** When it was seen, by this machine's clock. ISO 8601 UTC. */
+  readonly at: string
+}
+
+/** The file that belongs to the log at a path. */
+export const fileOf = (directory: string, path: string): string =>
+  join(directory, `${createHash("sha256").update(resolve(path)).digest("hex").slice(0, 32)}.json`)
+
+/** What is remembered; `undefined` if nothing is. Throws if it cannot be read, or is not what was written. */
+export const readRemembered = (file: string): Remembered | undefined => {
+  let text: string
+  try {
+    text = readFileSync(file, "utf8")
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined
+    throw error
+  }
+  const found: unknown = JSON.parse(text)
+  if (!isRemembered(found)) throw new TypeError("it is not what was written there")
+  return found
+}
+
+const isRemembered = (value: unknown): value is Remembered => {
+  const found = value as Remembered | null
+  return (
+    typeof found === "object" &&
+    [found?.path, found?.first, found?.at].every((one) => typeof one === "string") &&
+    Number.isSafeInteger(found?.rebases) &&
+    (found?.logId === null || typeof found?.logId === "string") &&
+    isMark(found?.head) &&
+    (found?.confirmed === null || isMark(found?.confirmed))
+  )
+}
+
+const isMark = (value: Mark | undefined): boolean =>
+  Number.isSafeInteger(value?.position) && typeof value?.hash === "string" && typeof value.id === "string"
+
+/** How many logs are remembered. Beyond that, those are forgotten that were not written for the longest time. */
+const most = 200
+
+/** It appears whole or not at all, for nobody else to read. Nothing waits for the disk: it may lag behind the log. */
+export const writeRemembered = (directory: string, remembered: Remembered): void => {
+  const file = fileOf(directory, remembered.path)
+  const isNew = !existsSync(file)
+  const draft = `${file}.${process.pid}`
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  try {
+    writeFileSync(draft, `${JSON.stringify(remembered)}\n`, { mode: 0o600 })
+    chmodSync(draft, 0o600)
+    renameSync(draft, file)
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw error
+  }
+  if (isNew) forgetOldest(directory)
+}
+
+export const forget = (directory: string, path: string): void => rmSync(fileOf(directory, path), { force: true })
+
+const forgetOldest = (directory: string): void => {
+  const files = filesIn(directory)
+  if (files.length <= most) return
+  const ages = files.map((file) => ({ file, at: statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+  for (const { file } of ages.sort((a, b) => a.at - b.at).slice(0, files.length - most)) rmSync(file, { force: true })
+}
+
+/** The memory of a log that was somewhere else, where there is no file now: it was moved. */
+export const movedFrom = (directory: string, first: string): Remembered | undefined => {
+  for (const file of filesIn(directory)) {
+    const found = orNothing(file)
+    if (found?.first === first && !existsSync(found.path)) return found
+  }
+  return undefined
+}
+
+const filesIn = (directory: string): ReadonlyArray<string> => {
+  try {
+    return readdirSync(directory)
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => join(directory, name))
+  } catch {
+    // There is none, or it is no directory: then nothing is remembered.
+    return []
+  }
+}
+
+const orNothing = (file: string): Remembered | undefined => {
+  try {
+    return readRemembered(file)
+  } catch {
+    return undefined
+  }
+}
