@@ -59,7 +59,7 @@ export const runStories = async (
   return { stories, totals, problems }
 }
 
-const nothing = { events: 0, acknowledged: 0, refused: 0, moot: 0 }
+const nothing = { events: 0, acknowledged: 0, refused: 0, moot: 0, forged: 0 }
 
 /** In a process of `runStories`: tells its share, and gives true. In any other: false. */
 export const tellStories = async (): Promise<boolean> => {

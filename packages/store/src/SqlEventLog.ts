@@ -2,7 +2,7 @@
 
 import { type StorageError, UniqueViolation, VersionConflict } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
-import { EventLog, type ReadOptions } from "@context-engine/core/EventLog"
+import { EventLog, type ReadOptions, type StreamAppend } from "@context-engine/core/EventLog"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -68,20 +68,21 @@ const makeAppend = (database: Database["Type"], keyPath: string | undefined): Ev
   const queue = new CommitQueue(database.transact)
   const cache = new HeadCache()
   let signer: Signer | undefined
-  const load = Effect.try({
-    try: () => {
-      if (keyPath !== undefined) signer ??= loadSigner(keyPath)
-    },
-    catch: (error) => error as StorageError,
-  })
+  const prepare = (appends: ReadonlyArray<StreamAppend>) =>
+    Effect.try({
+      try: () => {
+        if (keyPath !== undefined) signer ??= loadSigner(keyPath)
+        return seal(appends)
+      },
+      catch: (error) => error as StorageError,
+    })
   return (appends, options = {}) =>
-    Effect.flatMap(load, () => {
-      const drafts = seal(appends)
-      return queue.run<ReadonlyArray<Recorded>, VersionConflict | UniqueViolation>({
+    Effect.flatMap(prepare(appends), (drafts) =>
+      queue.run<ReadonlyArray<Recorded>, VersionConflict | UniqueViolation>({
         body: (connection) => append(connection, appends, drafts, signer, options, cache),
         refuses: (error) => error instanceof VersionConflict || error instanceof UniqueViolation,
-      })
-    })
+      }),
+    )
 }
 
 type Page = (options: ReadOptions, size: number) => Effect.Effect<ReadonlyArray<Recorded>, StorageError>

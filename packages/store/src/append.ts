@@ -20,13 +20,22 @@ import {
   sealUnit,
   writeSigning,
 } from "./trust/sealing.js"
+import { isName } from "./trust/shapes.js"
 import { acceptRoot } from "./trust/verdicts.js"
 
-/** Serialises the events of an append, once, outside the lock. */
+/** Serialises the events of an append, once, outside the lock. Throws `StorageError` for names that no machine would take. */
 export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft> =>
   appends.flatMap(({ events, stream }) =>
-    events.map(({ data, ...event }) => ({ ...event, stream, data: storedJson(data) })),
+    events.map(({ data, ...event }) => {
+      for (const name of [stream, event.type, event.id]) if (!isName(name)) throw unfit(name)
+      return { ...event, stream, data: storedJson(data) }
+    }),
   )
+
+const unfit = (name: string): StorageError => {
+  const message = `${JSON.stringify(name.slice(0, 80))} cannot name an event, its type or its stream: it has to be 1 to 300 printable ASCII characters`
+  return new StorageError({ reason: "unavailable", message })
+}
 
 export interface Head {
   readonly position: number

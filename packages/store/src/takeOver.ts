@@ -6,9 +6,9 @@ import * as Stream from "effect/Stream"
 import { readHead, readShared } from "./append.js"
 import { isDriverError, type NativeConnection, storageError } from "./connection.js"
 import { type EventRow, hashOf } from "./record.js"
-import { judge, takeIncoming } from "./sync/judging.js"
+import { judgeAfter, takeIncoming } from "./sync/judging.js"
 import { isRoot } from "./trust/Admission.js"
-import { acceptRoot, knownAt } from "./trust/verdicts.js"
+import { acceptRoot } from "./trust/verdicts.js"
 
 type TakeOverError = StorageError | InvalidInput
 
@@ -74,9 +74,10 @@ class Taking {
   #flush(now: boolean): void {
     if (!now || this.#held.length === 0) return
     const before = (this.#held[0] as EventRow)[0] - 1
-    const known = knownAt(this.connection, before)
-    const accepted = this.trusting.accepted ?? known.accepted
-    const judged = judge({ ...known, accepted, acceptsFirst: true }, this.#held)
+    const { accepted } = this.trusting
+    const more = { acceptsFirst: true, ...(accepted && { accepted }) }
+    const judged = judgeAfter(this.connection, before, this.#held, more)
+    if (judged.stop?.why === "altered") throw broken(`the chain breaks at position ${judged.stop.position}`)
     if (judged.stop !== undefined) throw broken(`what stands at position ${judged.stop.position} cannot be judged`)
     for (const row of judged.rows) if (isRoot(row)) acceptRoot(this.connection, row[1])
     takeIncoming(this.connection, judged, readShared(this.connection).confirmed)

@@ -9,7 +9,7 @@ import type { Finding, MachineReport } from "@context-engine/core/services/Audit
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
 import { checkSchema } from "./fileSchema.js"
-import { decode, type EventRow, genesis, hashOf, matchesDigest } from "./record.js"
+import { decode, type EventRow, genesis, matchesDigest } from "./record.js"
 import { signedOf, verifies } from "./Signer.js"
 import { clashes } from "./sync/judging.js"
 import { claimsOf } from "./sync/status.js"
@@ -66,13 +66,6 @@ export class Walk {
   next(row: EventRow): void {
     this.events += 1
     this.#checkPlace(row)
-    const hash = hashOf(this.head.hash, row)
-    if (hash !== row[10] || !matchesDigest(row))
-      this.find(
-        "chain",
-        row[0],
-        `the event at position ${row[0]} is not the one that was written here: its hash does not hold`,
-      )
     // Go on from what is stored: one change is found once, not at every event after it.
     this.head.position = row[0]
     this.head.hash = row[10]
@@ -130,12 +123,21 @@ export class Walk {
       this.#takeOwn(run)
       return
     }
-    for (const { broken, judged, rows } of this.#admission.units(run)) {
+    for (const { broken, judged, rows, unchained } of this.#admission.units(run)) {
+      // What counts for nothing may say any hash; it is told as what it is.
+      if (judged.verdict !== "inert" || this.setting.confirmed === undefined)
+        for (const position of new Set([...unchained, ...rows.filter((row) => !matchesDigest(row)).map((row) => row[0])]))
+          this.#tellUnchained(position)
       if (broken !== undefined) this.breaks.push({ position: rows[0]?.[0] ?? 0, message: broken })
       if (judged.verdict === "counts") this.#count(rows, judged.events)
       else if (judged.verdict === "inert") this.#leaveOut(rows, judged.reason)
       else this.find("signature", judged.position, stopped(judged))
     }
+  }
+
+  #tellUnchained(position: number): void {
+    const message = `the event at position ${position} is not the one that was written here: its hash does not hold`
+    this.find("chain", position, message)
   }
 
   /** What a machine that is not enrolled yet wrote here waits, and counts on this machine alone. */
@@ -148,6 +150,7 @@ export class Walk {
 
   #takeOwn(run: ReadonlyArray<EventRow>): void {
     this.unsigned += run.length
+    for (const position of this.#admission.pass(run)) this.#tellUnchained(position)
     for (const row of run) this.#foldIn(row)
   }
 
@@ -270,10 +273,12 @@ const stopped = ({
   readonly why: string
   readonly position: number
   readonly detail: string
-}) =>
-  why === "root"
+}) => {
+  if (why === "altered") return `the data at position ${position} is not the data that was signed`
+  return why === "root"
     ? `at position ${position} a machine began a root of this log that no person here has accepted`
     : `what stands at position ${position} says who may write in a way that only a newer version knows (${detail})`
+}
 
 /** Compares the live tables with the rows that the walk folded. Gives how many rows there are. */
 export const compareRows = (connection: Connection, walk: Walk): number => {

@@ -81,7 +81,7 @@ describe("the file binds every program that opens it", () => {
 })
 
 function insert(how: string, position: number, id: string, stream: string, version: number): string {
-  return `INSERT ${how} INTO events VALUES (${position}, ${id}, ${stream}, ${version}, 't', 1, '{}', '{}', '', '', '', NULL)`
+  return `INSERT ${how} INTO events VALUES (${position}, ${id}, ${stream}, ${version}, 't', 1, '{}', '{}', '', '', '', NULL, NULL, NULL)`
 }
 
 describe("the hash chain", () => {

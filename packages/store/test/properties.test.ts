@@ -141,8 +141,8 @@ describe("any commands", () => {
 describe("an event", () => {
   const text = fc.string({ unit: "grapheme" })
   const row = fc
-    .tuple(fc.nat({ max: 1e9 }), text, text, fc.nat({ max: 1e6 }), text, fc.dictionary(text, fc.jsonValue()), fc.option(text))
-    .map(([position, id, stream, version, type, data, signature]) => [position + 1, id, stream, version + 1, type, 1, canonicalJson(data), "{}", "t", "r", "h", signature, null, null] as EventRow) // biome-ignore format: one row
+    .tuple(fc.nat({ max: 1e9 }), text, text, fc.nat({ max: 1e6 }), text, fc.dictionary(text, fc.jsonValue()), fc.option(text), fc.option(fc.tuple(text, text)))
+    .map(([position, id, stream, version, type, data, signature, salted]) => [position + 1, id, stream, version + 1, type, 1, canonicalJson(data), "{}", "t", "r", "h", signature, ...(salted ?? [null, null])] as EventRow) // biome-ignore format: one row
 
   it("comes back from its line as it was, byte for byte", () =>
     fc.assert(

@@ -2,11 +2,11 @@
 import type { Rejected } from "@context-engine/core/services/Sync"
 import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
-import { decode, type EventRow, hashOf } from "../record.js"
+import { decode, type EventRow } from "../record.js"
 import { claimedKey } from "../trust/Admission.js"
 import { knownAt, readInert } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
-import { type Judged, judge, remember, type Stop, takeIncoming } from "./judging.js"
+import { BrokenChain, type Judged, judge, judgeAfter, remember, type Stop, takeIncoming } from "./judging.js"
 import type { Answer, Place } from "./protocol.js"
 import { readTail, rebase } from "./rebase.js"
 import { forgetRows, note, readState, setConfirmed, setUnknown } from "./state.js"
@@ -20,11 +20,6 @@ export interface Advanced {
   readonly rejected: ReadonlyArray<Rejected>
   /** Nothing after a place can be judged by this machine as it is. */
   readonly stop?: Stop | undefined
-}
-
-/** The chain does not hold: what was sent is not what was written. */
-export class BrokenChain {
-  constructor(readonly position: number) {}
 }
 
 const nothing: Advanced = { pushed: 0, pulled: 0, moved: 0, rejected: [] }
@@ -52,12 +47,12 @@ export const advance = (
   follow(base, incoming)
   keepTimes(connection, ours, times, tail[ours.length])
   confirmOwn(connection, from, ours, author)
-  const judged = judge({ ...knownAt(connection, base.position), ...(verified && { verified }) }, incoming)
+  const judged = judgeAfter(connection, base.position, incoming, verified && { verified })
   const moved = takeIn(connection, base, tail.slice(ours.length), judged, author)
   setConfirmed(connection, placeOf(judged.rows[judged.rows.length - 1]) ?? base)
   if (ours.length > 0 && ours.length === tail.length) forgetRows(connection)
   noteUnknown(connection, judged)
-  return { pushed: ours.length, pulled: judged.rows.length, ...moved, stop: judged.stop }
+  return { pushed: ours.length, pulled: judged.rows.length - judged.begun, ...moved, stop: judged.stop }
 }
 
 /**
@@ -84,14 +79,11 @@ const sharedLength = (tail: ReadonlyArray<EventRow>, rows: ReadonlyArray<EventRo
   return differs === -1 ? rows.length : differs
 }
 
-/** Holds the chain against what came over the network. */
+/** What came over the network goes on from a place without a gap. What it says there is for the rule to judge. */
 const follow = (base: Place, rows: ReadonlyArray<EventRow>): void => {
-  let { hash, position } = base
-  for (const row of rows) {
-    position += 1
-    if (row[0] !== position || hashOf(hash, row) !== row[10]) throw new BrokenChain(position)
-    hash = row[10]
-  }
+  rows.forEach((row, index) => {
+    if (row[0] !== base.position + 1 + index) throw new BrokenChain(base.position + 1 + index)
+  })
 }
 
 /** A longer tail is pushed by many pages: it gets these times only before the last of them, not before each. */

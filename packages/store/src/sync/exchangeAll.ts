@@ -5,7 +5,7 @@ import type { Rejected, SyncOptions } from "@context-engine/core/services/Sync"
 import { units } from "@context-engine/core/services/sync/units"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { readHead } from "../append.js"
+import { readHead, readShared } from "../append.js"
 import type { Connection } from "../connection.js"
 import type { Database } from "../Database.js"
 import { decode, type EventRow } from "../record.js"
@@ -14,11 +14,11 @@ import type { Vouched } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { notePending } from "../trust/verdicts.js"
 import { verifyAhead } from "../trust/verifying.js"
-import { type Advanced, advance, BrokenChain } from "./advance.js"
+import { type Advanced, advance } from "./advance.js"
 import type { Author } from "./author.js"
 import { recognise } from "./contact.js"
 import { askToJoin, mayPush, withheldBy } from "./enrolling.js"
-import type { Stop } from "./judging.js"
+import { BrokenChain, type Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { readTail } from "./rebase.js"
@@ -115,16 +115,24 @@ export const pullAll = (parts: Parts, tally: Tally): Effect.Effect<void, Failed>
 const remoteOf = ({ remote }: Parts): string => remote.address
 
 /** Nothing that follows can be judged here, so nothing of it is taken. */
-const stopped = (address: string, { detail, position, why }: Stop) =>
-  why === "newer"
-    ? new SyncError({
-        reason: "newer-schema",
-        message: `${address}: what stands at position ${position} says who may write, in a way that only a newer version knows (${detail}); upgrade context on this machine`,
-      })
-    : new SyncError({
-        reason: "new-root",
-        message: `${address}: at position ${position} a machine began a root of this log; a person has to say whether it is the right one: context infra machine list shows it, context infra machine trust <fingerprint> accepts it`,
-      })
+const stopped = (address: string, { detail, position, why }: Stop) => {
+  const said: Readonly<Record<Stop["why"], readonly [SyncError["reason"], string]>> = {
+    newer: [
+      "newer-schema",
+      `what stands at position ${position} says who may write, in a way that only a newer version knows (${detail}); upgrade context on this machine`,
+    ],
+    root: [
+      "new-root",
+      `at position ${position} a machine began a root of this log; a person has to say whether it is the right one: context infra machine list shows it, context infra machine trust <fingerprint> accepts it`,
+    ],
+    altered: [
+      "protocol",
+      `the data of the event at position ${position} is not the data that was written: it was changed there. Nothing from there on was taken over`,
+    ],
+  }
+  const [reason, message] = said[why]
+  return new SyncError({ reason, message: `${address}: ${message}` })
+}
 
 const progress = (connection: Connection) => {
   const confirmed = readState(connection).confirmed.position
@@ -202,8 +210,27 @@ const ask = (parts: Parts, tally: Tally, state: State, page: ReadonlyArray<Event
       for (const row of more.rows) rows.push(row)
       characters += sizeOf(more.rows)
     }
-    return { answer, rows: yield* wholeUnits(rows, answer.head, (from) => exchange(from, [])) }
+    const whole = yield* wholeUnits(rows, answer.head, (from) => exchange(from, []))
+    const since = yield* database.read((c) => readShared(c).recorded)
+    return { answer, rows: withSaneTimes(whole, answer.now, since) }
   })
+
+const hour = 3_600_000
+
+/**
+ * When an event was recorded is the shared log's word, and outside the chain: what whoever holds the token wrote there, and no
+ * clock can have said, is replaced by the time before it.
+ */
+const withSaneTimes = (rows: ReadonlyArray<EventRow>, now: string, since: string): ReadonlyArray<EventRow> => {
+  const most = new Date(Date.parse(now) + hour).toISOString()
+  let last = since === "" ? now : since
+  return rows.map((row) => {
+    const isSane = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(row[9]) && row[9] <= most && row[9] >= since
+    if (isSane && row[9] >= last) last = row[9]
+    else if (isSane && since === "") last = row[9]
+    return row[9] === last ? row : (row.with(9, last) as unknown as EventRow)
+  })
+}
 
 /** A unit at the end of a page may go on after it: then it is asked for, too. */
 const wholeUnits = (
@@ -268,13 +295,19 @@ const strideOf = (rows: ReadonlyArray<EventRow>): number => {
   return end
 }
 
+/** Where the chain breaks, nothing of the step is done. */
 const attempt = (...args: Parameters<typeof advance>): Advanced | BrokenChain => {
+  const [connection] = args
+  connection.prepare("SAVEPOINT step").run()
   try {
-    return advance(...args)
+    const advanced = advance(...args)
+    connection.prepare("RELEASE step").run()
+    return advanced
   } catch (error) {
-    // It is thrown before anything is written.
-    if (error instanceof BrokenChain) return error
-    throw error
+    if (!(error instanceof BrokenChain)) throw error
+    connection.prepare("ROLLBACK TO step").run()
+    connection.prepare("RELEASE step").run()
+    return error
   }
 }
 

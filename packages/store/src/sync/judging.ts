@@ -7,11 +7,20 @@ import { type Connection, isDriverError } from "../connection.js"
 import type { EventRow } from "../record.js"
 import { writeRows } from "../rows.js"
 import { Admission, type Judgement, type Known } from "../trust/Admission.js"
-import { markBroken, markClockStep, markInert, notePending, writeLinks } from "../trust/verdicts.js"
+import {
+  forgetAfter,
+  knownAt,
+  markBroken,
+  markClockStep,
+  markInert,
+  notePending,
+  partBefore,
+  writeLinks,
+} from "../trust/verdicts.js"
 
 /** Why nothing after a place can be judged. */
 export interface Stop {
-  readonly why: "root" | "newer"
+  readonly why: "root" | "newer" | "altered"
   readonly position: number
   readonly detail: string
   readonly row: EventRow
@@ -23,9 +32,19 @@ export interface Judged {
   readonly units: ReadonlyArray<Judgement>
   readonly stop: Stop | undefined
   readonly admission: Admission
+  /** So many of the rows were here before, as a part of a unit. */
+  readonly begun: number
 }
 
-/** Judges rows that follow what is known. Where it has to stop, what comes after is left out. */
+/** The chain does not hold: what was sent is not what was written. */
+export class BrokenChain {
+  constructor(readonly position: number) {}
+}
+
+/**
+ * Judges rows that follow what is known. Where it has to stop, what comes after is left out. Throws `BrokenChain` where an event
+ * that would count is not chained as it was; one that counts for nothing may say any hash.
+ */
 export const judge = (known: Known, rows: ReadonlyArray<EventRow>): Judged => {
   const admission = new Admission(known)
   const units: Array<Judgement> = []
@@ -35,10 +54,27 @@ export const judge = (known: Known, rows: ReadonlyArray<EventRow>): Judged => {
       stop = unit.judged
       break
     }
+    const [wrong] = unit.unchained
+    if (wrong !== undefined && unit.judged.verdict === "counts") throw new BrokenChain(wrong)
     units.push(unit)
   }
   const until = stop?.position ?? Number.MAX_SAFE_INTEGER
-  return { rows: stop === undefined ? rows : rows.filter((row) => row[0] < until), units, stop, admission }
+  return { rows: stop === undefined ? rows : rows.filter((row) => row[0] < until), units, stop, admission, begun: 0 }
+}
+
+/**
+ * Judges rows that follow a position of this log. A server may show a part of a unit first, and its rest later: then the whole
+ * of it is judged again, as it is by whoever sees all at once.
+ */
+export const judgeAfter = (
+  connection: Connection,
+  position: number,
+  rows: ReadonlyArray<EventRow>,
+  more: Partial<Known> = {},
+): Judged => {
+  const part = partBefore(connection, position, rows[0])
+  const judged = judge({ ...knownAt(connection, position - part.length), ...more }, [...part, ...rows])
+  return { ...judged, begun: part.length }
 }
 
 /** Remembers what the rule found: inert events, broken chains, and where each session ends now. */
@@ -55,11 +91,31 @@ export const remember = (connection: Connection, { admission, units }: Judged): 
 
 /** Takes judged rows into the log, and folds what counts. `keepAsOf`: rows are kept as of there, before they change. */
 export const takeIncoming = (connection: Connection, judged: Judged, keepAsOf?: number): void => {
-  insertRows(connection, judged.rows)
+  if (judged.begun > 0) forgetAfter(connection, (judged.rows[0] as EventRow)[0] - 1)
+  insertRows(connection, judged.rows.slice(judged.begun))
   remember(connection, judged)
   const units = judged.units.flatMap((unit) => (unit.judged.verdict === "counts" ? [unit.judged.events] : []))
-  if (!attempt(connection, units.flat(), keepAsOf)) for (const unit of units) foldAlone(connection, unit, keepAsOf)
+  for (const run of runsOf(units))
+    if (!attempt(connection, run.flat(), keepAsOf)) for (const unit of run) foldAlone(connection, unit, keepAsOf)
   connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
+}
+
+type Unit = ReadonlyArray<Recorded>
+
+/**
+ * Units that are folded at once: what one of them gives up, another may not take without having been refused before. So whatever
+ * may give up a name is folded alone, and the answer is the same wherever a page of the log ends.
+ */
+const runsOf = (units: ReadonlyArray<Unit>): ReadonlyArray<ReadonlyArray<Unit>> => {
+  const runs: Array<Array<Unit>> = []
+  let open = false
+  for (const unit of units) {
+    const givesUp = unit.some(({ type, version }) => /(Removed|Renamed|Updated)$/.test(type) || version > 1 && type.endsWith("Added")) // biome-ignore format: one question
+    if (open && !givesUp) runs[runs.length - 1]?.push(unit)
+    else runs.push([unit])
+    open = !givesUp
+  }
+  return runs
 }
 
 /** A unit that cannot be folded, for it would break a unique key or is nonsense within its shape, is inert, too. */

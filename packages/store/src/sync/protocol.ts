@@ -52,26 +52,54 @@ export const pageCharacters = 3_000_000
 
 const clock = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
+/** A clock that somebody put far ahead is not gone on with. */
+const sane = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 hour')"
+
+/** When the last event was recorded, if that is a time that can be. */
+const lastRecorded = `coalesce((SELECT recorded_at FROM events WHERE recorded_at <= ${sane} AND position > (SELECT max(position) FROM events) - 1000
+  ORDER BY position DESC LIMIT 1), '')`
+
 /** SQLite takes the rows out of one JSON text: a statement a page, not one an event. */
 const insert = `INSERT INTO events (${columns})
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
-  max(coalesce(value->>9, ${clock}), coalesce((SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1), '')),
+  max(coalesce(value->>9, ${clock}), ${lastRecorded}),
   value->>10, value->>11, value->>12, value->>13
 FROM json_each(?1)
 WHERE (SELECT coalesce(max(position), 0) FROM events) = ?2
-  AND coalesce((SELECT hash FROM events WHERE position = ?2), '${genesis}') = ?3
+  AND coalesce((SELECT substr(hash, 1, 200) FROM events WHERE position = ?2), '${genesis}') = ?3
   AND EXISTS (SELECT 1 FROM log WHERE log_id = ?4 AND schema <= ${remoteSchemaVersion})`
 
 const state = `SELECT log_id, schema, (SELECT coalesce(max(position), 0) FROM events),
-  CASE ?1 WHEN 0 THEN '${genesis}' ELSE (SELECT hash FROM events WHERE position = ?1) END, ${clock} FROM log`
+  CASE ?1 WHEN 0 THEN '${genesis}' ELSE (SELECT substr(hash, 1, 200) FROM events WHERE position = ?1) END, ${clock} FROM log`
 
-const isThere = "EXISTS (SELECT 1 FROM events WHERE position = ?2 AND hash = ?3)"
+const isThere = "EXISTS (SELECT 1 FROM events WHERE position = ?2 AND substr(hash, 1, 200) = ?3)"
 
 const taken = `SELECT position, recorded_at FROM events WHERE position > ?1 AND position <= ?2 AND ${isThere} ORDER BY position`
 
+/** The most bytes of one column that travel. Whoever holds the token may have put more there; no event of ours has. */
+const bounds = { data: 16_000_000, meta: 20_000 }
+const bound = 300
+
+const fits = (column: string, most: number): string => `length(CAST(${column} AS BLOB)) <= ${most}`
+const within = (column: keyof typeof bounds | "type" | "occurred_at" | "signature" | "salt" | "digest"): string =>
+  `iif(${column} IS NULL OR ${fits(column, (bounds as Record<string, number>)[column] ?? bound)}, ${column}, '')`
+
+/** A name that the file here could not tell from another is replaced: the event counts for nothing anyhow. */
+const isPlain = (column: string): string => `(${fits(column, bound)} AND ${column} NOT GLOB '*[^ -~]*')`
+const named = (column: string): string => `iif(${isPlain(column)}, ${column}, 'inert-' || position)`
+
+/** The hash as it is compared and gone on with. */
+const hash = "substr(hash, 1, 200)"
+
+/** What of an event travels: all of one of ours, and little of what cannot be one. */
+const bounded = `position, ${named("id")} AS id, ${named("stream")} AS stream, iif(${isPlain("stream")}, version, 1) AS version,
+  ${within("type")} AS type, iif(schema BETWEEN 1 AND 9007199254740991, schema, 1) AS schema, ${within("data")} AS data,
+  ${within("meta")} AS meta, ${within("occurred_at")} AS occurred_at, substr(recorded_at, 1, 40) AS recorded_at, ${hash} AS hash,
+  ${within("signature")} AS signature, ${within("salt")} AS salt, ${within("digest")} AS digest`
+
 const following = `SELECT ${columns} FROM (
   SELECT *, length(data) + length(meta) + 400 AS own, sum(length(data) + length(meta) + 400) OVER (ORDER BY position) AS size
-  FROM (SELECT ${columns} FROM events WHERE position > CASE WHEN ${isThere} THEN ?2 ELSE ?1 END ORDER BY position LIMIT ?4)
+  FROM (SELECT ${bounded} FROM events WHERE position > CASE WHEN ${isThere} THEN ?2 ELSE ?1 END ORDER BY position LIMIT ?4)
 ) WHERE size <= ${pageCharacters} OR size = own ORDER BY position`
 
 export const exchangeStatements = ({ from, keepTimes, limit, logId, push }: Exchange): ReadonlyArray<Statement> => {
@@ -106,7 +134,7 @@ export const inspectStatement: Statement = {
 export const surveyStatements = (positions: ReadonlyArray<number>): ReadonlyArray<Statement> => [
   { sql: state, args: [0] },
   {
-    sql: "SELECT position, hash FROM events WHERE position IN (SELECT value FROM json_each(?1))",
+    sql: "SELECT position, substr(hash, 1, 200) FROM events WHERE position IN (SELECT value FROM json_each(?1))",
     args: [JSON.stringify(positions)],
   },
 ]

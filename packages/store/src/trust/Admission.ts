@@ -8,7 +8,7 @@ import { machinesStream, membershipTypes } from "@context-engine/core/domain/Mac
 import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
 import type { Meta, Recorded } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
-import { decode, type EventRow } from "../record.js"
+import { decode, type EventRow, hashOf, matchesDigest } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { holds, keyId } from "./keys.js"
 import { proves } from "./membership.js"
@@ -41,10 +41,13 @@ export interface Known {
 export type Judged =
   | { readonly verdict: "counts"; readonly events: ReadonlyArray<Recorded>; readonly unknown: ReadonlyArray<string> }
   | { readonly verdict: "inert"; readonly reason: string }
-  /** Nothing from here on can be judged: a person has to accept a root, or a newer version knows what this says. */
+  /**
+   * Nothing from here on can be judged: a person has to accept a root, a newer version knows what this says, or the data of what
+   * counts is not what was written.
+   */
   | {
       readonly verdict: "stop"
-      readonly why: "root" | "newer"
+      readonly why: "root" | "newer" | "altered"
       readonly position: number
       readonly detail: string
       readonly row: EventRow
@@ -54,6 +57,8 @@ export type Judged =
 export interface Judgement {
   readonly judged: Judged
   readonly rows: ReadonlyArray<EventRow>
+  /** The positions at which the hash is not that of the event and what precedes it. */
+  readonly unchained: ReadonlyArray<number>
   /** It makes a root that nobody here has accepted. */
   readonly asksToBeRoot?: boolean
   /** A unit that is missing, doubled or out of order, in words. */
@@ -61,6 +66,9 @@ export interface Judgement {
   /** The machine's clock went back since the unit before. */
   readonly clockStep?: boolean
 }
+
+/** The reason of a part of a unit: what follows may be the rest of it, and then the whole is judged. */
+export const notWhole = "the unit that it belongs to is not whole"
 
 /** The most events that one unit may have. */
 const largest = 100_000
@@ -91,8 +99,8 @@ export class Admission {
       const unit = rows.slice(at, end)
       if (unit.length < size) {
         for (const row of unit) {
-          this.#hash = row[10]
-          yield { rows: [row], judged: { verdict: "inert", reason: "the unit that it belongs to is not whole" } }
+          const unchained = this.#follows([row])
+          yield { rows: [row], unchained, judged: { verdict: "inert", reason: notWhole } }
         }
       } else yield this.judge(unit)
       at = end
@@ -113,11 +121,25 @@ export class Admission {
   /** Judges one unit, and goes on from it where it counts. */
   judge(unit: ReadonlyArray<EventRow>): Judgement {
     const judgement = this.#judge(unit)
-    this.#hash = unit[unit.length - 1]?.[10] ?? this.#hash
-    return judgement
+    return { ...judgement, unchained: this.#follows(unit) }
   }
 
-  #judge(unit: ReadonlyArray<EventRow>): Judgement {
+  /** Goes past rows that are not to be judged, and gives where their chain does not hold. */
+  pass(rows: ReadonlyArray<EventRow>): ReadonlyArray<number> {
+    return this.#follows(rows)
+  }
+
+  /** Goes on along the chain from what is stored: one wrong hash is found once. */
+  #follows(rows: ReadonlyArray<EventRow>): ReadonlyArray<number> {
+    const wrong: Array<number> = []
+    for (const row of rows) {
+      if (hashOf(this.#hash, row) !== row[10]) wrong.push(row[0])
+      this.#hash = row[10]
+    }
+    return wrong
+  }
+
+  #judge(unit: ReadonlyArray<EventRow>): Omit<Judgement, "unchained"> {
     const first = unit[0] as EventRow
     if (this.membership.root === null && !isRoot(first)) return { rows: unit, judged: this.#judgeRootless(unit) }
     const chain = chainOf(first)
@@ -146,6 +168,8 @@ export class Admission {
     if (publicKey === undefined) return inert("it is signed with a key that nobody has enrolled")
     const root = isRoot(first) ? first[1] : (this.membership.root?.eventId ?? "")
     if (!this.#holds(publicKey, unit, root)) return inert("its signature does not hold")
+    const altered = alteredIn(unit)
+    if (altered !== undefined) return altered
     const reason = unit.map(misfit).find((found) => found !== undefined)
     if (reason !== undefined) return inert(reason)
     return asks ? this.#judgeMembership(unit, chain) : counts(unit)
@@ -278,6 +302,15 @@ const ownKey = (row: EventRow, key: string): string | undefined => {
   } catch {
     return undefined
   }
+}
+
+/**
+ * The chain and the signature cover the digest of an event's data. Where the data is another, whoever sent it changed it on the
+ * way: others have what was written under the same hash, so it is not for this machine to say that it counts for nothing.
+ */
+const alteredIn = (unit: ReadonlyArray<EventRow>): Judged | undefined => {
+  const row = unit.find((one) => !matchesDigest(one))
+  return row && { verdict: "stop", why: "altered", position: row[0], detail: row[1], row }
 }
 
 const inert = (reason: string): Judged => ({ verdict: "inert", reason })

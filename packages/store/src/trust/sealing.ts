@@ -8,7 +8,7 @@ import { isEnrolled, type Membership } from "@context-engine/core/domain/Members
 import { StorageError } from "@context-engine/core/Errors"
 import type { Meta } from "@context-engine/core/Event"
 import * as Id from "@context-engine/core/Id"
-import { canonicalJson } from "@context-engine/core/CanonicalJson"
+import { canonicalJson, storedJson } from "@context-engine/core/CanonicalJson"
 import type { Connection } from "../connection.js"
 import { digestOf, type EventRow } from "../record.js"
 import { type Signed, type Signer, signedBytes, signedOf } from "../Signer.js"
@@ -73,7 +73,7 @@ export const sealUnit = (
   let last: Meta | undefined
   let meta = ""
   const rows = drafts.map((draft): EventRow => {
-    if (draft.meta !== last) meta = canonicalJson({ ...draft.meta, ...part })
+    if (draft.meta !== last) meta = storedJson({ ...draft.meta, ...part })
     last = draft.meta
     const salt = randomBytes(16).toString("base64url")
     const digest = digestOf(salt, draft.data)

@@ -4,7 +4,7 @@ import { upcasts } from "@context-engine/core/domain/Upcasts"
 import type { Definition } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
-import { type EventRow, matchesDigest } from "../record.js"
+import type { EventRow } from "../record.js"
 
 /** More text than this in one event is no event of ours: what a deployment printed is cut long before. */
 const longest = 16_000_000
@@ -17,7 +17,6 @@ export const misfit = (row: EventRow): string | undefined => {
   if (!isInstant(occurredAt)) return "its time is none"
   if (!Number.isSafeInteger(schema) || schema < 1) return "its shape has no number"
   if (data.length > longest || meta.length > 20_000) return "it is too large"
-  if (!matchesDigest(row)) return "its data is not what was signed"
   const body = read(data)
   if (body === undefined) return "its data is not JSON, or nested too deeply"
   const about = read(meta)?.value
@@ -74,8 +73,8 @@ const isMeta = (meta: unknown): boolean => {
   return [actor, commandId, machine, via].every((text) => typeof text === "string" && text.length <= 500)
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const isName = (text: unknown): boolean => typeof text === "string" && /^[^\u0000-\u001f\u007f]{1,300}$/.test(text)
+/** Whether a text can name an event, its type or its stream: it is the same text in every program and on every machine. */
+export const isName = (text: unknown): boolean => typeof text === "string" && /^[ -~]{1,300}$/.test(text)
 
 const isInstant = (text: string): boolean => {
   if (!/^[+-]?\d{4,6}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/.test(text)) return false

@@ -1,7 +1,7 @@
 /** What this file remembers of the rule: which events of the shared log are inert, and where each session of it ends. */
 import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
-import { chainOf, isRoot, type Known, type Link } from "./Admission.js"
+import { chainOf, isRoot, type Known, type Link, notWhole } from "./Admission.js"
 import { readMembership } from "./membership.js"
 import { unitHash } from "./sealing.js"
 
@@ -100,6 +100,25 @@ export const readInert = (connection: Connection, after: number): ReadonlySet<nu
       .all(after)
       .map(([position]) => position as number),
   )
+
+/** The part of a unit that the log up to a position ends with, if the next row may go on with it. */
+export const partBefore = (
+  connection: Connection,
+  position: number,
+  next: EventRow | undefined,
+): ReadonlyArray<EventRow> => {
+  if (next === undefined || next[11] === null) return []
+  const part: Array<EventRow> = []
+  const find = connection.prepare(
+    `SELECT ${columns} FROM events WHERE position = ? AND signature = ?
+     AND position IN (SELECT position FROM inert WHERE reason = '${notWhole}')`,
+  )
+  for (let at = position; ; at--) {
+    const row = find.get(at, next[11]) as EventRow | undefined
+    if (row === undefined) return part
+    part.unshift(row)
+  }
+}
 
 /** Where each session ends as of a position, from the events that count: to be called where the confirmed place jumps. */
 export const rebuildLinks = (connection: Connection, until: number): void => {

@@ -115,7 +115,7 @@ const roles = {
     )
     const random = randomFrom(Number(seed))
     const work = Effect.zipRight(Effect.either(Effect.suspend(() => anyCommand(random))), Effect.sleep(2))
-    const synchronise = Effect.zipRight(Effect.either(nowOrJoin), Effect.sleep(5))
+    const synchronise = Effect.zipRight(Effect.either(nowOrJoin()), Effect.sleep(5))
     say({ kind: "starting" })
     return Effect.all([Effect.forever(work), Effect.forever(synchronise)], { concurrency: 2 }).pipe(
       Effect.provideService(Origin, { actor: name, via: "library", machine: name }),

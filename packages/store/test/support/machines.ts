@@ -8,15 +8,18 @@ import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import { Database } from "../../src/Database.js"
 import { layer } from "../../src/layer.js"
 import type { MemoryOptions } from "../../src/memory/LogMemory.js"
 import type { EventRow } from "../../src/record.js"
 import { columns } from "../../src/record.js"
+import { loadSigner, type Signer } from "../../src/Signer.js"
 import * as SqlAudit from "../../src/SqlAudit.js"
 import type { RemoteLog } from "../../src/sync/RemoteLog.js"
 import * as SqlSync from "../../src/sync/SqlSync.js"
 import { tables } from "../../src/tables.js"
 import { audited } from "./audited.js"
+import { establish } from "./enrolment.js"
 import { freshPath, withSqlite } from "./files.js"
 import { nowOrJoin } from "./nowOrJoin.js"
 
@@ -61,7 +64,18 @@ export const machine = (
   }
 }
 
-export const sync = (of: Machine) => of.run(nowOrJoin)
+/** The key of a machine, under its name. */
+export const signerOf = ({ name, path }: Machine): Signer => ({ ...loadSigner(`${path}.key`), name })
+
+/** Begins a log on a machine's empty file: its key is the root, and the others are enrolled beside it. One event. */
+export const beginLog = (root: Machine, ...others: ReadonlyArray<Machine>): Promise<string> =>
+  root.run(
+    Effect.flatMap(Database, (database) =>
+      database.write((connection) => establish(connection, signerOf(root), others.map(signerOf))),
+    ),
+  )
+
+export const sync = (of: Machine) => of.run(nowOrJoin())
 export const status = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.status))
 export const verify = (of: Machine) => of.run(Effect.flatMap(Audit, (audit) => audit.verify()))
 
@@ -75,7 +89,7 @@ export const eventsOf = (path: string): ReadonlyArray<EventRow> =>
     database
       .prepare(`SELECT ${columns} FROM events ORDER BY position`)
       .all()
-      .map((row) => Object.values(row).slice(0, 12)),
+      .map((row) => Object.values(row).slice(0, columns.split(",").length)),
   ) as any
 
 /** One hash over all rows of all views: equal for equal rows. */

@@ -85,6 +85,7 @@ export const memoryMachine = (name: string, path: string, remote: RemoteLog["Typ
   return {
     name,
     connection,
+    database,
     run: <A, E>(effect: Effect.Effect<A, E, Layer.Layer.Success<ReturnType<typeof live>>>): Promise<A> =>
       runtime.runPromise(Effect.provideService(effect, Origin, origin) as typeof effect),
     close: async () => {

@@ -10,6 +10,8 @@ export interface Network {
   readonly partition: (name: string, apart: boolean) => void
   /** From now on nothing is lost any more, and what is still under way arrives. */
   readonly calm: () => Promise<void>
+  /** Nothing is lost while this is done. */
+  readonly smoothly: (what: () => Promise<unknown>) => Promise<void>
 }
 
 const offline = (message: string) => new SyncError({ reason: "offline", message })
@@ -47,6 +49,11 @@ export const makeNetwork = (random: Random, to: Batch, meanwhile: (name: string)
   return {
     link,
     partition: (name, isApart) => void (isApart ? apart.add(name) : apart.delete(name)),
+    smoothly: async (what) => {
+      rough = false
+      await what()
+      rough = true
+    },
     calm: async () => {
       rough = false
       apart.clear()

@@ -1,27 +1,30 @@
-/** Some machines, one shared log and a bad network, all from one seed; and what must hold of them in the end. */
+/**
+ * Some machines, one shared log and a bad network, all from one seed; and what must hold of them in the end. In half of the
+ * stories the machines sign, and others have got hold of the log's token, of a machine's key, or of the server itself.
+ */
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { machinesStream } from "@context-engine/core/domain/Machine"
+import { isEnrolled } from "@context-engine/core/domain/Membership"
+import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import type { NativeConnection } from "../../src/connection.js"
-import { columns, type EventRow } from "../../src/record.js"
+import { loadSigner, type Signer } from "../../src/Signer.js"
 import { make } from "../../src/sync/RemoteLog.js"
-import { tables } from "../../src/tables.js"
-import { checkGuards, compareRows, Walk } from "../../src/verify.js"
+import { readMembership } from "../../src/trust/membership.js"
 import { anyCommand } from "../support/commands.js"
+import { approveAll, establish, invite, revoke } from "../support/enrolment.js"
 import { type MemoryMachine, memoryMachine } from "../support/memoryMachine.js"
-import { makeNetwork } from "../support/network.js"
+import { makeNetwork, type Network } from "../support/network.js"
 import { nowOrJoin } from "../support/nowOrJoin.js"
 import { type Random, randomFrom } from "../support/random.js"
-import { makeSequencer } from "../support/sequencer.js"
+import { makeSequencer, type Sequencer } from "../support/sequencer.js"
+import { forge, type Liar, makeLiar, rowsOf } from "./hostile.js"
+import { rewrite } from "./rewriter.js"
+import { judge, type Simulated } from "./verdict.js"
 
-export interface Simulated {
-  readonly problems: ReadonlyArray<string>
-  readonly events: number
-  readonly acknowledged: number
-  readonly refused: number
-  readonly moot: number
-}
+export type { Simulated } from "./verdict.js"
 
 /** In memory where the system has such a place: the machines' locks are files. */
 const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
@@ -29,150 +32,175 @@ const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
 const keys = mkdtempSync(join(place, "context-simulation-keys-"))
 process.once("exit", () => rmSync(keys, { recursive: true, force: true }))
 
+/** A machine of a story. */
+interface Player extends MemoryMachine {
+  readonly signer: Signer | undefined
+  /** The code that it was given to come in. */
+  code: string | undefined
+}
+
+interface Story {
+  readonly random: Random
+  readonly directory: string
+  readonly sequencer: Sequencer
+  readonly network: Network
+  readonly players: Array<Player>
+  readonly acknowledged: Map<string, string>
+  readonly forged: Set<string>
+  readonly careless: Set<string>
+  readonly revoked: Set<Player>
+  readonly has: { readonly forger: boolean; readonly careless: boolean; readonly revocation: boolean }
+  readonly liar: Liar
+}
+
 /** Runs a whole story. Every choice in it comes from the seed. What it dies of is a problem like any other. */
 export const simulate = async (seed: number): Promise<Simulated> => {
   try {
     return await tell(seed)
   } catch (error) {
     const problem = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    return { problems: [`the story broke off: ${problem}`], events: 0, acknowledged: 0, refused: 0, moot: 0 }
+    const nothing = { events: 0, acknowledged: 0, refused: 0, moot: 0, forged: 0 }
+    return { problems: [`the story broke off: ${problem}`], ...nothing }
   }
 }
 
 const tell = async (seed: number): Promise<Simulated> => {
-  const random = randomFrom(seed)
+  const signed = seed % 2 === 0
+  const story = begin(randomFrom(seed), signed)
+  const { network, players, random, sequencer } = story
+  if (signed) await beginLog(story)
+  const steps = 20 + random.below(60)
+  for (let i = 0; i < steps; i++) {
+    if (random.next() < 0.1) network.partition(random.pick(players).name, random.next() < 0.6)
+    await step(random.pick(players), story)
+    if (signed) await interfere(story)
+  }
+  await network.calm()
+  await settle(story)
+  const machines = players.filter((one) => !story.revoked.has(one))
+  const waits = new Set([...story.revoked].flatMap((one) => waiting(one.connection).map(([id]) => id)))
+  const acknowledged = new Map([...story.acknowledged].filter(([id]) => !waits.has(id)))
+  const simulated = judge({ ...story, acknowledged, log: sequencer.connection, machines })
+  const problems = [...simulated.problems, ...[...story.revoked].flatMap((one) => judgeRevoked(one, story))]
+  if (signed && random.next() < 0.5) problems.push(...(await rewrite({ ...story, machines, log: sequencer })))
+  for (const one of players) await one.close()
+  sequencer.connection.close()
+  rmSync(story.directory, { recursive: true })
+  return { ...simulated, problems }
+}
+
+const begin = (random: Random, signed: boolean): Story => {
   const directory = mkdtempSync(join(place, "context-simulation-"))
   const sequencer = makeSequencer()
-  const acknowledged = new Map<string, string>()
-  const machines: Array<MemoryMachine> = []
+  const players: Array<Player> = []
+  const has = { forger: random.next() < 0.7, careless: random.next() < 0.2, revocation: random.next() < 0.3 }
+  const liar = makeLiar(random, sequencer, signed && random.next() < 0.3)
   let depth = 0
   const meanwhile = async (name: string) => {
     if (depth >= 3) return
     depth += 1
-    const own = machines.find((one) => one.name === name) as MemoryMachine
+    const own = players.find((one) => one.name === name) as Player
     // Its own commands go on while it synchronises, and so does everything on other machines.
-    if (random.next() < 0.5) await command(own, random, acknowledged)
-    else await step(random.pick(machines), random, acknowledged)
+    if (random.next() < 0.5) await command(own, story)
+    else await step(random.pick(players), story)
     depth -= 1
   }
-  const network = makeNetwork(random, sequencer.batch, meanwhile)
-  const signed = seed % 8 === 0
+  const network = makeNetwork(random, liar.batch, meanwhile)
+  const story: Story = {
+    ...{ random, directory, sequencer, network, players, has, liar },
+    ...{ acknowledged: new Map(), forged: new Set(), careless: new Set(), revoked: new Set() },
+  }
   const count = 2 + random.below(3)
   for (let i = 0; i < count; i++) {
     const name = `m${i}`
     const keyPath = signed ? join(keys, `${name}.key`) : undefined
-    machines.push(memoryMachine(name, join(directory, name), make("memory", network.link(name)), keyPath))
+    const signer = keyPath === undefined ? undefined : { ...loadSigner(keyPath), name }
+    const machine = memoryMachine(name, join(directory, name), make("memory", network.link(name)), keyPath)
+    players.push({ ...machine, signer, code: undefined })
   }
-  const steps = 20 + random.below(60)
-  for (let i = 0; i < steps; i++) {
-    if (random.next() < 0.1) network.partition(random.pick(machines).name, random.next() < 0.6)
-    await step(random.pick(machines), random, acknowledged)
-  }
-  await network.calm()
-  // Once to push and learn, once to learn what the last one pushed.
-  for (const one of [...machines, ...machines]) await one.run(nowOrJoin)
-  const simulated = judge(machines, sequencer.connection, acknowledged)
-  for (const one of machines) await one.close()
-  sequencer.connection.close()
-  rmSync(directory, { recursive: true })
-  return simulated
+  return story
 }
 
-const step = async (machine: MemoryMachine, random: Random, acknowledged: Map<string, string>) => {
-  if (random.next() < 0.75) return command(machine, random, acknowledged)
-  await machine.run(Effect.either(nowOrJoin))
+/** The first machine is the root; the others stand beside it, are invited, or ask and are approved. */
+const beginLog = async ({ network, players, random }: Story): Promise<void> => {
+  const [root, ...others] = players as [Player, ...Array<Player>]
+  const ways = others.map(() => random.next())
+  const beside = others.flatMap(({ signer }, i) => ((ways[i] ?? 0) < 0.5 && signer !== undefined ? [signer] : []))
+  root.connection.transact((c) => establish(c, root.signer as Signer, beside))
+  for (const [i, one] of others.entries()) if ((ways[i] ?? 0) > 0.75) one.code = await root.run(invite(root.connection))
+  await network.smoothly(() => root.run(now(root)))
+}
+
+const now = ({ code }: Player) =>
+  nowOrJoin(code === undefined ? {} : { invite: code })
+const heal = Effect.flatMap(Sync, (service) => service.heal())
+
+const step = async (player: Player, story: Story) => {
+  if (story.random.next() < 0.75) return command(player, story)
+  const lied = story.liar.lies > 0 && story.random.next() < 0.3
+  await player.run(Effect.either(lied ? heal : now(player)))
 }
 
 /** Gives a command; what it appended was acknowledged. */
-const command = async (machine: MemoryMachine, random: Random, acknowledged: Map<string, string>) => {
-  const before = new Map(waiting(machine.connection))
-  await machine.run(Effect.either(anyCommand(random)))
-  for (const [id, type] of waiting(machine.connection)) if (!before.has(id)) acknowledged.set(id, type)
+const command = async (player: Player, { acknowledged, random }: Story) => {
+  const before = new Map(waiting(player.connection))
+  await player.run(Effect.either(anyCommand(random)))
+  for (const [id, type] of waiting(player.connection)) if (!before.has(id)) acknowledged.set(id, type)
 }
 
 /** What a command appends is part of the tail: no synchronisation comes between. */
 const waiting = (connection: NativeConnection): ReadonlyArray<[id: string, type: string]> =>
-  connection.prepare("SELECT id, type FROM events WHERE position > (SELECT position FROM sync)").all()
+  connection
+    .prepare("SELECT id, type FROM events WHERE position > (SELECT position FROM sync) AND stream <> ?")
+    .all(machinesStream) as any
 
-const logOf = (connection: NativeConnection) =>
-  connection.prepare(`SELECT ${columns} FROM events ORDER BY position`).all() as ReadonlyArray<EventRow>
-
-const rowsOf = (connection: NativeConnection): string =>
-  JSON.stringify(
-    tables.map((table) => connection.prepare(`SELECT ${table.rowAsJson} FROM "${table.name}" ORDER BY id`).all()),
-  )
-
-/** Where two texts part, with a little of both. */
-const firstDifference = (a: string, b: string): string => {
-  const at = [...a].findIndex((character, index) => character !== b[index])
-  return `${a.slice(Math.max(0, at - 300), at + 60)} ≠ ${b.slice(at, at + 60)}`
+/** What is done by those who decide who may write, and by those who may not. */
+const interfere = async (story: Story): Promise<void> => {
+  const { careless, forged, has, players, random, revoked, sequencer } = story
+  const [root] = players as [Player]
+  const last = players[players.length - 1] as Player
+  if (random.next() < 0.1) await root.run(approveAll(root.connection))
+  if (has.revocation && players.length > 2 && !revoked.has(last) && isIn(root, last) && random.next() < 0.05) {
+    await root.run(revoke(last.signer as Signer))
+    revoked.add(last)
+  }
+  const signers = players.filter((one) => !revoked.has(one)).map(({ signer }) => signer as Signer)
+  const out = [...revoked].map(({ signer }) => signer as Signer).filter(({ id }) => isOut(story, id))
+  const forger = { random, log: sequencer.connection, enrolled: signers, revoked: out, forged, careless }
+  if (has.forger && random.next() < 0.15) forge(forger)
+  if (has.careless && random.next() < 0.1) forge(forger, root.signer as Signer)
 }
 
-const isFact = (type: string): boolean => !/(Added|Updated|Renamed|Removed)$/.test(type)
+/** Whoever never came in cannot be put out. */
+const isIn = (root: Player, { signer }: Player): boolean =>
+  isEnrolled(readMembership(root.connection), signer?.id ?? "")
 
-const judge = (
-  machines: ReadonlyArray<MemoryMachine>,
-  sequencer: NativeConnection,
-  acknowledged: ReadonlyMap<string, string>,
-): Simulated => {
-  const problems: Array<string> = []
-  const log = logOf(sequencer)
-  const [first] = machines as [MemoryMachine]
-  const rows = rowsOf(first.connection)
-  for (const { connection, name } of machines) {
-    if (JSON.stringify(logOf(connection)) !== JSON.stringify(log)) problems.push(`${name} has another log`)
-    if (rowsOf(connection) !== rows)
-      problems.push(`${name} has other rows: ${firstDifference(rowsOf(connection), rows)}`)
-  }
-  // Gapless, chained, signed, and the rows that live are those folded anew.
-  const walk = new Walk()
-  for (const row of log) walk.next(row)
-  walk.end()
-  checkGuards(first.connection, walk)
-  compareRows(first.connection, walk)
-  problems.push(...walk.findings.map(({ message }) => message))
-  const inLog = new Set(log.map((row) => row[1]))
-  const rejected = new Set<string>()
-  let refused = 0
-  let moot = 0
-  const visible = new Set(
-    first.connection
-      .prepare("SELECT id FROM rejections")
-      .all()
-      .map(([id]) => id),
+/** Whether the shared log says that a machine was revoked. */
+const isOut = ({ forged, sequencer }: Story, machineId: string): boolean =>
+  rowsOf(sequencer.connection).some(
+    (row) => row[4] === "MachineRevoked" && !forged.has(row[1]) && JSON.parse(row[6]).machineId === machineId,
   )
-  for (const row of log.filter((one) => one[4] === "CommandRejected")) {
-    const { events, outcome } = JSON.parse(row[6])
-    if (outcome === "refused") refused += 1
-    else moot += 1
-    for (const { id } of events) {
-      if (rejected.has(id) || inLog.has(id)) problems.push(`${id} is in the log twice`)
-      rejected.add(id)
-    }
-    if (!visible.has(events[0].id)) problems.push(`the rejection of ${events[0].id} is not visible`)
+
+/** Everybody who may comes in, pushes and learns: often enough to learn what the last one pushed. */
+const settle = async (story: Story): Promise<void> => {
+  const { liar, players, revoked } = story
+  liar.stop()
+  const [root] = players as [Player]
+  const way = (one: Player) => (liar.lies > 0 ? Effect.zipRight(heal, now(one)) : now(one))
+  for (let round = 0; round < 2; round++) {
+    for (const one of players) await one.run(Effect.either(way(one)))
+    await root.run(approveAll(root.connection))
   }
-  for (const [id, type] of acknowledged) {
-    if (!inLog.has(id) && !rejected.has(id)) problems.push(`${type} ${id} was acknowledged and is lost`)
-    if (isFact(type) && !inLog.has(id)) problems.push(`the fact ${type} ${id} is lost`)
-  }
-  problems.push(...brokenRules(first.connection))
-  return { problems, events: log.length, acknowledged: acknowledged.size, refused, moot }
+  for (const one of [...players, ...players])
+    await (revoked.has(one) ? one.run(Effect.either(now(one))) : one.run(now(one)))
 }
 
-/** What the registry promises of its rows, asked of the tables. */
-const brokenRules = (connection: NativeConnection): ReadonlyArray<string> => {
-  const rules = {
-    "two servers of one name": "SELECT 1 FROM servers GROUP BY name HAVING count(*) > 1",
-    "two services of one name": "SELECT 1 FROM services GROUP BY name, server_id HAVING count(*) > 1",
-    "a service without its server": "SELECT 1 FROM services WHERE server_id NOT IN (SELECT id FROM servers)",
-    "a route to nothing": "SELECT 1 FROM routes WHERE service_id NOT IN (SELECT id FROM services)",
-    "a secret of nothing":
-      "SELECT 1 FROM secrets_registry WHERE service_id IS NOT NULL AND service_id NOT IN (SELECT id FROM services) OR service_id IS NULL AND server_id IS NOT NULL AND server_id NOT IN (SELECT id FROM servers)",
-    "a dependency of nothing": "SELECT 1 FROM service_deps WHERE service_id NOT IN (SELECT id FROM services) OR depends_on_service_id IS NOT NULL AND depends_on_service_id NOT IN (SELECT id FROM services)", // biome-ignore format: one rule
-    "a cycle of required dependencies": `WITH RECURSIVE reached (start, node) AS (
-      SELECT service_id, depends_on_service_id FROM service_deps WHERE required = 1
-      UNION SELECT start, depends_on_service_id FROM reached JOIN service_deps ON service_id = node AND required = 1
-    ) SELECT 1 FROM reached WHERE start = node`,
-  }
-  return Object.entries(rules).flatMap(([rule, sql]) => (connection.prepare(sql).all().length > 0 ? [rule] : []))
+/** A revoked machine has what was shared. What is its own waits on it, or was shared before. */
+const judgeRevoked = ({ connection, name }: Player, { sequencer }: Story): ReadonlyArray<string> => {
+  const [confirmed] = connection.prepare("SELECT position FROM sync").get()
+  const there = rowsOf(sequencer.connection)
+  const here = rowsOf(connection).slice(0, confirmed)
+  // Equal hashes are equal histories.
+  const same = here[confirmed - 1]?.[10] === there[confirmed - 1]?.[10]
+  return same && confirmed === there.length ? [] : [`${name}, revoked, has another log up to ${confirmed}`]
 }

@@ -80,7 +80,7 @@ describe("a server of one's own", () => {
     await expectEqual(a, b)
     const [merged] = await b.run(Effect.flatMap(Sync, (service) => service.log())).then((log) => log.filter(({ what }) => what === "merged")) // biome-ignore format: one value
     const backup = / in (\/.*)$/.exec(merged?.detail ?? "")?.[1] as string
-    expect(eventsOf(backup).map((row) => row[4])).toEqual(["MachineJoined", "ServerAdded", "ServerAdded"])
+    expect(eventsOf(backup).map((row) => row[4])).toEqual(["RootEstablished", "ServerAdded", "ServerAdded"])
   })
 
   it("that is full of something else is left alone", async () => {
@@ -102,7 +102,7 @@ describe("a server of one's own", () => {
     await sync(a)
     const { createClient } = await import("@libsql/client/http")
     const client = createClient({ url: sqld.url, authToken: Redacted.value(sqld.token()) })
-    for (const sql of ["DELETE FROM events", "UPDATE events SET type = 'x'", "INSERT OR REPLACE INTO events SELECT 1, 'x', stream, version, type, schema, data, meta, occurred_at, recorded_at, hash, signature FROM events WHERE position = 1"]) {
+    for (const sql of ["DELETE FROM events", "UPDATE events SET type = 'x'", "INSERT OR REPLACE INTO events SELECT 1, 'x', stream, version, type, schema, data, meta, occurred_at, recorded_at, hash, signature, salt, digest FROM events WHERE position = 1"]) {
       await expect(client.execute(sql)).rejects.toThrow(/append-only/)
     } // biome-ignore format: a list
   })
@@ -273,7 +273,7 @@ describe("a bad line", () => {
     for (let round = 0; round < 12; round++) {
       for (const one of machines) {
         await add(one, `${one.name}${round}`, `shared${round}`)
-        const done = await one.run(Effect.either(nowOrJoin))
+        const done = await one.run(Effect.either(nowOrJoin()))
         if (done._tag === "Left") {
           expect(done.left).toMatchObject({ reason: "offline" })
           failures += 1
