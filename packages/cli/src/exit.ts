@@ -72,6 +72,7 @@ const flags: Record<string, string> = {
   from: "<from>",
   to: "<to>",
   moment: "--to",
+  expiresAt: "--expires",
   "deploySettings.pre": "--pre",
   "deploySettings.post": "--post",
   "deploySettings.env": "--deploy-env",
@@ -97,6 +98,10 @@ const lists: Record<string, string> = {
   secret: "context infra secret list",
   event: "context infra events",
   deployment: "context infra history <service>",
+  machine: "context infra machine list",
+  "machine that waits": "context infra machine list",
+  invite: "context infra machine list",
+  root: "context infra machine list",
 }
 
 /** What to do next, where the message does not say it already. */

@@ -99,6 +99,11 @@ export const nouns: ReadonlyArray<Noun> = [
     load: async () => (await import("./commands/sync.js")).verbs,
   },
   {
+    name: "machine",
+    description: "Who may write to the log: the machines that are enrolled, approve one, revoke one",
+    load: async () => (await import("./commands/machine.js")).verbs,
+  },
+  {
     name: "doctor",
     description: "Is this machine fit for it? Database, shared log, keys, SSH: what is wrong, and what to do",
     load: async () => (await import("./commands/doctor.js")).doctor,

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type { Books } from "./runtime/audit.js"
 import type { Discovery } from "./runtime/discovery.js"
 import type { HostOptions, LogOptions } from "./runtime/log.js"
+import type { Enrolment } from "./runtime/machines.js"
 import type { Operations } from "./runtime/operations.js"
 import type { RouteOptions } from "./runtime/routes.js"
 import type { Running } from "./runtime/running.js"
@@ -86,6 +87,13 @@ export const withAudit = <A>(options: LogOptions, use: Use<Books, A>): Effect.Ef
 export const withSync = <A>(options: LogOptions, use: Use<Sync["Type"], A>): Effect.Effect<A, unknown> =>
   load(
     () => import("./runtime/sync.js"),
+    (door) => door.open(options, use),
+  )
+
+/** Who may write to the log. What is decided about it is shared at once. */
+export const withMachines = <A>(options: LogOptions, use: Use<Enrolment, A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/machines.js"),
     (door) => door.open(options, use),
   )
 

@@ -16,6 +16,7 @@ import { Scanner } from "@context-engine/core/services/Scanner"
 import type * as Database from "@context-engine/store/Database"
 import { identityOf } from "@context-engine/store/identity"
 import * as Store from "@context-engine/store/layer"
+import * as SqlMachines from "@context-engine/store/SqlMachines"
 import * as SqlSync from "@context-engine/store/sync/SqlSync"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiSwagger from "@effect/platform/HttpApiSwagger"
@@ -30,6 +31,7 @@ import * as Guard from "./guard.js"
 import { Deployments } from "./handlers/deploying.js"
 import * as FleetHandlers from "./handlers/fleet.js"
 import { Stopping } from "./handlers/logs.js"
+import * as MachinesHandlers from "./handlers/machines.js"
 import * as Operations from "./handlers/operations.js"
 import * as RegistryHandlers from "./handlers/registry.js"
 import * as Watching from "./handlers/watching.js"
@@ -45,7 +47,7 @@ export interface ServeOptions {
   readonly token: string
   /** Milliseconds that requests and deployments on their way have to end once the server is told to stop. Default 5,000. */
   readonly grace?: number
-  /** The file with this machine's key, which signs what is appended. Without one, nothing is signed. */
+  /** The file with this machine's key, or the key itself as one line, which signs what is appended. Without one, nothing is signed. */
   readonly keyPath?: string
   /** Where this machine keeps what it has seen of its logs, outside their files. */
   readonly memory?: Database.Options["memory"]
@@ -92,7 +94,15 @@ const app = (token: string, guard: Parameters<typeof Guard.layer>[0]) =>
     Layer.provide(HttpApiBuilder.middlewareOpenApi({ path: "/openapi.json" })),
     Layer.provide(Guard.layer(guard)),
     Layer.provide(HttpApiBuilder.api(Api)),
-    Layer.provide(Layer.mergeAll(Operations.layer, FleetHandlers.layer, RegistryHandlers.layer, Watching.layer)),
+    Layer.provide(
+      Layer.mergeAll(
+        Operations.layer,
+        FleetHandlers.layer,
+        RegistryHandlers.layer,
+        Watching.layer,
+        MachinesHandlers.layer,
+      ),
+    ),
     Layer.provide(Authorize.layer(token)),
   )
 
@@ -109,6 +119,7 @@ const services = ({ db, keyPath, memory, remote }: ServeOptions) =>
     Scanner.layer,
     Alerts.layer,
   ).pipe(
+    Layer.provideMerge(SqlMachines.layer(keyPath === undefined ? {} : { keyPath })),
     Layer.provideMerge(SqlSync.layer({ ...(keyPath && { keyPath }), ...(remote && { remote }) })),
     Layer.provideMerge(Health.layer),
     Layer.provideMerge(Hosts.layer),

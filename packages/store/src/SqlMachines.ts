@@ -12,12 +12,13 @@ import {
   type Role,
 } from "@context-engine/core/domain/Machine"
 import { isAdmin, isEnrolled, isOpen, type Member, type Membership } from "@context-engine/core/domain/Membership"
-import { Ambiguous, InvalidInput, NotFound, type StorageError } from "@context-engine/core/Errors"
+import { type Ambiguous, InvalidInput, type NotFound, type StorageError } from "@context-engine/core/Errors"
 import type { Event, Meta } from "@context-engine/core/Event"
 import { EventLog } from "@context-engine/core/EventLog"
 import * as Id from "@context-engine/core/Id"
 import { Origin } from "@context-engine/core/Origin"
 import { type MachineRow, Machines } from "@context-engine/core/services/Machines"
+import { theOne } from "@context-engine/core/services/names"
 import { decode as decodeInput } from "@context-engine/core/services/registry/crud"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -29,7 +30,17 @@ import { findSigner, loadSigner, type Signer, signerOf } from "./Signer.js"
 import { author } from "./sync/author.js"
 import { readTail, rebase, rejudge } from "./sync/rebase.js"
 import { readState } from "./sync/state.js"
-import { encodeInvite, fingerprint, inviteKey, keyId, keyLine, newKey, newSecret, publicHalf } from "./trust/keys.js"
+import {
+  encodeInvite,
+  fingerprint,
+  inviteKey,
+  keyId,
+  keyLine,
+  newKey,
+  newSecret,
+  publicHalf,
+  type Vouched,
+} from "./trust/keys.js"
 import { readMembership } from "./trust/membership.js"
 import { rootDraft } from "./trust/sealing.js"
 import { acceptRoot, type Pending, readPending } from "./trust/verdicts.js"
@@ -105,14 +116,13 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const secret = newSecret()
       const publicKey = publicHalf(inviteKey(secret))
       const data = yield* decodeInput(InviteIssued.data, { ...input, inviteId: keyId(publicKey), publicKey })
-      const { machines, root } = yield* decide(() => Effect.succeed(InviteIssued(data)))
-      const begun = machines.get(root?.machineId ?? "")?.publicKey ?? ""
-      return { ...input, code: encodeInvite({ secret, root: root?.eventId ?? "", fingerprint: fingerprint(begun) }) }
+      const vouched = rootOf(yield* decide(() => Effect.succeed(InviteIssued(data))))
+      return { ...input, code: encodeInvite({ secret, ...vouched }) }
     }),
     withdraw: Effect.fn("Machines.withdraw")(function* (id) {
       yield* decide(({ invites }) =>
         Effect.map(
-          one("invite", id, [...invites.values()].filter(isOpen), ({ inviteId }) => [inviteId]),
+          theOne("invite", id, [...invites.values()].filter(isOpen), ({ inviteId }) => [inviteId]),
           ({ inviteId }) => InviteClosed({ inviteId, reason: "withdrawn" }),
         ),
       )
@@ -154,12 +164,12 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const key = newKey()
       const { id: machineId, publicKey } = signerOf(key)
       const data = yield* decodeInput(MachineEnrolled.data, { machineId, name, publicKey, role })
-      yield* decide((state) =>
+      const after = yield* decide((state) =>
         [...state.machines.values()].some((other) => other.name === name)
           ? new InvalidInput({ field: "name", reason: `a machine named "${name}" is there already` })
           : Effect.succeed(MachineEnrolled(data)),
       )
-      return { key: keyLine(key), machine: yield* about(machineId) }
+      return { key: keyLine(key, rootOf(after)), machine: yield* about(machineId) }
     }),
     rootPlan: Effect.gen(function* () {
       const signer = yield* found
@@ -176,7 +186,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     trust: Effect.fn("Machines.trust")(function* (print) {
       const signer = yield* found
       const pending = yield* database.read((connection) => readPending(connection))
-      const chosen = yield* one("root", print, pending, ({ name, publicKey }) => [fingerprint(publicKey), name])
+      const chosen = yield* theOne("root", print, pending, ({ name, publicKey }) => [fingerprint(publicKey), name])
       yield* database.write((connection) => {
         acceptRoot(connection, chosen.eventId)
         if (chosen.position <= readState(connection).confirmed.position)
@@ -190,6 +200,12 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       return count
     }),
   })
+}
+
+/** The root of a log that has one, as it is vouched for to who comes. */
+const rootOf = ({ machines, root }: Membership): Vouched => {
+  const key = machines.get(root?.machineId ?? "")?.publicKey ?? ""
+  return { root: root?.eventId ?? "", fingerprint: fingerprint(key) }
 }
 
 const unsigned = "nothing is signed here (CONTEXT_KEY=off), so nobody can be enrolled"
@@ -211,28 +227,12 @@ const rowOf = (state: Membership, { publicKey, ...member }: Member, signer: Sign
 
 const pendingOf = ({ name, position, publicKey }: Pending) => ({ name, position, fingerprint: fingerprint(publicKey) })
 
-/** The one thing that a name means, or the beginning of an id that fits no other. */
-const one = <A>(
-  entity: string,
-  name: string,
-  all: ReadonlyArray<A>,
-  names: (one: A) => ReadonlyArray<string>,
-): Effect.Effect<A, NotFound | Ambiguous> => {
-  const exact = all.filter((thing) => names(thing).includes(name))
-  const near = exact.length > 0 ? exact : all.filter((thing) => names(thing).some((own) => own.startsWith(name)))
-  const [first] = near
-  if (name !== "" && first !== undefined && near.length === 1) return Effect.succeed(first)
-  const suggestions = all.map((thing) => names(thing)[0] as string).slice(0, 5)
-  if (near.length === 0 || name === "") return new NotFound({ entity, name, suggestions })
-  return new Ambiguous({ entity, name, candidates: near.map((thing) => names(thing).at(-1) as string) })
-}
-
 const findMachine = (
   { machines }: Membership,
   name: string,
   statuses: ReadonlyArray<Member["status"]>,
 ): Effect.Effect<Member, NotFound | Ambiguous> =>
-  one(
+  theOne(
     statuses[0] === "waiting" ? "machine that waits" : "machine",
     name,
     [...machines.values()].filter(({ status }) => statuses.includes(status)),

@@ -106,7 +106,8 @@ const verified = (copy: string, onProgress?: OnProgress) =>
     const audit = yield* Audit
     const database = yield* Database
     const first = yield* audit.verify(onProgress)
-    if (first.ok || !first.findings.some(({ kind }) => kind === "row") || !(yield* onlyRowsDiffer(first))) return { report: first, differing: 0 }
+    if (first.ok || !first.findings.some(({ kind }) => kind === "row") || !(yield* onlyRowsDiffer(first)))
+      return { report: first, differing: 0 }
     const { differing } = yield* Effect.scoped(
       Effect.flatMap(database.dedicated, (connection) => rebuildOn(connection)),
     )

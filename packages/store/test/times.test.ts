@@ -214,7 +214,7 @@ describe("with any clocks", () => {
       const { machines, moments, random } = await story(seed + n)
       const asked = [random.pick(moments), random.pick(moments)].sort() as [string, string]
       const answers = await Promise.all(machines.map((one) => Promise.all(asked.map((moment) => at(one, moment)))))
-      const [first] = answers
+      const first = answers[0] as ReadonlyArray<ReadonlyArray<string>>
       for (const answer of answers) expect(answer, `seed ${seed + n}`).toEqual(first)
       const one = random.pick(machines)
       for (const [index, moment] of asked.entries()) {

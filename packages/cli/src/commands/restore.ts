@@ -39,7 +39,9 @@ export const restore = leaf({
   said: ({ aside, db, events, givenUp, rebuilt }) =>
     [
       `restored ${events.toLocaleString("en")} events into ${db}` +
-        (rebuilt === 0 ? "" : `; ${rebuilt.toLocaleString("en")} rows were not what the events say, and were built anew`) +
+        (rebuilt === 0
+          ? ""
+          : `; ${rebuilt.toLocaleString("en")} rows were not what the events say, and were built anew`) +
         (aside === null ? "" : `; what was there is in ${aside}`),
       ...(givenUp === null ? [] : [givenUpInWords(givenUp)]),
     ].join("\n"),

@@ -10,7 +10,7 @@ const number = (n: number): string => n.toLocaleString("en")
 
 /** Whether the log holds, and if not, where it does not. */
 export const verdict: Renderer<AuditReport> = (report, screen) => {
-  const { duration, events, findings, head, rows, signed, unsigned } = report
+  const { duration, events, findings, head, inert, rows, signed, unsigned } = report
   const rate = number(Math.round(events / Math.max(0.001, duration)))
   const machines = table(
     screen,
@@ -28,13 +28,26 @@ export const verdict: Renderer<AuditReport> = (report, screen) => {
       : `${paint(screen, "bad", "✗")} the log does not hold`,
     ...(report.replayed === null ? [] : [`the file shows its log as of ${safe(report.replayed)}`]),
     ...findings.map((finding) => lines(screen, `${paint(screen, "bad", "✗")} ${safe(finding.message)}`)),
-    `${number(signed)} signed, ${number(unsigned)} unsigned`,
+    `${number(signed)} signed, ${number(unsigned)} unsigned${inert === 0 ? "" : `, ${number(inert)} that count for nothing`}`,
+    ...origin(report).map((line) => lines(screen, line)),
     ...(report.machines.length === 0 ? [] : [machines]),
     ...(unknown.length === 0 ? [] : [`not known to this version: ${unknown.join(", ")}`]),
     `head: position ${head.position}`,
     `      ${head.hash}`,
   ].join("\n")
 }
+
+/** Who says who may write, and what follows for the reader where nobody does. */
+const origin = ({ findings, root, unsigned }: AuditReport): ReadonlyArray<string> => [
+  ...(root !== null
+    ? [`root: ${safe(root)}`]
+    : unsigned > 0
+      ? ["an unsigned log: nothing shows who wrote it, nor that nobody wrote it anew"]
+      : []),
+  ...(findings.some(({ kind }) => kind === "inert" || kind === "sequence")
+    ? ["when you know why, on an admin machine: context infra machine acknowledge"]
+    : []),
+]
 
 /** What a file was given. */
 export const exported: Renderer<{ readonly into: string; readonly events: number } | undefined> = (value, screen) =>

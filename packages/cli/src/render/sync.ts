@@ -51,11 +51,70 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
             `${paint(screen, "bad", count(found.rejected, "command"))}: context infra sync rejected`,
           ] as const,
         ]),
+    ...(found.enrolment === "unsigned" ? [] : [["this machine", standing(found, screen)] as const]),
     ...(found.unknown.length === 0
       ? []
       : [["newer", paint(screen, "warn", `${found.unknown.map(safe).join(", ")}: update context`)] as const]),
   ]
-  return [...lost, ...rows.map(([name, value]) => `${name.padEnd(14)}${value}`)].join("\n")
+  const told = untrusted(found, screen)
+  return [
+    ...lost,
+    ...rows.map(([name, value]) => `${name.padEnd(14)}${value}`),
+    ...(told === "" ? [] : ["", told]),
+  ].join("\n")
+}
+
+const standings: Record<SyncStatus["enrolment"], string> = {
+  enrolled: "enrolled",
+  waiting: "waits to be enrolled: context infra machine list",
+  revoked: "was revoked: nothing that it writes counts",
+  "not-enrolled": "not enrolled: context infra sync now asks for it",
+  "no-root": "nobody has said who may write: context infra machine root",
+  unsigned: "signs nothing",
+}
+
+const standing = ({ enrolment }: SyncStatus, screen: Screen): string =>
+  paint(screen, enrolment === "enrolled" ? undefined : enrolment === "revoked" ? "bad" : "warn", standings[enrolment])
+
+/** What in the shared log is not to be believed: events that count for nothing, and what is wrong with running numbers. */
+export const untrusted: Renderer<Pick<SyncStatus, "breaks" | "inert" | "inertEvents">> = (found, screen) => {
+  const { breaks, inert, inertEvents } = found
+  if (inert + breaks.length === 0) return ""
+  const bad = paint(screen, "bad", "✗")
+  const more = inert - inertEvents.length
+  const counts = inert === 1 ? "1 event counts" : `${inert} events count`
+  return [
+    ...(inert === 0 ? [] : [`${bad} ${counts} for nothing; what they say of themselves is not to be believed`]),
+    ...inertEvents.map(({ claims, position, reason, type }) =>
+      below(screen, `at ${position}: ${type}, says it is of ${claims}: ${reason}`),
+    ),
+    ...(more > 0 ? [`    and ${more} more`] : []),
+    ...breaks.map(({ message, position }) => `${bad} ${line(screen, `at ${position}: ${message}`)}`),
+    below(screen, "when you know why, on an admin machine: context infra machine acknowledge"),
+  ].join("\n")
+}
+
+const below = (screen: Screen, text: string): string => `    ${wrap(safe(text), screen.columns - 4).join("\n    ")}`
+
+/** A machine that is connected, and may not write yet. */
+export interface Waiting {
+  readonly waiting: true
+  readonly name: string
+  readonly fingerprint: string
+  readonly confirmed: number
+}
+
+/** What connecting did: all was brought together, or this machine has what others did and waits to be enrolled. */
+export const connected: Renderer<SyncReport | Waiting> = (done, screen) => {
+  if (!("waiting" in done)) return report(done, screen)
+  const { fingerprint, name } = done
+  return [
+    `${paint(screen, "warn", "!")} ${line(screen, `connected; this machine has the log to position ${done.confirmed}, and waits to be enrolled. Its fingerprint:`)}`,
+    "",
+    `    ${paint(screen, "strong", safe(fingerprint))}`,
+    "",
+    `  on an admin machine, if it shows the same: context infra machine approve ${safe(name)}`,
+  ].join("\n")
 }
 
 /** What happened. */

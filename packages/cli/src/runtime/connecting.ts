@@ -1,13 +1,17 @@
-/** Behind `sync connect`: the address is kept once it answers and is meant, and what was kept before comes back if that fails. */
+/**
+ * Behind `sync connect`: the address is kept once it answers and is meant, and what was kept before comes back if that fails. A
+ * newcomer may come back with a wish to be enrolled.
+ */
+import { Machines } from "@context-engine/core/services/Machines"
 import { type Contact, Sync, type SyncOptions } from "@context-engine/core/services/Sync"
 import type { Endpoint } from "@context-engine/store/sync/endpoint"
 import { remoteLog } from "@context-engine/store/sync/http"
 import * as Effect from "effect/Effect"
+import type { Waiting } from "../render/sync.js"
 import { forget, kept, save } from "./endpoint.js"
 import { type LogOptions, syncMode } from "./log.js"
+import { enrolment } from "./machines.js"
 import { runAlone } from "./store.js"
-import { open } from "./sync.js"
-import { syncLayer } from "./syncLayer.js"
 
 export interface Connecting extends SyncOptions {
   /** Asked before two histories become one, or a log is given back: fails where that is not wanted. */
@@ -19,15 +23,17 @@ export const connect = (options: LogOptions, endpoint: Endpoint, { decide, ...ho
     if (syncMode() === "remote") {
       yield* remoteLog(endpoint).survey([])
       yield* save(options.db, endpoint)
-      return yield* open(options, (sync) => sync.now(how))
+      const { runRemote } = yield* Effect.promise(() => import("./remote.js"))
+      const first = Effect.flatMap(Sync, (sync) => orWaiting(how, sync.now(how)))
+      return yield* runRemote(options, enrolment(options), first)
     }
     const asked = Effect.gen(function* () {
       const sync = yield* Sync
       const met = yield* sync.contact
       yield* decide(met)
-      return yield* keeping(options.db, endpoint, sync, wayOf(sync, met)(how))
+      return yield* keeping(options.db, endpoint, sync, orWaiting(how, wayOf(sync, met)(how)))
     })
-    return yield* runAlone(options, syncLayer(options, Effect.succeed(endpoint)), asked)
+    return yield* runAlone(options, enrolment(options, Effect.succeed(endpoint)), asked)
   })
 
 const wayOf = (sync: Sync["Type"], { state }: Contact) => {
@@ -40,8 +46,8 @@ const keeping = <A>(
   db: string | undefined,
   endpoint: Endpoint,
   sync: Sync["Type"],
-  way: Effect.Effect<A, unknown>,
-): Effect.Effect<A, unknown> =>
+  way: Effect.Effect<A, unknown, Machines | Sync>,
+): Effect.Effect<A, unknown, Machines | Sync> =>
   Effect.gen(function* () {
     const before = yield* kept(db)
     const { logId } = yield* sync.status
@@ -50,3 +56,20 @@ const keeping = <A>(
     const unlessBound = Effect.flatMap(sync.status, (now) => (now.logId === logId ? putBack : Effect.void))
     return yield* Effect.onError(way, () => Effect.ignore(unlessBound))
   })
+
+/** Without an invite it is no failure to come to a log in which one has yet to be enrolled: this machine has asked, and waits. */
+const orWaiting = ({ invite }: SyncOptions, way: ReturnType<Sync["Type"]["now"]>) =>
+  Effect.catchIf(
+    way,
+    (error) => error._tag === "SyncError" && error.reason === "not-enrolled" && invite === undefined,
+    (error) => Effect.flatMap(waiting, (found) => (found === undefined ? Effect.fail(error) : Effect.succeed(found))),
+  )
+
+/** This machine, where it has asked to be enrolled. */
+const waiting = Effect.gen(function* () {
+  const { machines } = yield* (yield* Machines).list
+  const own = machines.find(({ here, status }) => here && status === "waiting")
+  if (own === undefined) return undefined
+  const { confirmed } = yield* (yield* Sync).status
+  return { waiting: true, name: own.name, fingerprint: own.fingerprint, confirmed } satisfies Waiting
+})

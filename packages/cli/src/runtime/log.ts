@@ -70,14 +70,28 @@ export const needsFile = (what: string): Effect.Effect<void, Refused> =>
     : Effect.void
 
 /**
- * The file with this machine's key, which signs what it appends: `CONTEXT_KEY` (`off` for none), else
- * `~/.config/context/machine.key`.
+ * This machine's key, which signs what it appends: the file that `CONTEXT_KEY` names (`off` for none), or the key itself as one line,
+ * as `machine add` prints it for a job; else `~/.config/context/machine.key`.
  */
 export const machineKey = (): { readonly keyPath?: string } => {
-  const named = process.env.CONTEXT_KEY
+  const named = keyLine ?? process.env.CONTEXT_KEY
   if (named === "off") return {}
   return { keyPath: named || join(configDirectory(), "machine.key") }
 }
+
+/** Takes a key out of the environment: what this program starts, from deploy commands to `ssh`, has no use for it. */
+const takeKeyLine = (): string | undefined => {
+  const named = process.env.CONTEXT_KEY?.trim()
+  if (named === undefined || !named.startsWith("context-key-")) return undefined
+  delete process.env.CONTEXT_KEY
+  return named
+}
+
+const keyLine = takeKeyLine()
+
+/** The environment for a process that works on the log on behalf of this one, and so signs. */
+export const signingEnvironment = (): NodeJS.ProcessEnv =>
+  keyLine === undefined ? process.env : { ...process.env, CONTEXT_KEY: keyLine }
 
 const configDirectory = (): string => join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "context")
 

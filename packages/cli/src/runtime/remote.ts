@@ -47,7 +47,11 @@ const fetch = Effect.flatMap(Sync, (sync) =>
   Effect.catchTag(
     sync.now({ onProgress: walked("reading the shared log") }),
     "SyncError",
-    (error) => new Refused({ message: `${plainly(error)}. Nothing was done`, next: nextAfter(error) }),
+    // All of it was read: who may not write may look, and is told when something is to be pushed.
+    (error) =>
+      error.reason === "not-enrolled" || error.reason === "no-root"
+        ? Effect.void
+        : new Refused({ message: `${plainly(error)}. Nothing was done`, next: nextAfter(error) }),
   ),
 )
 
@@ -98,6 +102,8 @@ const nextAfter = ({ reason }: SyncError): string => {
       return "set TURSO_URL and TURSO_AUTH_TOKEN, or leave CONTEXT_SYNC=remote out to work on this machine's file"
     case "newer-schema":
       return "upgrade this context"
+    case "not-enrolled":
+      return "a job that keeps no home is enrolled by a key of its own: context infra machine add <name>, and the line in CONTEXT_KEY"
     default:
       return "try again, or leave CONTEXT_SYNC=remote out to work on this machine's file"
   }

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { failAfterwards } from "../afterwards.js"
 import { uses } from "../codeCache.js"
 import { Refused } from "../usage.js"
-import type { LogOptions } from "./log.js"
+import { type LogOptions, signingEnvironment } from "./log.js"
 
 /**
  * In a process of its own, begun when this one has nothing left to do: nobody waits for the link. It stays for some seconds, so
@@ -20,7 +20,7 @@ export const inBackground = (path: string): Effect.Effect<void, StorageError> =>
     if (program === undefined || watched) return
     process.once("exit", () => {
       const words = [program, "infra", "sync", "watch", "--idle", "5s", "--db", resolve(path)]
-      spawn(process.execPath, words, { detached: true, stdio: "ignore", cwd: "/" })
+      spawn(process.execPath, words, { detached: true, stdio: "ignore", cwd: "/", env: signingEnvironment() })
     })
   })
 

@@ -1,7 +1,7 @@
 /** Keeps `sync watch` running beside a server, in a process of its own: no fold and no rebase ever holds up a request. */
 import { type ChildProcess, spawn } from "node:child_process"
 import * as Effect from "effect/Effect"
-import { isShared } from "./log.js"
+import { isShared, signingEnvironment } from "./log.js"
 
 /** How long a child has to end, in milliseconds. */
 const grace = 5_000
@@ -41,7 +41,7 @@ const watcher = (path: string): Effect.Effect<void> =>
   )
 
 const start = (path: string): ChildProcess => {
-  const { CONTEXT_TOKEN: _, ...env } = process.env
+  const { CONTEXT_TOKEN: _, ...env } = signingEnvironment()
   const words = [process.argv[1] as string, "infra", "sync", "watch", "--db", path]
   // Never the standard output: with --json there is one document on it.
   const child = spawn(process.execPath, words, { env, stdio: ["ignore", 2, 2, "ipc"] })

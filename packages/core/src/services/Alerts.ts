@@ -145,7 +145,7 @@ const longest = 600_000
 
 /** What is wrong between this machine and the shared log, at a time in milliseconds since 1970. */
 export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert> => {
-  const { lastContact, lastError, loss, pending, pendingSince, skew, unknown, wrongClocks } = status
+  const { enrolment, lastContact, lastError, loss, pending, pendingSince, skew, unknown, wrongClocks } = status
   const about = (alert: Omit<Alert, "kind" | "subject">): Alert => ({
     kind: "sync",
     subject: "the shared log",
@@ -154,9 +154,13 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   const waits = pendingSince !== null && now - Date.parse(pendingSince) > longest
   const found: Array<Alert> = loss === null ? [] : [lossAlert(loss)]
   if (lastError !== null) {
-    const severity = ["offline", "busy"].includes(lastError.reason) ? "warning" : "error"
-    found.push(about({ severity, message: lastError.message, since: lastContact, next: nextOf(lastError.reason) }))
+    const passes = enrolment === "waiting" || ["offline", "busy"].includes(lastError.reason)
+    const [severity, next] = [passes ? "warning" : "error", nextOf(lastError.reason, status)] as const
+    found.push(about({ severity, message: lastError.message, since: lastContact, next }))
   }
+  found.push(
+    ...untrusted(status).map((message) => about({ severity: "error", message, since: null, next: acknowledge })),
+  )
   if (waits) {
     const message = `${pending === 1 ? "an event waits" : `${pending} events wait`} to be pushed`
     found.push(about({ severity: "warning", message, since: pendingSince, next: "context infra sync now" }))
@@ -172,6 +176,24 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
     found.push(about({ severity: "error", message, since: null, next: "upgrade context on this machine" }))
   }
   return found
+}
+
+const acknowledge = "context infra sync status shows them; context infra machine acknowledge says that they were seen"
+
+/** How many events are named in an alert: whoever holds the token can make any number of them. */
+const named = 3
+
+/** What in the shared log is not to be believed, and whom it claims to be of. */
+const untrusted = ({ breaks, inert, inertEvents }: SyncStatus): ReadonlyArray<string> => {
+  const first = inertEvents.slice(0, named)
+  const told = first.map(({ claims, position, type }) => `${type} at ${position}, which says it is of ${claims}`)
+  const more = inert > first.length ? `, and ${inert - first.length} more` : ""
+  const counts = inert === 1 ? "an event counts" : `${inert} events count`
+  return [
+    ...(inert === 0 ? [] : [`${counts} for nothing: ${told.join("; ")}${more}`]),
+    ...breaks.slice(0, named).map(({ message, position }) => `at position ${position}: ${message}`),
+    ...(breaks.length > named ? [`and ${breaks.length - named} more breaks in running numbers`] : []),
+  ]
 }
 
 const lossAlert = ({ message, next, since }: Loss): Alert => ({
@@ -197,7 +219,7 @@ const spanOf = (milliseconds: number): string => {
   return seconds < 172_800 ? `${seconds} s` : `${Math.round(seconds / 86_400)} days`
 }
 
-const nextOf = (reason: SyncFailure): string => {
+const nextOf = (reason: SyncFailure, { enrolment }: SyncStatus): string => {
   switch (reason) {
     case "not-connected":
     case "unauthorised":
@@ -212,6 +234,13 @@ const nextOf = (reason: SyncFailure): string => {
       return "context infra sync join"
     case "newer-schema":
       return "upgrade context on this machine"
+    case "not-enrolled":
+      if (enrolment === "waiting") return "context infra machine approve <name>, on an admin machine"
+      return enrolment === "unsigned" ? "leave out CONTEXT_KEY=off" : "context infra sync connect <url> --invite <code>"
+    case "no-root":
+      return "context infra machine root, on the machine that is to say who may write"
+    case "new-root":
+      return "context infra machine list, and machine trust <fingerprint> if it is the right one"
     case "full":
       return "make room on the disk, then context infra sync now"
     case "corrupt":

@@ -1,5 +1,6 @@
 /** From the names people type to the rows they mean. A wrong name suggests the nearest; an ambiguous one lists the choices. */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { Ambiguous, NotFound, type StorageError } from "../Errors.js"
 import type { View, Views } from "../ReadModels.js"
 import type { ServerRow } from "../views/servers.js"
@@ -79,6 +80,27 @@ export const placeAll = (
 /** Fails with the names nearest to the one that is missing. */
 export const missing = (entity: string, name: string, known: ReadonlyArray<string>): Effect.Effect<never, NotFound> =>
   new NotFound({ entity, name, suggestions: nearest(name, known) })
+
+/**
+ * The one thing that a text means: by one of its names, whole, or else by the beginning of one that fits no other. `namesOf` gives
+ * what people call it first, and what is never ambiguous last.
+ */
+export const theOne = <A>(
+  entity: string,
+  text: string,
+  all: ReadonlyArray<A>,
+  namesOf: (one: A) => readonly [called: string, ...others: ReadonlyArray<string>],
+): Either.Either<A, NotFound | Ambiguous> => {
+  const exact = all.filter((one) => namesOf(one).includes(text))
+  const found = exact.length > 0 ? exact : all.filter((one) => namesOf(one).some((name) => name.startsWith(text)))
+  const [first] = found
+  const called = all.map((one) => namesOf(one)[0])
+  if (text === "" || first === undefined)
+    return Either.left(new NotFound({ entity, name: text, suggestions: nearest(text, called) }))
+  if (found.length === 1) return Either.right(first)
+  const candidates = found.map((one) => namesOf(one).at(-1) as string)
+  return Either.left(new Ambiguous({ entity, name: text, candidates }))
+}
 
 /** The one or two known names that a person most probably meant. */
 export const nearest = (name: string, known: ReadonlyArray<string>): ReadonlyArray<string> => {

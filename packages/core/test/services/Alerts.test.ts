@@ -163,6 +163,34 @@ describe("trouble with the shared log", () => {
     expect(kinds({ pending: 3, pendingSince: "2026-11-22T11:49:59.000Z" })).toEqual(["warning: context infra sync now"])
   })
 
+  it("is named with how this machine comes to be enrolled", () => {
+    const waiting = { lastError: { reason: "not-enrolled" as const, message: "m", at } }
+    expect(kinds({ ...waiting, enrolment: "waiting" })).toEqual([
+      "warning: context infra machine approve <name>, on an admin machine",
+    ])
+    expect(kinds({ ...waiting, enrolment: "revoked" })).toEqual([
+      "error: context infra sync connect <url> --invite <code>",
+    ])
+    expect(failed("no-root")[0]).toContain("context infra machine root")
+    expect(failed("new-root")[0]).toContain("machine trust <fingerprint>")
+  })
+
+  it("names a few of the events that count for nothing, however many there are", () => {
+    const inertEvents = Array.from({ length: 20 }, (_, index) => ({
+      position: index + 7,
+      reason: "it is not signed",
+      claims: "root@vm",
+      type: "ServerUpdated",
+    }))
+    const [alert] = syncAlerts({ ...well, inert: 5_000, inertEvents }, now)
+    expect(alert).toMatchObject({ kind: "sync", severity: "error" })
+    expect(alert?.message).toContain("5000 events count for nothing: ServerUpdated at 7, which says it is of root@vm")
+    expect(alert?.message).toContain("and 4997 more")
+    expect(alert?.message.length).toBeLessThan(300)
+    const breaks = [{ position: 9, message: "unit 3 of laptop is missing" }]
+    expect(kinds({ breaks })[0]).toContain("context infra machine acknowledge")
+  })
+
   it("is none where events have just been appended, or clocks differ by seconds", () => {
     expect(kinds({ skew: 60_000, pending: 3, pendingSince: "2026-11-22T11:59:00.000Z" })).toEqual([])
   })

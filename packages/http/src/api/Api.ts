@@ -4,6 +4,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Authorization } from "./Authorization.js"
 import * as Errors from "./errors.js"
 import { fleet } from "./fleet.js"
+import { machines } from "./machines.js"
 import { describe } from "./openapi.js"
 import { liveness, operations } from "./operations.js"
 import { deployments, deps, events, routes, secrets, servers, services } from "./registry.js"
@@ -13,6 +14,7 @@ export const Api = HttpApi.make("context")
   .add(operations)
   .add(fleet)
   .add(watching)
+  .add(machines)
   .add(servers)
   .add(services)
   .add(routes)

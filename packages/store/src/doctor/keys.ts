@@ -1,33 +1,77 @@
 /** The check of this machine's key: for its owner alone, a key, and the one that the log knows this machine by. */
 import { statSync } from "node:fs"
+import { type Membership, nobody } from "@context-engine/core/domain/Membership"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
-import { loadSigner } from "../Signer.js"
+import { loadSigner, type Signer } from "../Signer.js"
+import { fingerprint, isKeyLine } from "../trust/keys.js"
+import { readMembership } from "../trust/membership.js"
 import { glance } from "./look.js"
 
-/** Looks at the key in a file, of which there may be none. `keyPath` is absent where nothing is signed. */
+/** Looks at the key in a file, of which there may be none, or at one that is given itself. `keyPath` is absent where nothing is signed. */
 export const keys = (database: string, keyPath: string | undefined): Check => ({
   name: "key",
   look: Effect.gen(function* () {
-    if (keyPath === undefined) return [ok("key", "off: what this machine does is not signed (CONTEXT_KEY=off)")]
-    const found = statSync(keyPath, { throwIfNoEntry: false })
-    if (found === undefined) return [ok("key", `none yet: ${keyPath} is made with the first command that writes`)]
-    if (!found.isFile())
-      return [trouble("key", `${keyPath} is no regular file`, "name this machine's key with CONTEXT_KEY")]
-    const mode = found.mode & 0o777
+    const members = (yield* glance(database, (connection) => readMembership(connection))) ?? nobody
+    if (keyPath === undefined) return [unsigned(members)]
+    const given = isKeyLine(keyPath)
+    const found = given ? undefined : statSync(keyPath, { throwIfNoEntry: false })
+    if (!given && found === undefined)
+      return [ok("key", `none yet: ${keyPath} is made with the first command that writes`)]
+    const mode = (found?.mode ?? 0) & 0o777
     const open = `${keyPath} can be read by others (${mode.toString(8).padStart(4, "0")})`
     const readable = (mode & 0o077) === 0 ? [] : [trouble("key", open, `chmod 600 ${word(keyPath)}`)]
     const signer = yield* Effect.either(
       Effect.try({ try: () => loadSigner(keyPath), catch: (error) => error as Error }),
     )
-    if (signer._tag === "Left")
-      return [...readable, trouble("key", signer.left.message, `mv ${word(keyPath)} ${word(`${keyPath}.old`)}`)]
+    if (signer._tag === "Left") return [...readable, unusable(keyPath, signer.left)]
     const joined = (yield* glance(database, machines)) ?? []
-    return [...readable, ...known(signer.right, joined)]
+    return [...readable, members.root === null ? known(signer.right, joined) : enrolled(signer.right, members)]
   }),
 })
+
+const unusable = (keyPath: string, { message }: Error): Finding =>
+  isKeyLine(keyPath)
+    ? trouble("key", message, "context infra machine add <name>, on an admin machine")
+    : trouble("key", message, `mv ${word(keyPath)} ${word(`${keyPath}.old`)}`)
+
+const unsigned = ({ root }: Membership): Finding => {
+  if (root === null) return ok("key", "off: what this machine does is not signed (CONTEXT_KEY=off)")
+  const found = "off (CONTEXT_KEY=off), and the log is signed: nothing can be written to it here"
+  return warning("key", found, "leave out CONTEXT_KEY=off")
+}
+
+/** How this machine stands in a log that has a root. */
+const enrolled = (key: Signer, { machines, root }: Membership): Finding => {
+  const print = fingerprint(key.publicKey)
+  const member = machines.get(key.id)
+  switch (member?.status) {
+    case "enrolled": {
+      const role = root?.machineId === key.id ? "the root of this log" : `enrolled in this log as ${member.role}`
+      return ok("key", `${print}, ${role}, by the name ${member.name}`)
+    }
+    case "waiting":
+      return warning(
+        "key",
+        `${print}, which waits to be enrolled: nothing is pushed until then`,
+        `context infra machine approve ${word(member.name)}, on an admin machine`,
+      )
+    case "revoked":
+      return trouble(
+        "key",
+        `${print}, which was revoked: nothing that it signs counts`,
+        "with a new key it can ask again",
+      )
+    default:
+      return warning(
+        "key",
+        `${print}, which is not enrolled in this log: nothing that it signs counts`,
+        "context infra sync now asks for it; context infra sync connect <url> --invite <code>",
+      )
+  }
+}
 
 interface Machine {
   readonly machineId: string
@@ -41,15 +85,16 @@ const machines = (connection: Connection): ReadonlyArray<Machine> =>
     .all()
     .map(([data]) => JSON.parse(data))
 
-const known = (key: ReturnType<typeof loadSigner>, joined: ReadonlyArray<Machine>): ReadonlyArray<Finding> => {
+/** How it stands in a log that is older than roots. */
+const known = (key: Signer, joined: ReadonlyArray<Machine>): Finding => {
   const same = joined.filter(({ machineId }) => machineId === key.id)
   if (same.some(({ publicKey }) => publicKey !== key.publicKey)) {
     const found = `the log has another public half for this machine's key ${key.id}: what it signs cannot be verified`
-    return [trouble("key", found, "context infra audit verify")]
+    return trouble("key", found, "context infra audit verify")
   }
-  if (same.length > 0) return [ok("key", `${key.id}, which the log knows`)]
+  if (same.length > 0) return ok("key", `${key.id}, which the log knows`)
   const other = joined.findLast(({ name }) => name === key.name)
-  if (other === undefined) return [ok("key", `${key.id}, which has signed nothing in this log yet`)]
+  if (other === undefined) return ok("key", `${key.id}, which has signed nothing in this log yet`)
   const found = `the log knows ${key.name} by another key (${other.machineId}); this one is ${key.id}`
-  return [warning("key", found, "put the old key back, or go on: this one joins the log when it writes")]
+  return warning("key", found, "put the old key back; or go on: context infra machine root says who may write")
 }

@@ -16,6 +16,7 @@ import { writeCopy } from "../copies.js"
 import { Database } from "../Database.js"
 import { genesis } from "../record.js"
 import { findSigner, loadSigner } from "../Signer.js"
+import { decodeInvite, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { untrue } from "./answers.js"
 import { author } from "./author.js"
@@ -26,11 +27,12 @@ import { acquire, acquireWhenFree } from "./lock.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { bind, type Failure, note, noteError, noteSuccess, readHistory, readState } from "./state.js"
 import { readStatus } from "./status.js"
+import { checkRoot, pullVouched } from "./vouching.js"
 
 type Failed = SyncError | StorageError
 
 export interface Options {
-  /** The file with this machine's key, which signs what it says of commands that could not stand. */
+  /** The file with this machine's key, or the key itself as one line, which signs what it says of commands that could not stand. */
   readonly keyPath?: string
   /** The shared log; without one, this machine works alone. An effect is asked each time, where it may become another. */
   readonly remote?: RemoteLog["Type"] | Effect.Effect<RemoteLog["Type"] | undefined>
@@ -55,7 +57,8 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
     catch: (error) => error as StorageError,
   })
   const parts = Effect.gen(function* () {
-    return { database, remote: yield* connected, author: author(yield* signing) } satisfies Parts
+    const vouched = keyPath !== undefined && isKeyLine(keyPath) ? rootOfLine(keyPath) : undefined
+    return { database, remote: yield* connected, author: author(yield* signing), vouched } satisfies Parts
   })
 
   /** Whether it could be done alone on this machine. */
@@ -142,6 +145,7 @@ const catchUp: Way = (parts, tally, options) =>
 /** Exchanges, after what an invite is for: this machine's enrolment. */
 const goOn: Way = (parts, tally, options) =>
   Effect.gen(function* () {
+    if (parts.vouched !== undefined) yield* checkRoot(parts, tally, parts.vouched)
     if (options.invite !== undefined) yield* present(parts, tally, options.invite)
     yield* exchangeAll(parts, tally, options)
   })
@@ -152,7 +156,8 @@ const present = (parts: Parts, tally: Tally, invite: string): Effect.Effect<void
     const { author, database } = parts
     const members = yield* database.read((connection) => readMembership(connection, confirmedOf(connection)))
     if (isEnrolled(members, author.signer?.id ?? "")) return
-    yield* pullAll(parts, tally)
+    const code = decodeInvite(invite)
+    yield* code === undefined ? pullAll(parts, tally) : pullVouched(parts, tally, code)
     const after = yield* database.read((connection) => readMembership(connection, confirmedOf(connection)))
     const refused = checkInvite(after, invite)
     if (refused !== undefined) return yield* refused

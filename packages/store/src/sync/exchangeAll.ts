@@ -10,6 +10,7 @@ import type { Connection } from "../connection.js"
 import type { Database } from "../Database.js"
 import { decode, type EventRow } from "../record.js"
 import { claimedCount, isKnown } from "../trust/Admission.js"
+import type { Vouched } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { notePending } from "../trust/verdicts.js"
 import { verifyAhead } from "../trust/verifying.js"
@@ -29,6 +30,8 @@ export interface Parts {
   readonly database: Database["Type"]
   readonly remote: RemoteLog["Type"]
   readonly author: Author
+  /** The root that the key of this machine is for, where it says so. */
+  readonly vouched?: Vouched | undefined
 }
 
 /** What was done so far. */

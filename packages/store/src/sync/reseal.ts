@@ -2,11 +2,12 @@
  * This machine's own units on their way to another place: what was signed stays byte for byte as long as its chain holds. Where a
  * unit before it is another one now, or the log has another root, it is signed anew: same ids, same data, same time.
  */
+
+import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import type { Membership } from "@context-engine/core/domain/Membership"
 import { isEnrolled } from "@context-engine/core/domain/Membership"
 import type { Meta } from "@context-engine/core/Event"
-import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { readShared } from "../append.js"
 import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"

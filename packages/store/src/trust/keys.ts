@@ -68,42 +68,65 @@ const keyOfSeed = (seed: Buffer): KeyObject =>
 
 const jobPrefix = "context-key-"
 
-/** A private key as one line, for the environment of a job that keeps no home. */
-export const keyLine = (key: KeyObject): string =>
-  `${jobPrefix}${key.export({ format: "der", type: "pkcs8" }).subarray(-32).toString("base64url")}`
+/** The root of a log, as somebody vouches for it who is under it: by its event, and the fingerprint of its key. */
+export interface Vouched {
+  readonly root: string
+  readonly fingerprint: string
+}
+
+const vouchedBytes = ({ fingerprint, root }: Vouched): Buffer =>
+  Buffer.concat([Buffer.from(root.replaceAll("-", ""), "hex"), fingerprintBytes(fingerprint)])
+
+/** A root's id (16 bytes) and its fingerprint (10). */
+const vouchedOf = (bytes: Buffer): Vouched => {
+  const hex = bytes.subarray(0, 16).toString("hex")
+  const root = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
+  return { root, fingerprint: fingerprintText(bytes.subarray(16, 26)) }
+}
+
+/** A private key as one line, for the environment of a job that keeps no home, with the root of the log that it is for. */
+export const keyLine = (key: KeyObject, vouched: Vouched): string => {
+  const seed = key.export({ format: "der", type: "pkcs8" }).subarray(-32)
+  return `${jobPrefix}${Buffer.concat([seed, vouchedBytes(vouched)]).toString("base64url")}`
+}
 
 /** Whether a text is a key itself, and not the path of one. */
 export const isKeyLine = (text: string): boolean => text.startsWith(jobPrefix)
 
 /** The key of such a line; `undefined` where it is damaged. */
 export const keyOfLine = (line: string): KeyObject | undefined => {
-  const seed = Buffer.from(line.trim().slice(jobPrefix.length), "base64url")
-  return seed.length === 32 ? keyOfSeed(seed) : undefined
+  const bytes = bytesOfLine(line)
+  return bytes && keyOfSeed(bytes.subarray(0, 32))
+}
+
+/** The root of the log that the key of such a line is for. */
+export const rootOfLine = (line: string): Vouched | undefined => {
+  const bytes = bytesOfLine(line)
+  return bytes && vouchedOf(bytes.subarray(32))
+}
+
+const bytesOfLine = (line: string): Buffer | undefined => {
+  const bytes = Buffer.from(line.trim().slice(jobPrefix.length), "base64url")
+  return bytes.length === 58 ? bytes : undefined
 }
 
 /** What an invite's code says: a secret of 128 random bits, the root's event, and the fingerprint of the root's key. */
-export interface InviteCode {
+export interface InviteCode extends Vouched {
   readonly secret: Buffer
-  readonly root: string
-  readonly fingerprint: string
 }
 
 /** A fresh secret. */
 export const newSecret = (): Buffer => randomBytes(16)
 
 /** A code as it is shown and typed: base64url of the secret (16 bytes), the root's id (16) and its fingerprint (10). */
-export const encodeInvite = ({ fingerprint, root, secret }: InviteCode): string =>
-  Buffer.concat([secret, Buffer.from(root.replaceAll("-", ""), "hex"), fingerprintBytes(fingerprint)]).toString(
-    "base64url",
-  )
+export const encodeInvite = (code: InviteCode): string =>
+  Buffer.concat([code.secret, vouchedBytes(code)]).toString("base64url")
 
 /** Reads a code; `undefined` where it is none. */
 export const decodeInvite = (text: string): InviteCode | undefined => {
   const bytes = Buffer.from(text.trim(), "base64url")
   if (bytes.length !== 42 || bytes.toString("base64url") !== text.trim()) return undefined
-  const hex = bytes.subarray(16, 32).toString("hex")
-  const root = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
-  return { secret: bytes.subarray(0, 16), root, fingerprint: fingerprintText(bytes.subarray(32)) }
+  return { secret: bytes.subarray(0, 16), ...vouchedOf(bytes.subarray(16)) }
 }
 
 const fingerprintBytes = (text: string): Buffer => {

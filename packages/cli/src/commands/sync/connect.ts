@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import { agreed } from "../../joining.js"
 import { leaf } from "../../leaf.js"
-import { argument, flag, removing } from "../../options.js"
+import { argument, flag, removing, text } from "../../options.js"
 import { load } from "../../runtime.js"
 import { refused } from "../../syncing.js"
 import { isInteractive, progress } from "../../terminal.js"
@@ -14,14 +14,17 @@ export const connect = leaf({
   description:
     "Keeps the address of the shared log of this file, and its token, where only you can read it, and synchronises. " +
     "The token is read from standard input: it never stands on a command line. Where both logs have a history, both are shown " +
-    "and it is asked whether to put this one after the other. If it fails, the address that was kept before stays.",
+    "and it is asked whether to put this one after the other. If it fails, the address that was kept before stays. Where the log is " +
+    "signed, --invite brings the code that context infra sync invite printed; without one this machine waits to be approved.",
   examples: [
     "sync connect libsql://infra-me.turso.io < token",
+    "sync connect libsql://infra-me.turso.io --invite <code> < token",
     "sync connect http://localhost:8080 </dev/null",
     "sync connect http://10.0.0.5:8080 --insecure < token",
   ],
   args: { url: argument("url", "libsql://…, https://… or http://…") },
   options: {
+    invite: text("invite", "code", "The code that context infra sync invite printed"),
     yes: removing.yes,
     insecure: flag("insecure", "Send the token unencrypted, over http:// to another host"),
   },
@@ -31,14 +34,19 @@ export const connect = leaf({
       const token = isInteractive() ? yield* asked : readFileSync(0, "utf8").trim()
       const endpoint = yield* endpointOf("url", given.url, token, given)
       const decide = (met: Parameters<typeof agreed>[1]) => agreed(given.yes, met)
-      const how = { decide, onProgress: walked("synchronising"), wait: true }
+      const how = {
+        decide,
+        onProgress: walked("synchronising"),
+        wait: true,
+        ...(given.invite && { invite: given.invite }),
+      }
       return yield* load(
         () => import("../../runtime/connecting.js"),
         (door) => progress("synchronising")(door.connect(given, endpoint, how)),
       )
     }),
-  render: async () => (await import("../../render/sync.js")).report,
-  unwell: refused,
+  render: async () => (await import("../../render/sync.js")).connected,
+  unwell: (done) => ("waiting" in done ? undefined : refused(done)),
 })
 
 /** From the person in front, without showing it. */

@@ -1,0 +1,36 @@
+/** `context infra machine acknowledge` */
+import * as Effect from "effect/Effect"
+import { leaf } from "../../leaf.js"
+import { removing } from "../../options.js"
+import { confirmed } from "../../removal.js"
+import { count } from "../../render/units.js"
+import { withMachines } from "../../runtime.js"
+import { errorScreen, say } from "../../terminal.js"
+
+export const acknowledge = leaf({
+  name: "acknowledge",
+  description:
+    "Says, signed by this admin machine, that a person has seen the events of the shared log that count for nothing, and what is wrong " +
+    "with running numbers. They stay what they are; alert and audit verify stop naming them.",
+  examples: ["machine acknowledge", "machine acknowledge --yes --json"],
+  options: removing,
+  run: (given) =>
+    withMachines(given, ({ machines, sync }) =>
+      Effect.gen(function* () {
+        const { breaks, inert, inertEvents } = yield* sync.status
+        if (inert + breaks.length === 0) return { acknowledged: 0 }
+        if (!given.yes) {
+          const { untrusted } = yield* Effect.promise(() => import("../../render/sync.js"))
+          yield* say(untrusted({ breaks, inert, inertEvents }, errorScreen()))
+        }
+        const parts = [
+          ...(inert === 0 ? [] : [`${count(inert, "event")} that ${inert === 1 ? "counts" : "count"} for nothing`]),
+          ...(breaks.length === 0 ? [] : [`${count(breaks.length, "break")} in running numbers`]),
+        ]
+        yield* confirmed(given.yes, `acknowledge ${parts.join(" and ")}`)
+        return { acknowledged: yield* machines.acknowledge }
+      }),
+    ),
+  said: ({ acknowledged }) =>
+    acknowledged === 0 ? "there is nothing to acknowledge" : `acknowledged ${count(acknowledged, "place")} of the log`,
+})

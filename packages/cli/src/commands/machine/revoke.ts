@@ -1,0 +1,41 @@
+/** `context infra machine revoke <name>` */
+import * as Effect from "effect/Effect"
+import { explain, machineNamed } from "../../enrolling.js"
+import { leaf } from "../../leaf.js"
+import { argument, removing } from "../../options.js"
+import { confirmed } from "../../removal.js"
+import { withMachines } from "../../runtime.js"
+import { Refused } from "../../usage.js"
+
+const consequences =
+  "What it wrote before stays in the log, and counts. What it writes from now on counts for nothing, and so does what it has not " +
+  "pushed yet. It can go on reading for as long as its token is good: change that, too, if the machine is lost."
+
+export const revoke = leaf({
+  name: "revoke",
+  description: `Takes from a machine the right to write to the log. ${consequences}`,
+  examples: ["machine revoke laptop", "machine revoke 7g2k-m0xq --yes"],
+  args: { name: argument("name", "Its name, id or fingerprint, or the beginning of one") },
+  options: removing,
+  run: (given) =>
+    withMachines(given, ({ machines }) =>
+      Effect.gen(function* () {
+        const row = yield* machineNamed(machines, given.name)
+        if (row.status === "revoked") return yield* new Refused({ message: `${row.name} is revoked already` })
+        const others = (yield* machines.list).machines.filter(
+          ({ machineId, role, status }) => role === "admin" && status === "enrolled" && machineId !== row.machineId,
+        )
+        const last =
+          others.length > 0
+            ? ""
+            : " It is the last admin machine: nobody can enrol or revoke any more but by a new root."
+        if (!given.yes) yield* explain(`${consequences}${last}`)
+        yield* confirmed(
+          given.yes,
+          `revoke ${row.name} (${row.fingerprint})${row.here ? ", which is this machine" : ""}`,
+        )
+        return yield* machines.revoke(row.machineId)
+      }),
+    ),
+  said: ({ name }) => `revoked ${name}: what it writes from now on counts for nothing`,
+})

@@ -1,0 +1,33 @@
+/** `context infra machine trust <fingerprint>` */
+
+import { theOne } from "@context-engine/core/services/names"
+import * as Effect from "effect/Effect"
+import { leaf } from "../../leaf.js"
+import { argument, removing } from "../../options.js"
+import { confirmed } from "../../removal.js"
+import { needsFile } from "../../runtime/log.js"
+import { withMachines } from "../../runtime.js"
+
+export const trust = leaf({
+  name: "trust",
+  description:
+    "Accepts a root of the log that another machine began: from its place on, it says who may write. Do it only if the machine that " +
+    "began it shows the same fingerprint, and you know why it did.",
+  examples: ["machine trust 7g2k-m0xq-91vd-c3aa"],
+  args: { fingerprint: argument("fingerprint", "That of the root, or its beginning, as machine list shows it") },
+  options: removing,
+  run: (given) =>
+    Effect.zipRight(
+      needsFile("remember it in"),
+      withMachines(given, ({ machines }) =>
+        Effect.gen(function* () {
+          const { pendingRoots } = yield* machines.list
+          const root = yield* theOne("root", given.fingerprint, pendingRoots, ({ fingerprint }) => [fingerprint])
+          const what = `accept ${root.name} (${root.fingerprint}) as the root of the log from position ${root.position} on`
+          yield* confirmed(given.yes, what)
+          return yield* machines.trust(root.fingerprint)
+        }),
+      ),
+    ),
+  said: ({ fingerprint, name }) => `${name} (${fingerprint}) is accepted as the root of the log`,
+})

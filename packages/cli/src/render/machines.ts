@@ -1,0 +1,94 @@
+/** Who may write to the log, for people. */
+import type { InviteInput, MachineRow, Machines_ } from "@context-engine/core/services/Machines"
+import { safe } from "./safe.js"
+import { state } from "./states.js"
+import { table } from "./table.js"
+import { paint, type Renderer, type Screen, wrap } from "./text.js"
+import { ago, count } from "./units.js"
+
+/** All machines: first what somebody has to do something about. */
+export const machines: Renderer<Machines_> = ({ invites, machines: all, pendingRoots }, screen) => {
+  const waiting = all.filter(({ status }) => status === "waiting")
+  const parts = [
+    ...pendingRoots.map(({ fingerprint, name, position }) =>
+      asked(
+        screen,
+        `${name} began a root of this log at position ${position}. Its fingerprint is ${fingerprint}`,
+        `if it shows the same there: context infra machine trust ${fingerprint}`,
+      ),
+    ),
+    ...waiting.map((row) => asked(screen, ...request(row))),
+    all.length === 0 ? nobody : known(all, screen),
+    ...(invites.length === 0 ? [] : [open(invites, screen)]),
+  ]
+  return parts.join("\n\n")
+}
+
+const nobody =
+  "no machine is enrolled: whoever can write to this log may, and nothing shows who did\n  its first: context infra machine root"
+
+/** What is said of a machine that waits: its own words where it is this one. */
+const request = ({ fingerprint, here, name }: MachineRow): readonly [string, string] => {
+  const approve = `context infra machine approve ${name}`
+  return here
+    ? [`this machine waits to be enrolled. Its fingerprint is ${fingerprint}`, `on an admin machine: ${approve}`]
+    : [`${name} waits to be enrolled. Its fingerprint is ${fingerprint}`, `if it shows the same there: ${approve}`]
+}
+
+const asked = (screen: Screen, what: string, next: string): string => {
+  const [first = "", ...rest] = wrap(safe(what), screen.columns - 2)
+  const then = wrap(safe(next), screen.columns - 4).map((line) => `    ${line}`)
+  return [`${paint(screen, "warn", "!")} ${first}`, ...rest.map((line) => `  ${line}`), ...then].join("\n")
+}
+
+const order: ReadonlyArray<MachineRow["status"]> = ["waiting", "enrolled", "revoked"]
+
+const known = (all: ReadonlyArray<MachineRow>, screen: Screen): string =>
+  table(
+    screen,
+    [
+      { title: "name", cell: (row) => row.name },
+      { title: "role", cell: (row) => (row.root ? `${row.role}, root` : row.role) },
+      { title: "status", cell: (row) => state(row.status) },
+      { title: "fingerprint", cell: (row) => row.fingerprint },
+      { title: "since position", cell: (row) => row.position, right: true },
+      { title: "", cell: (row) => (row.here ? "this machine" : "") },
+    ],
+    [...all].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status) || a.position - b.position),
+  )
+
+const open = (invites: Machines_["invites"], screen: Screen): string =>
+  table(
+    screen,
+    [
+      { title: "open invite", cell: ({ inviteId }) => inviteId },
+      { title: "role", cell: ({ role }) => role },
+      { title: "left", cell: ({ left, uses }) => `${left} of ${uses}`, right: true },
+      { title: "expires", cell: ({ expiresAt }) => ago(screen, expiresAt) },
+    ],
+    invites,
+  )
+
+/** An invite that was made, or the id of one that was withdrawn. */
+type Invited =
+  | ({ readonly code: string; readonly remote: string | null } & InviteInput)
+  | { readonly withdrawn: string }
+
+export const invited: Renderer<Invited> = (made, screen) => {
+  const done = paint(screen, "good", "✓")
+  if ("withdrawn" in made) return `${done} withdrew invite ${safe(made.withdrawn)}`
+  const { code, expiresAt, remote, role, uses } = made
+  const until = ago(screen, expiresAt).replace(/^in /, "for ")
+  return [
+    `${done} an invite for ${uses === 1 ? `one ${role}` : count(uses, role)}, good ${until}; it is shown this once. There:`,
+    // It is there to be copied, so it is not broken into lines.
+    `  context infra sync connect ${safe(remote ?? "<url>")} --invite ${code}`,
+  ].join("\n")
+}
+
+/** The key of a job. */
+export const key: Renderer<{ readonly key: string; readonly machine: MachineRow }> = ({ key, machine }, screen) =>
+  [
+    `${paint(screen, "good", "✓")} enrolled ${safe(machine.name)} as ${machine.role}; for CONTEXT_KEY, and shown this once:`,
+    key,
+  ].join("\n")

@@ -1,0 +1,65 @@
+/** Behind `withMachines`: who may write to the log, as the shared log has it now, and decisions that are shared at once. */
+import type { InvalidInput, SyncError } from "@context-engine/core/Errors"
+import { ReadModels } from "@context-engine/core/ReadModels"
+import { Machines } from "@context-engine/core/services/Machines"
+import { Sync } from "@context-engine/core/services/Sync"
+import * as SqlMachines from "@context-engine/store/SqlMachines"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { progress, say } from "../terminal.js"
+import { Refused } from "../usage.js"
+import { isShared, type LogOptions, machineKey, syncMode } from "./log.js"
+import { runAlone } from "./store.js"
+import { syncLayer } from "./syncLayer.js"
+
+/** Who may write, and how this machine stands to the shared log. */
+export interface Enrolment {
+  readonly machines: Machines["Type"]
+  readonly sync: Sync["Type"]
+}
+
+export const open = <A>(options: LogOptions, use: (enrolment: Enrolment) => Effect.Effect<A, unknown>) => {
+  const asked = Effect.flatMap(Effect.all({ machines: Machines, sync: Sync }), use).pipe(
+    Effect.catchIf(isState, ({ message }) => new Refused({ message })),
+  )
+  if (syncMode() === "remote") {
+    return Effect.flatMap(
+      Effect.promise(() => import("./remote.js")),
+      ({ runRemote }) => runRemote(options, enrolment(options), asked),
+    )
+  }
+  return runAlone(options, enrolment(options), isShared(options.db) ? shared(options, asked) : asked)
+}
+
+/** The services alone: nothing is brought together before or after. */
+export const enrolment = (...given: Parameters<typeof syncLayer>) =>
+  Layer.merge(SqlMachines.layer(machineKey()), syncLayer(...given))
+
+/** What nobody typed is the state of the log, which refuses: exit status 1. */
+const isState = (error: unknown): error is InvalidInput =>
+  (error as { readonly _tag?: string })._tag === "InvalidInput" && (error as InvalidInput).field === ""
+
+/**
+ * Others' decisions come first, as far as the link allows, and ours are with everybody when the command ends: who waits to be
+ * enrolled should not wait for longer, and who is revoked should be at once.
+ */
+const shared = <A, E, R>(options: LogOptions, asked: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const sync = yield* Sync
+    const { asOf } = yield* ReadModels
+    const together = progress("synchronising")(sync.now({ wait: true }))
+    yield* Effect.catchTag(together, "SyncError", (error) =>
+      isExpected(error) ? Effect.void : say(`not up to date: ${error.message}`),
+    )
+    const before = yield* asOf
+    const value = yield* asked
+    if ((yield* asOf).position === before.position) return value
+    yield* options.waitSync
+      ? together
+      : Effect.catchTag(together, "SyncError", (error) => say(`done here, and with nobody else yet: ${error.message}`))
+    return value
+  })
+
+/** That this machine may not write yet does not keep it from knowing who may. */
+const isExpected = ({ reason }: SyncError): boolean =>
+  reason === "not-enrolled" || reason === "no-root" || reason === "new-root"
