@@ -33,7 +33,8 @@ export const auditOn = (
     while (walk.events === 0 || walk.head.position < total) {
       const found = yield* attempt(() => step(connection, walk))
       if (found < page) break
-      if (walk.head.position < total && performance.now() - started > budget) return { walk, total, rows: undefined } as Audited
+      if (walk.head.position < total && performance.now() - started > budget)
+        return { walk, total, rows: undefined } as Audited
       yield* Effect.sleep(0)
     }
     const compared = yield* attempt(() => finish(connection, walk, rows))

@@ -9,7 +9,22 @@ export const isCount = (value: unknown): value is number => Number.isSafeInteger
 const isTextOrNull = (value: unknown) => value === null || isText(value)
 
 /** In the order of `columns`. */
-const kinds = [isCount, isText, isText, isCount, isText, isCount, isText, isText, isText, isText, isText, isTextOrNull, isTextOrNull, isTextOrNull]
+const kinds = [
+  isCount,
+  isText,
+  isText,
+  isCount,
+  isText,
+  isCount,
+  isText,
+  isText,
+  isText,
+  isText,
+  isText,
+  isTextOrNull,
+  isTextOrNull,
+  isTextOrNull,
+]
 
 /** Whether these are the columns of an event: as many, and each of its kind. What they say is another question. */
 export const isEventRow = (row: unknown): row is EventRow =>

@@ -130,7 +130,10 @@ export class Walk {
     for (const { broken, judged, rows, unchained } of this.#admission.units(run)) {
       // What counts for nothing may say any hash; it is told as what it is.
       if (judged.verdict !== "inert" || this.setting.confirmed === undefined)
-        for (const position of new Set([...unchained, ...rows.filter((row) => !matchesDigest(row)).map((row) => row[0])]))
+        for (const position of new Set([
+          ...unchained,
+          ...rows.filter((row) => !matchesDigest(row)).map((row) => row[0]),
+        ]))
           this.#tellUnchained(position)
       if (broken !== undefined) this.breaks.push({ position: rows[0]?.[0] ?? 0, message: broken })
       if (judged.verdict === "counts") this.#count(rows, judged.events)

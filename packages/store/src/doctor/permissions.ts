@@ -30,6 +30,8 @@ const judge = (path: string, wanted: number, refused = 0o077): ReadonlyArray<Fin
   const found = statSync(path, { throwIfNoEntry: false })
   // A device that was named by mistake keeps the rights it has.
   const mode = found?.isFile() || found?.isDirectory() ? found.mode : undefined
+  // SQLite gives an empty write-ahead log the rights of the file beside it, whenever it opens it.
+  if (found?.size === 0 && path.endsWith("-wal")) return []
   // A sticky directory is for everybody; what is in it has rights of its own.
   if (mode === undefined || (mode & refused) === 0 || (mode & sticky) !== 0) return []
   const [level, may] = (mode & 0o022) !== 0 ? [trouble, "changed"] : [warning, "read"]

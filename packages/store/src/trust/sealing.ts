@@ -3,13 +3,13 @@
  * the transaction that appends it, so that every process of a machine goes on with the same chain.
  */
 import { randomBytes } from "node:crypto"
+import { canonicalJson, storedJson } from "@context-engine/core/CanonicalJson"
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Meta } from "@context-engine/core/Event"
 import { isApart } from "@context-engine/core/effectiveTime"
 import * as Id from "@context-engine/core/Id"
-import { canonicalJson, storedJson } from "@context-engine/core/CanonicalJson"
 import type { Connection } from "../connection.js"
 import { digestOf, type EventRow } from "../record.js"
 import { type Signed, type Signer, signedBytes, signedOf } from "../Signer.js"

@@ -1,7 +1,8 @@
 /** What somebody with the token alone can append to a shared log: rows that chain as they should, of any content. */
+
+import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { machinesStream } from "@context-engine/core/domain/Machine"
 import { insertRows, place, readHead, readVersions } from "../../src/append.js"
-import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import type { Connection } from "../../src/connection.js"
 import { digestOf, type EventRow } from "../../src/record.js"
 import { type Signer, signedBytes, signedOf, signerOf } from "../../src/Signer.js"

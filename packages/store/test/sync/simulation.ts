@@ -131,8 +131,7 @@ const beginLog = async ({ network, players, random }: Story): Promise<void> => {
   await network.smoothly(() => root.run(now(root)))
 }
 
-const now = ({ code }: Player) =>
-  nowOrJoin(code === undefined ? {} : { invite: code })
+const now = ({ code }: Player) => nowOrJoin(code === undefined ? {} : { invite: code })
 const heal = Effect.flatMap(Sync, (service) => service.heal())
 
 const step = async (player: Player, story: Story) => {
