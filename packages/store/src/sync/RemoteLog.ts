@@ -71,10 +71,17 @@ export const make = (address: string, batch: Batch): RemoteLog["Type"] => {
     exchange: (exchange) =>
       Effect.gen(function* () {
         const mode = exchange.push.length > 0 ? "write" : "read"
-        const statements = Protocol.exchangeStatements(exchange)
-        const first = yield* batch(statements, mode)
-        const found = first === null && (yield* upgraded) ? yield* batch(statements, mode) : first
-        const answer = found === null ? undefined : Protocol.readAnswer(found)
+        const asked = (inHex: boolean) =>
+          Effect.gen(function* () {
+            const statements = Protocol.exchangeStatements(exchange, inHex)
+            const first = yield* batch(statements, mode)
+            const found = first === null && (yield* upgraded) ? yield* batch(statements, mode) : first
+            return found === null ? undefined : Protocol.readAnswer(found, inHex)
+          })
+        const answer = yield* asked(false).pipe(
+          // What was taken already is not taken twice: it is asked for again, in hex.
+          Effect.catchIf(isServers, (error) => Effect.mapError(asked(true), () => error)),
+        )
         if (answer !== undefined) yield* checkSchema(answer.schema)
         return answer
       }),
@@ -88,6 +95,9 @@ export const make = (address: string, batch: Batch): RemoteLog["Type"] => {
       ),
   })
 }
+
+/** The server could not answer, and that may be because of what it was to tell. */
+const isServers = ({ message, reason }: SyncError): boolean => reason === "offline" && /\(HTTP 5\d\d\)/.test(message)
 
 const checkSchema = (schema: number): Effect.Effect<void, SyncError> => {
   if (schema <= remoteSchemaVersion) return Effect.void

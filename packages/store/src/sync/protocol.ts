@@ -69,12 +69,32 @@ const isThere = "EXISTS (SELECT 1 FROM events WHERE position = ?2 AND hash = ?3)
 
 const taken = `SELECT position, recorded_at FROM events WHERE position > ?1 AND position <= ?2 AND ${isThere} ORDER BY position`
 
-const following = `SELECT ${columns} FROM (
+/** A number that JavaScript cannot hold is none: nothing that fits its shape has one. */
+const countable = (name: string) =>
+  `CASE WHEN ${name} BETWEEN -${Number.MAX_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER} THEN ${name} ELSE 0 END`
+
+/** As they are; or each text in hex, which can be told of bytes that are no text. */
+const selected = (inHex: boolean): string =>
+  columns
+    .split(", ")
+    .map((name) => (numbers.has(name) ? countable(name) : inHex ? `CASE WHEN ${name} IS NOT NULL THEN hex(${name}) END` : name)) // biome-ignore format: one choice
+    .join(", ")
+
+const numbers: ReadonlySet<string> = new Set(["position", "version", "schema"])
+
+const following = (inHex: boolean): string => `SELECT ${selected(inHex)} FROM (
   SELECT *, length(data) + length(meta) + 400 AS own, sum(length(data) + length(meta) + 400) OVER (ORDER BY position) AS size
   FROM (SELECT ${columns} FROM events WHERE position > CASE WHEN ${isThere} THEN ?2 ELSE ?1 END ORDER BY position LIMIT ?4)
 ) WHERE size <= ${pageCharacters} OR size = own ORDER BY position`
 
-export const exchangeStatements = ({ from, keepTimes, limit, logId, push }: Exchange): ReadonlyArray<Statement> => {
+/**
+ * `inHex`: asks for the texts of events in hex. Somebody may have appended bytes that are no text, and a server cannot tell
+ * them in JSON.
+ */
+export const exchangeStatements = (
+  { from, keepTimes, limit, logId, push }: Exchange,
+  inHex = false,
+): ReadonlyArray<Statement> => {
   const last = push[push.length - 1]
   const to = last === undefined ? [from.position, from.hash] : [last[0], last[10]]
   const rows = keepTimes ? push : push.map((row) => row.with(9, null))
@@ -83,18 +103,21 @@ export const exchangeStatements = ({ from, keepTimes, limit, logId, push }: Exch
     ...(last === undefined ? [] : [pushing]),
     { sql: state, args: [from.position] },
     { sql: taken, args: [from.position, ...to] as Statement["args"] },
-    { sql: following, args: [from.position, ...to, limit] as Statement["args"] },
+    { sql: following(inHex), args: [from.position, ...to, limit] as Statement["args"] },
   ]
 }
 
 /** Reads the answer to an exchange; `undefined` if it is not one. */
-export const readAnswer = (results: ReadonlyArray<Rows>): Answer | undefined => {
+export const readAnswer = (results: ReadonlyArray<Rows>, inHex = false): Answer | undefined => {
   const [about, times, rows] = results.slice(-3)
   const [found, ...others] = about ?? []
   if (found === undefined || others.length > 0 || times === undefined || rows === undefined) return undefined
   const [logId, schema, head, hashAtFrom, now] = found as [string, number, number, string | null, string]
-  return { logId, schema, head, hashAtFrom, now, taken: times as Answer["taken"], rows: rows as any }
+  return { logId, schema, head, hashAtFrom, now, taken: times as Answer["taken"], rows: (inHex ? rows.map(fromHex) : rows) as any }
 }
+
+const fromHex = (row: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
+  row.map((column) => (typeof column === "string" ? Buffer.from(column, "hex").toString("utf8") : column))
 
 /** Makes the shared log, where there is nothing yet. */
 export const createStatements = (logId: string): ReadonlyArray<Statement> => [
