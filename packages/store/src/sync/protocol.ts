@@ -52,10 +52,13 @@ export const pageCharacters = 3_000_000
 
 const clock = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
+/** The shared log's clock never goes back; but a time that somebody made up, far ahead of it, is not handed on. */
+const soon = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 hour')"
+
 /** SQLite takes the rows out of one JSON text: a statement a page, not one an event. */
 const insert = `INSERT INTO events (${columns})
 SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
-  max(coalesce(value->>9, ${clock}), coalesce((SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1), '')),
+  max(coalesce(value->>9, ${clock}), coalesce((SELECT recorded_at FROM events WHERE recorded_at <= ${soon} ORDER BY position DESC LIMIT 1), '')),
   value->>10, value->>11, value->>12, value->>13
 FROM json_each(?1)
 WHERE (SELECT coalesce(max(position), 0) FROM events) = ?2
