@@ -55,7 +55,7 @@ export interface Shared {
   readonly rebases: number
   /** The shared log's clock less this machine's, in milliseconds. */
   readonly skew: number
-  /** When the last event that all machines share happened; `""` where there is none. */
+  /** When the last event that all machines share, and that counts, happened; `""` where there is none. */
   readonly since: string
   /** When that was recorded. */
   readonly recorded: string
@@ -82,7 +82,9 @@ export const readShared = (connection: Connection): Shared => {
 const sharedQuery = `SELECT log_id, sync.position, rebases, skew,
   EXISTS (SELECT 1 FROM sync_rows WHERE view = '' AND id = ''), min(occurred_at, recorded_at), recorded_at,
   (SELECT moment FROM replayed)
-  FROM sync LEFT JOIN events ON events.position = sync.position AND log_id IS NOT NULL`
+  FROM sync LEFT JOIN events ON log_id IS NOT NULL AND events.position = (
+    SELECT shared.position FROM events AS shared WHERE shared.position <= sync.position
+    AND NOT EXISTS (SELECT 1 FROM inert WHERE inert.position = shared.position) ORDER BY shared.position DESC LIMIT 1)`
 
 /** Appends events and folds them into the views. Made before (the answer was lost), it gives what there is. */
 export const append = (

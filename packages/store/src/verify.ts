@@ -112,6 +112,7 @@ export class Walk {
     }
     this.#versions.set(stream, version)
     // The shared log's clock never goes back. This machine's own may, and its events say so themselves.
+    if (this.setting.inert.has(position)) return
     if (row[9] < this.#recordedAt && position <= (this.setting.confirmed ?? 0))
       this.find("chain", position, `the event at position ${position} was recorded before the one before it`)
     this.#recordedAt = row[9]

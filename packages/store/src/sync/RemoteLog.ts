@@ -82,10 +82,17 @@ export const make = (address: string, run: Batch): RemoteLog["Type"] => {
     exchange: (exchange) =>
       Effect.gen(function* () {
         const mode = exchange.push.length > 0 ? "write" : "read"
-        const statements = Protocol.exchangeStatements(exchange)
-        const first = yield* batch(statements, mode)
-        const found = first === null && (yield* upgraded) ? yield* batch(statements, mode) : first
-        return found === null ? undefined : yield* Answers.readAnswer(address, found, exchange)
+        const asked = (inHex: boolean) =>
+          Effect.gen(function* () {
+            const statements = Protocol.exchangeStatements(exchange, inHex)
+            const first = yield* batch(statements, mode)
+            const found = first === null && (yield* upgraded) ? yield* batch(statements, mode) : first
+            return found === null ? undefined : yield* Answers.readAnswer(address, found, exchange, inHex)
+          })
+        return yield* asked(false).pipe(
+          // What was taken already is not taken twice: it is asked for again, in hex.
+          Effect.catchIf(isServers, (error) => Effect.mapError(asked(true), () => error)),
+        )
       }),
     create: (logId) =>
       batch(Protocol.createStatements(logId), "write").pipe(
@@ -97,3 +104,6 @@ export const make = (address: string, run: Batch): RemoteLog["Type"] => {
       ),
   })
 }
+
+/** The server could not answer, and that may be because of what it was to tell. */
+const isServers = ({ message, reason }: SyncError): boolean => reason === "offline" && /\(HTTP 5\d\d\)/.test(message)

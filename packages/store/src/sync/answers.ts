@@ -30,13 +30,15 @@ export const readState = (address: string, rows: Rows): Effect.Effect<State | un
     return { logId, schema, head, hashAtFrom, now }
   }).pipe(Effect.tap((state) => (state === undefined ? Effect.void : checkSchema(state.schema))))
 
-/** Reads the answer to an exchange; `undefined` if there is no log. */
+/** Reads the answer to an exchange, whose texts may be in hex; `undefined` if there is no log. */
 export const readAnswer = (
   address: string,
   results: ReadonlyArray<Rows>,
   asked: Exchange,
+  inHex = false,
 ): Effect.Effect<Answer | undefined, SyncError> => {
-  const [about = [], times = [], rows = []] = results.slice(-3)
+  const [about = [], times = [], found = []] = results.slice(-3)
+  const rows = inHex ? found.map(fromHex) : found
   return Effect.flatMap(readState(address, about), (state) =>
     checked(address, () => {
       if (state === undefined) return undefined
@@ -46,6 +48,9 @@ export const readAnswer = (
     }),
   )
 }
+
+const fromHex = (row: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
+  row.map((column) => (isText(column) ? Buffer.from(column, "hex").toString("utf8") : column))
 
 /** Reads hashes at positions, of which it may lack some. */
 export const readHashes = (

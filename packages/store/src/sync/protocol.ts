@@ -50,6 +50,9 @@ export interface Answer {
 /** At most so many characters of events travel at once; a single event may have more. */
 export const pageCharacters = 3_000_000
 
+/** The hash as it is compared and gone on with: one that is none has the name of its place. */
+const hash = "iif(length(CAST(hash AS BLOB)) <= 300 AND hash NOT GLOB '*[^ -~]*', hash, 'inert-' || position)"
+
 const clock = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
 /** A clock that somebody put far ahead is not gone on with. */
@@ -66,13 +69,13 @@ SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->
   value->>10, value->>11, value->>12, value->>13
 FROM json_each(?1)
 WHERE (SELECT coalesce(max(position), 0) FROM events) = ?2
-  AND coalesce((SELECT substr(hash, 1, 200) FROM events WHERE position = ?2), '${genesis}') = ?3
+  AND coalesce((SELECT ${hash} FROM events WHERE position = ?2), '${genesis}') = ?3
   AND EXISTS (SELECT 1 FROM log WHERE log_id = ?4 AND schema <= ${remoteSchemaVersion})`
 
 const state = `SELECT log_id, schema, (SELECT coalesce(max(position), 0) FROM events),
-  CASE ?1 WHEN 0 THEN '${genesis}' ELSE (SELECT substr(hash, 1, 200) FROM events WHERE position = ?1) END, ${clock} FROM log`
+  CASE ?1 WHEN 0 THEN '${genesis}' ELSE (SELECT ${hash} FROM events WHERE position = ?1) END, ${clock} FROM log`
 
-const isThere = "EXISTS (SELECT 1 FROM events WHERE position = ?2 AND substr(hash, 1, 200) = ?3)"
+const isThere = "EXISTS (SELECT 1 FROM events WHERE position = ?2 AND ${hash} = ?3)"
 
 const taken = `SELECT position, recorded_at FROM events WHERE position > ?1 AND position <= ?2 AND ${isThere} ORDER BY position`
 
@@ -88,21 +91,31 @@ const within = (column: keyof typeof bounds | "type" | "occurred_at" | "signatur
 const isPlain = (column: string): string => `(${fits(column, bound)} AND ${column} NOT GLOB '*[^ -~]*')`
 const named = (column: string): string => `iif(${isPlain(column)}, ${column}, 'inert-' || position)`
 
-/** The hash as it is compared and gone on with. */
-const hash = "substr(hash, 1, 200)"
-
 /** What of an event travels: all of one of ours, and little of what cannot be one. */
 const bounded = `position, ${named("id")} AS id, ${named("stream")} AS stream, iif(${isPlain("stream")}, version, 1) AS version,
   ${within("type")} AS type, iif(schema BETWEEN 1 AND 9007199254740991, schema, 1) AS schema, ${within("data")} AS data,
-  ${within("meta")} AS meta, ${within("occurred_at")} AS occurred_at, substr(recorded_at, 1, 40) AS recorded_at, ${hash} AS hash,
+  ${within("meta")} AS meta, ${within("occurred_at")} AS occurred_at, ${named("recorded_at")} AS recorded_at, ${hash} AS hash,
   ${within("signature")} AS signature, ${within("salt")} AS salt, ${within("digest")} AS digest`
 
-const following = `SELECT ${columns} FROM (
+/** As they are; or each text in hex, which can be told of bytes that are no text. */
+const selected = (inHex: boolean): string =>
+  inHex ? columns.split(", ").map((name) => (numbers.has(name) ? name : `iif(${name} IS NULL, NULL, hex(${name}))`)).join(", ") : columns // biome-ignore format: one choice
+
+const numbers: ReadonlySet<string> = new Set(["position", "version", "schema"])
+
+const following = (inHex: boolean): string => `SELECT ${selected(inHex)} FROM (
   SELECT *, length(data) + length(meta) + 400 AS own, sum(length(data) + length(meta) + 400) OVER (ORDER BY position) AS size
   FROM (SELECT ${bounded} FROM events WHERE position > CASE WHEN ${isThere} THEN ?2 ELSE ?1 END ORDER BY position LIMIT ?4)
 ) WHERE size <= ${pageCharacters} OR size = own ORDER BY position`
 
-export const exchangeStatements = ({ from, keepTimes, limit, logId, push }: Exchange): ReadonlyArray<Statement> => {
+/**
+ * `inHex`: asks for the texts of events in hex. Somebody may have appended bytes that are no text, and a server cannot tell
+ * them in JSON.
+ */
+export const exchangeStatements = (
+  { from, keepTimes, limit, logId, push }: Exchange,
+  inHex = false,
+): ReadonlyArray<Statement> => {
   const last = push[push.length - 1]
   const to = last === undefined ? [from.position, from.hash] : [last[0], last[10]]
   const rows = keepTimes ? push : push.map((row) => row.with(9, null))
@@ -111,7 +124,7 @@ export const exchangeStatements = ({ from, keepTimes, limit, logId, push }: Exch
     ...(last === undefined ? [] : [pushing]),
     { sql: state, args: [from.position] },
     { sql: taken, args: [from.position, ...to] as Statement["args"] },
-    { sql: following, args: [from.position, ...to, limit] as Statement["args"] },
+    { sql: following(inHex), args: [from.position, ...to, limit] as Statement["args"] },
   ]
 }
 
@@ -134,7 +147,7 @@ export const inspectStatement: Statement = {
 export const surveyStatements = (positions: ReadonlyArray<number>): ReadonlyArray<Statement> => [
   { sql: state, args: [0] },
   {
-    sql: "SELECT position, substr(hash, 1, 200) FROM events WHERE position IN (SELECT value FROM json_each(?1))",
+    sql: `SELECT position, ${hash} FROM events WHERE position IN (SELECT value FROM json_each(?1))`,
     args: [JSON.stringify(positions)],
   },
 ]

@@ -10,6 +10,7 @@ import { isEnrolled } from "@context-engine/core/domain/Membership"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import type { NativeConnection } from "../../src/connection.js"
+import type { EventRow } from "../../src/record.js"
 import { loadSigner, type Signer } from "../../src/Signer.js"
 import { make } from "../../src/sync/RemoteLog.js"
 import { readMembership } from "../../src/trust/membership.js"
@@ -78,7 +79,7 @@ const tell = async (seed: number): Promise<Simulated> => {
   await network.calm()
   await settle(story)
   const machines = players.filter((one) => !story.revoked.has(one))
-  const waits = new Set([...story.revoked].flatMap((one) => waiting(one.connection).map(([id]) => id)))
+  const waits = new Set([...story.revoked].flatMap(({ connection }) => keptBy(connection)))
   const acknowledged = new Map([...story.acknowledged].filter(([id]) => !waits.has(id)))
   const simulated = judge({ ...story, acknowledged, log: sequencer.connection, machines })
   const problems = [...simulated.problems, ...[...story.revoked].flatMap((one) => judgeRevoked(one, story))]
@@ -152,6 +153,14 @@ const waiting = (connection: NativeConnection): ReadonlyArray<[id: string, type:
   connection
     .prepare("SELECT id, type FROM events WHERE position > (SELECT position FROM sync) AND stream <> ?")
     .all(machinesStream) as any
+
+/** What a machine that may not push has of its own: its events, and those of commands that could not stand. */
+const keptBy = (connection: NativeConnection): ReadonlyArray<string> => {
+  const [confirmed] = connection.prepare("SELECT position FROM sync").get()
+  const told = (row: EventRow) => JSON.parse(row[6]).events.map(({ id }: { readonly id: string }) => id)
+  const own = rowsOf(connection).slice(confirmed)
+  return own.flatMap((row) => [row[1], ...(row[4] === "CommandRejected" ? told(row) : [])])
+}
 
 /** What is done by those who decide who may write, and by those who may not. */
 const interfere = async (story: Story): Promise<void> => {
