@@ -59,7 +59,9 @@ const serversIn = Effect.flatMap(ReadModels, (models) =>
 )
 const live = (of: Machine) => of.run(serversIn)
 const at = (of: Machine, moment: string, by: AsOf.Clock = "happened") =>
-  of.run(Effect.provide(serversIn, AsOf.layer(moment, { by })) as Effect.Effect<ReadonlyArray<string>, unknown, EventLog>)
+  of.run(
+    Effect.provide(serversIn, AsOf.layer(moment, { by })) as Effect.Effect<ReadonlyArray<string>, unknown, EventLog>,
+  )
 
 /** What a replay of that moment shows, which must hold. */
 const replayed = async (of: Machine, moment: string): Promise<ReadonlyArray<string>> => {
@@ -214,7 +216,7 @@ describe("with any clocks", () => {
       const { machines, moments, random } = await story(seed + n)
       const asked = [random.pick(moments), random.pick(moments)].sort() as [string, string]
       const answers = await Promise.all(machines.map((one) => Promise.all(asked.map((moment) => at(one, moment)))))
-      const [first] = answers as [ReadonlyArray<ReadonlyArray<string>>]
+      const [first] = answers as unknown as [ReadonlyArray<ReadonlyArray<string>>]
       for (const answer of answers) expect(answer, `seed ${seed + n}`).toEqual(first)
       const one = random.pick(machines)
       for (const [index, moment] of asked.entries()) {
@@ -233,7 +235,10 @@ describe("with any clocks", () => {
         expect(positions, `seed ${seed + n}`).toEqual(all.map(({ position }) => position).sort((x, y) => x - y))
       }
       const diff = await one.run(
-        Effect.provide(Effect.flatMap(History, (history) => history.diff(...asked)), History.layer),
+        Effect.provide(
+          Effect.flatMap(History, (history) => history.diff(...asked)),
+          History.layer,
+        ),
       )
       const changed = diff.changes.filter(({ view }) => view === "servers").map(({ name }) => name)
       const differing = [first[0], first[1]].map((rows) => new Set(rows)) as [Set<string>, Set<string>]
