@@ -30,14 +30,15 @@ export type Services =
   | Lifecycle
   | RunCommand
 
-export const layer: Layer.Layer<Services, never, ReadModels | EventLog | Commands | DeployLogs | Remote> = Layer.mergeAll(
-  Registry.layer,
-  Overview.layer,
-  Fleet.layer,
-  Deployer.layer,
-  Scanner.layer,
-  ServerImport.layer,
-  Logs.layer,
-  Lifecycle.layer,
-  RunCommand.layer,
-).pipe(Layer.provideMerge(Health.layer), Layer.provideMerge(Hosts.layer))
+export const layer: Layer.Layer<Services, never, ReadModels | EventLog | Commands | DeployLogs | Remote> =
+  Layer.mergeAll(
+    Registry.layer,
+    Overview.layer,
+    Fleet.layer,
+    Deployer.layer,
+    Scanner.layer,
+    ServerImport.layer,
+    Logs.layer,
+    Lifecycle.layer,
+    RunCommand.layer,
+  ).pipe(Layer.provideMerge(Health.layer), Layer.provideMerge(Hosts.layer))
