@@ -1,48 +1,40 @@
 /** Machines whose clocks are a day apart, and a shared log whose clock counts. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Redacted from "effect/Redacted"
 import { afterAll, beforeAll, expect, it, vi } from "vitest"
 import { eventsOf } from "../../store/test/support/machines.js"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
-import { workspace } from "./support/cli.js"
+import { clockAhead, workspace } from "./support/cli.js"
 
 // Many programs, one after the other, on a machine that may have much else to do.
 vi.setConfig({ testTimeout: 180_000 })
 
 const day = 86_400_000
 
-const directory = mkdtempSync(join(tmpdir(), "context-clocks-"))
 let sqld: Sqld
 beforeAll(async () => {
   sqld = await startSqld()
 })
 afterAll(async () => {
   await sqld.close()
-  rmSync(directory, { recursive: true, force: true })
 })
 
 /** A machine whose clock is wrong by so many milliseconds: every date that its programs ask for is. */
 const machine = (name: string, wrong: number) => {
   const place = workspace()
-  const clock = join(directory, `${name}.cjs`)
-  writeFileSync(
-    clock,
-    `const Right = Date
-     globalThis.Date = class Date extends Right {
-       constructor(...given) { if (given.length === 0) super(Right.now() + ${wrong}); else super(...given) }
-       static now() { return Right.now() + ${wrong} }
-     }`,
-  )
   const env = {
     CONTEXT_SYNC: "off",
     CONTEXT_KEY: join(place.directory, "machine.key"),
     CONTEXT_SYNC_FILE: join(place.directory, "sync.json"),
-    NODE_OPTIONS: `--require=${clock}`,
+    NODE_OPTIONS: `--require=${clockAhead(place.directory, wrong)}`,
   }
   const succeed = (line: string, input?: string) => place.succeed(line, { env, ...(input && { input }) })
-  return { name, db: place.db, succeed, run: (line: string) => place.run(line, { env }) }
+  return {
+    name,
+    db: place.db,
+    succeed,
+    run: (line: string, input?: string) => place.run(line, { env, ...(input && { input }) }),
+  }
 }
 
 it("converge, with the shared log's times, and show what is wrong with theirs", async () => {
@@ -89,5 +81,27 @@ it("converge, with the shared log's times, and show what is wrong with theirs", 
   for (const moment of moments) {
     const answers = await Promise.all(machines.map(({ succeed }) => succeed(`server list --at ${moment} --json`)))
     expect(new Set(answers).size, moment).toBe(1)
+  }
+})
+
+it("show, everywhere, what was done before the log was shared", async () => {
+  const shared = await startSqld()
+  try {
+    const [one, two] = [machine("one", 0), machine("two", 0)]
+    await one.succeed("server add alpha")
+    await one.succeed("server add beta")
+    const before = new Date().toISOString()
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    const connect = `sync connect ${shared.url}`
+    await one.succeed(connect, Redacted.value(shared.token()))
+    await two.run(connect, Redacted.value(shared.token()))
+    for (const { run, succeed } of [one, two]) {
+      const listed = JSON.parse(await succeed(`server list --at ${before} --json`))
+      expect(listed.map(({ name }: { readonly name: string }) => name)).toEqual(["alpha", "beta"])
+      expect(JSON.parse(await succeed(`server list --known-at ${before} --json`))).toEqual([])
+      expect((await run(`diff ${before} now`)).stdout).toContain("nothing changed")
+    }
+  } finally {
+    await shared.close()
   }
 })

@@ -1,6 +1,6 @@
 /** `--at`: the past, by position, by instant and by how long ago. */
 import { beforeAll, describe, expect, it } from "vitest"
-import { workspace } from "./support/cli.js"
+import { clockAhead, workspace } from "./support/cli.js"
 
 describe("--at", () => {
   const ws = workspace()
@@ -54,5 +54,34 @@ describe("--at", () => {
   ])("%s", async (line) => {
     expect(await ws.json(`${line} --at 3`)).toBeDefined()
     expect(ws.events()).toBe(4)
+  })
+
+  it("--known-at asks what was recorded by then, everywhere beside --at, and not with it", async () => {
+    expect(names(await ws.json(`server list --known-at ${between}`))).toEqual(["one"])
+    expect(names(await ws.json("server list --known-at now"))).toEqual(["first", "two"])
+    expect(await ws.run("server list --known-at 2h --at 1h")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("give one"),
+    })
+  })
+})
+
+describe("a clock that was a year ahead for one command", () => {
+  const ws = workspace()
+  const ahead = { env: { NODE_OPTIONS: `--require=${clockAhead(ws.directory, 365 * 86_400_000)}` } }
+  const names = (rows: ReadonlyArray<{ readonly name: string }>) => rows.map((row) => row.name)
+
+  it("leaves the past as it was, and is told", async () => {
+    await ws.succeed("server add one --ip 192.0.2.1")
+    await ws.succeed("server add future --ip 192.0.2.2", ahead)
+    expect(names(await ws.json("server list --at now"))).toEqual(["future", "one"])
+    await ws.succeed("server add two --ip 192.0.2.3")
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    const then = new Date().toISOString()
+    await ws.succeed("server add three --ip 192.0.2.4")
+    expect(names(await ws.json("server list --at now"))).toEqual(await ws.json("server list").then(names))
+    expect(names(await ws.json(`server list --at ${then}`))).toEqual(["future", "one", "two"])
+    expect((await ws.run("doctor")).stdout).toMatch(/clock was wrong by 3\d+ s \(ahead\) when it wrote position \d/)
+    expect((await ws.run("alert")).stdout).toMatch(/clock was wrong when it wrote position \d: 365 days ahead/)
   })
 })

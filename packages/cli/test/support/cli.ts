@@ -1,6 +1,6 @@
 /** Runs the real CLI as a child process. */
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -51,6 +51,20 @@ export const context = async (args: ReadonlyArray<string>, options: RunOptions =
     if (options.terminal) child.once("exit", () => child.stdin.end())
     else child.stdin.end(options.input ?? "")
   })
+}
+
+/** A file to `--require`: every date that a program then asks for is ahead by so many milliseconds. */
+export const clockAhead = (directory: string, wrong: number): string => {
+  const file = join(directory, "clock.cjs")
+  writeFileSync(
+    file,
+    `const Right = Date
+     globalThis.Date = class Date extends Right {
+       constructor(...given) { if (given.length === 0) super(Right.now() + ${wrong}); else super(...given) }
+       static now() { return Right.now() + ${wrong} }
+     }`,
+  )
+  return file
 }
 
 /** A log of its own in a directory of its own, and ways to work on it. Every log in it is audited in the end. */

@@ -169,8 +169,8 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
     const message = `this machine's clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew < 0 ? "ahead" : "behind"}`
     found.push(about({ severity: "warning", message, since: null, next: "set the clock of this machine" }))
   }
-  for (const clock of wrongClocks.filter(({ at }) => now - Date.parse(at) < news))
-    found.push(about({ ...wrongClock(clock), severity: "warning" }))
+  for (const clock of wrongClocks.filter(({ at, own }) => own && now - Date.parse(at) < news))
+    found.push(wrongClock(clock))
   if (unknown.length > 0) {
     const message = `it holds what only a newer version knows (${unknown.join(", ")}): nothing is pushed`
     found.push(about({ severity: "error", message, since: null, next: "upgrade context on this machine" }))
@@ -208,10 +208,13 @@ const lossAlert = ({ message, next, since }: Loss): Alert => ({
 /** For how long it is news that a clock was wrong, in milliseconds: what was written then stays as it is. */
 const news = 86_400_000
 
-const wrongClock = ({ ahead, at, machine, own, position }: WrongClock) => ({
-  message: `${own ? "this machine's clock" : `the clock of ${machine}`} was wrong when it wrote position ${position}: ${spanOf(ahead)} ${ahead > 0 ? "ahead" : "behind"}. In the past that --at shows, it happened at ${at}`,
+const wrongClock = ({ ahead, at, machine, position }: WrongClock): Alert => ({
+  kind: "sync",
+  severity: "warning",
+  subject: machine,
+  message: `this machine's clock was wrong when it wrote position ${position}: ${spanOf(ahead)} ${ahead > 0 ? "ahead" : "behind"}. In the past that --at shows, it happened at ${at}`,
   since: at,
-  next: own ? "look at this machine's clock" : `look at the clock of ${machine}`,
+  next: "see that this machine's clock is right, and stays so",
 })
 
 const spanOf = (milliseconds: number): string => {
