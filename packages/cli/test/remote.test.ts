@@ -73,6 +73,7 @@ describe("CONTEXT_SYNC=remote", () => {
     const added = await job.run("server add signed --ip 10.0.0.3", { env: { CONTEXT_KEY: key } })
     expect(added.code).toBe(1)
     expect(added.stderr).toContain("context infra machine root")
+    expect(added.stderr).not.toContain("work is kept here")
     expect(statSync(key).mode & 0o777).toBe(0o600)
     expect((await job.run("server list", { env: { CONTEXT_KEY: key } })).stdout).toContain("alpha")
   })
