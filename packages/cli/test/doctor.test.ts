@@ -17,7 +17,7 @@ import { createRequire } from "node:module"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import * as Redacted from "effect/Redacted"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { damaged } from "../../store/test/support/audited.js"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
 import { type RunOptions, workspace } from "./support/cli.js"
@@ -231,7 +231,7 @@ describe("context doctor", { timeout: 120_000 }, () => {
     const one = patient()
     await one.give("server add here --local")
     expect((await one.examine()).of("key")).toMatchObject([
-      { level: "ok", found: expect.stringContaining("which the log knows") },
+      { level: "ok", found: expect.stringContaining("the root of this log") },
     ])
     chmodSync(one.key, 0o644)
     expect((await one.examine()).of("key")).toMatchObject([
@@ -249,7 +249,11 @@ describe("context doctor", { timeout: 120_000 }, () => {
     const other = join(one.home, "other.db")
     await one.give(`server add there --local --db ${other}`)
     expect((await one.examine()).of("key")).toMatchObject([
-      { level: "warning", found: expect.stringContaining("by another key") },
+      {
+        level: "warning",
+        found: expect.stringContaining("not enrolled in this log"),
+        fix: expect.stringContaining("--invite"),
+      },
     ])
   })
 
@@ -326,10 +330,11 @@ describe("context doctor", { timeout: 120_000 }, () => {
 
 describe("context doctor, of the shared log", { timeout: 120_000 }, () => {
   let sqld: Sqld
-  beforeAll(async () => {
+  // Each has a shared log of its own: a machine that comes to another's is a newcomer there.
+  beforeEach(async () => {
     sqld = await startSqld()
   })
-  afterAll(() => sqld.close())
+  afterEach(() => sqld.close())
   const shared = (token: Redacted.Redacted = sqld.token()) => ({
     TURSO_URL: sqld.url,
     TURSO_AUTH_TOKEN: Redacted.value(token),
@@ -364,7 +369,8 @@ describe("context doctor, of the shared log", { timeout: 120_000 }, () => {
       expect.objectContaining({ level: "trouble", found: expect.stringContaining("cannot be reached") }),
     )
     const other = patient()
-    await other.give("sync now", { env: shared() })
+    const { code } = JSON.parse((await one.run("sync invite --json", { env: shared() })).stdout)
+    await other.give(`sync connect ${sqld.url} --invite ${code}`, { input: Redacted.value(sqld.token()) })
     await other.give("server remove delta --yes --wait-sync", { env: shared() })
     await one.give("server update delta --notes mine")
     await one.run("sync now", { env: shared() })

@@ -68,12 +68,14 @@ describe("CONTEXT_SYNC=remote", () => {
     expect(await job.json("sync status")).toMatchObject({ confirmed: 2, pending: 0, lastError: null })
   })
 
-  it("signs with this machine's key, which is made if there is none", async () => {
+  it("has a key of its own made, which writes nothing into a log of which nobody has said who may", async () => {
     const key = join(job.directory, "keys", "machine.key")
     const added = await job.run("server add signed --ip 10.0.0.3", { env: { CONTEXT_KEY: key } })
-    expect(added.code, added.stderr).toBe(0)
+    expect(added.code).toBe(1)
+    expect(added.stderr).toContain("context infra machine root")
+    expect(added.stderr).not.toContain("work is kept here")
     expect(statSync(key).mode & 0o777).toBe(0o600)
-    expect((await job.run("audit verify")).code).toBe(0)
+    expect((await job.run("server list", { env: { CONTEXT_KEY: key } })).stdout).toContain("alpha")
   })
 
   it("says of a file that there is none", async () => {

@@ -84,7 +84,9 @@ export const untrusted: Renderer<Pick<SyncStatus, "breaks" | "inert" | "inertEve
   const more = inert - inertEvents.length
   const counts = inert === 1 ? "1 event counts" : `${inert} events count`
   return [
-    ...(inert === 0 ? [] : [`${bad} ${counts} for nothing; what they say of themselves is not to be believed`]),
+    ...(inert === 0
+      ? []
+      : [`${bad} ${line(screen, `${counts} for nothing; what is said there is not to be believed`)}`]),
     ...inertEvents.map(({ claims, position, reason, type }) =>
       below(screen, `at ${position}: ${type}, says it is of ${claims}: ${reason}`),
     ),

@@ -92,7 +92,8 @@ const lost = (error: SyncError) =>
   })
 
 /** What is said of a machine that keeps its log does not hold here. */
-const plainly = ({ message }: SyncError): string => message.replace(/; (it is tried again|all work is kept here)/, "")
+const plainly = ({ message }: SyncError): string =>
+  message.replace(/; it is tried again|([;.] until then nothing is pushed, and|;) all work is kept here/i, "")
 
 const nextAfter = ({ reason }: SyncError): string => {
   switch (reason) {
@@ -102,6 +103,8 @@ const nextAfter = ({ reason }: SyncError): string => {
       return "set TURSO_URL and TURSO_AUTH_TOKEN, or leave CONTEXT_SYNC=remote out to work on this machine's file"
     case "newer-schema":
       return "upgrade this context"
+    case "no-root":
+      return "context infra machine root, on the machine that is to say who may write"
     case "not-enrolled":
       return "a job that keeps no home is enrolled by a key of its own: context infra machine add <name>, and the line in CONTEXT_KEY"
     default:

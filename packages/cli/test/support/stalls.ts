@@ -10,7 +10,7 @@ import { remoteLog } from "@context-engine/store/sync/http"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { auditAll } from "../../../store/test/support/audited.js"
-import { type Machine, machine, sync } from "../../../store/test/support/machines.js"
+import { beginLog, type Machine, machine, sync } from "../../../store/test/support/machines.js"
 import { openLine } from "../../../store/test/support/proxy.js"
 import { startSqld } from "../../../store/test/support/sqld.js"
 
@@ -59,6 +59,7 @@ export const stalls = async ({ delay, program, pulled, rebased }: Options): Prom
   const remote = () => remoteLog({ url: sqld.url, token: sqld.token() })
   const near = machine("near", remote(), { path: join(directory, "infra.db") })
   const far = machine("far", remote(), { path: join(directory, "far.db") })
+  await beginLog(far, near)
   await begin(far)
   for (const one of [far, near]) await sync(one)
   await checks(far, pulled)

@@ -6,7 +6,7 @@ import { type Check, type Finding, ok, trouble, warning } from "@context-engine/
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
 import { checkSchema } from "../fileSchema.js"
-import { columns, type EventRow, genesis, hashOf } from "../record.js"
+import { columns, type EventRow, genesis, hashOf, matchesDigest } from "../record.js"
 import { applicationId, migrations } from "../schema.js"
 import { tables } from "../tables.js"
 import { log } from "./log.js"
@@ -120,7 +120,7 @@ const chain = (connection: Connection, { events = 500 }: Options): ReadonlyArray
   for (const row of checked) {
     position += 1
     hash = hashOf(hash, row)
-    if (row[0] !== position || hash !== row[10]) {
+    if (row[0] !== position || hash !== row[10] || !matchesDigest(row)) {
       const found = `the event at position ${row[0]} is not the one that was written there`
       return [trouble("chain", found, "context infra audit verify")]
     }

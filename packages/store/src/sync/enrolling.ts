@@ -95,8 +95,8 @@ const proofFor = (members: Membership, { publicKey }: Signer, invite: string | u
   return found === undefined ? null : { inviteId: found.inviteId, proof: prove(code.secret, code.root, publicKey) }
 }
 
-/** Refuses a code that is for another log or another root than the one that was met. */
-export const checkInvite = (members: Membership, invite: string): SyncError | undefined => {
+/** Refuses a code that is for another log or another root than the one that was met. `now` is the shared log's clock. */
+export const checkInvite = (members: Membership, invite: string, now: number): SyncError | undefined => {
   const refuse = (message: string) => new SyncError({ reason: "not-enrolled", message })
   const code = decodeInvite(invite)
   if (code === undefined) return refuse("this is no invite; it is what context infra sync invite prints, whole")
@@ -107,7 +107,7 @@ export const checkInvite = (members: Membership, invite: string): SyncError | un
   const found = [...members.invites.values()].find((one) => one.publicKey === ours)
   if (found === undefined)
     return refuse("the log does not have this invite (yet); the machine that made it has to synchronise first")
-  if (!isOpen(found) || Date.parse(found.expiresAt) < Date.now())
+  if (!isOpen(found) || Date.parse(found.expiresAt) < now)
     return refuse("this invite was used up or has expired; make another with context infra sync invite")
   return undefined
 }

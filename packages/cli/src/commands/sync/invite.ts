@@ -31,11 +31,13 @@ export const invite = leaf({
       if (id !== undefined)
         return yield* withMachines(given, ({ machines }) => Effect.as(machines.withdraw(id), { withdrawn: id }))
       const good = (yield* millis("--expires", given.expires, "sync invite")) ?? 900_000
-      const expiresAt = new Date(Date.now() + good).toISOString()
       return yield* withMachines(given, ({ machines, sync }) =>
         Effect.gen(function* () {
+          const { remote, skew } = yield* sync.status
+          // By the clock of the shared log, which the newcomer goes by, too.
+          const expiresAt = new Date(Date.now() + (skew ?? 0) + good).toISOString()
           const made = yield* machines.invite({ role: roleOf(given), uses: given.uses ?? 1, expiresAt })
-          return { ...made, remote: (yield* sync.status).remote }
+          return { ...made, remote }
         }),
       )
     }),
