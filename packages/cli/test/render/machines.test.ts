@@ -113,6 +113,7 @@ describe("the shared log", () => {
     unknown: [],
     loss: null,
     inert: 0,
+  replayed: null,
     inertEvents: [],
     breaks: [],
     enrolment: "enrolled",
