@@ -75,7 +75,7 @@ WHERE (SELECT coalesce(max(position), 0) FROM events) = ?2
 const state = `SELECT log_id, schema, (SELECT coalesce(max(position), 0) FROM events),
   CASE ?1 WHEN 0 THEN '${genesis}' ELSE (SELECT ${hash} FROM events WHERE position = ?1) END, ${clock} FROM log`
 
-const isThere = "EXISTS (SELECT 1 FROM events WHERE position = ?2 AND ${hash} = ?3)"
+const isThere = `EXISTS (SELECT 1 FROM events WHERE position = ?2 AND ${hash} = ?3)`
 
 const taken = `SELECT position, recorded_at FROM events WHERE position > ?1 AND position <= ?2 AND ${isThere} ORDER BY position`
 
