@@ -10,8 +10,8 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { layer } from "../src/layer.js"
-import * as SqlAudit from "../src/SqlAudit.js"
 import { loadSigner } from "../src/Signer.js"
+import * as SqlAudit from "../src/SqlAudit.js"
 import { enrol } from "./support/enrolment.js"
 import { freshPath, withSqlite } from "./support/files.js"
 
@@ -69,7 +69,13 @@ describe("a log that nobody touched", () => {
   it("may have been written by several machines", async () => {
     const path = freshPath()
     const key = `${path}.other`
-    await inLog(path, Effect.zipRight(history, Effect.suspend(() => enrol({ ...loadSigner(key), name: "other" }))))
+    await inLog(
+      path,
+      Effect.zipRight(
+        history,
+        Effect.suspend(() => enrol({ ...loadSigner(key), name: "other" })),
+      ),
+    )
     const other = Effect.flatMap(Registry, (registry) => registry.servers.add({ name: "delta" }))
     await Effect.runPromise(Effect.provide(other, live(path, key)))
     expect((await inLog(path, verify)).machines.map((machine) => machine.events)).toEqual([6, 1])

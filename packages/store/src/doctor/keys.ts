@@ -1,10 +1,12 @@
 /** The check of this machine's key: for its owner alone, a key, and the one that the log knows this machine by. */
 import { statSync } from "node:fs"
+import { type Membership, nobody } from "@context-engine/core/domain/Membership"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
-import type { Connection } from "../connection.js"
-import { loadSigner } from "../Signer.js"
+import { loadSigner, type Signer } from "../Signer.js"
+import { fingerprint } from "../trust/keys.js"
+import { readMembership } from "../trust/membership.js"
 import { glance } from "./look.js"
 
 /** Looks at the key in a file, of which there may be none. `keyPath` is absent where nothing is signed. */
@@ -22,32 +24,29 @@ export const keys = (database: string, keyPath: string | undefined): Check => ({
     )
     if (signer._tag === "Left")
       return [...readable, trouble("key", signer.left.message, `mv ${word(keyPath)} ${word(`${keyPath}.old`)}`)]
-    const joined = (yield* glance(database, machines)) ?? []
-    return [...readable, ...known(signer.right, joined)]
+    const members = yield* glance(database, (connection) => readMembership(connection))
+    return [...readable, known(signer.right, members ?? nobody)]
   }),
 })
 
-interface Machine {
-  readonly machineId: string
-  readonly name: string
-  readonly publicKey: string
-}
-
-const machines = (connection: Connection): ReadonlyArray<Machine> =>
-  connection
-    .prepare("SELECT data FROM events WHERE type = 'MachineJoined' ORDER BY position")
-    .all()
-    .map(([data]) => JSON.parse(data))
-
-const known = (key: ReturnType<typeof loadSigner>, joined: ReadonlyArray<Machine>): ReadonlyArray<Finding> => {
-  const same = joined.filter(({ machineId }) => machineId === key.id)
-  if (same.some(({ publicKey }) => publicKey !== key.publicKey)) {
-    const found = `the log has another public half for this machine's key ${key.id}: what it signs cannot be verified`
-    return [trouble("key", found, "context infra audit verify")]
-  }
-  if (same.length > 0) return [ok("key", `${key.id}, which the log knows`)]
-  const other = joined.findLast(({ name }) => name === key.name)
-  if (other === undefined) return [ok("key", `${key.id}, which has signed nothing in this log yet`)]
-  const found = `the log knows ${key.name} by another key (${other.machineId}); this one is ${key.id}`
-  return [warning("key", found, "put the old key back, or go on: this one joins the log when it writes")]
+/** Whether the log takes what this key signs. */
+const known = ({ id, name, publicKey }: Signer, { machines, root }: Membership): Finding => {
+  const print = fingerprint(publicKey)
+  const own = machines.get(id)
+  if (root === null) return ok("key", `${id}; nobody has said yet who may write to this log`)
+  if (own?.status === "enrolled") return ok("key", `${id}, enrolled as ${own.name} (${own.role})`)
+  if (own?.status === "revoked")
+    return trouble(
+      "key",
+      `${id} was revoked: nothing that this machine writes is shared any more`,
+      "context infra machine list",
+    )
+  if (own?.status === "waiting")
+    return warning("key", `${id} waits to be enrolled; its fingerprint is ${print}`, `context infra machine approve ${word(own.name)} (on an admin machine)`) // biome-ignore format: one finding
+  const other = [...machines.values()].find((one) => one.name === name && one.status === "enrolled")
+  const found =
+    other === undefined
+      ? `${id} is not enrolled in this log`
+      : `the log knows ${name} by another key (${other.machineId}); this one is ${id}`
+  return warning("key", found, "put the old key back, or ask to be enrolled: context infra sync now")
 }

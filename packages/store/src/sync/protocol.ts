@@ -116,7 +116,15 @@ export const readAnswer = (results: ReadonlyArray<Rows>, inHex = false): Answer 
   const [found, ...others] = about ?? []
   if (found === undefined || others.length > 0 || times === undefined || rows === undefined) return undefined
   const [logId, schema, head, hashAtFrom, now] = found as [string, number, number, string | null, string]
-  return { logId, schema, head, hashAtFrom, now, taken: times as Answer["taken"], rows: (inHex ? rows.map(fromHex) : rows) as any }
+  return {
+    logId,
+    schema,
+    head,
+    hashAtFrom,
+    now,
+    taken: times as Answer["taken"],
+    rows: (inHex ? rows.map(fromHex) : rows) as any,
+  }
 }
 
 const fromHex = (row: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>

@@ -1,9 +1,9 @@
 /** A log as it was before logs had a root: made by the rules of then, which are written here once more and not taken from the source. */
 import { createHash } from "node:crypto"
-import { NativeConnection } from "../../src/connection.js"
 import { canonicalJson } from "../../src/canonical.js"
-import { migrations } from "../../src/schema.js"
+import { NativeConnection } from "../../src/connection.js"
 import type { Signer } from "../../src/Signer.js"
+import { migrations } from "../../src/schema.js"
 import { serverAdded, uuid } from "./events.js"
 
 type OldRow = ReadonlyArray<string | number | null>
@@ -55,8 +55,7 @@ export const writeOldFile = (path: string, rows: ReadonlyArray<OldRow>): void =>
   const connection = new NativeConnection(path, 5_000)
   connection.exec("PRAGMA journal_mode = WAL")
   for (const migration of migrations.slice(0, 2)) connection.exec(migration)
-  for (const row of rows)
-    connection.prepare(`INSERT INTO events VALUES (${row.map(() => "?").join(", ")})`).run(row)
+  for (const row of rows) connection.prepare(`INSERT INTO events VALUES (${row.map(() => "?").join(", ")})`).run(row)
   connection.exec("UPDATE projections SET version = 0; PRAGMA user_version = 2")
   connection.close()
 }
@@ -67,6 +66,5 @@ export const writeOldShared = (connection: NativeConnection, logId: string, rows
   for (const statement of log.split(/;\n\n/).slice(0, 4)) connection.exec(`${statement};`)
   connection.exec("CREATE TABLE log (log_id TEXT NOT NULL, schema INTEGER NOT NULL, created_at TEXT NOT NULL) STRICT")
   connection.prepare("INSERT INTO log VALUES (?, 1, '2026-01-01T00:00:00.000Z')").run(logId)
-  for (const row of rows)
-    connection.prepare(`INSERT INTO events VALUES (${row.map(() => "?").join(", ")})`).run(row)
+  for (const row of rows) connection.prepare(`INSERT INTO events VALUES (${row.map(() => "?").join(", ")})`).run(row)
 }

@@ -28,7 +28,8 @@ export const makeSequencer = (path = ":memory:"): Sequencer => {
         )
       } catch (error) {
         const { message } = error as Error
-        if (/no such table: (log|events)|(no such column: |no column named )(salt|digest)/.test(message)) return Effect.succeed(null)
+        if (/no such table: (log|events)|(no such column: |no column named )(salt|digest)/.test(message))
+          return Effect.succeed(null)
         return new SyncError({ reason: "protocol", message })
       }
     })

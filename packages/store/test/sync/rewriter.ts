@@ -56,7 +56,9 @@ export const rewrite = async ({
     liar.redirect(undefined)
     shadow.connection.close()
   }
-  const altered = rows.map((row) => (row === earlier[0] ? rewritten(row, { data: '{"name":"other"}', digest: row[13] }) : row))
+  const altered = rows.map((row) =>
+    row === earlier[0] ? rewritten(row, { data: '{"name":"other"}', digest: row[13] }) : row,
+  )
   const shadow = shadowOf(log.connection, altered)
   const one = memoryMachine("reader", join(directory, "reader-altered"), make("memory", shadow.batch), undefined)
   const met = await one.run(Effect.either(Effect.flatMap(Sync, (service) => service.now())))

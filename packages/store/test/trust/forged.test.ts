@@ -10,7 +10,18 @@ import { Database } from "../../src/Database.js"
 import { columns, type EventRow } from "../../src/record.js"
 import { remoteLog } from "../../src/sync/http.js"
 import { disguises, draft, payload, payloads, placed, type Target, unsigned } from "../support/forger.js"
-import { beginLog, eventsOf, give, type Machine, machine, rowsHash, signerOf, status, sync, verify } from "../support/machines.js"
+import {
+  beginLog,
+  eventsOf,
+  give,
+  type Machine,
+  machine,
+  rowsHash,
+  signerOf,
+  status,
+  sync,
+  verify,
+} from "../support/machines.js"
 import { type Sqld, startSqld } from "../support/sqld.js"
 
 let sqld: Sqld
@@ -37,7 +48,10 @@ afterAll(async () => {
   await sqld.close()
 })
 
-const marks = columns.split(",").map(() => "?").join(", ")
+const marks = columns
+  .split(",")
+  .map(() => "?")
+  .join(", ")
 
 /** Appends rows by hand where the shared log ends. `write`: how one is written, where not as it is. */
 const append = async (rows: ReadonlyArray<EventRow>, write = marks) => {
@@ -63,7 +77,12 @@ const expectNoise = async (positions: ReadonlyArray<number>) => {
   for (const one of [a, b]) {
     const inert = await one.run(
       Effect.flatMap(Database, (database) =>
-        database.read((c) => c.prepare("SELECT position FROM inert").all().map(([position]) => position)),
+        database.read((c) =>
+          c
+            .prepare("SELECT position FROM inert")
+            .all()
+            .map(([position]) => position),
+        ),
       ),
     )
     expect(inert).toEqual(expect.arrayContaining([...positions]))

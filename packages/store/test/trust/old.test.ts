@@ -1,6 +1,7 @@
 /** Logs of the version before: nobody had said who may write. */
-import * as Effect from "effect/Effect"
+
 import { Sync } from "@context-engine/core/services/Sync"
+import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { Database } from "../../src/Database.js"
 import { loadSigner } from "../../src/Signer.js"
