@@ -50,6 +50,8 @@ export const measureClone = async ({ directory, line, program, sqld }: Setting):
   const env = {
     ...process.env,
     HOME: directory,
+    // It only reads: whoever is not enrolled takes everything over, checks every signature, and then asks to be let in.
+    CONTEXT_KEY: "off",
     CONTEXT_DB: join(directory, "clone.db"),
     CONTEXT_SYNC_FILE: join(directory, "clone.json"),
   }

@@ -59,12 +59,13 @@ const lookIntoWal = (path: string): Content | undefined => {
     if (readSync(descriptor, header, 0, 32, 0) < 32) return undefined
     const pageSize = header.readUInt32BE(8) === 1 ? 65_536 : header.readUInt32BE(8)
     const frame = Buffer.alloc(24 + 108)
+    // The last one counts: what makes a log names it last.
+    let content: Content | undefined
     for (let at = 32; readSync(descriptor, frame, 0, frame.length, at) === frame.length; at += 24 + pageSize) {
       if (frame.readUInt32BE(0) !== 1) continue
-      const content = contentOf(frame.subarray(24))
-      if (content !== "empty") return content
+      content = contentOf(frame.subarray(24))
     }
-    return undefined
+    return content
   } finally {
     closeSync(descriptor)
   }

@@ -90,6 +90,7 @@ export const placed = (connection: Connection, rows: ReadonlyArray<EventRow>): R
   const versions = new Map(readVersions(connection, [...new Set(rows.map((row) => row[2]))]))
   const head = readHead(connection)
   const now = new Date().toISOString()
+  // biome-ignore lint/complexity/useMathMinMax: they are texts
   return place(rows, versions, head, now > head.recordedAt ? now : head.recordedAt)
 }
 

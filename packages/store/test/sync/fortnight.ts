@@ -10,7 +10,7 @@ import type { RejectionRow } from "@context-engine/core/views/rejections"
 import * as Effect from "effect/Effect"
 import { decode, type EventRow } from "../../src/record.js"
 import { remoteLog } from "../../src/sync/http.js"
-import { eventsOf, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
+import { beginLog, eventsOf, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
 import { type Random, randomFrom } from "../support/random.js"
 import { startSqld } from "../support/sqld.js"
 import { type Lost, lastWriterWins } from "./lastWriterWins.js"
@@ -97,6 +97,7 @@ export const fortnight = async (seed: number): Promise<Fortnight> => {
   const sqld = await startSqld()
   const machines = ["a", "b", "c"].map((name) => machine(name, remoteLog({ url: sqld.url, token: sqld.token() })))
   const [a, b, c] = machines as [Machine, Machine, Machine]
+  await beginLog(c, a, b)
   for (let i = 0; i < 10; i++) {
     await c.run(r(({ servers }) => servers.add({ name: `s${i}` })))
     await c.run(r(({ services }) => services.add({ name: "api", server: `s${i}` })))

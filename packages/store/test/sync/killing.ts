@@ -3,7 +3,7 @@ import { join } from "node:path"
 import * as Redacted from "effect/Redacted"
 import { remoteLog } from "../../src/sync/http.js"
 import type { Setting } from "../durability/setting.js"
-import { eventsOf, machine, rowsHash, sync, verify } from "../support/machines.js"
+import { beginLog, eventsOf, type Machine, machine, rowsHash, sync, verify } from "../support/machines.js"
 import { randomFrom } from "../support/random.js"
 import { startSqld } from "../support/sqld.js"
 
@@ -29,6 +29,7 @@ export const killSyncers = async ({ directory, kills, onProgress, seed, workers 
   const names = ["a", "b", "c"]
   const start = (name: string) =>
     workers.start("sync", join(directory, `${name}.db`), server.url, token, random.below(2 ** 30), name)
+  await begin(directory, names, remoteLog({ url: server.url, token: server.token() }))
   const acknowledged = new Set<string>()
   const died = { clients: 0, servers: 0 }
   const running = new Map(names.map((name) => [name, start(name)]))
@@ -61,6 +62,15 @@ export const killSyncers = async ({ directory, kills, onProgress, seed, workers 
   const events = eventsOf(join(directory, "a.db")).length
   await server.close()
   return { ...died, events, acknowledged: acknowledged.size, problems }
+}
+
+/** The first machine is the root of the log, and makes it; the others are enrolled beside it. */
+const begin = async (directory: string, names: ReadonlyArray<string>, remote: ReturnType<typeof remoteLog>) => {
+  const machines = names.map((name) => machine(name, remote, { path: join(directory, `${name}.db`) }))
+  const [root, ...others] = machines as [Machine, ...Array<Machine>]
+  await beginLog(root, ...others)
+  await sync(root)
+  for (const one of machines) await one.close()
 }
 
 const judge = async (

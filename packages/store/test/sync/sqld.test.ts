@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { remoteLog } from "../../src/sync/http.js"
-import { eventsOf, give, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
+import { beginLog, eventsOf, give, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
 import { nowOrJoin } from "../support/nowOrJoin.js"
 import { openLine } from "../support/proxy.js"
 import { randomFrom, seedOf } from "../support/random.js"
@@ -54,11 +54,11 @@ const expectEqual = async (...machines: ReadonlyArray<Machine>) => {
 describe("a server of one's own", () => {
   it("takes one machine's history and gives it to another", async () => {
     await emptied()
-    const a = join("a")
+    const [a, b] = [join("a"), join("b")]
+    await beginLog(a, b)
     await add(a, "alpha", "beta")
     expect(await contact(a)).toMatchObject({ state: "empty", ours: 3 })
     expect(await sync(a)).toMatchObject({ pushed: 3, pending: 0 })
-    const b = join("b")
     expect(await sync(b)).toMatchObject({ pulled: 3 })
     await expectEqual(a, b)
     expect((await status(b)).remote).toBe(sqld.url)
@@ -67,6 +67,7 @@ describe("a server of one's own", () => {
   it("merges two histories at first contact only if somebody says so, and keeps the older file", async () => {
     await emptied()
     const [a, b] = [join("a"), join("b")]
+    await beginLog(a, b)
     await add(a, "alpha", "beta")
     await add(b, "alpha", "gamma")
     await sync(a)
@@ -75,7 +76,7 @@ describe("a server of one's own", () => {
     const before = eventsOf(b.path)
     for (const act of ["now", "heal"] as const) expect(await failure(b, act)).toMatchObject({ reason: "to-merge" })
     expect([eventsOf(b.path), await status(b)]).toMatchObject([before, { logId: null, lastError: { reason: "to-merge" } }]) // biome-ignore format: a pair
-    expect(await sync(b)).toMatchObject({ pulled: 3, pushed: 3, rejected: [{ what: '"server alpha added"' }] })
+    expect(await sync(b)).toMatchObject({ pulled: 3, pushed: 2, rejected: [{ what: '"server alpha added"' }] })
     await sync(a)
     await expectEqual(a, b)
     const [merged] = await b.run(Effect.flatMap(Sync, (service) => service.log())).then((log) => log.filter(({ what }) => what === "merged")) // biome-ignore format: one value
@@ -122,17 +123,17 @@ describe("tokens", () => {
 
   it("that may only read bring others' work, and say that ours waits", async () => {
     await emptied()
-    const a = join("a")
+    const [a, b, c] = [join("a"), join("b", { token: sqld.token({ a: "ro" }) }), join("c")]
+    await beginLog(a, b, c)
     await add(a, "alpha")
     await sync(a)
-    const b = join("b", { token: sqld.token({ a: "ro" }) })
     expect(await sync(b)).toMatchObject({ pulled: 2 })
     await add(a, "beta")
     await sync(a)
     await add(b, "gamma")
     expect(await failure(b)).toMatchObject({ reason: "read-only" })
-    expect(await status(b)).toMatchObject({ confirmed: 3, pending: 2 })
-    await sync(join("c"))
+    expect(await status(b)).toMatchObject({ confirmed: 3, pending: 1 })
+    await sync(c)
   })
 
   it("never come out again: not in errors, not in the database", async () => {
@@ -153,7 +154,8 @@ describe("another log behind the same address is recognised before anything is p
   /** Two machines with three events each, all synchronised and saved; then two more events, and again. */
   const grown = async () => {
     await emptied()
-    const [a, b] = [join("a"), join("b")]
+    const [a, b, c] = [join("a"), join("b"), join("c")]
+    await beginLog(a, b, c)
     await add(a, "alpha", "beta")
     await sync(a)
     await sync(b)
@@ -164,7 +166,7 @@ describe("another log behind the same address is recognised before anything is p
     await sync(a)
     await sync(b)
     await sqld.kill()
-    return { a, b }
+    return { a, b, c }
   }
 
   it("an older copy: named, and healed from the mirror, with times as they were", async () => {
@@ -183,17 +185,16 @@ describe("another log behind the same address is recognised before anything is p
   })
 
   it("an older copy that others went on from: named, and both histories kept", async () => {
-    const { a, b } = await grown()
+    const { a, b, c } = await grown()
     sqld.restore("older")
     await sqld.start()
-    const c = join("c")
     await add(c, "gamma")
     await sync(c)
     // It ends at the same position as ours, so only the hash tells.
     await add(a, "epsilon")
     expect(await failure(a)).toMatchObject({ reason: "rolled-back" })
-    expect(await contact(c)).toMatchObject({ remoteEvents: 5 })
-    expect(await heal(a)).toMatchObject({ pulled: 2, rejected: [{ reason: 'server "gamma" already exists' }] })
+    expect(await contact(c)).toMatchObject({ remoteEvents: 4 })
+    expect(await heal(a)).toMatchObject({ pulled: 1, rejected: [{ reason: 'server "gamma" already exists' }] })
     expect(await failure(b)).toMatchObject({ reason: "rolled-back" })
     expect(await heal(b)).toMatchObject({ rejected: [] })
     await sync(c)
@@ -219,7 +220,8 @@ describe("another log behind the same address is recognised before anything is p
     const { a } = await grown()
     sqld.restore(undefined)
     await sqld.start()
-    const c = join("c")
+    const c = join("other")
+    await beginLog(c, a)
     await add(c, "alpha", "omega")
     await sync(c)
     expect(await failure(a)).toMatchObject({ reason: "foreign" })
@@ -266,9 +268,13 @@ describe("a bad line", () => {
     await emptied()
     const random = randomFrom(seedOf("cuts"))
     const line = await openLine(sqld.port, random.next)
+    const machines = [join("a", { url: line.url }), join("b", { url: line.url }), join("c", { url: line.url })]
+    const [root, ...others] = machines as [Machine, ...Array<Machine>]
+    await beginLog(root, ...others)
+    // Whoever comes first makes the log: it is the root.
+    await sync(root)
     line.cut = 0.1
     line.mute = 0.05
-    const machines = [join("a", { url: line.url }), join("b", { url: line.url }), join("c", { url: line.url })]
     let failures = 0
     for (let round = 0; round < 12; round++) {
       for (const one of machines) {
@@ -310,7 +316,9 @@ describe("many at once", () => {
   it("twenty machines push at the same time: all land, without a gap", async () => {
     await emptied()
     const machines = Array.from({ length: 20 }, (_, i) => join(`m${i}`))
-    await sync(machines[0] as Machine)
+    const [root, ...others] = machines as [Machine, ...Array<Machine>]
+    await beginLog(root, ...others)
+    await sync(root)
     for (const one of machines) await add(one, one.name, "same")
     const reports = await Promise.all(machines.map(sync))
     expect(reports.every((report) => report.pending === 0)).toBe(true)
