@@ -6,6 +6,7 @@ import { DeployLogs } from "@context-engine/core/DeployLogs"
 import { Audit, type AuditReport } from "@context-engine/core/services/Audit"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { damaged } from "../support/audited.js"
 import { withSqlite } from "../support/files.js"
 import { addServers, inLog, verify } from "../support/live.js"
 import { bundleWorker } from "./processes.js"
@@ -99,7 +100,7 @@ const prepareFixture = async (directory: string, work: Work): Promise<Fixture> =
   if (work === "restore") return { directory: fixture, old, new: await make("backup.db", ["x", "y"]) }
   if (work !== "import") {
     if (work === "rebuild")
-      withSqlite(join(fixture, "infra.db"), (found) => found.exec("UPDATE servers SET notes = 'x'"))
+      withSqlite(damaged(join(fixture, "infra.db")), (found) => found.exec("UPDATE servers SET notes = 'x'"))
     return { directory: fixture, old, new: old }
   }
   const longer = join(directory, "longer.db")

@@ -7,7 +7,7 @@ import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { Fold } from "@context-engine/core/Fold"
 import { projections } from "@context-engine/core/views/all"
 import { type Connection, NativeConnection } from "../../src/connection.js"
-import { columns, decode, type EventRow, genesis, hashOf } from "../../src/record.js"
+import { columns, decode, type EventRow, genesis, hashOf, matchesDigest } from "../../src/record.js"
 import { tables } from "../../src/tables.js"
 
 /** An event as its writer was told of it. */
@@ -75,6 +75,7 @@ export class Verifier {
     const wrong = (what: string) => this.problems.push(`position ${position}: ${what}`)
     if (position !== this.position + 1) wrong(`follows ${this.position}`)
     if (hashOf(this.hash, row) !== hash) wrong("the hash does not hold")
+    if (!matchesDigest(row)) wrong("the hash of the data does not hold")
     if (this.#positions.has(id)) wrong(`event ${id} is there twice`)
     if (version !== (this.#versions.get(stream) ?? 0) + 1) wrong(`version ${version} of ${stream} is out of turn`)
     if (recordedAt < this.#recordedAt) wrong("recorded before the event before it")
