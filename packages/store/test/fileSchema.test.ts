@@ -6,11 +6,12 @@ import { database } from "../src/doctor/database.js"
 import { OwnSchema } from "../src/fileSchema.js"
 import { prepare } from "../src/restore.js"
 import { tables } from "../src/tables.js"
+import { damaged } from "./support/audited.js"
 import { freshPath, withSqlite } from "./support/files.js"
 import { addServers, inLog, serverNames, verify } from "./support/live.js"
 
 const begun = async (sql: string): Promise<string> => {
-  const path = freshPath()
+  const path = damaged(freshPath())
   await inLog(path, addServers("alpha"))
   withSqlite(path, (database) => database.exec(sql))
   return path

@@ -95,6 +95,8 @@ const bare: ReadonlyArray<Change> = [
   (r) => r.secrets.remove({ name: "KEY" }),
   (r) => r.dependencies.remove({ service: "z", on: "github" }),
   (r) => r.routes.remove({ domain: "x.example.com" }),
+  // Whoever jumps through a server keeps it from being removed.
+  (r) => r.servers.update("m2", { sshConfig: null }),
   (r) => r.servers.remove("n", { cascade: true }),
 ]
 

@@ -6,6 +6,7 @@ import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { make } from "../src/sync/RemoteLog.js"
+import { damaged } from "./support/audited.js"
 import { freshPath, withSqlite } from "./support/files.js"
 import { give, type Machine, machine, sync } from "./support/machines.js"
 import { makeSequencer, type Sequencer } from "./support/sequencer.js"
@@ -49,7 +50,7 @@ const remembering = (name: string, path = freshPath(), sequencer?: Sequencer) =>
 }
 
 const cutOff = (path: string, after: number) =>
-  withSqlite(path, (database) => {
+  withSqlite(damaged(path), (database) => {
     const [{ sql }] = database.prepare("SELECT sql FROM sqlite_schema WHERE name = 'events_no_delete'").all()
     database.exec(`DROP TRIGGER events_no_delete; DELETE FROM events WHERE position > ${after}; ${sql}`)
   })

@@ -23,6 +23,7 @@ import { staging, stagingOf } from "../src/staging.js"
 import { ownerOf, saveEndpoint } from "../src/sync/config.js"
 import { acquire } from "../src/sync/lock.js"
 import { released } from "./durability/verify.js"
+import { damaged } from "./support/audited.js"
 import { freshPath, withSqlite } from "./support/files.js"
 import { addServers, inLog, serverNames, verify } from "./support/live.js"
 
@@ -86,7 +87,7 @@ describe("restore", () => {
   })
 
   it("builds rows anew where the events hold, and says so", async () => {
-    const backup = await backupOf(await begun("alpha", "beta"))
+    const backup = damaged(await backupOf(await begun("alpha", "beta")))
     withSqlite(backup, (found) => found.exec("UPDATE servers SET notes = 'x'; DELETE FROM checkpoint; INSERT INTO checkpoint VALUES (1)")) // biome-ignore format: one line
     const path = freshPath()
     const found = await Effect.runPromise(
@@ -97,7 +98,7 @@ describe("restore", () => {
   })
 
   it("refuses a backup whose end is cut off", async () => {
-    const backup = await backupOf(await begun("alpha", "beta"))
+    const backup = damaged(await backupOf(await begun("alpha", "beta")))
     withSqlite(backup, (found) => {
       const { sql } = found.prepare("SELECT sql FROM sqlite_schema WHERE name = 'events_no_delete'").get()
       found.exec(`DROP TRIGGER events_no_delete; DELETE FROM events WHERE position = 2; ${sql}`)

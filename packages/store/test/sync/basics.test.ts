@@ -3,6 +3,7 @@ import { entity } from "@context-engine/core/domain/Server"
 import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Audit } from "@context-engine/core/services/Audit"
+import { Registry } from "@context-engine/core/services/Registry"
 import { Sync } from "@context-engine/core/services/Sync"
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -12,6 +13,7 @@ import { Database } from "../../src/Database.js"
 import { follow } from "../../src/follow.js"
 import { loadSigner } from "../../src/Signer.js"
 import { make } from "../../src/sync/RemoteLog.js"
+import { withNoise } from "../support/audited.js"
 import { serverAdded, unknownEvent, uuid } from "../support/events.js"
 import { freshPath } from "../support/files.js"
 import { beginLog, eventsOf, give, machine, rowsHash, status, sync, verify } from "../support/machines.js"
@@ -236,20 +238,21 @@ describe("events of a newer version", () => {
 })
 
 describe("a shared log that somebody changed", () => {
-  const changes = {
-    "under its digest": "UPDATE events SET data = replace(data, 'beta', 'evil') WHERE position = 3",
-    "with its digest": "UPDATE events SET digest = replace(digest, 'a', 'b') WHERE position = 3",
-    "and who did it": "UPDATE events SET meta = replace(meta, '\"a\"', '\"b\"') WHERE position = 3",
-  }
-  it.each(Object.entries(changes))("%s is not taken over from there on, and says where it breaks", async (_, sql) => {
+  /** Three servers by one machine, of which the second is changed there before another machine comes. */
+  const changed = async (sql: string) => {
     const sequencer = makeSequencer()
     const remote = make("memory", sequencer.batch)
-    const a = machine("a", remote)
+    const [a, b] = [machine("a", remote), machine("b", remote)]
+    await beginLog(a, b)
     for (const name of ["alpha", "beta", "gamma"]) await give(a, (r) => r.servers.add({ name }))
     await sync(a)
     sequencer.connection.exec("DROP TRIGGER events_no_update")
     sequencer.connection.exec(sql)
-    const b = machine("b", remote)
+    return b
+  }
+
+  it("under its digest is not taken over from there on, and says where it breaks", async () => {
+    const b = await changed("UPDATE events SET data = replace(data, 'beta', 'evil') WHERE position = 3")
     for (let again = 0; again < 2; again++) {
       const error = await b.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
       expect(error).toMatchObject({ _tag: "SyncError", reason: "protocol" })
@@ -257,6 +260,20 @@ describe("a shared log that somebody changed", () => {
     }
     expect(eventsOf(b.path).filter((row) => row[0] >= 3)).toEqual([])
     expect(await status(b)).toMatchObject({ lastError: { reason: "protocol" } })
+  })
+
+  it.each([
+    ["with its digest", "UPDATE events SET digest = replace(digest, 'a', 'b') WHERE position = 3"],
+    ["and who did it", `UPDATE events SET meta = replace(meta, '"actor":"a"', '"actor":"b"') WHERE position = 3`],
+  ])("%s counts for nothing, stops nobody, and is told with what is missing now", async (_, sql) => {
+    const b = await changed(sql)
+    withNoise(b.path)
+    await sync(b)
+    expect(await status(b)).toMatchObject({ inert: 1, inertEvents: [{ position: 3 }], breaks: [{ position: 4 }] })
+    const names = await b.run(Effect.flatMap(Registry, (registry) => registry.servers.list()))
+    expect(names.map(({ name }) => name)).toEqual(["alpha", "gamma"])
+    const { findings, ok } = await verify(b)
+    expect({ ok, kinds: findings.map(({ kind }) => kind) }).toEqual({ ok: false, kinds: ["inert", "sequence"] })
   })
 })
 

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Database } from "../../src/Database.js"
 import { columns, type EventRow } from "../../src/record.js"
 import { remoteLog } from "../../src/sync/http.js"
+import { withNoise } from "../support/audited.js"
 import { disguises, draft, payload, payloads, placed, type Target, unsigned } from "../support/forger.js"
 import {
   beginLog,
@@ -37,6 +38,7 @@ beforeAll(async () => {
   client = createClient({ url: sqld.url, authToken: Redacted.value(sqld.token()) })
   a = machine("a", remote())
   b = machine("b", remote())
+  for (const one of [a, b]) withNoise(one.path)
   const root = await beginLog(a, b)
   await give(a, (r) => r.servers.add({ name: "alpha" }))
   for (const one of [a, b]) await sync(one)
@@ -143,6 +145,7 @@ describe("on a real server, everybody goes on after", { timeout: 120_000 }, () =
 
   it("all of it: a machine that comes new has the same rows, and the audit names what counts for nothing", async () => {
     const late = machine("late", remote(), { signed: false })
+    withNoise(late.path)
     await sync(late)
     expect(rowsHash(late.path)).toBe(rowsHash(a.path))
     expect(eventsOf(late.path)).toEqual(eventsOf(a.path))

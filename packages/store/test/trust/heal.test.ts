@@ -7,6 +7,7 @@ import { expect, it } from "vitest"
 import { Database } from "../../src/Database.js"
 import { columns, type EventRow } from "../../src/record.js"
 import { remoteLog } from "../../src/sync/http.js"
+import { withNoise } from "../support/audited.js"
 import { placed, rewritten } from "../support/forger.js"
 import { beginLog, eventsOf, give, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
 import { startSqld } from "../support/sqld.js"
@@ -26,6 +27,7 @@ it.each(Object.keys(forgeries))(
     const sqld = await startSqld()
     const [a, b, c] = ["a", "b", "c"].map((name) => machine(name, remoteLog({ url: sqld.url, token: sqld.token() }))) as [Machine, Machine, Machine] // biome-ignore format: one line
     await beginLog(a, b, c)
+    for (const one of [a, b, c]) withNoise(one.path)
     await give(a, (r) => r.servers.add({ name: "alpha" }))
     for (const one of [a, b]) await sync(one)
     await sqld.kill()

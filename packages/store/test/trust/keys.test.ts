@@ -14,6 +14,7 @@ import {
   newSecret,
   prove,
   publicHalf,
+  rootOfLine,
 } from "../../src/trust/keys.js"
 
 const key = () => publicHalf(newKey())
@@ -73,10 +74,12 @@ describe("an invite", () => {
 describe("a key as a line", () => {
   it("comes back from it", () => {
     const made = newKey()
-    const line = keyLine(made)
+    const vouched = { root, fingerprint: fingerprint(key()) }
+    const line = keyLine(made, vouched)
     expect(isKeyLine(line)).toBe(true)
     expect(isKeyLine("/home/ada/.config/context/machine.key")).toBe(false)
     expect(publicHalf(keyOfLine(line) as typeof made)).toBe(publicHalf(made))
+    expect(rootOfLine(line)).toEqual(vouched)
     expect(keyOfLine(line.slice(0, -5))).toBeUndefined()
   })
 
