@@ -5,10 +5,10 @@ import type { EventRow } from "../../src/record.js"
 import type { Signer } from "../../src/Signer.js"
 import { judgeAfter, takeIncoming } from "../../src/sync/judging.js"
 import { readMembership } from "../../src/trust/membership.js"
-import { establish, type Named, request } from "../support/enrolment.js"
-import { serverAdded } from "../support/events.js"
-import { draft, placed, signed, stranger, type Target } from "../support/forger.js"
-import { memoryDatabase } from "../support/memoryMachine.js"
+import { establish, type Named, request } from "./enrolment.js"
+import { serverAdded } from "./events.js"
+import { draft, placed, signed, stranger, type Target } from "./forger.js"
+import { memoryDatabase } from "./memoryMachine.js"
 
 export const [root, member, admin, other] = ["root", "member", "admin", "other"].map(stranger) as [
   Signer,
