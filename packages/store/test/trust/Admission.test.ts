@@ -1,16 +1,10 @@
 import { machinesStream } from "@context-engine/core/domain/Machine"
-import { isEnrolled, mostWaiting } from "@context-engine/core/domain/Membership"
 import { describe, expect, it } from "vitest"
-import { seal } from "../../src/append.js"
 import type { EventRow } from "../../src/record.js"
 import { columns } from "../../src/record.js"
-import type { Signer } from "../../src/Signer.js"
-import { judge, judgeAfter, takeIncoming } from "../../src/sync/judging.js"
-import { prove } from "../../src/trust/keys.js"
-import { readMembership } from "../../src/trust/membership.js"
-import { newSession, sealUnit } from "../../src/trust/sealing.js"
+import { judge } from "../../src/sync/judging.js"
 import { knownAt } from "../../src/trust/verdicts.js"
-import { aboutMachines, establish, makeInvite, type Named, request } from "../support/enrolment.js"
+import { aboutMachines } from "../support/enrolment.js"
 import { serverAdded } from "../support/events.js"
 import {
   disguises,
@@ -18,52 +12,12 @@ import {
   payload,
   payloads,
   placed,
-  resigned,
   rewritten,
   signed,
   stranger,
-  type Target,
   unsigned,
 } from "../support/forger.js"
-import { memoryDatabase } from "../support/memoryMachine.js"
-
-const [root, member, admin, other] = ["root", "member", "admin", "other"].map(stranger) as [
-  Signer,
-  Signer,
-  Signer,
-  Signer,
-]
-
-/** A log of one machine with a member and an admin beside it, and a server; what comes then is judged and folded. */
-const log = () => {
-  const { connection } = memoryDatabase("memory")
-  const rootId = establish(connection, root, [member, { ...admin, role: "admin" }])
-  const server = draft({ body: serverAdded("alpha").data })
-  const take = (rows: ReadonlyArray<EventRow>) => {
-    const made = placed(connection, rows)
-    const judged = judgeAfter(connection, (made[0] as EventRow)[0] - 1, made)
-    if (judged.rows.length > 0) takeIncoming(connection, judged)
-    const stored = made.map((row) => connection.prepare("SELECT reason FROM inert WHERE position = ?").get(row[0])?.[0])
-    return judged.stop === undefined ? stored : [`stop: ${judged.stop.why}`]
-  }
-  take(signed([server], root, rootId))
-  const target: Target = { root: rootId, victim: member, server: { stream: server.stream, name: "alpha" } }
-  const names = () =>
-    connection
-      .prepare("SELECT name FROM servers ORDER BY name")
-      .all()
-      .map(([name]) => name)
-  const about = (signer: Signer, type: string, data: unknown, more: ReadonlyArray<ReturnType<typeof draft>> = []) =>
-    take(signed([draft({ stream: machinesStream, type, body: data }), ...more], signer, rootId))
-  const members = () => readMembership(connection)
-  return { connection, rootId, take, target, names, about, members }
-}
-
-const dataOf = ({ id, name, publicKey }: Named, role = "member") => ({ machineId: id, name, publicKey, role })
-const asks = (signer: Signer, proof: unknown = null) => {
-  const event = request(signer, proof)
-  return seal([{ stream: machinesStream, expected: "any", events: [event] }])
-}
+import { log, member } from "../support/judgedLog.js"
 
 describe("what an enrolled machine signed", () => {
   it("counts", () => {
@@ -242,163 +196,6 @@ describe("the same answer however the log was read", () => {
     expect(parts.connection.prepare("SELECT * FROM inert").all()).toEqual(
       all.connection.prepare("SELECT * FROM inert").all(),
     )
-  })
-})
-
-describe("who may write", () => {
-  it("is decided by admins alone", () => {
-    const { about, members, rootId } = log()
-    const refused = ["only an admin machine may decide who writes"]
-    const { data } = makeInvite(log().connection)
-    expect(about(member, "InviteIssued", data)).toEqual(refused)
-    expect(about(member, "MachineEnrolled", dataOf(other))).toEqual(refused)
-    expect(about(member, "MachineRevoked", { machineId: root.id, name: "root" })).toEqual(refused)
-    expect(about(member, "MachineRenamed", { machineId: root.id, from: "root", to: "x" })).toEqual(refused)
-    expect(about(member, "InertAcknowledged", { until: 1, count: 1 })).toEqual(refused)
-    expect(members().root?.eventId).toBe(rootId)
-    expect(about(admin, "MachineEnrolled", dataOf(other))).toEqual([undefined])
-    expect(isEnrolled(members(), other.id)).toBe(true)
-  })
-
-  it("stands alone in its unit", () => {
-    const { about } = log()
-    const mixed = ["what says who may write stands alone", "what says who may write stands alone"]
-    expect(about(root, "MachineEnrolled", dataOf(other), [draft()])).toEqual(mixed)
-  })
-
-  it("ends with a revocation, whatever was written before it", () => {
-    const { about, rootId, take } = log()
-    const before = signed([draft()], member, rootId)
-    expect(about(admin, "MachineRevoked", { machineId: member.id, name: "member" })).toEqual([undefined])
-    expect(take(before)).toEqual(["machine member was revoked before"])
-    expect(take(asks(member).flatMap((one) => signed([one], member, rootId)))).toEqual(["this machine was revoked"])
-  })
-
-  it("is not settled by a second root, unless a person here takes it for the right one", () => {
-    const { about, members, rootId, take, connection } = log()
-    const position = connection.prepare("SELECT max(position) FROM events").get()[0]
-    const hash = connection.prepare("SELECT hash FROM events WHERE position = ?").get(position)[0]
-    const own = stranger("usurper")
-    const body = { ...dataOf(own), cutoff: { position, hash }, machines: [] }
-    const event = draft({ stream: machinesStream, type: "RootEstablished", body })
-    expect(take(signed([event], own, event.id))).toEqual(["no person on this machine has accepted this root"])
-    expect(about(own, "MachineEnrolled", dataOf(other))).toEqual([expect.stringContaining("nobody has enrolled")])
-    expect(members().root?.eventId).toBe(rootId)
-  })
-
-  it("is asked once a key, and by so many at most", () => {
-    const { members, rootId, take } = log()
-    const ask = (signer: Signer) => take(asks(signer).flatMap((one) => signed([one], signer, rootId)))
-    expect(ask(other)).toEqual([undefined])
-    expect(ask(other)).toEqual(["this machine has asked already"])
-    for (let i = 1; i < mostWaiting; i++) expect(ask(stranger(`n${i}`))).toEqual([undefined])
-    expect(ask(stranger("late"))).toEqual([`${mostWaiting} machines wait for an approval already`])
-    expect([...members().machines.values()].filter(({ status }) => status === "enrolled").length).toBe(3)
-  })
-
-  it("has names that nobody takes from another", () => {
-    const { members, rootId, take } = log()
-    const own = stranger("member")
-    expect(take(asks(own).flatMap((one) => signed([one], own, rootId)))).toEqual([undefined])
-    expect(members().machines.get(own.id)?.name).toBe(`member-${own.id.slice(0, 8)}`)
-  })
-
-  describe("with an invite", () => {
-    const invited = (uses = 1) => {
-      const at = log()
-      const { data, secret } = makeInvite(at.connection, { uses })
-      expect(at.about(admin, "InviteIssued", data)).toEqual([undefined])
-      const ask = (signer: Signer, about: { proof?: string; key?: Signer } = {}) => {
-        const proof = about.proof ?? prove(secret, at.rootId, (about.key ?? signer).publicKey)
-        return at.take(
-          asks(signer, { inviteId: data.inviteId, proof }).flatMap((one) => signed([one], signer, at.rootId)),
-        )
-      }
-      return { ...at, ask, secret, data }
-    }
-
-    it("one machine comes in, and the next one waits", () => {
-      const { ask, members } = invited()
-      const next = stranger("next")
-      ask(other)
-      ask(next)
-      expect([other, next].map(({ id }) => members().machines.get(id)?.status)).toEqual(["enrolled", "waiting"])
-    })
-
-    it("the proof of another key serves nobody", () => {
-      const { ask, members } = invited(2)
-      const thief = stranger("thief")
-      ask(other)
-      ask(thief, { key: other })
-      expect(members().machines.get(thief.id)?.status).toBe("waiting")
-    })
-
-    it("that was closed nobody comes in", () => {
-      const { about, ask, data, members } = invited()
-      expect(about(admin, "InviteClosed", { inviteId: data.inviteId, reason: "withdrawn" })).toEqual([undefined])
-      ask(other)
-      expect(members().machines.get(other.id)?.status).toBe("waiting")
-    })
-
-    it("whoever was revoked does not come back", () => {
-      const { about, ask, members } = invited(2)
-      ask(other)
-      about(admin, "MachineRevoked", { machineId: other.id, name: "other" })
-      expect(ask(other)).toEqual(["this machine was revoked"])
-      expect(members().machines.get(other.id)?.status).toBe("revoked")
-    })
-  })
-})
-
-describe("the running numbers of a machine", () => {
-  const chained = () => {
-    const at = log()
-    let chain = newSession(member.id, at.rootId)
-    const units = ["one", "two", "three"].map((name) => {
-      const sealed = sealUnit([draft({ body: serverAdded(name).data })], member, chain)
-      chain = sealed.chain as typeof chain
-      return sealed.rows
-    }) as [ReadonlyArray<EventRow>, ReadonlyArray<EventRow>, ReadonlyArray<EventRow>]
-    const breaks = () => at.connection.prepare("SELECT position, message FROM breaks ORDER BY position").all()
-    return { ...at, units, breaks }
-  }
-
-  it("say nothing where nothing is missing", () => {
-    const { breaks, take, units } = chained()
-    for (const unit of units) expect(take(unit)).toEqual([undefined])
-    expect(breaks()).toEqual([])
-  })
-
-  it("show a unit that is left out, and one that comes too late; both count", () => {
-    const {
-      breaks,
-      take,
-      units: [one, two, three],
-    } = chained()
-    expect([one, three, two].flatMap(take)).toEqual([undefined, undefined, undefined])
-    expect(breaks()).toEqual([
-      [4, "1 of what member wrote before it is missing"],
-      [5, expect.stringContaining("member has written unit 2 of a session before")],
-    ])
-  })
-
-  it("show a unit after another one than it was written after", () => {
-    const {
-      breaks,
-      rootId,
-      take,
-      units: [one, two],
-    } = chained()
-    const about = JSON.parse((one[0] as EventRow)[7])
-    const instead = resigned(one.map((row) => rewritten(row, { id: draft().id, stream: draft().stream, data: JSON.stringify(serverAdded("instead").data), meta: JSON.stringify(about) })), member, rootId) // biome-ignore format: one unit
-    expect([instead, two].flatMap(take)).toEqual([undefined, undefined])
-    expect(breaks()).toEqual([[4, "what member wrote before it is not what is there"]])
-  })
-
-  it("are those of a session: jobs with one key that run at the same time look like nothing special", () => {
-    const { breaks, rootId, take } = chained()
-    for (const name of ["a", "b"]) take(signed([draft({ body: serverAdded(name).data })], member, rootId))
-    expect(breaks()).toEqual([])
   })
 })
 
