@@ -12,7 +12,7 @@ import { writeRows } from "./rows.js"
 import type { Signer } from "./Signer.js"
 import { assertTaken } from "./taken.js"
 import { type Beginning, begin, type Draft, readSigning, sealUnit, writeSigning } from "./trust/sealing.js"
-import { isName } from "./trust/shapes.js"
+import { isName, misfit } from "./trust/shapes.js"
 import { acceptRoot, markClockStep } from "./trust/verdicts.js"
 
 /** Serialises the events of an append, once, outside the lock. Throws `StorageError` for names that no machine would take. */
@@ -112,6 +112,7 @@ export const append = (
   for (const [stream, version] of readVersions(connection, before.length > 0 ? [machinesStream] : []))
     versions.set(stream, version)
   const placed = place(rows, versions, head, nowAfter(head, shared))
+  refuseMisfits(placed)
   insertRows(connection, placed)
   const [first] = placed.slice(before.length)
   if (wentBack && first !== undefined) markClockStep(connection, first[0])
@@ -182,6 +183,15 @@ const notLive = (moment: string): StorageError =>
     reason: "foreign",
     message: `this file shows a log as of ${moment}, for audit replay wrote it: nothing is added to it; name the log itself with --db or CONTEXT_DB`,
   })
+
+/** What no machine would take as an event of its type would count for nothing, though the rows here showed it. */
+const refuseMisfits = (rows: ReadonlyArray<EventRow>): void => {
+  for (const row of rows) {
+    const reason = misfit(row)
+    if (reason === undefined) continue
+    throw new StorageError({ reason: "unavailable", message: `${row[4]} cannot be appended to ${row[2]}: ${reason}` })
+  }
+}
 
 /** An unsigned event in a signed log would count for nothing. */
 const refuseUnsigned = (connection: Connection): void => {
