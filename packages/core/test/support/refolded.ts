@@ -1,8 +1,8 @@
 /** What an audit is to a log in a file, for one in memory: its rows are those that its events make, folded anew. */
+import { deepStrictEqual, strictEqual } from "node:assert"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { expect } from "vitest"
 import { canonicalJson, storedJson } from "../../src/CanonicalJson.js"
 import type { Recorded } from "../../src/Event.js"
 import { EventLog } from "../../src/EventLog.js"
@@ -20,9 +20,9 @@ export const refolded = Effect.gen(function* () {
     Effect.repeat({ until: ({ events, head }) => events.length === head }),
   )
   for (const event of events)
-    expect(JSON.stringify(event.data)).toBe(JSON.stringify(JSON.parse(storedJson(event.data))))
-  expect(live).toEqual(yield* rowsOf(foldOf(events).readModels))
-  expect(live).toEqual(yield* rowsOf(foldOf(events.map((event) => ({ ...event, data: backwards(event.data) }))).readModels)) // biome-ignore format: one step
+    strictEqual(JSON.stringify(event.data), JSON.stringify(JSON.parse(storedJson(event.data))))
+  deepStrictEqual(live, yield* rowsOf(foldOf(events).readModels))
+  deepStrictEqual(live, yield* rowsOf(foldOf(events.map((event) => ({ ...event, data: backwards(event.data) }))).readModels)) // biome-ignore format: one step
 })
 
 const foldOf = (events: ReadonlyArray<Recorded>): Fold => {
