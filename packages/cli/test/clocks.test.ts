@@ -42,12 +42,14 @@ it("converge, with the shared log's times, and show what is wrong with theirs", 
   const machines = [ahead, behind, right]
   const began = new Date().toISOString()
   await ahead.succeed("server add alpha")
+  // Once it has met the shared log, what a machine writes is corrected: this stays as its clock had it.
+  await behind.succeed("server add beta")
   await ahead.succeed(`sync connect ${sqld.url}`, Redacted.value(sqld.token()))
   // An invite of a machine whose clock is a day behind would be over by the newcomers' clocks: the shared log's counts.
   for (const [by, { succeed }] of [[ahead, behind] as const, [behind, right] as const]) {
     const { code } = JSON.parse(await by.succeed("sync invite --admin --json"))
     await by.succeed("sync now")
-    await succeed(`sync connect ${sqld.url} --invite ${code}`, Redacted.value(sqld.token()))
+    await succeed(`sync connect ${sqld.url} --invite ${code} --yes`, Redacted.value(sqld.token()))
   }
   // Each without seeing the others; then one after the other, so that the later ones are put after what came first.
   for (const { name, succeed } of machines) {
