@@ -22,6 +22,7 @@ export const memoryDatabase = (
 ): { readonly connection: NativeConnection; readonly database: Database["Type"] } => {
   const connection = new NativeConnection(":memory:", 0)
   for (const migration of migrations) connection.exec(migration)
+  connection.exec(`PRAGMA user_version = ${migrations.length}`)
   const attempt = <A>(body: () => A) => Effect.try({ try: body, catch: (cause) => storageError(path, cause) })
   const database = Database.of({
     path,

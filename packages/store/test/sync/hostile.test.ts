@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { remoteLog } from "../../src/sync/http.js"
 import type { Exchange } from "../../src/sync/protocol.js"
 import { integer, type Liar, type Lie, startLiar, type Told, text } from "../support/liar.js"
-import { eventsOf, give, type Machine, machine, status, sync, verify } from "../support/machines.js"
+import { beginLog, eventsOf, give, type Machine, machine, status, sync, verify } from "../support/machines.js"
 import { type Sqld, startSqld } from "../support/sqld.js"
 
 const seconds = 3
@@ -15,12 +15,15 @@ let sqld: Sqld
 let liar: Liar
 let other: Machine
 let victim: Machine
+let pushing: Machine
 
 beforeAll(async () => {
   sqld = await startSqld()
   liar = await startLiar(sqld.url)
   other = machine("other", remoteLog({ url: sqld.url, token: sqld.token() }))
   victim = machine("victim", remoteLog({ url: liar.url, token: sqld.token() }, { deadline: `${seconds} seconds` }))
+  pushing = machine("pushing", remoteLog({ url: liar.url, token: sqld.token() }, { deadline: "3 seconds" }))
+  await beginLog(other, victim, pushing)
   for (const name of ["alpha", "beta"]) await give(other, (r) => r.servers.add({ name }))
   await sync(other)
   await sync(victim)
@@ -131,7 +134,6 @@ describe("a shared log that lies", () => {
   it.each(Object.entries(ofAnswers))("in its answer: %s", (_, lie) => expectRefused(lie))
 
   it("and takes nothing of what is pushed, for ever", async () => {
-    const pushing = machine("pushing", remoteLog({ url: liar.url, token: sqld.token() }, { deadline: "3 seconds" }))
     await sync(pushing)
     await give(pushing, (r) => r.servers.add({ name: "epsilon" }))
     liar.lie = { told: ({ rows, state, taken }) => { state.rows[0]![2] = integer(5); taken.rows = []; rows.rows = [] } } // biome-ignore format: one lie
@@ -166,7 +168,7 @@ describe("a shared log that lies", () => {
 
 describe("a server that is stopped", () => {
   it("ends every exchange by its deadline, whatever memory is collected meanwhile", async () => {
-    const stopped = machine("stopped", remoteLog({ url: sqld.url, token: sqld.token() }, { deadline: "2 seconds" }))
+    const stopped = machine("stopped", remoteLog({ url: sqld.url, token: sqld.token() }, { deadline: "2 seconds" }), { signed: false })
     await sync(stopped)
     setFlagsFromString("--expose-gc")
     const collect = runInNewContext("gc") as () => void
@@ -189,7 +191,7 @@ describe("whatever an exchange fails by", () => {
     const honest = remoteLog({ url: sqld.url, token: sqld.token() })
     let broken = true
     const remote = { ...honest, exchange: (asked: Exchange) => (broken ? Effect.die(new Error("boom")) : honest.exchange(asked)) } // biome-ignore format: one step
-    const one = machine("one", remote)
+    const one = machine("one", remote, { signed: false })
     await expect(sync(one)).rejects.toThrow("boom")
     expect(await status(one)).toMatchObject({
       lastError: { reason: "defect", message: expect.stringContaining("boom") },
