@@ -35,10 +35,9 @@ const served = async ({ db, directory }: ReturnType<typeof workspace>) => {
 }
 
 type Place = ReturnType<typeof workspace>
-const replacements: ReadonlyArray<readonly [string, (at: Place, copy: string) => unknown]> = [
+const replacements: ReadonlyArray<readonly [string, (at: Place, copy: string) => void]> = [
   ["mv of another file over it", ({ db }, copy) => renameSync(copy, db)],
   ["rm", ({ db }) => rmSync(db)],
-  ["restore over it", (at, copy) => at.succeed(`restore ${copy} --yes`)],
 ]
 
 describe("under a server", () => {
@@ -49,11 +48,27 @@ describe("under a server", () => {
     copyFileSync(at.db, copy)
     const call = await served(at)
     expect((await call("/v1/servers", { name: "first" })).status).toBe(201)
-    await replace(at, copy)
+    replace(at, copy)
     const refused = { status: 503, body: { message: expect.stringContaining("while it was open") } }
     expect(await call("/v1/servers", { name: "later" })).toMatchObject(refused)
     expect(await call("/v1/servers")).toMatchObject(refused)
     expect(await call("/v1/status")).toMatchObject(refused)
     expect(await call("/v1/alerts")).toMatchObject(refused)
+  })
+
+  it("restore over it is refused, and the server goes on with the log that it has", async () => {
+    const at = workspace()
+    await at.succeed("server add before --local")
+    const copy = `${at.directory}/copy.db`
+    copyFileSync(at.db, copy)
+    const call = await served(at)
+    expect((await call("/v1/servers", { name: "first" })).status).toBe(201)
+    expect(await at.run(`restore ${copy} --yes`)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("is in use; end what has it open"),
+    })
+    expect((await call("/v1/servers", { name: "later" })).status).toBe(201)
+    const kept = (await at.json("server list")).map(({ name }: { readonly name: string }) => name)
+    expect(kept.sort()).toEqual(["before", "first", "later"])
   })
 })
