@@ -92,7 +92,7 @@ const isPlain = (column: string): string => `(${fits(column, bound)} AND ${colum
 const named = (column: string): string => `iif(${isPlain(column)}, ${column}, 'inert-' || position)`
 
 /** What of an event travels: all of one of ours, and little of what cannot be one. */
-const bounded = `position, ${named("id")} AS id, ${named("stream")} AS stream, iif(${isPlain("stream")}, version, 1) AS version,
+export const bounded = `position, ${named("id")} AS id, ${named("stream")} AS stream, iif(${isPlain("stream")}, version, 1) AS version,
   ${within("type")} AS type, iif(schema BETWEEN 1 AND 9007199254740991, schema, 1) AS schema, ${within("data")} AS data,
   ${within("meta")} AS meta, ${within("occurred_at")} AS occurred_at, ${named("recorded_at")} AS recorded_at, ${hash} AS hash,
   ${within("signature")} AS signature, ${within("salt")} AS salt, ${within("digest")} AS digest`

@@ -168,7 +168,9 @@ describe("a shared log that lies", () => {
 
 describe("a server that is stopped", () => {
   it("ends every exchange by its deadline, whatever memory is collected meanwhile", async () => {
-    const stopped = machine("stopped", remoteLog({ url: sqld.url, token: sqld.token() }, { deadline: "2 seconds" }), { signed: false })
+    const stopped = machine("stopped", remoteLog({ url: sqld.url, token: sqld.token() }, { deadline: "2 seconds" }), {
+      signed: false,
+    })
     await sync(stopped)
     setFlagsFromString("--expose-gc")
     const collect = runInNewContext("gc") as () => void
