@@ -5,12 +5,13 @@ import type { Rows, Statement } from "./protocol.js"
 
 const most = 20
 
-const about = "SELECT count(*), (SELECT occurred_at FROM events ORDER BY position LIMIT 1) FROM events"
+/** In hex: what anyone may have written there need not be text, and no driver can tell that as such. */
+const about = "SELECT count(*), hex((SELECT substr(occurred_at, 1, 100) FROM events ORDER BY position LIMIT 1)) FROM events"
 
-/** By events alone: the shared log has no other tables. What anyone may have written there need not even be JSON. */
-const servers = `SELECT (SELECT coalesce(data->>'to', data->>'name') FROM events
+/** By events alone: the shared log has no other tables. Their data need not even be JSON. */
+const servers = `SELECT hex((SELECT substr(coalesce(data->>'to', data->>'name'), 1, 100) FROM events
   WHERE stream = added.stream AND type IN ('ServerAdded', 'ServerRenamed') AND json_valid(data)
-  ORDER BY position DESC LIMIT 1)
+  ORDER BY position DESC LIMIT 1))
 FROM events added WHERE type = 'ServerAdded'
   AND NOT EXISTS (SELECT 1 FROM events WHERE stream = added.stream AND type = 'ServerRemoved')
 ORDER BY position LIMIT ${most}`
@@ -30,7 +31,8 @@ export const readPortrait = ([about = [], names = []]: ReadonlyArray<Rows>): Sid
   }
 }
 
-const textOf = (value: unknown): string | null => (typeof value === "string" ? value.slice(0, 100) : null)
+const textOf = (value: unknown): string | null =>
+  typeof value === "string" && value !== "" ? Buffer.from(value, "hex").toString("utf8").slice(0, 100) : null
 
 /** The log of this machine. */
 export const portraitOf = (connection: Connection): Side =>

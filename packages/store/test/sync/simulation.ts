@@ -194,7 +194,8 @@ const settle = async (story: Story): Promise<void> => {
   const { liar, players, revoked } = story
   liar.stop()
   const [root] = players as [Player]
-  const way = (one: Player) => (liar.lies > 0 ? Effect.zipRight(heal, now(one)) : now(one))
+  // A log that has its own history and never met the shared one is not healed: a person joins it.
+  const way = (one: Player) => (liar.lies > 0 ? Effect.zipRight(Effect.ignore(heal), now(one)) : now(one))
   for (let round = 0; round < 2; round++) {
     for (const one of players) await one.run(Effect.either(way(one)))
     await root.run(approveAll(root.connection))

@@ -98,7 +98,7 @@ export const judge = ({ acknowledged, careless, forged, liar, log: shared, machi
       .all()
       .map(([id]) => id),
   )
-  const isOurs = (row: EventRow) => !forged.has(row[1]) && !careless.has(row[1])
+  const isOurs = (row: EventRow) => !forged.has(row[1]) && !careless.has(row[1]) && !isRenamed(row)
   for (const row of log.filter((one) => one[4] === "CommandRejected" && isOurs(one))) {
     const { events, outcome } = JSON.parse(row[6])
     if (outcome === "refused") refused += 1
@@ -117,6 +117,9 @@ export const judge = ({ acknowledged, careless, forged, liar, log: shared, machi
   return { problems, events: log.length, acknowledged: acknowledged.size, refused, moot, forged: forged.size }
 }
 
+/** Nobody honest gives an event a name that does not travel. */
+const isRenamed = (row: EventRow): boolean => row[1] === `inert-${row[0]}`
+
 /** Forged events that count, and honest ones that do not. */
 const wronglyJudged = (
   log: ReadonlyArray<EventRow>,
@@ -127,7 +130,7 @@ const wronglyJudged = (
   log.flatMap((row) => {
     const reason = inert.get(row[0])
     if (forged.has(row[1]) && reason === undefined) return [`the forged ${row[4]} at ${row[0]} counts`]
-    if (forged.has(row[1]) || careless.has(row[1]) || reason === undefined) return []
+    if (forged.has(row[1]) || careless.has(row[1]) || isRenamed(row) || reason === undefined) return []
     return [`the honest ${row[4]} at ${row[0]} is inert: ${reason}`]
   })
 
