@@ -6,7 +6,8 @@ import type { Rows, Statement } from "./protocol.js"
 const most = 20
 
 /** In hex: what anyone may have written there need not be text, and no driver can tell that as such. */
-const about = "SELECT count(*), hex((SELECT substr(occurred_at, 1, 100) FROM events ORDER BY position LIMIT 1)) FROM events"
+const about =
+  "SELECT count(*), hex((SELECT substr(occurred_at, 1, 100) FROM events ORDER BY position LIMIT 1)) FROM events"
 
 /** By events alone: the shared log has no other tables. Their data need not even be JSON. */
 const servers = `SELECT hex((SELECT substr(coalesce(data->>'to', data->>'name'), 1, 100) FROM events

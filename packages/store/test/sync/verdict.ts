@@ -80,8 +80,8 @@ export const judge = ({ acknowledged, careless, forged, liar, log: shared, machi
   checkGuards(first.connection, walk)
   compareRows(first.connection, walk)
   const isNoise = (position: number | null) => {
-    const id = log[(position ?? 0) - 1]?.[1] ?? ""
-    return forged.has(id) || careless.has(id)
+    const row = log[(position ?? 0) - 1]
+    return row !== undefined && (forged.has(row[1]) || careless.has(row[1]) || isRenamed(row))
   }
   problems.push(
     ...walk.findings
