@@ -186,7 +186,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     trust: Effect.fn("Machines.trust")(function* (print) {
       const signer = yield* found
       const pending = yield* database.read((connection) => readPending(connection))
-      const chosen = yield* theOne("root", print, pending, ({ name, publicKey }) => [fingerprint(publicKey), name])
+      const chosen = yield* theOne("root", print, pending, ({ publicKey }) => [fingerprint(publicKey)])
       yield* database.write((connection) => {
         acceptRoot(connection, chosen.eventId)
         if (chosen.position <= readState(connection).confirmed.position)

@@ -19,10 +19,10 @@ export const MachineId = matching(/^[0-9a-f]{16}$/, "the id of a machine's key")
 /** Ed25519, SPKI in DER, base64. */
 const PublicKey = matching(/^[A-Za-z0-9+/=]{40,120}$/, "an Ed25519 public key")
 
-/** What people call a machine. */
+/** What people call a machine. One that is called as another's fingerprint or id would be taken for that one. */
 export const MachineName = matching(
-  /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-  "a name of letters, digits, '.', '_' and '-' (at most 63)",
+  /^(?!([0-9a-z]{4}-){3}[0-9a-z]{4}$|[0-9a-f]{16}$)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/i,
+  "a name of letters, digits, '.', '_' and '-' (at most 63), and not the form of a fingerprint or an id",
 )
 
 const key = { machineId: MachineId, name: MachineName, publicKey: PublicKey }

@@ -81,6 +81,10 @@ export interface Submitted {
   readonly accepts: (root: { readonly eventId: string; readonly machineId: string }) => boolean
 }
 
+/** Whether no other machine is heard that asks without an invite. */
+export const isFull = (state: Membership): boolean =>
+  [...state.machines.values()].filter(({ status }) => status === "waiting").length >= mostWaiting
+
 /** Whether a machine may write now. */
 export const isEnrolled = (state: Membership, machineId: string): boolean =>
   state.machines.get(machineId)?.status === "enrolled"
@@ -126,8 +130,7 @@ const request = (state: Membership, { event, position, proves, signer }: Submitt
   const invited = proven && isOpen(invite)
   if (!invited) {
     if (before !== undefined) return Either.left("this machine has asked already")
-    if ([...state.machines.values()].filter(({ status }) => status === "waiting").length >= mostWaiting)
-      return Either.left(`${mostWaiting} machines wait for an approval already`)
+    if (isFull(state)) return Either.left(`${mostWaiting} machines wait for an approval already`)
   }
   const member: Member = {
     machineId,

@@ -92,7 +92,8 @@ export const theOne = <A>(
   namesOf: (one: A) => readonly [called: string, ...others: ReadonlyArray<string>],
 ): Either.Either<A, NotFound | Ambiguous> => {
   const exact = all.filter((one) => namesOf(one).includes(text))
-  const found = exact.length > 0 ? exact : all.filter((one) => namesOf(one).some((name) => name.startsWith(text)))
+  const near = all.filter((one) => namesOf(one).some((name) => name.startsWith(text)))
+  const found = exact.length > 0 && !isMistakable(text, exact, near, namesOf) ? exact : near
   const [first] = found
   const called = all.map((one) => namesOf(one)[0])
   if (text === "" || first === undefined)
@@ -101,6 +102,24 @@ export const theOne = <A>(
   const candidates = found.map((one) => namesOf(one).at(-1) as string)
   return Either.left(new Ambiguous({ entity, name: text, candidates }))
 }
+
+/** So long a beginning of an id is hardly one by chance: who is called so may have been named to be taken for another. */
+const telling = 8
+
+const isMistakable = <A>(
+  text: string,
+  exact: ReadonlyArray<A>,
+  near: ReadonlyArray<A>,
+  namesOf: (one: A) => ReadonlyArray<string>,
+): boolean =>
+  text.length >= telling &&
+  near.some(
+    (one) =>
+      !exact.includes(one) &&
+      namesOf(one)
+        .slice(1)
+        .some((name) => name.startsWith(text)),
+  )
 
 /** The one or two known names that a person most probably meant. */
 export const nearest = (name: string, known: ReadonlyArray<string>): ReadonlyArray<string> => {

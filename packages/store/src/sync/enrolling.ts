@@ -1,6 +1,6 @@
 /** A machine that is not enrolled in the shared log: what keeps it from pushing, and how it asks to be let in. */
 import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/Machine"
-import { isEnrolled, isOpen, type Membership } from "@context-engine/core/domain/Membership"
+import { isEnrolled, isFull, isOpen, type Membership, mostWaiting } from "@context-engine/core/domain/Membership"
 import { SyncError } from "@context-engine/core/Errors"
 import type { SyncStatus } from "@context-engine/core/services/Sync"
 import type { Connection } from "../connection.js"
@@ -40,6 +40,10 @@ export const withheldBy = (
   }
   if (isEnrolled(members, signer.id)) return touchesUnknown(connection)
   const print = fingerprint(signer.publicKey)
+  if (!members.machines.has(signer.id) && isFull(members)) {
+    const message = `this machine cannot ask to be enrolled: ${mostWaiting} machines wait already. On an admin machine, context infra machine list shows them and machine revoke turns one away; or take this one in with context infra sync invite. Until then nothing is pushed, and all work is kept here`
+    return new SyncError({ reason: "not-enrolled", message })
+  }
   const revoked = members.machines.get(signer.id)?.status === "revoked"
   const message = revoked
     ? `this machine was revoked: nothing that it writes is taken any more. All work is kept here; with a new key (remove the machine's key file) it can ask to be enrolled again`
@@ -77,7 +81,7 @@ export const askToJoin = (connection: Connection, author: Author, invite: string
   const known = members.machines.get(signer.id)
   if (known?.status === "revoked") return false
   const proof = proofFor(members, signer, invite)
-  if (known !== undefined && proof === null) return false
+  if (proof === null && (known !== undefined || isFull(members))) return false
   const { confirmed } = readState(connection)
   const data = { machineId: signer.id, name: signer.name, publicKey: signer.publicKey, invite: proof }
   const meta = { actor: signer.name, via: "library" as const, machine: signer.name, commandId: author.id() }

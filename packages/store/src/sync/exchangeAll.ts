@@ -73,6 +73,7 @@ export const exchangeAll = (
   Effect.gen(function* () {
     const { author, database } = parts
     let mayWrite: true | SyncError = true
+    let hasAsked = false
     while (true) {
       const { page, state } = yield* database.write((c) => prepare(c, author, restoreUntil, mayWrite === true))
       const restoring = page.length > 0 && (page[page.length - 1] as EventRow)[0] <= restoreUntil
@@ -91,7 +92,11 @@ export const exchangeAll = (
       const done = confirmed >= answer.head
       if (done && mayWrite !== true) return yield* mayWrite
       if (!done) continue
-      if (yield* database.write((c) => askToJoin(c, author, options.invite))) continue
+      // Once: what the shared log does not hear is not said again and again.
+      if (!hasAsked && (yield* database.write((c) => askToJoin(c, author, options.invite)))) {
+        hasAsked = true
+        continue
+      }
       const withheld = yield* database.read((c) => withheldBy(c, author))
       if (withheld instanceof SyncError && (pending > 0 || author.signer !== undefined)) return yield* withheld
       if (pending === 0 || withheld !== undefined) return

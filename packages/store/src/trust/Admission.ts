@@ -72,8 +72,18 @@ export interface Judgement {
 /** The reason of a part of a unit: what follows may be the rest of it, and then the whole is judged. */
 export const notWhole = "the unit that it belongs to is not whole"
 
+/** The reason of what somebody else made up, or put under a signature that is not its own. */
+const badSignature = "its signature does not hold"
+
 /** The most events that one unit may have. */
 const largest = 100_000
+
+/**
+ * So many events are read in search of the unit that a signature is of, where the first that bear it are not that unit; a
+ * signature costs as much as so many.
+ */
+const mostTried = 1_000_000
+const costOfOne = 100
 
 /** Goes along the log, unit by unit. */
 export class Admission {
@@ -96,19 +106,25 @@ export class Admission {
   /** The units of rows that follow each other. A run of one signature is never parted between two calls. */
   *units(rows: ReadonlyArray<EventRow>): Generator<Judgement> {
     for (let at = 0; at < rows.length; ) {
-      const first = rows[at] as EventRow
-      const size = this.#sizeOf(first)
-      let end = at + 1
-      while (end < rows.length && end < at + size && rows[end]?.[11] === first[11]) end += 1
-      const unit = rows.slice(at, end)
-      if (unit.length < size) {
-        for (const row of unit) {
-          const unchained = this.#follows([row])
-          yield { rows: [row], unchained, judged: { verdict: "inert", reason: notWhole } }
-        }
-      } else yield this.judge(unit)
-      at = end
+      const end = endOfRun(rows, at)
+      let tried = 0
+      while (at < end) {
+        const size = this.#sizeOf(rows[at] as EventRow)
+        const isWhole = at + size <= end
+        const unit = rows.slice(at, isWhole ? at + size : at + 1)
+        const found = isWhole ? this.#judge(unit) : { rows: unit, judged: inert(notWhole) }
+        // A copy of the signature may have been put before a unit that bears it: then the unit is what follows the copy.
+        const isMisled = size > 1 && tried <= mostTried && isInert(found, badSignature)
+        tried += unit.length + costOfOne
+        if (isMisled) yield this.#leave(unit[0] as EventRow)
+        else yield { ...found, unchained: this.#follows(unit) }
+        at += isMisled ? 1 : unit.length
+      }
     }
+  }
+
+  #leave(row: EventRow): Judgement {
+    return { rows: [row], unchained: this.#follows([row]), judged: inert(badSignature) }
   }
 
   /** How many events belong together from this one on, as far as its signer may say so. */
@@ -122,12 +138,6 @@ export class Admission {
     return isEnrolled(this.membership, key) || this.membership.root === null
   }
 
-  /** Judges one unit, and goes on from it where it counts. */
-  judge(unit: ReadonlyArray<EventRow>): Judgement {
-    const judgement = this.#judge(unit)
-    return { ...judgement, unchained: this.#follows(unit) }
-  }
-
   /** Goes past rows that are not to be judged, and gives where their chain does not hold. */
   pass(rows: ReadonlyArray<EventRow>): ReadonlyArray<number> {
     return this.#follows(rows)
@@ -135,12 +145,10 @@ export class Admission {
 
   /** Goes on along the chain from what is stored: one wrong hash is found once. */
   #follows(rows: ReadonlyArray<EventRow>): ReadonlyArray<number> {
-    const wrong: Array<number> = []
-    for (const row of rows) {
-      if (hashOf(this.#hash, row) !== row[10]) wrong.push(row[0])
-      this.#hash = row[10]
-      this.#statedAt = row[8]
-    }
+    const wrong = wrongIn(this.#hash, rows)
+    const last = rows[rows.length - 1]
+    this.#hash = last?.[10] ?? this.#hash
+    this.#statedAt = last?.[8] ?? this.#statedAt
     return wrong
   }
 
@@ -174,8 +182,11 @@ export class Admission {
     if (!enrolled && !asks) return inert(this.#unheard(chain.key))
     if (publicKey === undefined) return inert("it is signed with a key that nobody has enrolled")
     const root = isRoot(first) ? first[1] : (this.membership.root?.eventId ?? "")
-    if (!this.#holds(publicKey, unit, root)) return inert("its signature does not hold")
+    if (!this.#holds(publicKey, unit, root)) return inert(badSignature)
     const altered = alteredIn(unit)
+    // Whoever has a key of its own can say anything of itself: that may stop nobody.
+    if (!enrolled && altered !== undefined) return inert("its data is not the data that was signed")
+    if (!enrolled && wrongIn(this.#hash, unit).length > 0) return inert("its hash does not hold")
     if (altered !== undefined) return altered
     const reason = unit.map(misfit).find((found) => found !== undefined)
     if (reason !== undefined) return inert(reason)
@@ -235,6 +246,7 @@ export class Admission {
   #isAsked(row: EventRow, chain: Chain | undefined): boolean {
     const publicKey = chain && ownKey(row, chain.key)
     if (publicKey === undefined || !this.#holds(publicKey, [row], row[1]) || misfit(row) !== undefined) return false
+    if (alteredIn([row]) !== undefined || wrongIn(this.#hash, [row]).length > 0) return false
     return this.#followsCutoff(row) && !this.#accepts(row)
   }
 
@@ -321,6 +333,21 @@ const alteredIn = (unit: ReadonlyArray<EventRow>): Judged | undefined => {
 }
 
 const inert = (reason: string): Judged => ({ verdict: "inert", reason })
+
+const isInert = ({ judged }: Pick<Judgement, "judged">, reason: string): boolean =>
+  judged.verdict === "inert" && judged.reason === reason
+
+/** Where the rows end that bear the same signature as the one at a place. */
+const endOfRun = (rows: ReadonlyArray<EventRow>, at: number): number => {
+  const signature = rows[at]?.[11]
+  let end = at + 1
+  while (signature !== null && end < rows.length && rows[end]?.[11] === signature) end += 1
+  return end
+}
+
+/** The positions at which the hash is not that of the event and what precedes it. */
+const wrongIn = (before: string, rows: ReadonlyArray<EventRow>): ReadonlyArray<number> =>
+  rows.flatMap((row, index) => (hashOf(rows[index - 1]?.[10] ?? before, row) === row[10] ? [] : [row[0]]))
 
 const counts = (unit: ReadonlyArray<EventRow>): Judged => {
   const unknown = unit.filter((row) => !isKnown(row[4], row[5])).map((row) => `${row[4]}@${row[5]}`)
