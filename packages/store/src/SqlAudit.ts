@@ -1,6 +1,6 @@
 /** The audit of a log in a local file. */
 
-import type { StorageError } from "@context-engine/core/Errors"
+import { InvalidInput, type StorageError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
 import { cutOf } from "@context-engine/core/services/AsOf"
 import { Audit, type AuditReport, type Progress } from "@context-engine/core/services/Audit"
@@ -64,7 +64,9 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
       export: Stream.mapConcat(atOneMoment(database), (found) => found.map((row) => encodeLine(row))),
       import: (lines) =>
         Effect.scoped(
-          Effect.flatMap(database.dedicated, (connection) => takeOver(connection, Stream.mapEffect(lines, decodeLine))),
+          Effect.flatMap(database.dedicated, (connection) =>
+            Effect.zipRight(refuseShared(connection), takeOver(connection, Stream.mapEffect(lines, decodeLine))),
+          ),
         ),
       replay: Effect.fn("Audit.replay")(function* (moment: string, into: string) {
         const { skip, until } = yield* cutOf(log, moment, { field: "moment" })
@@ -90,6 +92,16 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
     })
   }),
 )
+
+/** What machines share, each takes from the shared log: beside that an import would make a second account of it. */
+const refuseShared = (connection: Connection) =>
+  readSetting(connection).confirmed === undefined
+    ? Effect.void
+    : new InvalidInput({
+        field: "",
+        reason:
+          "this log is shared with other machines, and gets its events from them (context infra sync now); import into a file of its own (--db)",
+      })
 
 /** What a file is told that shows the log up to a position without some of its events. */
 const replayOf = (connection: Connection, moment: string, until: number, skip: ReadonlySet<number>): Replay => {

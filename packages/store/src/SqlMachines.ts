@@ -28,7 +28,7 @@ import type { Connection } from "./connection.js"
 import { Database } from "./Database.js"
 import { findSigner, loadSigner, type Signer, signerOf } from "./Signer.js"
 import { author } from "./sync/author.js"
-import { readTail, rebase, rejudge } from "./sync/rebase.js"
+import { judgedUntil, readTail, rebase, rejudge } from "./sync/rebase.js"
 import { readState } from "./sync/state.js"
 import {
   encodeInvite,
@@ -189,8 +189,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const chosen = yield* theOne("root", print, pending, ({ publicKey }) => [fingerprint(publicKey)])
       yield* database.write((connection) => {
         acceptRoot(connection, chosen.eventId)
-        if (chosen.position <= readState(connection).confirmed.position)
-          rejudge(connection, chosen.position, author(signer))
+        if (chosen.position <= judgedUntil(connection)) rejudge(connection, chosen.position, author(signer))
       })
       return pendingOf(chosen)
     }),

@@ -1,5 +1,6 @@
 /** Takes events over from elsewhere, as they are, with their rows: what imports and replays do. All of them or none. */
 import { InvalidInput, type StorageError, UniqueViolation } from "@context-engine/core/Errors"
+import type { Taken } from "@context-engine/core/services/Audit"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -8,7 +9,7 @@ import { isDriverError, type NativeConnection, storageError } from "./connection
 import { type EventRow, hashOf, notYet } from "./record.js"
 import { clashes, judgeAfter, takeIncoming } from "./sync/judging.js"
 import { isRoot } from "./trust/Admission.js"
-import { acceptRoot } from "./trust/verdicts.js"
+import { acceptRoot, readInert } from "./trust/verdicts.js"
 
 type TakeOverError = StorageError | InvalidInput
 
@@ -30,13 +31,13 @@ export interface Replay {
 
 /**
  * Appends rows of another log to one that is empty or a beginning of it, in one transaction. Each must continue the chain, and
- * is judged as what comes from the shared log is. Gives how many were new.
+ * is judged as what comes from the shared log is. Gives how many were new, and how many of those count for nothing.
  */
 export const takeOver = (
   connection: NativeConnection,
   rows: Stream.Stream<EventRow, TakeOverError>,
   trusting: Trusting = {},
-): Effect.Effect<number, TakeOverError> =>
+): Effect.Effect<Taken, TakeOverError> =>
   Effect.acquireUseRelease(
     attempt(connection, () => connection.begin()),
     () => {
@@ -46,8 +47,12 @@ export const takeOver = (
         attempt(connection, () => taking.take(Chunk.toReadonlyArray(chunk))),
       ).pipe(
         Effect.zipRight(attempt(connection, () => taking.end())),
-        Effect.zipRight(attempt(connection, () => connection.commit())),
-        Effect.map(() => taking.head.position - start.position),
+        Effect.flatMap((taken) =>
+          Effect.as(
+            attempt(connection, () => connection.commit()),
+            taken,
+          ),
+        ),
       )
     },
     // There is something to undo only where it did not come to the commit.
@@ -76,10 +81,11 @@ class Taking {
     }
   }
 
-  end(): void {
+  end(): Taken {
     this.#flush(true)
     const { replay } = this.trusting
     if (replay !== undefined) showMoment(this.connection, replay)
+    return { events: this.head.position - this.start, inert: readInert(this.connection, this.start).size }
   }
 
   /** Units are judged many at once: only where one ends. */
@@ -91,7 +97,12 @@ class Taking {
     const judged = judgeAfter(this.connection, before, this.#held, more)
     if (judged.stop?.why === "altered") throw broken(`the chain breaks at position ${judged.stop.position}`)
     if (judged.stop !== undefined) throw broken(`what stands at position ${judged.stop.position} cannot be judged`)
-    for (const row of judged.rows) if (isRoot(row)) acceptRoot(this.connection, row[1])
+    // The root that was taken for the right one stays so. Another is for a person to accept, here too.
+    for (const {
+      judged: found,
+      rows: [first],
+    } of judged.units)
+      if (found.verdict === "counts" && first !== undefined && isRoot(first)) acceptRoot(this.connection, first[1])
     takeIncoming(this.connection, judged, readShared(this.connection).confirmed, this.trusting.replay?.left)
     this.#held = []
   }

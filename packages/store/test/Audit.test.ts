@@ -3,6 +3,7 @@ import { EventLog } from "@context-engine/core/EventLog"
 import { Origin } from "@context-engine/core/Origin"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Audit, type AuditReport } from "@context-engine/core/services/Audit"
+import { Machines } from "@context-engine/core/services/Machines"
 import { Registry } from "@context-engine/core/services/Registry"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -12,7 +13,8 @@ import { describe, expect, it } from "vitest"
 import { layer } from "../src/layer.js"
 import { loadSigner } from "../src/Signer.js"
 import * as SqlAudit from "../src/SqlAudit.js"
-import { damaged } from "./support/audited.js"
+import * as SqlMachines from "../src/SqlMachines.js"
+import { damaged, withNoise } from "./support/audited.js"
 import { enrol } from "./support/enrolment.js"
 import { freshPath, withSqlite } from "./support/files.js"
 
@@ -202,7 +204,7 @@ describe("export and import", () => {
     const [here, there] = [freshPath(), freshPath()]
     const lines = await inLog(here, Effect.zipRight(history, exported))
     expect(await inLog(here, exported)).toEqual(lines)
-    expect(await inLog(there, importing(lines))).toBe(5)
+    expect(await inLog(there, importing(lines))).toEqual({ events: 5, inert: 0 })
     expect(await inLog(there, exported)).toEqual(lines)
     expect(await inLog(there, verify)).toMatchObject({ ok: true, events: 5, signed: 5 })
     const names = Effect.flatMap(ReadModels, (models) => models.servers.list())
@@ -212,10 +214,43 @@ describe("export and import", () => {
   it("continues a log that is a beginning of it", async () => {
     const there = freshPath()
     const lines = await inLog(freshPath(), Effect.zipRight(history, exported))
-    expect(await inLog(there, importing(lines.slice(0, 3)))).toBe(3)
-    expect(await inLog(there, importing(lines))).toBe(2)
-    expect(await inLog(there, importing(lines))).toBe(0)
+    expect(await inLog(there, importing(lines.slice(0, 3)))).toEqual({ events: 3, inert: 0 })
+    expect(await inLog(there, importing(lines))).toEqual({ events: 2, inert: 0 })
+    expect(await inLog(there, importing(lines))).toEqual({ events: 0, inert: 0 })
     expect(await inLog(there, verify)).toMatchObject({ ok: true, events: 5 })
+  })
+
+  it("leaves a second root to a person, and holds when that was done", async () => {
+    const [here, there] = [freshPath(), freshPath()]
+    const machines = (path: string, keyPath: string) =>
+      SqlMachines.layer({ keyPath }).pipe(Layer.provide(live(path, keyPath)))
+    const withMachines = <A, E>(path: string, keyPath: string, story: Effect.Effect<A, E, Machines | Log>) =>
+      Effect.runPromise(
+        story.pipe(
+          Effect.provide(Layer.merge(machines(path, keyPath), live(path, keyPath))),
+          Effect.provideService(Origin, { actor: "ada", via: "cli", machine: "laptop" }),
+        ),
+      )
+    await inLog(here, history)
+    // Every key of it is lost: a person begins another root, and goes on.
+    const second = Effect.gen(function* () {
+      yield* Effect.flatMap(Machines, (all) => all.beginRoot(false))
+      yield* Effect.flatMap(Registry, ({ servers }) => servers.add({ name: "delta" }))
+      return yield* exported
+    })
+    const lines = await withMachines(here, `${here}.second`, second)
+    withNoise(there)
+    expect(await inLog(there, importing(lines))).toEqual({ events: 7, inert: 2 })
+    expect((await inLog(there, verify)).findings.map(({ kind }) => kind)).toEqual(["inert", "inert"])
+    const accept = Effect.gen(function* () {
+      const all = yield* Machines
+      const [root] = (yield* all.list).pendingRoots
+      return yield* all.trust(root?.fingerprint ?? "")
+    })
+    await withMachines(there, `${there}.key`, accept)
+    expect(await inLog(there, verify)).toMatchObject({ ok: true, events: 7, inert: 0 })
+    const names = Effect.flatMap(ReadModels, (models) => models.servers.list())
+    expect((await inLog(there, names)).map((row) => row.name)).toEqual(["alpha", "delta", "gamma"])
   })
 
   const broken: ReadonlyArray<readonly [string, (lines: ReadonlyArray<string>) => ReadonlyArray<string>, string]> = [

@@ -72,6 +72,12 @@ export interface Progress {
   readonly total: number
 }
 
+/** What an import took over: how many events were new, and how many of those count for nothing here. */
+export interface Taken {
+  readonly events: number
+  readonly inert: number
+}
+
 export class Audit extends Context.Tag("@context-engine/core/Audit")<
   Audit,
   {
@@ -83,11 +89,11 @@ export class Audit extends Context.Tag("@context-engine/core/Audit")<
     readonly export: Stream.Stream<string, StorageError>
     /**
      * Takes an exported log over, into an empty log or one that is a beginning of it. The chain is verified on the way in; a
-     * line that breaks it refuses everything. Gives how many events were new.
+     * line that breaks it refuses everything, and so does a log that machines share: that gets its events by synchronising.
      */
     readonly import: (
       lines: Stream.Stream<string, StorageError | InvalidInput>,
-    ) => Effect.Effect<number, StorageError | InvalidInput>
+    ) => Effect.Effect<Taken, StorageError | InvalidInput>
     /** Writes the log up to a moment, and its rows, into a new file that any SQLite program opens. Gives the position. */
     readonly replay: (moment: string, into: string) => Effect.Effect<number, StorageError | InvalidInput>
     /** What the log lacks of what this machine has seen of it; `null` if nothing. */

@@ -2,9 +2,10 @@
  * Puts this machine's own last events after those of others that came first, each command decided again on what there is
  * then. What cannot stand becomes a `CommandRejected` in its place; nothing that was acknowledged vanishes.
  */
-import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
-import type { Membership } from "@context-engine/core/domain/Membership"
+import { EnrolmentRequested, machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import { admit, type Membership } from "@context-engine/core/domain/Membership"
 import { CommandRejected, rejection } from "@context-engine/core/domain/Rejection"
+import { StorageError } from "@context-engine/core/Errors"
 import type { Meta, Recorded } from "@context-engine/core/Event"
 import { Fold } from "@context-engine/core/Fold"
 import type { Rejected } from "@context-engine/core/services/Sync"
@@ -13,6 +14,7 @@ import { redecide, type Verdict } from "@context-engine/core/services/sync/redec
 import { units } from "@context-engine/core/services/sync/units"
 import { projections } from "@context-engine/core/views/all"
 import { what } from "@context-engine/core/views/tell"
+import * as Either from "effect/Either"
 import { type Head, insertRows, place, readHead, readVersions } from "../append.js"
 import type { Connection } from "../connection.js"
 import { columns, decode, type EventRow, genesis, type StoredRow, stored } from "../record.js"
@@ -20,7 +22,7 @@ import { writeRows } from "../rows.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { tables } from "../tables.js"
 import { holds } from "../trust/keys.js"
-import { readMembership } from "../trust/membership.js"
+import { proves, readMembership } from "../trust/membership.js"
 import type { Draft } from "../trust/sealing.js"
 import { forgetAfter, knownAt, markClockSteps, readInert, rebuildLinks } from "../trust/verdicts.js"
 import { type Author, write } from "./author.js"
@@ -65,23 +67,39 @@ export const rebase = (
  */
 export const rejudge = (connection: Connection, from: number, author: Author): Rebased => {
   countRebase(connection)
-  const { confirmed } = readState(connection)
-  const position = Math.min(from, confirmed.position + 1) - 1
+  const until = judgedUntil(connection)
+  const position = Math.min(from, until + 1) - 1
   const hash = connection.prepare("SELECT hash FROM events WHERE position = ?").get(position)?.[0] ?? genesis
   const rows = readTail(connection, position)
-  const shared = rows.filter((row) => row[0] <= confirmed.position)
+  const shared = rows.filter((row) => row[0] <= until)
   const counted = takeOut(connection, { position, hash }, rows)
   rebuildLinks(connection, position)
   const judged = judge(knownAt(connection, position), shared)
+  const isShared = readState(connection).logId !== null
+  // What is not taken over here comes from the shared log again; a file that is alone has nowhere to get it from.
+  if (judged.stop !== undefined && !isShared) throw unjudged(judged.stop.position)
   takeIncoming(connection, judged)
   const last = judged.rows[judged.rows.length - 1]
-  setConfirmed(connection, last === undefined ? { position, hash } : { position: last[0], hash: last[10] })
+  if (isShared)
+    setConfirmed(connection, last === undefined ? { position, hash } : { position: last[0], hash: last[10] })
   return putBack(
     connection,
-    counted.filter((row) => row[0] > confirmed.position),
+    counted.filter((row) => row[0] > until),
     author,
   )
 }
+
+/** The last position that the rule has spoken of: of a shared log what is confirmed, of one that is alone all. */
+export const judgedUntil = (connection: Connection): number => {
+  const { confirmed, logId } = readState(connection)
+  return logId === null ? readHead(connection).position : confirmed.position
+}
+
+const unjudged = (position: number): StorageError =>
+  new StorageError({
+    reason: "unavailable",
+    message: `what stands at position ${position} cannot be judged; nothing was changed`,
+  })
 
 /** What follows a place here. */
 export const readTail = (connection: Connection, after: number, limit = -1): ReadonlyArray<EventRow> =>
@@ -132,6 +150,7 @@ const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Aut
   const refused = refusedIn(connection, tail)
   const kept: Array<Standing> = []
   const rejected: Array<Rejected> = []
+  let now = members
   for (const unit of units(tail)) {
     // Who may write to another log is of no meaning in this one.
     if (unit.some((event) => event.stream === machinesStream) && !isOfRoot(unit, members)) continue
@@ -139,8 +158,15 @@ const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Aut
     // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
     if (there === unit.length || refused.has((unit[0] as Placed).id)) continue
     const squatted = unit.some(({ id }) => known.get(id) === "other")
-    const verdict: Verdict =
+    let verdict: Verdict =
       there > 0 ? { outcome: "refused", reason: "the log has a part of it already" } : redecide(unit, world)
+    const next = admitted(now, unit)
+    if (Either.isRight(next)) now = next.right
+    else {
+      // It asked in vain; whoever decided who writes has to be told that it no longer holds.
+      if ((unit[0] as Placed).type === EnrolmentRequested.type) continue
+      verdict = { outcome: "refused", reason: next.left }
+    }
     if (verdict.outcome === "stands") {
       kept.push(squatted ? issuedAnew(unit, author) : { rows: unit.map(({ row }) => row) })
       continue
@@ -149,6 +175,14 @@ const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Aut
     rejected.push({ id: (unit[0] as Placed).id, what: what({ events: unit }), ...verdict })
   }
   return { kept, rejected }
+}
+
+/** The members after a unit of this machine, or why it does not count any more: it may be no admin now. */
+const admitted = (members: Membership, unit: ReadonlyArray<Placed>): Either.Either<Membership, string> => {
+  const [event] = unit as readonly [Placed, ...Array<Placed>]
+  if (event.stream !== machinesStream || members.root === null) return Either.right(members)
+  const signer = event.meta.key ?? ""
+  return admit(members, { id: event.id, position: event.position, event, signer, proves, accepts: () => true })
 }
 
 /** Whether a unit about who may write is of this log: it makes the root, or was signed under it. */

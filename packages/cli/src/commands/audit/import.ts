@@ -18,11 +18,14 @@ export const importLog = leaf({
         const { readLines } = yield* Effect.promise(() => import("../../lines.js"))
         // What is taken over is folded onto the rows that are there: they must be what the events say.
         const { differing } = yield* maintenance.rebuild()
-        const events = yield* progress("importing")(audit.import(readLines(given.file)))
-        return { events, rebuilt: differing }
+        const { events, inert } = yield* progress("importing")(audit.import(readLines(given.file)))
+        return { events, inert, rebuilt: differing }
       }),
     ),
-  said: ({ events, rebuilt }) =>
+  said: ({ events, inert, rebuilt }) =>
     `took over ${events.toLocaleString("en")} ${events === 1 ? "event" : "events"}` +
+    (inert === 0
+      ? ""
+      : `; ${inert.toLocaleString("en")} of them count for nothing here: context infra audit verify names them and why, and context infra machine list a root that waits for your word`) +
     (rebuilt === 0 ? "" : `; ${rebuilt.toLocaleString("en")} rows were not what the events say, and were built anew`),
 })
