@@ -1,0 +1,43 @@
+/** What waits in a file to be shared, and whose it is. Whoever has the file open passes it on as its own. */
+import { isEnrolled } from "@context-engine/core/domain/Membership"
+import type { Connection } from "../connection.js"
+import { columns, type EventRow } from "../record.js"
+import { type Signer, signedBytes, signedOf } from "../Signer.js"
+import { readState } from "../sync/state.js"
+import { claimedKey } from "./Admission.js"
+import { holds } from "./keys.js"
+import { readMembership } from "./membership.js"
+
+/**
+ * The positions of what waits here and is signed neither by a machine of this log nor by this one's key. Without a key nothing
+ * can be passed on, so nothing is told then.
+ */
+export const strangersThatWait = (connection: Connection, own: Signer | undefined): ReadonlyArray<number> => {
+  const { confirmed, logId } = readState(connection)
+  const members = readMembership(connection, confirmed.position)
+  if (own === undefined || logId === null || members.root === null) return []
+  const root = members.root.eventId
+  const rows = connection
+    .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position`)
+    .all(confirmed.position) as ReadonlyArray<EventRow>
+  return runsOfOne(rows).flatMap((unit) => {
+    const key = claimedKey(unit[0] as EventRow) ?? ""
+    const enrolled = isEnrolled(members, key) ? members.machines.get(key)?.publicKey : undefined
+    const publicKey = key === own.id ? own.publicKey : enrolled
+    const isKnown =
+      publicKey !== undefined &&
+      ["", root].some((of) => holds(publicKey, signedBytes(unit.map(signedOf), of), unit[0]?.[11] ?? ""))
+    return isKnown ? [] : unit.map(([position]) => position)
+  })
+}
+
+/** Rows that follow each other under one signature; what has none stands alone. */
+const runsOfOne = (rows: ReadonlyArray<EventRow>): ReadonlyArray<ReadonlyArray<EventRow>> => {
+  const runs: Array<Array<EventRow>> = []
+  for (const row of rows) {
+    const last = runs[runs.length - 1]
+    if (last !== undefined && row[11] !== null && last[0]?.[11] === row[11]) last.push(row)
+    else runs.push([row])
+  }
+  return runs
+}
