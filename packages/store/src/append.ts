@@ -15,12 +15,14 @@ import { type Beginning, begin, type Draft, readSigning, sealUnit, writeSigning 
 import { isName, misfit } from "./trust/shapes.js"
 import { acceptRoot, markClockStep } from "./trust/verdicts.js"
 
-/** Serialises the events of an append, once, outside the lock. Throws `StorageError` for names that no machine would take. */
+/** Serialises and checks the events of an append, once, outside the lock. Throws `StorageError` for what no machine would take. */
 export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft> =>
   appends.flatMap(({ events, stream }) =>
     events.map(({ data, ...event }) => {
       for (const name of [stream, event.type, event.id]) if (!isName(name)) throw unfit(name)
-      return { ...event, stream, data: storedJson(data) }
+      const draft = { ...event, stream, data: storedJson(data) }
+      refuseMisfit(draft)
+      return draft
     }),
   )
 
@@ -112,7 +114,6 @@ export const append = (
   for (const [stream, version] of readVersions(connection, before.length > 0 ? [machinesStream] : []))
     versions.set(stream, version)
   const placed = place(rows, versions, head, nowAfter(head, shared))
-  refuseMisfits(placed)
   insertRows(connection, placed)
   const [first] = placed.slice(before.length)
   if (wentBack && first !== undefined) markClockStep(connection, first[0])
@@ -185,12 +186,11 @@ const notLive = (moment: string): StorageError =>
   })
 
 /** What no machine would take as an event of its type would count for nothing, though the rows here showed it. */
-const refuseMisfits = (rows: ReadonlyArray<EventRow>): void => {
-  for (const row of rows) {
-    const reason = misfit(row)
-    if (reason === undefined) continue
-    throw new StorageError({ reason: "unavailable", message: `${row[4]} cannot be appended to ${row[2]}: ${reason}` })
-  }
+const refuseMisfit = ({ data, id, meta, occurredAt, schema, stream, type }: Draft): void => {
+  const row = [0, id, stream, 0, type, schema, data, storedJson(meta), occurredAt, "", "", null, null, null] as const
+  const reason = misfit(row)
+  if (reason === undefined) return
+  throw new StorageError({ reason: "unavailable", message: `${type} cannot be appended to ${stream}: ${reason}` })
 }
 
 /** An unsigned event in a signed log would count for nothing. */

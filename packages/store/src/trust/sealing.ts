@@ -73,10 +73,11 @@ export const sealUnit = (
       : { key: signer.id, session: chain.session, number, previous: chain.unit, count: drafts.length }
   let last: Meta | undefined
   let meta = ""
-  const rows = drafts.map((draft): EventRow => {
+  const salts = randomBytes(16 * drafts.length)
+  const rows = drafts.map((draft, index): EventRow => {
     if (draft.meta !== last) meta = storedJson({ ...draft.meta, ...part })
     last = draft.meta
-    const salt = randomBytes(16).toString("base64url")
+    const salt = salts.toString("base64url", 16 * index, 16 * index + 16)
     const digest = digestOf(salt, draft.data)
     const { data, id, occurredAt, schema, stream, type } = draft
     return [0, id, stream, 0, type, schema, data, meta, occurredAt, "", "", null, salt, digest]
