@@ -3,11 +3,13 @@ import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/
 import { isEnrolled, isOpen, type Membership } from "@context-engine/core/domain/Membership"
 import { SyncError } from "@context-engine/core/Errors"
 import type { SyncStatus } from "@context-engine/core/services/Sync"
+import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
 import type { Signer } from "../Signer.js"
 import { decodeInvite, fingerprint, inviteKey, prove, publicHalf } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
-import { type Draft, readSigning } from "../trust/sealing.js"
+import { type Draft, isOwn, readSigning, rootDraft } from "../trust/sealing.js"
+import { acceptRoot } from "../trust/verdicts.js"
 import { type Author, write } from "./author.js"
 import { readTail, rebase } from "./rebase.js"
 import { readState } from "./state.js"
@@ -29,7 +31,7 @@ export const withheldBy = (
 ): SyncError | "unknown" | undefined => {
   const members = readMembership(connection)
   if (members.root === null) {
-    if (signer === undefined || readState(connection).confirmed.position === 0) return touchesUnknown(connection)
+    if (signer === undefined || hasNothing(connection)) return touchesUnknown(connection)
     const message = `nobody has said yet who may write to the shared log: on the machine that is to say so, context infra machine root. Until then nothing is pushed, and all work is kept here`
     return new SyncError({ reason: "no-root", message })
   }
@@ -51,9 +53,26 @@ export const withheldBy = (
 export const mayPush = (connection: Connection): boolean => {
   const members = readMembership(connection)
   if (members.root !== null && !isEnrolled(members, readSigning(connection)?.machine ?? "")) return false
-  if (members.root === null && readSigning(connection) !== undefined && readState(connection).confirmed.position > 0)
-    return false
+  if (members.root === null && readSigning(connection) !== undefined) return false
   return touchesUnknown(connection) === undefined
+}
+
+/** Where nobody has written anything yet, the first who does so says who may write. */
+const hasNothing = (connection: Connection): boolean => readHead(connection).position === 0
+
+/**
+ * A log that is this machine's alone gets its root before it is the shared one, where it is of before there were roots: nobody
+ * else could say who may write to it.
+ */
+export const beginOwn = (connection: Connection, author: Author): void => {
+  const { signer } = author
+  const { hash, position } = readHead(connection)
+  if (signer === undefined || position === 0 || readMembership(connection).root !== null) return
+  if (!isOwn(connection, signer)) return
+  const meta = { actor: signer.name, via: "library" as const, machine: signer.name, commandId: author.id() }
+  const root = rootDraft(signer, { meta, occurredAt: author.now() }, { position, hash }, [])
+  rebase(connection, { position, hash }, [], undefined, author, [root])
+  acceptRoot(connection, root.id)
 }
 
 const touchesUnknown = (connection: Connection): "unknown" | undefined => {
