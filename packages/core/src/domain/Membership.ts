@@ -59,9 +59,17 @@ export interface Membership {
   readonly invites: ReadonlyMap<string, Invite>
   /** Inert events up to here were seen by an admin. */
   readonly acknowledged: number
+  /** Who could write under each root before this one, as that was when the next began. */
+  readonly earlier: ReadonlyArray<{ readonly root: string; readonly machines: Membership["machines"] }>
 }
 
-export const nobody: Membership = { root: null, machines: new Map(), invites: new Map(), acknowledged: 0 }
+export const nobody: Membership = {
+  root: null,
+  machines: new Map(),
+  invites: new Map(),
+  acknowledged: 0,
+  earlier: [],
+}
 
 /** So many keys may wait for an approval; who asks after that is not heard until some are settled. */
 export const mostWaiting = 20
@@ -109,7 +117,9 @@ const establish = (state: Membership, { accepts, event, id, position, signer }: 
   for (const one of [own, ...machines])
     found.set(one.machineId, { ...one, status: "enrolled", position, by: null, invite: null })
   const root = { eventId: id, machineId, position, cutoff: cutoff.position }
-  return Either.right<Membership>({ ...state, root, machines: found, invites: new Map() })
+  const before = state.root === null ? [] : [{ root: state.root.eventId, machines: state.machines }]
+  const earlier = [...state.earlier, ...before]
+  return Either.right<Membership>({ ...state, root, machines: found, invites: new Map(), earlier })
 }
 
 const request = (state: Membership, { event, position, proves, signer }: Submitted) => {
