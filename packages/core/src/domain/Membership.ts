@@ -97,6 +97,14 @@ export const isEnrolled = (state: Membership, machineId: string): boolean =>
 export const isAdmin = (state: Membership, machineId: string): boolean =>
   isEnrolled(state, machineId) && state.machines.get(machineId)?.role === "admin"
 
+/** Whether nobody could decide who writes if this machine could not: then it has to go on being able to. */
+export const isLastAdmin = (state: Membership, machineId: string): boolean =>
+  isAdmin(state, machineId) && ![...state.machines.keys()].some((id) => id !== machineId && isAdmin(state, id))
+
+/** Why the last admin stays one, with the way out. */
+export const lastAdmin =
+  "it is the last admin machine, and nobody could decide who writes after it: first make another machine an admin (context infra sync invite --admin, or machine approve <name> --admin)"
+
 /** The members after an event of `machine-all`, or why the event counts for nothing. */
 export const admit = (state: Membership, submitted: Submitted): Either.Either<Membership, string> => {
   const { event, signer } = submitted
@@ -179,6 +187,7 @@ const decided = (state: Membership, { event, position, signer }: Submitted): Eit
       const { machineId, name, publicKey, role } = (event as DataOf<typeof MachineEnrolled>).data
       const known = state.machines.get(machineId)
       if (known !== undefined && known.publicKey !== publicKey) return Either.left("its key is not the one that asked")
+      if (role !== "admin" && isLastAdmin(state, machineId)) return Either.left(lastAdmin)
       const called = freeName(state, name, machineId)
       const member = { machineId, name: called, publicKey, role, status: "enrolled", position, by: signer } as const
       return Either.right({ ...state, machines: withMember(state, { ...member, invite: null }) })
@@ -187,6 +196,7 @@ const decided = (state: Membership, { event, position, signer }: Submitted): Eit
       const { machineId } = (event as DataOf<typeof MachineRevoked>).data
       const known = state.machines.get(machineId)
       if (known === undefined) return Either.left("there is no such machine")
+      if (isLastAdmin(state, machineId)) return Either.left(lastAdmin)
       return Either.right({
         ...state,
         machines: withMember(state, { ...known, status: "revoked", position, by: signer }),

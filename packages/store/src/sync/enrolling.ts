@@ -40,7 +40,7 @@ export const withheldBy = (
       "the shared log is signed, and what this machine writes is not (CONTEXT_KEY=off): nothing of it can be pushed"
     return new SyncError({ reason: "not-enrolled", message })
   }
-  if (isEnrolled(members, signer.id)) return touchesUnknown(connection)
+  if (isEnrolled(members, signer.id) || lastWord(connection, signer.id) !== undefined) return touchesUnknown(connection)
   const print = fingerprint(signer.publicKey)
   const revoked = members.machines.get(signer.id)?.status === "revoked"
   const message = revoked
@@ -52,9 +52,17 @@ export const withheldBy = (
 /** Whether this machine's own events could be pushed now, for all that the file says. */
 export const mayPush = (connection: Connection): boolean => {
   const members = readMembership(connection)
-  if (members.root !== null && !isEnrolled(members, readSigning(connection)?.machine ?? "")) return false
+  const own = readSigning(connection)?.machine ?? ""
+  if (members.root !== null && !isEnrolled(members, own) && lastWord(connection, own) === undefined) return false
   if (members.root === null && readSigning(connection) !== undefined) return false
   return touchesUnknown(connection) === undefined
+}
+
+/** Where this machine said that it may not write any more, if not all know of that: up to there what it wrote is pushed. */
+export const lastWord = (connection: Connection, machineId: string): number | undefined => {
+  const own = readMembership(connection).machines.get(machineId)
+  if (own?.status !== "revoked") return undefined
+  return own.position > readState(connection).confirmed.position ? own.position : undefined
 }
 
 /** Where nobody has written anything yet, the first who does so says who may write. */
