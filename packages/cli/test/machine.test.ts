@@ -209,12 +209,26 @@ describe("machines of one log", () => {
     await server.run("sync now")
     const listed = await server.succeed("machine list")
     expect(listed).toContain(`context infra machine trust ${begun.fingerprint}`)
+    for (const line of ["alert", "doctor", "sync status"]) {
+      const { code, stdout } = await server.run(line)
+      expect([line, code]).toEqual([line, 1])
+      expect(stdout, line).toContain(`context infra machine trust ${begun.fingerprint}`)
+    }
+    // It goes on meanwhile. What it writes counts for nobody under the new root, until it is written anew under it.
+    await server.succeed("server add eta --ip 10.0.0.8 --wait-sync")
+    await laptop.succeed("sync now", { env })
+    expect(await servers(laptop)).not.toContain("eta")
     expect((await server.run(`machine trust ${begun.fingerprint}`)).code).toBe(1)
     await server.succeed(`machine trust ${begun.fingerprint} --yes`)
     expect((await server.json("machine list")).pendingRoots).toEqual([])
     await server.succeed("server add zeta --ip 10.0.0.7 --wait-sync")
     await laptop.succeed("sync now", { env })
-    expect(await servers(laptop)).toContain("zeta")
+    expect(await servers(laptop)).toEqual(expect.arrayContaining(["eta", "zeta"]))
+    expect((await laptop.run("sync status", { env })).stdout).toContain("signed it under the root before this one")
+    expect(await laptop.json("machine acknowledge --yes", { env })).toEqual({ acknowledged: 1 })
+    await server.succeed("sync now")
+    for (const one of [laptop, server])
+      expect((await one.json("audit verify", { env: one === laptop ? env : {} })).ok).toBe(true)
     // An invite names the root that it is under: who comes by it need not be asked.
     const desk = signing("dan")
     await invited(desk, { json: (line) => laptop.json(line, { env }) }, sqld)

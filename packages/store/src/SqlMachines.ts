@@ -11,7 +11,15 @@ import {
   machinesStream,
   type Role,
 } from "@context-engine/core/domain/Machine"
-import { isAdmin, isEnrolled, isOpen, type Member, type Membership } from "@context-engine/core/domain/Membership"
+import {
+  isAdmin,
+  isEnrolled,
+  isLastAdmin,
+  isOpen,
+  lastAdmin,
+  type Member,
+  type Membership,
+} from "@context-engine/core/domain/Membership"
 import { type Ambiguous, InvalidInput, type NotFound, type StorageError } from "@context-engine/core/Errors"
 import type { Event, Meta } from "@context-engine/core/Event"
 import { EventLog } from "@context-engine/core/EventLog"
@@ -140,9 +148,11 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     revoke: Effect.fn("Machines.revoke")(function* (name) {
       let chosen = ""
       yield* decide((state) =>
-        Effect.map(findMachine(state, name, ["enrolled", "waiting"]), ({ machineId, name: called }) => {
+        Effect.flatMap(findMachine(state, name, ["enrolled", "waiting"]), ({ machineId, name: called }) => {
           chosen = machineId
-          return MachineRevoked({ machineId, name: called })
+          return isLastAdmin(state, machineId)
+            ? new InvalidInput({ field: "", reason: `${called} cannot be revoked: ${lastAdmin}` })
+            : Effect.succeed(MachineRevoked({ machineId, name: called }))
         }),
       )
       return yield* about(chosen)

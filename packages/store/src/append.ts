@@ -11,6 +11,7 @@ import { columns, decode, type EventRow, genesis, hashOf, type StoredRow, stored
 import { writeRows } from "./rows.js"
 import type { Signer } from "./Signer.js"
 import { assertTaken } from "./taken.js"
+import { isRoot } from "./trust/Admission.js"
 import { type Beginning, begin, type Draft, readSigning, sealUnit, writeSigning } from "./trust/sealing.js"
 import { isName, misfit } from "./trust/shapes.js"
 import { acceptRoot, markClockStep } from "./trust/verdicts.js"
@@ -111,7 +112,10 @@ export const append = (
   cache.begin(head.hash)
   const { before, rows, wentBack } = sealed(connection, drafts, signer, head, shared)
   const versions = versionsOf(connection, appends, cache)
-  for (const [stream, version] of readVersions(connection, before.length > 0 ? [machinesStream] : []))
+  for (const [stream, version] of readVersions(
+    connection,
+    before.map((row) => row[2]),
+  ))
     versions.set(stream, version)
   const placed = place(rows, versions, head, nowAfter(head, shared))
   insertRows(connection, placed)
@@ -125,7 +129,7 @@ export const append = (
   return recorded.slice(before.length)
 }
 
-/** The drafts as signed rows, with what has to come before the first of this key. The chain goes on with them. */
+/** The drafts as signed rows, with what has to come before the first of this key under a root. The chain goes on with them. */
 const sealed = (
   connection: Connection,
   drafts: ReadonlyArray<Draft>,
@@ -142,13 +146,15 @@ const sealed = (
   }
   const known = readSigning(connection)
   const beginning: Beginning =
-    known?.machine === signer.id ? { before: [], chain: known } : begin(connection, signer, first, head)
+    known?.machine === signer.id && known.root !== ""
+      ? { before: [], chain: known }
+      : begin(connection, signer, first, head)
   const timed = timesOf(drafts, beginning.chain.occurredAt, shared)
   const root = beginning.before.length === 0 ? undefined : sealUnit(beginning.before, signer, beginning.chain)
   const unit = sealUnit(timed.drafts, signer, root?.chain ?? beginning.chain)
   if (unit.chain !== undefined) writeSigning(connection, unit.chain)
   const before = root?.rows ?? []
-  for (const row of before) acceptRoot(connection, row[1])
+  for (const row of before.filter(isRoot)) acceptRoot(connection, row[1])
   return { before, rows: [...before, ...unit.rows], wentBack: timed.wentBack }
 }
 

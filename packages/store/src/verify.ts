@@ -14,7 +14,7 @@ import { signedOf, verifies } from "./Signer.js"
 import { clashes } from "./sync/judging.js"
 import { claimsOf } from "./sync/status.js"
 import { tables } from "./tables.js"
-import { Admission, claimedKey } from "./trust/Admission.js"
+import { Admission, claimedKey, isRoot } from "./trust/Admission.js"
 import { keyId } from "./trust/keys.js"
 import { readAccepted } from "./trust/verdicts.js"
 
@@ -45,6 +45,8 @@ export class Walk {
   events = 0
   signed = 0
   unsigned = 0
+  /** What was signed before there was a root, by a key that had not joined. */
+  readonly #strangers: Array<ReadonlyArray<EventRow>> = []
   #versions = new Map<string, number>()
   /** Rows of one signature, which may be a unit. */
   #run: Array<EventRow> = []
@@ -80,6 +82,7 @@ export class Walk {
   /** To be called after the last row. */
   end(): void {
     this.#judgeRun()
+    this.#judgeStrangers()
     this.#tellInert()
     for (const [position] of this.setting.inert)
       if (!this.#later.has(position) && !this.inert.some((one) => one.position === position))
@@ -152,6 +155,8 @@ export class Walk {
   #isWaiting(first: EventRow): boolean {
     const { confirmed } = this.setting
     if (confirmed === undefined || first[0] <= confirmed) return false
+    // A root that was begun here says who may write from there on.
+    if (isRoot(first) && this.setting.accepted.has(first[1])) return false
     const key = claimedKey(first)
     return key === undefined || !isEnrolled(this.membership, key)
   }
@@ -259,11 +264,24 @@ export class Walk {
       verifies(publicKey, append.map(signedOf), signature, key === undefined ? undefined : ""),
     )
     if (author === undefined) {
-      this.#tellStranger(append)
+      this.#strangers.push(append)
       return
     }
     this.signed += append.length
     this.machines.set(author.machineId, { ...author, events: author.events + append.length })
+  }
+
+  /** A key that a root enrols afterwards is known all the same: the root accepts what precedes it. */
+  #judgeStrangers(): void {
+    for (const append of this.#strangers) {
+      const [first] = append as [EventRow]
+      const member = this.membership.machines.get(claimedKey(first) ?? "")
+      if (member !== undefined && verifies(member.publicKey, append.map(signedOf), first[11] as string, "")) {
+        this.signed += append.length
+        const events = this.machines.get(member.machineId)?.events ?? 0
+        this.machines.set(member.machineId, { ...member, events: events + append.length })
+      } else this.#tellStranger(append)
+    }
   }
 
   #tellStranger(append: ReadonlyArray<EventRow>): void {
@@ -325,11 +343,12 @@ const normal = (table: (typeof tables)[number], row: object): object =>
 
 /** What the walk has to know of the file. */
 export const readSetting = (connection: Connection): Setting => {
-  const [logId, position] = connection.prepare("SELECT log_id, position FROM sync").get()
+  const [logId, position, recorded] = connection.prepare("SELECT log_id, position, recorded FROM sync").get()
   return {
     accepted: readAccepted(connection),
     inert: new Map(connection.prepare("SELECT position, reason FROM inert").all() as ReadonlyArray<[number, string]>),
-    confirmed: logId === null ? undefined : position,
+    // What waited when the log was disconnected goes on to wait.
+    confirmed: logId !== null ? position : recorded > 0 ? recorded : undefined,
     replayed: connection.prepare("SELECT moment FROM replayed").get()?.[0] ?? null,
   }
 }

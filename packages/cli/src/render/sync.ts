@@ -56,7 +56,9 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
       ? []
       : [["newer", paint(screen, "warn", `${found.unknown.map(safe).join(", ")}: update context`)] as const]),
   ]
-  const told = untrusted(found, screen)
+  const told = [...found.roots.map((root) => newRoot(root, screen)), untrusted(found, screen)]
+    .filter((text) => text !== "")
+    .join("\n")
   return [
     ...lost,
     ...rows.map(([name, value]) => `${name.padEnd(14)}${value}`),
@@ -75,6 +77,12 @@ const standings: Record<SyncStatus["enrolment"], string> = {
 
 const standing = ({ enrolment }: SyncStatus, screen: Screen): string =>
   paint(screen, enrolment === "enrolled" ? undefined : enrolment === "revoked" ? "bad" : "warn", standings[enrolment])
+
+const newRoot = ({ fingerprint, name, position }: SyncStatus["roots"][number], screen: Screen): string =>
+  [
+    `${paint(screen, "bad", "✗")} ${line(screen, `${name} began another root of the log at position ${position}: nothing of it counts here yet`)}`,
+    below(screen, `if it is the right one, and shows the same there: context infra machine trust ${fingerprint}`),
+  ].join("\n")
 
 /** What in the shared log is not to be believed: events that count for nothing, and what is wrong with running numbers. */
 export const untrusted: Renderer<Pick<SyncStatus, "breaks" | "inert" | "inertEvents">> = (found, screen) => {

@@ -54,9 +54,12 @@ const shared = <A, E, R>(options: LogOptions, asked: Effect.Effect<A, E, R>) =>
     const before = yield* asOf
     const value = yield* asked
     if ((yield* asOf).position === before.position) return value
-    yield* options.waitSync
-      ? together
-      : Effect.catchTag(together, "SyncError", (error) => say(`done here, and with nobody else yet: ${error.message}`))
+    const untold = (error: SyncError) =>
+      options.waitSync ? error : say(`done here, and with nobody else yet: ${error.message}`)
+    // A machine that has revoked itself may not push any more, and yet everybody has that.
+    yield* Effect.catchTag(together, "SyncError", (error) =>
+      Effect.flatMap(sync.status, ({ pending }) => (pending === 0 ? Effect.void : untold(error))),
+    )
     return value
   })
 

@@ -59,9 +59,17 @@ export interface Membership {
   readonly invites: ReadonlyMap<string, Invite>
   /** Inert events up to here were seen by an admin. */
   readonly acknowledged: number
+  /** Who could write under each root before this one, as that was when the next began. */
+  readonly earlier: ReadonlyArray<{ readonly root: string; readonly machines: Membership["machines"] }>
 }
 
-export const nobody: Membership = { root: null, machines: new Map(), invites: new Map(), acknowledged: 0 }
+export const nobody: Membership = {
+  root: null,
+  machines: new Map(),
+  invites: new Map(),
+  acknowledged: 0,
+  earlier: [],
+}
 
 /** So many keys may wait for an approval; who asks after that is not heard until some are settled. */
 export const mostWaiting = 20
@@ -93,6 +101,14 @@ export const isEnrolled = (state: Membership, machineId: string): boolean =>
 export const isAdmin = (state: Membership, machineId: string): boolean =>
   isEnrolled(state, machineId) && state.machines.get(machineId)?.role === "admin"
 
+/** Whether nobody could decide who writes if this machine could not: then it has to go on being able to. */
+export const isLastAdmin = (state: Membership, machineId: string): boolean =>
+  isAdmin(state, machineId) && ![...state.machines.keys()].some((id) => id !== machineId && isAdmin(state, id))
+
+/** Why the last admin stays one, with the way out. */
+export const lastAdmin =
+  "it is the last admin machine, and nobody could decide who writes after it: first make another machine an admin (context infra sync invite --admin, or machine approve <name> --admin)"
+
 /** The members after an event of `machine-all`, or why the event counts for nothing. */
 export const admit = (state: Membership, submitted: Submitted): Either.Either<Membership, string> => {
   const { event, signer } = submitted
@@ -113,7 +129,9 @@ const establish = (state: Membership, { accepts, event, id, position, signer }: 
   for (const one of [own, ...machines])
     found.set(one.machineId, { ...one, status: "enrolled", position, by: null, invite: null })
   const root = { eventId: id, machineId, position, cutoff: cutoff.position }
-  return Either.right<Membership>({ ...state, root, machines: found, invites: new Map() })
+  const before = state.root === null ? [] : [{ root: state.root.eventId, machines: state.machines }]
+  const earlier = [...state.earlier, ...before]
+  return Either.right<Membership>({ ...state, root, machines: found, invites: new Map(), earlier })
 }
 
 const request = (state: Membership, { event, position, proves, signer }: Submitted) => {
@@ -172,6 +190,7 @@ const decided = (state: Membership, { event, position, signer }: Submitted): Eit
       const { machineId, name, publicKey, role } = (event as DataOf<typeof MachineEnrolled>).data
       const known = state.machines.get(machineId)
       if (known !== undefined && known.publicKey !== publicKey) return Either.left("its key is not the one that asked")
+      if (role !== "admin" && isLastAdmin(state, machineId)) return Either.left(lastAdmin)
       const called = freeName(state, name, machineId)
       const member = { machineId, name: called, publicKey, role, status: "enrolled", position, by: signer } as const
       return Either.right({ ...state, machines: withMember(state, { ...member, invite: null }) })
@@ -180,6 +199,7 @@ const decided = (state: Membership, { event, position, signer }: Submitted): Eit
       const { machineId } = (event as DataOf<typeof MachineRevoked>).data
       const known = state.machines.get(machineId)
       if (known === undefined) return Either.left("there is no such machine")
+      if (isLastAdmin(state, machineId)) return Either.left(lastAdmin)
       return Either.right({
         ...state,
         machines: withMember(state, { ...known, status: "revoked", position, by: signer }),

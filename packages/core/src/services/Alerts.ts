@@ -10,6 +10,7 @@ import type { DeploymentRow } from "../views/deployments.js"
 import type { RejectionRow } from "../views/rejections.js"
 import type { ServerRow } from "../views/servers.js"
 import type { Loss } from "./Audit.js"
+import type { PendingRoot } from "./Machines.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
 import { Sync, type SyncFailure, type SyncStatus, skewLimit, type WrongClock } from "./Sync.js"
@@ -158,9 +159,10 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
     const [severity, next] = [passes ? "warning" : "error", nextOf(lastError.reason, status)] as const
     found.push(about({ severity, message: lastError.message, since: lastContact, next }))
   }
-  found.push(
-    ...untrusted(status).map((message) => about({ severity: "error", message, since: null, next: acknowledge })),
-  )
+  // Where nothing can be taken over before a person has said so, the last error tells of the root.
+  if (lastError?.reason !== "new-root") found.push(...status.roots.map((root) => about(rootAlert(root))))
+  const next = trustOf(status) ?? acknowledge
+  found.push(...untrusted(status).map((message) => about({ severity: "error", message, since: null, next })))
   if (waits) {
     const message = `${pending === 1 ? "an event waits" : `${pending} events wait`} to be pushed`
     found.push(about({ severity: "warning", message, since: pendingSince, next: "context infra sync now" }))
@@ -178,15 +180,31 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   return found
 }
 
+const trustOf = ({ roots: [first] }: SyncStatus): string | undefined =>
+  first && `context infra machine trust ${first.fingerprint}, if ${first.name} shows the same`
+
+const rootAlert = (root: PendingRoot): Omit<Alert, "kind" | "subject"> => ({
+  severity: "error",
+  message: `${root.name} began another root of the log at position ${root.position}: nothing of it counts here until a person has said that it is the right one`,
+  since: null,
+  next: `context infra machine trust ${root.fingerprint}, if ${root.name} shows the same`,
+})
+
 const acknowledge = "context infra sync status shows them; context infra machine acknowledge says that they were seen"
 
 /** How many events are named in an alert: whoever holds the token can make any number of them. */
 const named = 3
 
 /** What in the shared log is not to be believed, and whom it claims to be of. */
-const untrusted = ({ breaks, inert, inertEvents }: SyncStatus): ReadonlyArray<string> => {
+const untrusted = (status: SyncStatus): ReadonlyArray<string> => {
+  const { breaks, roots } = status
+  // A root that waits for a word is told by itself.
+  const inertEvents = status.inertEvents.filter(({ position }) => !roots.some((root) => root.position === position))
+  const inert = status.inert - (status.inertEvents.length - inertEvents.length)
   const first = inertEvents.slice(0, named)
-  const told = first.map(({ claims, position, type }) => `${type} at ${position}, which says it is of ${claims}`)
+  const told = first.map(
+    ({ claims, position, reason, type }) => `${type} at ${position}, which says it is of ${claims} (${reason})`,
+  )
   const more = inert > first.length ? `, and ${inert - first.length} more` : ""
   const counts = inert === 1 ? "an event counts" : `${inert} events count`
   return [
@@ -222,7 +240,8 @@ const spanOf = (milliseconds: number): string => {
   return seconds < 172_800 ? `${seconds} s` : `${Math.round(seconds / 86_400)} days`
 }
 
-const nextOf = (reason: SyncFailure, { enrolment }: SyncStatus): string => {
+const nextOf = (reason: SyncFailure, status: SyncStatus): string => {
+  const { enrolment } = status
   switch (reason) {
     case "not-connected":
     case "unauthorised":
@@ -243,7 +262,7 @@ const nextOf = (reason: SyncFailure, { enrolment }: SyncStatus): string => {
     case "no-root":
       return "context infra machine root, on the machine that is to say who may write"
     case "new-root":
-      return "context infra machine list, and machine trust <fingerprint> if it is the right one"
+      return trustOf(status) ?? "context infra machine list, and machine trust <fingerprint> if it is the right one"
     case "full":
       return "make room on the disk, then context infra sync now"
     case "corrupt":

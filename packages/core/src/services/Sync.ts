@@ -12,6 +12,7 @@ import type {
 } from "../Errors.js"
 import type { RejectionRow } from "../views/rejections.js"
 import type { Loss } from "./Audit.js"
+import type { PendingRoot } from "./Machines.js"
 
 /** What an exchange may fail by: the shared log, this machine's own file, or a bug. */
 export type SyncFailure = SyncError["reason"] | StorageError["reason"] | "defect"
@@ -45,6 +46,8 @@ export interface SyncStatus {
   readonly inertEvents: ReadonlyArray<InertEvent>
   /** What is wrong with the running numbers of machines: units that are missing, doubled or out of order. At most 20. */
   readonly breaks: ReadonlyArray<{ readonly position: number; readonly message: string }>
+  /** Roots that other machines began and that nobody here has accepted, nor an admin acknowledged: a person says which is right. */
+  readonly roots: ReadonlyArray<PendingRoot>
   /** The latest events that a clock stamped wrongly by more than a minute, the latest first: at most 20. */
   readonly wrongClocks: ReadonlyArray<WrongClock>
   /** Whether this machine may write to the log; `unsigned` where nothing is signed, `no-root` where nobody says who may. */

@@ -29,6 +29,7 @@ const well: SyncStatus = {
   inert: 0,
   inertEvents: [],
   breaks: [],
+  roots: [],
   wrongClocks: [],
   enrolment: "enrolled",
   loss: null,
@@ -173,6 +174,11 @@ describe("trouble with the shared log", () => {
     ])
     expect(failed("no-root")[0]).toContain("context infra machine root")
     expect(failed("new-root")[0]).toContain("machine trust <fingerprint>")
+    const roots = [{ name: "desk", position: 9, fingerprint: "7g2k-m0xq-91vd-c3aa" }]
+    const inertEvents = [{ position: 9, reason: "not accepted", claims: "ada@desk", type: "RootEstablished" }]
+    expect(kinds({ roots, inert: 1, inertEvents })).toEqual([
+      "error: context infra machine trust 7g2k-m0xq-91vd-c3aa, if desk shows the same",
+    ])
   })
 
   it("names a few of the events that count for nothing, however many there are", () => {

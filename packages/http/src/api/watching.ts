@@ -62,6 +62,7 @@ const SyncStatus = row<SyncStatusData>("SyncStatus", {
     Schema.Struct({ position: Schema.Number, reason: Schema.String, claims: Schema.String, type: Schema.String }),
   ),
   breaks: Schema.Array(Schema.Struct({ position: Schema.Number, message: Schema.String })),
+  roots: Schema.Array(Schema.Struct({ name: Schema.String, position: Schema.Number, fingerprint: Schema.String })),
   wrongClocks: Schema.Array(
     Schema.Struct({
       position: Schema.Number,

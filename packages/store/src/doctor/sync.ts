@@ -2,7 +2,7 @@
 import type { SyncError } from "@context-engine/core/Errors"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
-import type { WrongClock } from "@context-engine/core/services/Sync"
+import type { SyncStatus, WrongClock } from "@context-engine/core/services/Sync"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
@@ -15,6 +15,8 @@ import { addressOf, type Endpoint, givesTokenAway } from "../sync/endpoint.js"
 import { remoteLog } from "../sync/http.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
 import { readState } from "../sync/state.js"
+import { readAsked } from "../sync/status.js"
+import { readMembership } from "../trust/membership.js"
 import { glance } from "./look.js"
 
 export interface Options {
@@ -76,6 +78,7 @@ const remembered = (connection: Connection): ReadonlyArray<Finding> => {
     pending > 0 ? warning("sync", about, now) : ok("sync", about),
     ...clocksOf(connection, state.skew ?? 0),
     ...(state.error === null ? [] : [trouble("sync", `${state.error.at}: ${state.error.message}`, now)]),
+    ...readAsked(connection, readMembership(connection).acknowledged).map(asked),
     ...(rejected === 0 ? [] : [trouble("sync", `refused commands: ${rejected}`, "context infra sync rejected")]),
     ...(state.unknown.length === 0
       ? []
@@ -88,6 +91,13 @@ const remembered = (connection: Connection): ReadonlyArray<Finding> => {
         ]),
   ]
 }
+
+const asked = ({ fingerprint, name, position }: SyncStatus["roots"][number]): Finding =>
+  trouble(
+    "sync",
+    `${name} began a root of the log at position ${position}, and nobody here has said whether it is the right one`,
+    `context infra machine trust ${fingerprint}, if ${word(name)} shows the same`,
+  )
 
 /** Asks the shared log itself, and where it does not answer what is remembered of its clock: whether it answers, takes the token, may be written to, and what time it has. */
 export const sharedLog = ({ database, deadline = Duration.seconds(6), env, file, mode, owner }: Options): Check => ({

@@ -21,7 +21,7 @@ import { readMembership } from "../trust/membership.js"
 import { untrue } from "./answers.js"
 import { author } from "./author.js"
 import { type Met, meet, refuseToMerge } from "./contact.js"
-import { checkInvite } from "./enrolling.js"
+import { beginOwn, checkInvite } from "./enrolling.js"
 import { exchangeAll, isPushable, type Parts, pullAll, Tally } from "./exchangeAll.js"
 import { acquire, acquireWhenFree } from "./lock.js"
 import type { RemoteLog } from "./RemoteLog.js"
@@ -207,6 +207,7 @@ const firstContact = (parts: Parts, mayMerge: boolean): Effect.Effect<void, Fail
     }
     yield* database.write((connection) => {
       bind(connection, met.logId, met.place)
+      if (met.remoteEvents === 0) beginOwn(connection, parts.author)
       const detail = `to the log ${met.logId} of ${met.remoteEvents} events`
       note(connection, { at: now(), what: "connected", detail })
     })

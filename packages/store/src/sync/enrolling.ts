@@ -3,11 +3,13 @@ import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/
 import { isEnrolled, isFull, isOpen, type Membership, mostWaiting } from "@context-engine/core/domain/Membership"
 import { SyncError } from "@context-engine/core/Errors"
 import type { SyncStatus } from "@context-engine/core/services/Sync"
+import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
 import type { Signer } from "../Signer.js"
 import { decodeInvite, fingerprint, inviteKey, prove, publicHalf } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
-import { type Draft, readSigning } from "../trust/sealing.js"
+import { type Draft, isOwn, readSigning, rootDraft } from "../trust/sealing.js"
+import { acceptRoot } from "../trust/verdicts.js"
 import { type Author, write } from "./author.js"
 import { readTail, rebase } from "./rebase.js"
 import { readState } from "./state.js"
@@ -29,7 +31,7 @@ export const withheldBy = (
 ): SyncError | "unknown" | undefined => {
   const members = readMembership(connection)
   if (members.root === null) {
-    if (signer === undefined || readState(connection).confirmed.position === 0) return touchesUnknown(connection)
+    if (signer === undefined || hasNothing(connection)) return touchesUnknown(connection)
     const message = `nobody has said yet who may write to the shared log: on the machine that is to say so, context infra machine root. Until then nothing is pushed, and all work is kept here`
     return new SyncError({ reason: "no-root", message })
   }
@@ -38,7 +40,7 @@ export const withheldBy = (
       "the shared log is signed, and what this machine writes is not (CONTEXT_KEY=off): nothing of it can be pushed"
     return new SyncError({ reason: "not-enrolled", message })
   }
-  if (isEnrolled(members, signer.id)) return touchesUnknown(connection)
+  if (isEnrolled(members, signer.id) || lastWord(connection, signer.id) !== undefined) return touchesUnknown(connection)
   const print = fingerprint(signer.publicKey)
   if (!members.machines.has(signer.id) && isFull(members)) {
     const message = `this machine cannot ask to be enrolled: ${mostWaiting} machines wait already. On an admin machine, context infra machine list shows them and machine revoke turns one away; or take this one in with context infra sync invite. Until then nothing is pushed, and all work is kept here`
@@ -54,10 +56,35 @@ export const withheldBy = (
 /** Whether this machine's own events could be pushed now, for all that the file says. */
 export const mayPush = (connection: Connection): boolean => {
   const members = readMembership(connection)
-  if (members.root !== null && !isEnrolled(members, readSigning(connection)?.machine ?? "")) return false
-  if (members.root === null && readSigning(connection) !== undefined && readState(connection).confirmed.position > 0)
-    return false
+  const own = readSigning(connection)?.machine ?? ""
+  if (members.root !== null && !isEnrolled(members, own) && lastWord(connection, own) === undefined) return false
+  if (members.root === null && readSigning(connection) !== undefined) return false
   return touchesUnknown(connection) === undefined
+}
+
+/** Where this machine said that it may not write any more, if not all know of that: up to there what it wrote is pushed. */
+export const lastWord = (connection: Connection, machineId: string): number | undefined => {
+  const own = readMembership(connection).machines.get(machineId)
+  if (own?.status !== "revoked") return undefined
+  return own.position > readState(connection).confirmed.position ? own.position : undefined
+}
+
+/** Where nobody has written anything yet, the first who does so says who may write. */
+const hasNothing = (connection: Connection): boolean => readHead(connection).position === 0
+
+/**
+ * A log that is this machine's alone gets its root before it is the shared one, where it is of before there were roots: nobody
+ * else could say who may write to it.
+ */
+export const beginOwn = (connection: Connection, author: Author): void => {
+  const { signer } = author
+  const { hash, position } = readHead(connection)
+  if (signer === undefined || position === 0 || readMembership(connection).root !== null) return
+  if (!isOwn(connection, signer)) return
+  const meta = { actor: signer.name, via: "library" as const, machine: signer.name, commandId: author.id() }
+  const root = rootDraft(signer, { meta, occurredAt: author.now() }, { position, hash }, [])
+  rebase(connection, { position, hash }, [], undefined, author, [root])
+  acceptRoot(connection, root.id)
 }
 
 const touchesUnknown = (connection: Connection): "unknown" | undefined => {

@@ -17,7 +17,7 @@ import { verifyAhead } from "../trust/verifying.js"
 import { type Advanced, advance } from "./advance.js"
 import type { Author } from "./author.js"
 import { recognise } from "./contact.js"
-import { askToJoin, mayPush, withheldBy } from "./enrolling.js"
+import { askToJoin, lastWord, mayPush, withheldBy } from "./enrolling.js"
 import { BrokenChain, type Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
 import type { RemoteLog } from "./RemoteLog.js"
@@ -157,7 +157,8 @@ const prepare = (connection: Connection, author: Author, restoreUntil: number, m
   if (!mayWrite) return { state, page: [] }
   const withheld = withheldBy(connection, author)
   if (withheld !== undefined) return { state, page: withheld === "unknown" ? [] : wishOf(connection, position) }
-  return { state, page: nextPage(connection, position, limit) }
+  const last = lastWord(connection, author.signer?.id ?? "") ?? Number.POSITIVE_INFINITY
+  return { state, page: nextPage(connection, position, limit).filter((row) => row[0] <= last) }
 }
 
 /** This machine's request to be enrolled, where that is what waits first. */

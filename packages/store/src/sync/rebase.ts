@@ -21,6 +21,7 @@ import { columns, decode, type EventRow, genesis, type StoredRow, stored } from 
 import { writeRows } from "../rows.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { tables } from "../tables.js"
+import { claimedKey } from "../trust/Admission.js"
 import { holds } from "../trust/keys.js"
 import { proves, readMembership } from "../trust/membership.js"
 import type { Draft } from "../trust/sealing.js"
@@ -63,7 +64,8 @@ export const rebase = (
 
 /**
  * Judges the shared log again from a position on, after a person said something about it: what counted for nothing may count now,
- * and what waits here is put after it anew.
+ * and what waits here is put after it anew. So is what this machine had pushed and what counts no more: it is decided again and
+ * written under new ids, so that nothing that was acknowledged vanishes.
  */
 export const rejudge = (connection: Connection, from: number, author: Author): Rebased => {
   countRebase(connection)
@@ -82,9 +84,11 @@ export const rejudge = (connection: Connection, from: number, author: Author): R
   const last = judged.rows[judged.rows.length - 1]
   if (isShared)
     setConfirmed(connection, last === undefined ? { position, hash } : { position: last[0], hash: last[10] })
+  const inert = readInert(connection, position)
+  const isMine = (row: EventRow) => inert.has(row[0]) && claimedKey(row) === author.signer?.id
   return putBack(
     connection,
-    counted.filter((row) => row[0] > until),
+    counted.filter((row) => row[0] > until || isMine(row)),
     author,
   )
 }

@@ -5,7 +5,9 @@ import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
 import { notYet } from "../record.js"
 import type { Signer } from "../Signer.js"
+import { fingerprint } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
+import { readPending } from "../trust/verdicts.js"
 import { enrolmentOf } from "./enrolling.js"
 import { readState } from "./state.js"
 
@@ -39,10 +41,17 @@ export const readStatus = (
       .prepare(`SELECT position, message FROM breaks WHERE position > ? ORDER BY position LIMIT ${shown}`)
       .all(members.acknowledged)
       .map(([position, message]) => ({ position, message })),
+    roots: readAsked(connection, members.acknowledged),
     wrongClocks: wrongClocks(connection, new Date(Date.now() + (state.skew ?? 0)).toISOString()),
     enrolment: enrolmentOf(members, signer),
   }
 }
+
+/** The roots that wait for a person's word. One that an admin has acknowledged is no news any more. */
+export const readAsked = (connection: Connection, acknowledged: number): SyncStatus["roots"] =>
+  readPending(connection)
+    .filter(({ position }) => position > acknowledged)
+    .map(({ name, position, publicKey }) => ({ name, position, fingerprint: fingerprint(publicKey) }))
 
 const firstOfTail = (connection: Connection): string | null =>
   connection

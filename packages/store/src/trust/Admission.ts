@@ -135,7 +135,8 @@ export class Admission {
   }
 
   #isHeard(key: string): boolean {
-    return isEnrolled(this.membership, key) || this.membership.root === null
+    const { earlier, root } = this.membership
+    return root === null || isEnrolled(this.membership, key) || earlier.some((one) => wasEnrolled(one, key))
   }
 
   /** Goes past rows that are not to be judged, and gives where their chain does not hold. */
@@ -179,10 +180,10 @@ export class Admission {
     const publicKey =
       this.membership.machines.get(chain.key)?.publicKey ?? (asks ? ownKey(first, chain.key) : undefined)
     const enrolled = isEnrolled(this.membership, chain.key)
-    if (!enrolled && !asks) return inert(this.#unheard(chain.key))
+    if (!enrolled && !asks) return inert(this.#underEarlier(unit, chain.key) ?? this.#unheard(chain.key))
     if (publicKey === undefined) return inert("it is signed with a key that nobody has enrolled")
     const root = isRoot(first) ? first[1] : (this.membership.root?.eventId ?? "")
-    if (!this.#holds(publicKey, unit, root)) return inert(badSignature)
+    if (!this.#holds(publicKey, unit, root)) return inert(this.#underEarlier(unit, chain.key) ?? badSignature)
     const altered = alteredIn(unit)
     // Whoever has a key of its own can say anything of itself: that may stop nobody.
     if (!enrolled && altered !== undefined) return inert("its data is not the data that was signed")
@@ -199,6 +200,15 @@ export class Admission {
     return known.status === "revoked"
       ? `machine ${known.name} was revoked before`
       : `machine ${known.name} is not enrolled`
+  }
+
+  /** What a machine wrote before it knew of this root is no forgery: it is told as what it is, and counts for nothing all the same. */
+  #underEarlier(unit: ReadonlyArray<EventRow>, key: string): string | undefined {
+    const under = this.membership.earlier.find((one) => {
+      const publicKey = wasEnrolled(one, key) ? one.machines.get(key)?.publicKey : undefined
+      return publicKey !== undefined && holds(publicKey, signedBytes(unit.map(signedOf), one.root), unit[0]?.[11] ?? "")
+    })
+    return under && `${under.machines.get(key)?.name} signed it under the root before this one`
   }
 
   #holds(publicKey: string, unit: ReadonlyArray<EventRow>, root: string): boolean {
@@ -331,6 +341,9 @@ const alteredIn = (unit: ReadonlyArray<EventRow>): Judged | undefined => {
   const row = unit.find((one) => !matchesDigest(one))
   return row && { verdict: "stop", why: "altered", position: row[0], detail: row[1], row }
 }
+
+const wasEnrolled = ({ machines }: Membership["earlier"][number], key: string): boolean =>
+  machines.get(key)?.status === "enrolled"
 
 const inert = (reason: string): Judged => ({ verdict: "inert", reason })
 

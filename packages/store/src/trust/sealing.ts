@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { canonicalJson, storedJson } from "@context-engine/core/CanonicalJson"
-import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import { MachineJoined, machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Meta } from "@context-engine/core/Event"
@@ -114,8 +114,10 @@ export interface Beginning {
 }
 
 /**
- * The chain for a key that has written nothing in this file yet. A log that is this machine's alone gets its root here; one that
- * has a root takes only machines that were enrolled, or wait to be while they are connected.
+ * The chain for a key that has written nothing in this file yet, or only in a log without a root. A log that is this machine's
+ * alone gets its root here; one that has a root takes only machines that were enrolled, or wait to be while they are connected.
+ * Where others wrote before there were roots, a person decides who is it: until then a key joins by its own word, as theirs did,
+ * so that what it signs can be checked.
  */
 export const begin = (
   connection: Connection,
@@ -128,9 +130,13 @@ export const begin = (
     if (!isEnrolled(members, signer.id) && !isConnected(connection)) throw notEnrolled(members)
     return { before: [], chain: newSession(signer.id, members.root.eventId) }
   }
-  if (isConnected(connection) || hasOthers(connection, signer)) return { before: [], chain: newSession(signer.id, "") }
-  const root = rootDraft(signer, about, { position: head.position, hash: head.hash }, [])
-  return { before: [root], chain: newSession(signer.id, root.id) }
+  if (isOwn(connection, signer)) {
+    const root = rootDraft(signer, about, { position: head.position, hash: head.hash }, [])
+    return { before: [root], chain: newSession(signer.id, root.id) }
+  }
+  const known = readSigning(connection)
+  const chain = known?.machine === signer.id && known.root === "" ? known : newSession(signer.id, "")
+  return { before: hasJoined(connection, signer) ? [] : [joinedDraft(signer, about)], chain }
 }
 
 /** The event that makes a key the root of a log. Its own id is what binds every later signature to this log. */
@@ -140,19 +146,31 @@ export const rootDraft = (
   cutoff: { readonly position: number; readonly hash: string },
   machines: ReadonlyArray<Pick<Signer, "name" | "publicKey"> & { readonly machineId: string; readonly role: string }>,
 ): Draft => {
-  const id = Id.fromParts(Date.now(), globalThis.crypto.getRandomValues(new Uint8Array(10)))
-  const own = { machineId: signer.id, name: signer.name, publicKey: signer.publicKey }
-  const data = canonicalJson({ ...own, cutoff, machines })
-  return {
-    id,
-    stream: machinesStream,
-    type: RootEstablished.type,
-    schema: RootEstablished.schema,
-    data,
-    meta,
-    occurredAt,
-  }
+  const { schema, type } = RootEstablished
+  const data = canonicalJson({ ...ownOf(signer), cutoff, machines })
+  return { id: newId(), stream: machinesStream, type, schema, data, meta, occurredAt }
 }
+
+const joinedDraft = (signer: Signer, { meta, occurredAt }: Pick<Draft, "meta" | "occurredAt">): Draft => {
+  const { schema, type } = MachineJoined
+  return { id: newId(), stream: streamOf(signer), type, schema, data: canonicalJson(ownOf(signer)), meta, occurredAt }
+}
+
+const newId = () => Id.fromParts(Date.now(), globalThis.crypto.getRandomValues(new Uint8Array(10)))
+
+const ownOf = ({ id, name, publicKey }: Signer) => ({ machineId: id, name, publicKey })
+
+/** Where a machine joined a log before logs had a root. */
+const streamOf = ({ id }: Signer): string => `machine-${id}`
+
+/** Whether a log without a root is this machine's alone: nobody shares anything of it, and no other machine has signed in it. */
+export const isOwn = (connection: Connection, signer: Signer): boolean => {
+  const [logId, confirmed] = connection.prepare("SELECT log_id, position FROM sync").get()
+  return (logId === null || confirmed === 0) && !hasOthers(connection, signer)
+}
+
+const hasJoined = (connection: Connection, signer: Signer): boolean =>
+  connection.prepare("SELECT 1 FROM events WHERE stream = ? LIMIT 1").get(streamOf(signer)) !== undefined
 
 const isConnected = (connection: Connection): boolean => connection.prepare("SELECT log_id FROM sync").get()[0] !== null
 
@@ -160,7 +178,7 @@ const isConnected = (connection: Connection): boolean => connection.prepare("SEL
 const hasOthers = (connection: Connection, signer: Signer): boolean =>
   connection
     .prepare("SELECT 1 FROM events WHERE stream >= 'machine-' AND stream < 'machine.' AND stream <> ? LIMIT 1")
-    .get(`machine-${signer.id}`) !== undefined
+    .get(streamOf(signer)) !== undefined
 
 const notEnrolled = ({ machines, root }: Membership): StorageError => {
   const by = machines.get(root?.machineId ?? "")?.name ?? "another machine"

@@ -1,5 +1,5 @@
 import { machinesStream } from "@context-engine/core/domain/Machine"
-import { isEnrolled, mostWaiting } from "@context-engine/core/domain/Membership"
+import { isAdmin, isEnrolled, mostWaiting } from "@context-engine/core/domain/Membership"
 import { describe, expect, it } from "vitest"
 import type { EventRow } from "../../src/record.js"
 import type { Signer } from "../../src/Signer.js"
@@ -23,6 +23,15 @@ describe("who may write", () => {
     expect(members().root?.eventId).toBe(rootId)
     expect(about(admin, "MachineEnrolled", dataOf(other))).toEqual([undefined])
     expect(isEnrolled(members(), other.id)).toBe(true)
+  })
+
+  it("always leaves an admin: the last one is neither revoked nor made less", () => {
+    const { about, members } = log()
+    expect(about(admin, "MachineRevoked", { machineId: root.id, name: "root" })).toEqual([undefined])
+    const last = [expect.stringContaining("the last admin machine")]
+    expect(about(admin, "MachineRevoked", { machineId: admin.id, name: "admin" })).toEqual(last)
+    expect(about(admin, "MachineEnrolled", dataOf(admin))).toEqual(last)
+    expect(isAdmin(members(), admin.id)).toBe(true)
   })
 
   it("stands alone in its unit", () => {

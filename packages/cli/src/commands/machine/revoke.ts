@@ -22,14 +22,8 @@ export const revoke = leaf({
       Effect.gen(function* () {
         const row = yield* machineNamed(machines, given.name)
         if (row.status === "revoked") return yield* new Refused({ message: `${row.name} is revoked already` })
-        const others = (yield* machines.list).machines.filter(
-          ({ machineId, role, status }) => role === "admin" && status === "enrolled" && machineId !== row.machineId,
-        )
-        const last =
-          others.length > 0
-            ? ""
-            : " It is the last admin machine: nobody can enrol or revoke any more but by a new root."
-        if (!given.yes) yield* explain(`${consequences}${last}`)
+        const own = row.here ? " This is the machine that you are on: it could not undo that itself." : ""
+        if (!given.yes) yield* explain(`${consequences}${own}`)
         yield* confirmed(
           given.yes,
           `revoke ${row.name} (${row.fingerprint})${row.here ? ", which is this machine" : ""}`,

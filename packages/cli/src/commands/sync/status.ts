@@ -11,6 +11,6 @@ export const status = leaf({
   examples: ["sync status"],
   run: (given) => withSync(given, (sync) => sync.status),
   render: async () => (await import("../../render/sync.js")).status,
-  unwell: ({ breaks, inert, lastError, loss, rejected }) =>
-    lastError !== null || loss !== null || rejected + inert + breaks.length > 0,
+  unwell: ({ breaks, inert, lastError, loss, rejected, roots }) =>
+    lastError !== null || loss !== null || rejected + inert + breaks.length + roots.length > 0,
 })

@@ -1,0 +1,138 @@
+/** A log whose keys were lost, and what the other machines wrote before their persons said that the new root is the right one. */
+import { rmSync } from "node:fs"
+import { EventLog } from "@context-engine/core/EventLog"
+import { ReadModels } from "@context-engine/core/ReadModels"
+import { Machines } from "@context-engine/core/services/Machines"
+import { Sync } from "@context-engine/core/services/Sync"
+import * as Effect from "effect/Effect"
+import { expect, it } from "vitest"
+import { Database } from "../../src/Database.js"
+import * as SqlMachines from "../../src/SqlMachines.js"
+import { make } from "../../src/sync/RemoteLog.js"
+import { fingerprint } from "../../src/trust/keys.js"
+import { withNoise } from "../support/audited.js"
+import { approveAll } from "../support/enrolment.js"
+import { serverAdded, uuid } from "../support/events.js"
+import {
+  beginLog,
+  eventsOf,
+  give,
+  type Machine,
+  machine,
+  rowsHash,
+  signerOf,
+  status,
+  sync,
+  verify,
+} from "../support/machines.js"
+import { makeSequencer } from "../support/sequencer.js"
+
+const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
+const failure = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
+const machines = <A, E>(of: Machine, use: (service: Machines["Type"]) => Effect.Effect<A, E, never>) =>
+  of.run(Effect.flatMap(Machines, use).pipe(Effect.provide(SqlMachines.layer({ keyPath: `${of.path}.key` }))))
+const trust = (of: Machine, root: Machine) =>
+  machines(of, (service) => service.trust(fingerprint(signerOf(root).publicKey)))
+const servers = (of: Machine) =>
+  of.run(Effect.flatMap(ReadModels, (models) => Effect.map(models.servers.list(), (rows) => rows.map(({ name }) => name).sort()))) // biome-ignore format: one line
+const approve = (of: Machine) =>
+  of.run(
+    Effect.flatMap(Database, (database) =>
+      Effect.flatMap(
+        database.read((c) => c),
+        approveAll,
+      ),
+    ),
+  )
+
+const added = (name: string) => ({ stream: `server-${uuid()}`, expected: "any" as const, events: [serverAdded(name)] })
+
+/** Two machines of one log; the first lost its key, and begins another root, which the second has pulled and not accepted. */
+const lost = async (keep: boolean) => {
+  const remote = make("memory", makeSequencer().batch)
+  const [first, b] = [machine("a", remote), machine("b", remote)]
+  await beginLog(first, b)
+  await add(first, "alpha")
+  for (const one of [first, b]) await sync(one)
+  await first.close()
+  rmSync(`${first.path}.key`)
+  const a = machine("a", remote, { path: first.path })
+  for (const one of [a, b]) withNoise(one.path)
+  await machines(a, (service) => service.beginRoot(keep))
+  await sync(a)
+  await sync(b)
+  return { a, b }
+}
+
+const alike = async (a: Machine, b: Machine) => {
+  for (const one of [b, a, b]) await sync(one)
+  expect(eventsOf(b.path)).toEqual(eventsOf(a.path))
+  expect(rowsHash(b.path)).toBe(rowsHash(a.path))
+}
+
+it("while a root is not accepted, this machine says which one waits for a word, and goes on", async () => {
+  const { a, b } = await lost(true)
+  await add(b, "beta")
+  expect(await sync(b)).toMatchObject({ pushed: 1, pending: 0 })
+  const roots = [
+    { name: expect.any(String), fingerprint: fingerprint(signerOf(a).publicKey), position: expect.any(Number) },
+  ]
+  expect(await status(b)).toMatchObject({ roots })
+  expect(await status(a)).toMatchObject({ roots: [] })
+  for (const one of [a, b]) await one.close()
+})
+
+it("what was written before a root was accepted is written anew under it, whole units too, and told as what it was", async () => {
+  const { a, b } = await lost(true)
+  await add(b, "beta")
+  await b.run(Effect.flatMap(EventLog, (log) => log.append(["gamma", "delta"].map(added))))
+  await sync(b)
+  await sync(a)
+  expect(await servers(a)).toEqual(["alpha"])
+  await trust(b, a)
+  expect(await servers(b)).toEqual(["alpha", "beta", "delta", "gamma"])
+  await alike(a, b)
+  expect(await servers(a)).toEqual(["alpha", "beta", "delta", "gamma"])
+  for (const one of [a, b]) {
+    const { inertEvents, rejected, roots } = await status(one)
+    expect(inertEvents.map(({ reason }) => reason)).toContain("b signed it under the root before this one")
+    expect(inertEvents.every(({ reason }) => reason === "b signed it under the root before this one")).toBe(true)
+    expect([rejected, roots]).toEqual([0, []])
+    expect((await verify(one)).findings.every(({ kind }) => kind === "inert")).toBe(true)
+  }
+  for (const one of [a, b]) await one.close()
+})
+
+it("a machine that is not enrolled under the new root waits with that work, and it arrives when it is", async () => {
+  const { a, b } = await lost(false)
+  await add(b, "beta")
+  await sync(b)
+  await trust(b, a)
+  expect(await failure(b)).toMatchObject({ reason: "not-enrolled" })
+  expect(await status(b)).toMatchObject({ enrolment: "waiting", pending: 1 })
+  await sync(a)
+  expect(await servers(a)).toEqual(["alpha"])
+  expect(await approve(a)).toBe(1)
+  await sync(a)
+  await alike(a, b)
+  expect(await servers(a)).toEqual(["alpha", "beta"])
+  for (const one of [a, b]) await one.close()
+})
+
+it("what could not stand any more is in the list of what was refused", async () => {
+  const { a, b } = await lost(true)
+  await add(b, "beta")
+  await sync(b)
+  await sync(a)
+  await add(a, "beta")
+  await sync(a)
+  await sync(b)
+  await trust(b, a)
+  await alike(a, b)
+  for (const one of [a, b]) {
+    expect(await status(one)).toMatchObject({ rejected: 1 })
+    const [row] = await one.run(Effect.flatMap(ReadModels, (models) => models.rejections.list()))
+    expect(row).toMatchObject({ what: expect.stringContaining("beta"), status: "open" })
+  }
+  for (const one of [a, b]) await one.close()
+})
