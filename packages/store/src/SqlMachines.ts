@@ -51,7 +51,7 @@ import {
 } from "./trust/keys.js"
 import { readMembership } from "./trust/membership.js"
 import { rootDraft } from "./trust/sealing.js"
-import { acceptRoot, type Pending, readPending } from "./trust/verdicts.js"
+import { acceptRoot, findRoots, type Pending, readPending } from "./trust/verdicts.js"
 
 export interface Options {
   /** The file with this machine's key, or the key itself as one line. */
@@ -195,7 +195,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     }),
     trust: Effect.fn("Machines.trust")(function* (print) {
       const signer = yield* found
-      const pending = yield* database.read((connection) => readPending(connection))
+      const pending = yield* database.read(findRoots)
       const chosen = yield* theOne("root", print, pending, ({ publicKey }) => [fingerprint(publicKey)])
       yield* database.write((connection) => {
         acceptRoot(connection, chosen.eventId)

@@ -12,7 +12,7 @@ import { writeRows } from "./rows.js"
 import type { Signer } from "./Signer.js"
 import { assertTaken } from "./taken.js"
 import { isRoot } from "./trust/Admission.js"
-import { type Beginning, begin, type Draft, readSigning, sealUnit, writeSigning } from "./trust/sealing.js"
+import { type Beginning, begin, chainOfKey, type Draft, sealUnit, writeSigning } from "./trust/sealing.js"
 import { isName, misfit } from "./trust/shapes.js"
 import { acceptRoot, markClockStep } from "./trust/verdicts.js"
 
@@ -144,11 +144,9 @@ const sealed = (
     const timed = timesOf(drafts, head.position > shared.position ? head.occurredAt : "", shared)
     return { ...timed, before: [], rows: sealUnit(timed.drafts, undefined, undefined).rows }
   }
-  const known = readSigning(connection)
+  const known = chainOfKey(connection, signer)
   const beginning: Beginning =
-    known?.machine === signer.id && known.root !== ""
-      ? { before: [], chain: known }
-      : begin(connection, signer, first, head)
+    known !== undefined && known.root !== "" ? { before: [], chain: known } : begin(connection, signer, first, head)
   const timed = timesOf(drafts, beginning.chain.occurredAt, shared)
   const root = beginning.before.length === 0 ? undefined : sealUnit(beginning.before, signer, beginning.chain)
   const unit = sealUnit(timed.drafts, signer, root?.chain ?? beginning.chain)

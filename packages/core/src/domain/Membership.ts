@@ -126,8 +126,10 @@ const establish = (state: Membership, { accepts, event, id, position, signer }: 
   if (!accepts({ eventId: id, machineId })) return Either.left("no person on this machine has accepted this root")
   const found = new Map<string, Member>()
   const own = { machineId, name, publicKey, role: "admin" as const }
-  for (const one of [own, ...machines])
-    found.set(one.machineId, { ...one, status: "enrolled", position, by: null, invite: null })
+  for (const one of [own, ...machines]) {
+    const called = freeName({ machines: found }, one.name, one.machineId)
+    found.set(one.machineId, { ...one, name: called, status: "enrolled", position, by: null, invite: null })
+  }
   const root = { eventId: id, machineId, position, cutoff: cutoff.position }
   const before = state.root === null ? [] : [{ root: state.root.eventId, machines: state.machines }]
   const earlier = [...state.earlier, ...before]
@@ -229,7 +231,8 @@ const withMember = (state: Membership, member: Member): ReadonlyMap<string, Memb
   new Map(state.machines).set(member.machineId, member)
 
 /** Nobody comes under the name of another: a name that is taken gets the beginning of the key's id. */
-const freeName = (state: Membership, name: string, machineId: string): string => {
-  const taken = [...state.machines.values()].some((one) => one.name === name && one.machineId !== machineId)
-  return taken ? `${name.slice(0, 54)}-${machineId.slice(0, 8)}` : name
+const freeName = ({ machines }: Pick<Membership, "machines">, name: string, machineId: string): string => {
+  const others = [...machines.values()].filter((one) => one.machineId !== machineId).map((one) => one.name)
+  const names = [name, `${name.slice(0, 54)}-${machineId.slice(0, 8)}`, `${name.slice(0, 46)}-${machineId}`]
+  return names.find((one) => !others.includes(one)) ?? `machine-${machineId}`
 }

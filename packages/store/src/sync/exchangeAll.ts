@@ -238,14 +238,17 @@ const withSaneTimes = (rows: ReadonlyArray<EventRow>, now: string, since: string
   })
 }
 
-/** A unit at the end of a page may go on after it: then it is asked for, too. */
+/**
+ * A unit at the end of a page may go on after it: then it is asked for, too, as far as a machine has room for. How long it is
+ * only its first event says, whoever wrote that; what is left out here comes with the next page, and is judged with this.
+ */
 const wholeUnits = (
   rows: Array<EventRow>,
   head: number,
   more: (from: Place) => Effect.Effect<Answer | undefined, SyncError>,
 ) =>
   Effect.gen(function* () {
-    while (rows.length > 0) {
+    while (rows.length > 0 && sizeOf(rows) < gatheredCharacters) {
       const last = rows[rows.length - 1] as EventRow
       const first = rows.findLastIndex((row) => row[11] !== last[11]) + 1
       const missing = last[11] === null ? 0 : claimedCount(rows[first] as EventRow) - (rows.length - first)

@@ -333,6 +333,12 @@ const ownKey = (row: EventRow, key: string): string | undefined => {
   }
 }
 
+/** Whether an event is signed with the key that it brings, as a root is. */
+export const isSelfSigned = (row: EventRow): boolean => {
+  const publicKey = ownKey(row, chainOf(row)?.key ?? "")
+  return publicKey !== undefined && holds(publicKey, signedBytes([signedOf(row)], row[1]), row[11] ?? "")
+}
+
 /**
  * The chain and the signature cover the digest of an event's data. Where the data is another, whoever sent it changed it on the
  * way: others have what was written under the same hash, so it is not for this machine to say that it counts for nothing.

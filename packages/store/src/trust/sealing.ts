@@ -43,6 +43,21 @@ export const readSigning = (connection: Connection): Signing | undefined => {
   return machine === null ? undefined : { machine, root, session, number, unit, occurredAt }
 }
 
+/**
+ * The chain that a key goes on with. Where the log has more of it than this file wrote, the file is an older copy of itself that
+ * somebody put back: what follows is a chain of its own.
+ */
+export const chainOfKey = (connection: Connection, signer: Signer): Signing | undefined => {
+  const known = readSigning(connection)
+  if (known === undefined || known.machine !== signer.id) return undefined
+  const shared = connection
+    .prepare("SELECT number, unit FROM chains WHERE machine = ? AND session = ?")
+    .get(known.machine, known.session)
+  if (shared === undefined) return known
+  const [number, unit] = shared
+  return number > known.number || (number === known.number && unit !== known.unit) ? undefined : known
+}
+
 export const writeSigning = (connection: Connection, signing: Signing): void => {
   const { machine, number, occurredAt, root, session, unit } = signing
   connection

@@ -1,8 +1,9 @@
 /** What this file remembers of the rule: which events of the shared log are inert, and where each session of it ends. */
+import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { isApart } from "@context-engine/core/effectiveTime"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
-import { chainOf, isRoot, type Known, type Link, notWhole } from "./Admission.js"
+import { chainOf, isRoot, isSelfSigned, type Known, type Link, notWhole } from "./Admission.js"
 import { readMembership } from "./membership.js"
 import { lastStated, unitHash } from "./sealing.js"
 
@@ -49,10 +50,10 @@ export interface Pending {
 
 export const notePending = (connection: Connection, row: EventRow): void => {
   if (readPending(connection).length >= mostPending) return
-  const { name, publicKey } = JSON.parse(row[6])
+  const { eventId, name, position, publicKey } = pendingOf(row)
   connection
     .prepare("INSERT OR IGNORE INTO roots (event_id, position, name, public_key) VALUES (?, ?, ?, ?)")
-    .run(row[1], row[0], String(name), String(publicKey))
+    .run(eventId, position, name, publicKey)
 }
 
 export const readPending = (connection: Connection): ReadonlyArray<Pending> =>
@@ -60,6 +61,21 @@ export const readPending = (connection: Connection): ReadonlyArray<Pending> =>
     .prepare("SELECT event_id, position, name, public_key FROM roots WHERE accepted_at IS NULL ORDER BY position")
     .all()
     .map(([eventId, position, name, publicKey]) => ({ eventId, position, name, publicKey }))
+
+/** All roots that somebody asks about, wherever they are in the log: no number of others keeps one from being found. */
+export const findRoots = (connection: Connection): ReadonlyArray<Pending> => {
+  const accepted = readAccepted(connection)
+  const rows = connection
+    .prepare(`SELECT ${columns} FROM events WHERE stream = ? AND type = ? ORDER BY position`)
+    .all(machinesStream, RootEstablished.type) as ReadonlyArray<EventRow>
+  const found = rows.filter((row) => !accepted.has(row[1]) && isSelfSigned(row)).map(pendingOf)
+  return [...readPending(connection).filter(({ eventId }) => !found.some((one) => one.eventId === eventId)), ...found]
+}
+
+const pendingOf = (row: EventRow): Pending => {
+  const { name, publicKey } = JSON.parse(row[6])
+  return { eventId: row[1], position: row[0], name: String(name), publicKey: String(publicKey) }
+}
 
 export const readLink = (connection: Connection, machine: string, session: string): Link | undefined => {
   const found = connection
@@ -121,6 +137,9 @@ export const readInert = (connection: Connection, after: number): ReadonlySet<nu
       .map(([position]) => position as number),
   )
 
+/** No unit of ours has more characters: somebody may have put any number of rows under one signature. */
+const mostOfPart = 200_000_000
+
 /** The part of a unit that the log up to a position ends with, if the next row may go on with it. */
 export const partBefore = (
   connection: Connection,
@@ -133,11 +152,14 @@ export const partBefore = (
     `SELECT ${columns} FROM events WHERE position = ? AND signature = ?
      AND position IN (SELECT position FROM inert WHERE reason = '${notWhole}')`,
   )
-  for (let at = position; ; at--) {
+  let characters = 0
+  for (let at = position; characters < mostOfPart; at--) {
     const row = find.get(at, next[11]) as EventRow | undefined
-    if (row === undefined) return part
-    part.unshift(row)
+    if (row === undefined) break
+    characters += row[6].length + row[7].length
+    part.push(row)
   }
+  return part.reverse()
 }
 
 /** Where each session ends as of a position, from the events that count: to be called where the confirmed place jumps. */
