@@ -11,7 +11,15 @@ import {
   machinesStream,
   type Role,
 } from "@context-engine/core/domain/Machine"
-import { isAdmin, isEnrolled, isLastAdmin, isOpen, lastAdmin, type Member, type Membership } from "@context-engine/core/domain/Membership"
+import {
+  isAdmin,
+  isEnrolled,
+  isLastAdmin,
+  isOpen,
+  lastAdmin,
+  type Member,
+  type Membership,
+} from "@context-engine/core/domain/Membership"
 import { type Ambiguous, InvalidInput, type NotFound, type StorageError } from "@context-engine/core/Errors"
 import type { Event, Meta } from "@context-engine/core/Event"
 import { EventLog } from "@context-engine/core/EventLog"

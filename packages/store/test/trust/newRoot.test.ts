@@ -74,7 +74,9 @@ it("while a root is not accepted, this machine says which one waits for a word, 
   const { a, b } = await lost(true)
   await add(b, "beta")
   expect(await sync(b)).toMatchObject({ pushed: 1, pending: 0 })
-  const roots = [{ name: expect.any(String), fingerprint: fingerprint(signerOf(a).publicKey), position: expect.any(Number) }]
+  const roots = [
+    { name: expect.any(String), fingerprint: fingerprint(signerOf(a).publicKey), position: expect.any(Number) },
+  ]
   expect(await status(b)).toMatchObject({ roots })
   expect(await status(a)).toMatchObject({ roots: [] })
   for (const one of [a, b]) await one.close()
