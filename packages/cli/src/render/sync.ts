@@ -29,11 +29,10 @@ export const report: Renderer<SyncReport> = (done, screen) => {
 /** How this machine stands. */
 export const status: Renderer<SyncStatus> = (found, screen) => {
   const lost = found.loss === null ? [] : [`${paint(screen, "bad", "✗")} ${line(screen, found.loss.message)}`]
-  if (found.remote === null && found.logId === null) {
-    return [...lost, "this machine works alone", "  share its log: context infra sync connect <url>"].join("\n")
-  }
+  const isAlone = found.remote === null && found.logId === null
+  if (isAlone) lost.push("this machine works alone", "  share its log: context infra sync connect <url>")
   const skewed = found.skew !== null && Math.abs(found.skew) > skewLimit
-  const rows: ReadonlyArray<readonly [string, string]> = [
+  const shared: ReadonlyArray<readonly [string, string]> = [
     ["shared log", safe(found.remote ?? "no address is configured")],
     ["here to", `position ${found.confirmed}`],
     ["waiting", found.pending === 0 ? "nothing" : paint(screen, "warn", count(found.pending, "event"))],
@@ -42,6 +41,10 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
     ...(skewed
       ? [["clock", paint(screen, "warn", `${Math.round((found.skew as number) / 1000)} s off`)] as const]
       : []),
+  ]
+  // Whatever an exit status other than 0 is for, also where nothing is shared any more.
+  const rows: ReadonlyArray<readonly [string, string]> = [
+    ...(isAlone ? [] : shared),
     ...(found.lastError === null ? [] : [["trouble", paint(screen, "bad", safe(found.lastError.message))] as const]),
     ...(found.rejected === 0
       ? []
@@ -51,7 +54,7 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
             `${paint(screen, "bad", count(found.rejected, "command"))}: context infra sync rejected`,
           ] as const,
         ]),
-    ...(found.enrolment === "unsigned" ? [] : [["this machine", standing(found, screen)] as const]),
+    ...(isAlone || found.enrolment === "unsigned" ? [] : [["this machine", standing(found, screen)] as const]),
     ...(found.unknown.length === 0
       ? []
       : [["newer", paint(screen, "warn", `${found.unknown.map(safe).join(", ")}: update context`)] as const]),

@@ -55,8 +55,7 @@ export const used = (size: { readonly total: number; readonly available: number 
 export const version = (text: string | null): string =>
   text === null ? "" : /^[0-9a-f]{40,64}$/.test(text) ? text.slice(0, 12) : text
 
-/** `1 service`, `2 services`. */
-export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
+export { count } from "@context-engine/core/words"
 
 /** The beginnings by which rows are told apart: as short as that allows, since ids of one moment begin the same. */
 export const shortIds = (rows: ReadonlyArray<{ readonly id: string }>): ((row: { readonly id: string }) => string) => {

@@ -2,12 +2,14 @@
  * Behind `sync connect`: the address is kept once it answers and is meant, and what was kept before comes back if that fails. A
  * newcomer may come back with a wish to be enrolled.
  */
+import type { SyncError } from "@context-engine/core/Errors"
 import { Machines } from "@context-engine/core/services/Machines"
 import { type Contact, Sync, type SyncOptions } from "@context-engine/core/services/Sync"
 import type { Endpoint } from "@context-engine/store/sync/endpoint"
 import { remoteLog } from "@context-engine/store/sync/http"
 import * as Effect from "effect/Effect"
 import type { Waiting } from "../render/sync.js"
+import { Refused } from "../usage.js"
 import { forget, kept, save } from "./endpoint.js"
 import { type LogOptions, syncMode } from "./log.js"
 import { enrolment } from "./machines.js"
@@ -31,7 +33,8 @@ export const connect = (options: LogOptions, endpoint: Endpoint, { decide, ...ho
       const sync = yield* Sync
       const met = yield* sync.contact
       yield* decide(met)
-      return yield* keeping(options.db, endpoint, sync, orWaiting(how, wayOf(sync, met)(how)))
+      const way = orWaiting(how, wayOf(sync, met)(how))
+      return yield* keeping(options.db, endpoint, sync, how.invite === undefined ? way : orNothing(met, sync, way))
     })
     return yield* runAlone(options, enrolment(options, Effect.succeed(endpoint)), asked)
   })
@@ -56,6 +59,36 @@ const keeping = <A>(
     const unlessBound = Effect.flatMap(sync.status, (now) => (now.logId === logId ? putBack : Effect.void))
     return yield* Effect.onError(way, () => Effect.ignore(unlessBound))
   })
+
+/**
+ * An invite that is refused connects a file that was connected to nothing to nothing. What was read of the log to find that out
+ * stays, for a log only grows. Where that file had a history, both have become one already.
+ */
+const orNothing = <A, R>({ state }: Contact, sync: Sync["Type"], way: Effect.Effect<A, unknown, R>) =>
+  Effect.flatMap(sync.status, (before) =>
+    Effect.catchIf(way, isRefused, (error) =>
+      Effect.gen(function* () {
+        const { confirmed, logId } = yield* sync.status
+        if (logId === null) return yield* error
+        if (logId === before.logId) return yield* saying(error, "This file is connected as it was before", again)
+        if (state === "to-merge" || state === "foreign") return yield* saying(error, joined, again)
+        yield* sync.disconnect
+        const left = `This file is connected to nothing${confirmed === 0 ? "" : `; what it has read of that log, to position ${confirmed}, can be looked at`}`
+        return yield* saying(error, left, `${again}; without --invite it waits to be approved`)
+      }),
+    ),
+  )
+
+const joined =
+  "This file is connected to the log there all the same, and its own work is put after that; it is not enrolled"
+
+const again = "context infra sync connect <url> --invite <another code>"
+
+const isRefused = (error: unknown): error is SyncError =>
+  (error as SyncError)._tag === "SyncError" && (error as SyncError).reason === "not-enrolled"
+
+const saying = ({ message }: SyncError, what: string, next: string) =>
+  new Refused({ message: `${message}. ${what}`, next })
 
 /** Without an invite it is no failure to come to a log in which one has yet to be enrolled: this machine has asked, and waits. */
 const orWaiting = ({ invite }: SyncOptions, way: ReturnType<Sync["Type"]["now"]>) =>

@@ -9,6 +9,8 @@ import { permissions } from "@context-engine/store/doctor/permissions"
 import { servers } from "@context-engine/store/doctor/servers"
 import { sharedLog, sync } from "@context-engine/store/doctor/sync"
 import { identityOf } from "@context-engine/store/identity"
+import { readEndpoint } from "@context-engine/store/sync/config"
+import { remoteLog } from "@context-engine/store/sync/http"
 import * as Effect from "effect/Effect"
 import { node } from "../doctor/node.js"
 import { ssh } from "../doctor/ssh.js"
@@ -21,7 +23,8 @@ const machine = () => {
 }
 
 export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> =>
-  Effect.flatMap(databasePath(options.db), (file) => {
+  Effect.gen(function* () {
+    const file = yield* databasePath(options.db)
     const mode = syncMode()
     // With the primary alone there is no file to look at, unless one is named.
     const path = mode === "remote" && options.db === undefined ? "" : file
@@ -30,11 +33,14 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
     const directory = memoryDirectory()
     const ofFile =
       path === "" ? [] : [database(path), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory })] // biome-ignore format: one list
-    return diagnose([
+    // Where there is no file, only the shared log knows how this machine's key stands in it.
+    const endpoint =
+      path === "" ? yield* Effect.orElseSucceed(readEndpoint(process.env, shared.file, shared.owner), () => undefined) : undefined // biome-ignore format: one line
+    return yield* diagnose([
       node(),
       driver,
       ...ofFile,
-      keys(path, machineKey().keyPath),
+      keys(path, machineKey().keyPath, endpoint && remoteLog(endpoint)),
       sync(shared),
       sharedLog(shared),
       ssh(servers(path), machine()),

@@ -44,7 +44,7 @@ const now = (options: LogOptions): Effect.Effect<void, unknown> =>
       return yield* new Refused({ message: `${refused.what}: ${refused.reason}`, next: "context infra sync rejected" })
     }
     if (pending === 0) return
-    const message = `done and kept here, not yet shared: ${pending} events wait to be pushed`
+    const message = `done and kept here, not yet shared: ${pending === 1 ? "1 event waits" : `${pending} events wait`} to be pushed`
     return yield* new Refused({ message, next: "context infra sync status" })
   })
 

@@ -6,15 +6,24 @@ import { type Check, type Finding, ok, trouble, warning } from "@context-engine/
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
 import { loadSigner, type Signer } from "../Signer.js"
-import { fingerprint, isKeyLine } from "../trust/keys.js"
+import type { RemoteLog } from "../sync/RemoteLog.js"
+import { fingerprint, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { glance } from "./look.js"
+import { remoteMembers } from "./remoteMembers.js"
 
-/** Looks at the key in a file, of which there may be none, or at one that is given itself. `keyPath` is absent where nothing is signed. */
-export const keys = (database: string, keyPath: string | undefined): Check => ({
+/**
+ * Looks at the key in a file, of which there may be none, or at one that is given itself. `keyPath` is absent where nothing is signed.
+ * `remote` is the shared log where that is the only one that there is: then it is asked.
+ */
+export const keys = (database: string, keyPath: string | undefined, remote?: RemoteLog["Type"]): Check => ({
   name: "key",
   look: Effect.gen(function* () {
-    const members = (yield* glance(database, (connection) => readMembership(connection))) ?? nobody
+    const vouched = keyPath !== undefined && isKeyLine(keyPath) ? rootOfLine(keyPath) : undefined
+    const asked = remote && (yield* Effect.either(remoteMembers(remote, vouched?.root)))
+    const local = yield* glance(database, (connection) => readMembership(connection))
+    const there = asked?._tag === "Right" ? asked.right : local
+    const members = there ?? nobody
     if (keyPath === undefined) return [unsigned(members)]
     const given = isKeyLine(keyPath)
     const found = given ? undefined : statSync(keyPath, { throwIfNoEntry: false })
@@ -27,14 +36,27 @@ export const keys = (database: string, keyPath: string | undefined): Check => ({
       Effect.try({ try: () => loadSigner(keyPath), catch: (error) => error as Error }),
     )
     if (signer._tag === "Left") return [...readable, unusable(keyPath, signer.left)]
+    const print = fingerprint(signer.right.publicKey)
+    if (asked?._tag === "Left")
+      return [...readable, warning("key", `${print}; whether it is enrolled could not be asked: ${asked.left.message}`)]
+    if (vouched !== undefined && members.root !== null && members.root.eventId !== vouched.root)
+      return [...readable, trouble("key", `${print}, which is for a log under another root than this one`, anew)]
+    if (members.root !== null) return [...readable, enrolled(signer.right, members, remote !== undefined)]
+    if (there === undefined)
+      return [...readable, ok("key", `${print}; there is no log yet in which it could be enrolled`)]
     const joined = (yield* glance(database, machines)) ?? []
-    return [...readable, members.root === null ? known(signer.right, joined) : enrolled(signer.right, members)]
+    return [...readable, remote === undefined ? known(signer.right, joined) : rootless(print)]
   }),
 })
 
+const anew = "context infra machine add <name>, on an admin machine"
+
+const rootless = (print: string): Finding =>
+  warning("key", `${print}; nobody has said yet who may write to the shared log`, "context infra machine root, on the machine that is to say so") // biome-ignore format: one line
+
 const unusable = (keyPath: string, { message }: Error): Finding =>
   isKeyLine(keyPath)
-    ? trouble("key", message, "context infra machine add <name>, on an admin machine")
+    ? trouble("key", message, anew)
     : trouble("key", message, `mv ${word(keyPath)} ${word(`${keyPath}.old`)}`)
 
 const unsigned = ({ root }: Membership): Finding => {
@@ -43,8 +65,9 @@ const unsigned = ({ root }: Membership): Finding => {
   return warning("key", found, "leave out CONTEXT_KEY=off")
 }
 
-/** How this machine stands in a log that has a root. */
-const enrolled = (key: Signer, { machines, root }: Membership): Finding => {
+/** How this machine stands in a log that has a root. Without a file nothing that it writes is kept until it is enrolled. */
+const enrolled = (key: Signer, { machines, root }: Membership, isFileless: boolean): Finding => {
+  const severe = isFileless ? trouble : warning
   const print = fingerprint(key.publicKey)
   const member = machines.get(key.id)
   switch (member?.status) {
@@ -53,7 +76,7 @@ const enrolled = (key: Signer, { machines, root }: Membership): Finding => {
       return ok("key", `${print}, ${role}, by the name ${member.name}`)
     }
     case "waiting":
-      return warning(
+      return severe(
         "key",
         `${print}, which waits to be enrolled: nothing is pushed until then`,
         `context infra machine approve ${word(member.name)}, on an admin machine`,
@@ -62,13 +85,13 @@ const enrolled = (key: Signer, { machines, root }: Membership): Finding => {
       return trouble(
         "key",
         `${print}, which was revoked: nothing that it signs counts`,
-        "with a new key it can ask again",
+        isFileless ? anew : "with a new key it can ask again",
       )
     default:
-      return warning(
+      return severe(
         "key",
         `${print}, which is not enrolled in this log: nothing that it signs counts`,
-        "context infra sync now asks for it; context infra sync connect <url> --invite <code>",
+        isFileless ? anew : "context infra sync now asks for it; context infra sync connect <url> --invite <code>",
       )
   }
 }

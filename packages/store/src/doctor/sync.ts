@@ -3,6 +3,7 @@ import type { SyncError } from "@context-engine/core/Errors"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import type { SyncStatus, WrongClock } from "@context-engine/core/services/Sync"
+import { count } from "@context-engine/core/words"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
@@ -115,7 +116,7 @@ export const sharedLog = ({ database, deadline = Duration.seconds(6), env, file,
       return [...expiry, trouble("shared log", said, fixes[reason]), ...clock(skew ?? undefined)]
     }
     const [survey, { now, write }] = [answered.right[0], readTouch(answered.right[1])]
-    const found = survey._tag === "Empty" ? "it is empty" : `it has ${survey.head} events`
+    const found = survey._tag === "Empty" ? "it is empty" : `it has ${count(survey.head, "event")}`
     return [ok("shared log", `${remote.address} answers; ${found}`), ...expiry, ...write, ...clock(now)]
   }),
 })

@@ -6,6 +6,7 @@ import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync, type SyncOptions, type SyncReport } from "@context-engine/core/services/Sync"
 import { makeSettling } from "@context-engine/core/services/sync/settling"
+import { count } from "@context-engine/core/words"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -190,7 +191,7 @@ const ends = (connection: Connection) => {
 const inWords = ({ moved, pulled, pushed, rejected }: Tally): string => {
   const refused = rejected.filter(({ outcome }) => outcome === "refused").length
   const moot = rejected.length - refused
-  return [`${pushed} pushed`, `${pulled} pulled`, moved && `${moved} put after them`, refused && `${refused} commands refused`, moot && `${moot} commands with nothing left to do`] // biome-ignore format: one list
+  return [`${pushed} pushed`, `${pulled} pulled`, moved && `${moved} put after them`, refused && `${count(refused, "command")} refused`, moot && `${count(moot, "command")} with nothing left to do`] // biome-ignore format: one list
     .filter(Boolean)
     .join(", ")
 }
@@ -208,7 +209,7 @@ const firstContact = (parts: Parts, mayMerge: boolean): Effect.Effect<void, Fail
     yield* database.write((connection) => {
       bind(connection, met.logId, met.place)
       if (met.remoteEvents === 0) beginOwn(connection, parts.author)
-      const detail = `to the log ${met.logId} of ${met.remoteEvents} events`
+      const detail = `to the log ${met.logId} of ${count(met.remoteEvents, "event")}`
       note(connection, { at: now(), what: "connected", detail })
     })
   })
@@ -232,7 +233,7 @@ const bindMerged = ({ database }: Parts, met: Met): Effect.Effect<void, Failed> 
   )
 
 const merged = (met: { readonly logId: string | null; readonly ours: number }, backup: string): string =>
-  `${met.ours} events of this machine are put after those of the log ${met.logId}; as it was before, it is in ${backup}`
+  `${count(met.ours, "event")} of this machine put after those of the log ${met.logId}; as it was before, it is in ${backup}`
 
 /** Gives back what was lost: what both still have is the common ground, and all that follows here is pushed again. */
 const heal: Way = (parts, tally, options) =>
@@ -246,7 +247,7 @@ const heal: Way = (parts, tally, options) =>
     if (met.state === "rolled-back" || met.state === "reset") {
       yield* database.write((connection) => {
         bind(connection, state.logId, met.place)
-        const detail = `the shared log had kept ${met.common} of ${state.confirmed.position} events`
+        const detail = `the shared log had kept ${met.common} of ${count(state.confirmed.position, "event")}`
         note(connection, { at: now(), what: "healed", detail })
       })
     }

@@ -1,6 +1,7 @@
 /** Meeting the shared log: how far both logs are the same, and what that makes of them. */
 import { type StorageError, SyncError } from "@context-engine/core/Errors"
 import type { Contact } from "@context-engine/core/services/Sync"
+import { count } from "@context-engine/core/words"
 import * as Effect from "effect/Effect"
 import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
@@ -50,12 +51,16 @@ const sidesOf = (database: Database["Type"], remote: RemoteLog["Type"]) =>
 
 /** Two histories become one only if a person says so. */
 export const refuseToMerge = (address: string, { ours, remoteEvents }: Met): SyncError => {
-  const message = `${address}: the shared log has ${remoteEvents} events and this file ${ours} of its own, and they never met. Nothing was pushed or taken over. To see both, and put ours after its own: context infra sync join (without a terminal: with --yes)`
+  const message = `${address}: the shared log has ${count(remoteEvents, "event")} and this file ${ours} of its own, and they never met. Nothing was pushed or taken over. To see both, and put ours after its own: context infra sync join (without a terminal: with --yes)`
   return new SyncError({ reason: "to-merge", message })
 }
 
 const nameOf = (state: State, logId: string, remoteHead: number, head: number, place: Place): Contact["state"] => {
-  if (state.logId === null) return head > place.position && remoteHead > place.position ? "to-merge" : "same"
+  if (state.logId === null) {
+    // One that was disconnected has what both shared to its end, and goes on from there as if it had never left.
+    const hasMet = state.recorded > 0 && place.position >= state.recorded
+    return !hasMet && head > place.position && remoteHead > place.position ? "to-merge" : "same"
+  }
   if (state.logId !== logId) return "foreign"
   return place.position < state.confirmed.position ? "rolled-back" : "same"
 }
@@ -105,7 +110,11 @@ export const recognise = (
   const heal = "context infra sync heal gives it back what it lost"
   const { position } = state.confirmed
   if (answer === undefined)
-    return refuse("reset", `the shared log is gone: there is nothing any more where ${position} events were`, heal)
+    return refuse(
+      "reset",
+      `the shared log is gone: there is nothing any more where ${count(position, "event")} used to be`,
+      heal,
+    )
   if (answer.logId !== state.logId) {
     return refuse(
       "foreign",
@@ -116,7 +125,7 @@ export const recognise = (
   if (answer.head < position) {
     return refuse(
       "rolled-back",
-      `the shared log is an older copy of itself: it ends at ${answer.head}, and ${position} events of it are here`,
+      `the shared log is an older copy of itself: it ends at ${answer.head}, and this machine has ${count(position, "event")} of it`,
       heal,
     )
   }

@@ -8,6 +8,8 @@ export interface State {
   readonly logId: string | null
   /** The last event that is in both logs. */
   readonly confirmed: Place
+  /** Up to here the log was shared, with this log or the one before: it stays where it is disconnected. */
+  readonly recorded: number
   readonly remoteHead: number
   readonly rebases: number
   readonly skew: number | null
@@ -17,12 +19,15 @@ export interface State {
 }
 
 export const readState = (connection: Connection): State => {
-  const [logId, position, hash, remoteHead, rebases, skew, contactedAt, error, unknown] = connection
-    .prepare("SELECT log_id, position, hash, remote_head, rebases, skew, contacted_at, error, unknown FROM sync")
+  const [logId, position, hash, recorded, remoteHead, rebases, skew, contactedAt, error, unknown] = connection
+    .prepare(
+      "SELECT log_id, position, hash, recorded, remote_head, rebases, skew, contacted_at, error, unknown FROM sync",
+    )
     .get()
   return {
     logId,
     confirmed: { position, hash },
+    recorded,
     remoteHead,
     rebases,
     skew,
