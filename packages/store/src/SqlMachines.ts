@@ -51,7 +51,7 @@ import {
 } from "./trust/keys.js"
 import { readMembership } from "./trust/membership.js"
 import { rootDraft } from "./trust/sealing.js"
-import { acceptRoot, findRoots, type Pending, readPending } from "./trust/verdicts.js"
+import { acceptRoot, findRoots, type Pending } from "./trust/verdicts.js"
 
 export interface Options {
   /** The file with this machine's key, or the key itself as one line. */
@@ -112,7 +112,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const signer = yield* found
       const { pending, state } = yield* database.read((connection) => ({
         state: readMembership(connection),
-        pending: readPending(connection),
+        pending: findRoots(connection),
       }))
       return {
         machines: [...state.machines.values()].map((one) => rowOf(state, one, signer)),

@@ -10,19 +10,27 @@ import { ago, count } from "./units.js"
 export const machines: Renderer<Machines_> = ({ invites, machines: all, pendingRoots }, screen) => {
   const waiting = all.filter(({ status }) => status === "waiting")
   const parts = [
-    ...pendingRoots.map(({ fingerprint, name, position }) =>
-      asked(
-        screen,
-        `${name} began a root of this log at position ${position}. Its fingerprint is ${fingerprint}`,
-        `if it shows the same there: context infra machine trust ${fingerprint}`,
+    ...pendingRoots
+      .slice(0, most)
+      .map(({ fingerprint, name, position }) =>
+        asked(
+          screen,
+          `${name} began a root of this log at position ${position}. Its fingerprint is ${fingerprint}`,
+          `if it shows the same there: context infra machine trust ${fingerprint}`,
+        ),
       ),
-    ),
+    ...(pendingRoots.length > most
+      ? [`${pendingRoots.length - most} more roots: context infra machine list --json`]
+      : []),
     ...waiting.map((row) => asked(screen, ...request(row))),
     all.length === 0 ? nobody : known(all, screen),
     ...(invites.length === 0 ? [] : [open(invites, screen)]),
   ]
   return parts.join("\n\n")
 }
+
+/** Anybody with the token may begin roots: so many are shown. */
+const most = 5
 
 const nobody =
   "no machine is enrolled: whoever can write to this log may, and nothing shows who did\n  its first: context infra machine root"

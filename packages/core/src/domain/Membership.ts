@@ -109,6 +109,9 @@ export const isLastAdmin = (state: Membership, machineId: string): boolean =>
 export const lastAdmin =
   "it is the last admin machine, and nobody could decide who writes after it: first make another machine an admin (context infra sync invite --admin, or machine approve <name> --admin)"
 
+/** Why a root counts for nothing that somebody has to be asked about. */
+export const unaccepted = "no person on this machine has accepted this root"
+
 /** The members after an event of `machine-all`, or why the event counts for nothing. */
 export const admit = (state: Membership, submitted: Submitted): Either.Either<Membership, string> => {
   const { event, signer } = submitted
@@ -123,7 +126,7 @@ const establish = (state: Membership, { accepts, event, id, position, signer }: 
   const { cutoff, machineId, machines, name, publicKey } = (event as DataOf<typeof RootEstablished>).data
   if (machineId !== signer) return Either.left("a root is established by its own key alone")
   if (cutoff.position >= position) return Either.left("its cut-off is not before it")
-  if (!accepts({ eventId: id, machineId })) return Either.left("no person on this machine has accepted this root")
+  if (!accepts({ eventId: id, machineId })) return Either.left(unaccepted)
   const found = new Map<string, Member>()
   const own = { machineId, name, publicKey, role: "admin" as const }
   for (const one of [own, ...machines]) {

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
 import { fingerprint, type Vouched } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
-import { acceptRoot, readPending } from "../trust/verdicts.js"
+import { acceptRoot, findRoots } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
 import { type Parts, pullAll, type Tally } from "./exchangeAll.js"
 import { rejudge } from "./rebase.js"
@@ -46,7 +46,7 @@ export const checkRoot = (parts: Parts, tally: Tally, vouched: Vouched) =>
   })
 
 const acceptVouched = (connection: Connection, vouched: Vouched, author: Author): boolean => {
-  const found = readPending(connection).find(
+  const found = findRoots(connection).find(
     ({ eventId, publicKey }) => eventId === vouched.root && fingerprint(publicKey) === vouched.fingerprint,
   )
   if (found === undefined) return false

@@ -1,5 +1,6 @@
 /** What this file remembers of the rule: which events of the shared log are inert, and where each session of it ends. */
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import { unaccepted } from "@context-engine/core/domain/Membership"
 import { isApart } from "@context-engine/core/effectiveTime"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
@@ -64,11 +65,13 @@ export const readPending = (connection: Connection): ReadonlyArray<Pending> =>
 
 /** All roots that somebody asks about, wherever they are in the log: no number of others keeps one from being found. */
 export const findRoots = (connection: Connection): ReadonlyArray<Pending> => {
-  const accepted = readAccepted(connection)
   const rows = connection
-    .prepare(`SELECT ${columns} FROM events WHERE stream = ? AND type = ? ORDER BY position`)
-    .all(machinesStream, RootEstablished.type) as ReadonlyArray<EventRow>
-  const found = rows.filter((row) => !accepted.has(row[1]) && isSelfSigned(row)).map(pendingOf)
+    .prepare(
+      `SELECT ${columns} FROM events WHERE stream = ? AND type = ?
+       AND position IN (SELECT position FROM inert WHERE reason = ?) ORDER BY position`,
+    )
+    .all(machinesStream, RootEstablished.type, unaccepted) as ReadonlyArray<EventRow>
+  const found = rows.filter(isSelfSigned).map(pendingOf)
   return [...readPending(connection).filter(({ eventId }) => !found.some((one) => one.eventId === eventId)), ...found]
 }
 

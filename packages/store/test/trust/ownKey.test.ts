@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest"
 import { columns, type EventRow } from "../../src/record.js"
 import type { Signer } from "../../src/Signer.js"
 import { judge, judgeAfter, takeIncoming } from "../../src/sync/judging.js"
-import { knownAt } from "../../src/trust/verdicts.js"
+import { chainOfKey, newSession, sealUnit, writeSigning } from "../../src/trust/sealing.js"
+import { findRoots, knownAt } from "../../src/trust/verdicts.js"
 import { serverAdded } from "../support/events.js"
 import { draft, placed, rewritten, signed, stranger } from "../support/forger.js"
 import { asks, dataOf, log, member } from "../support/judgedLog.js"
@@ -113,4 +114,37 @@ describe("a copy of a unit's signature takes nothing of the unit with it", () =>
     expect(performance.now() - started).toBeLessThan(20_000)
     expect(at.names()).toEqual(["alpha", "one", "two"])
   })
+})
+
+describe("any number of wishes", () => {
+  it("keep no root from being found by who is asked about it", () => {
+    const at = log()
+    const ask = (own: Signer) => at.take((wishes["another root"] as (typeof wishes)[string])(at, own))
+    for (let n = 0; n < 30; n++) ask(stranger(`noise${n}`))
+    const honest = stranger("honest")
+    ask(honest)
+    expect(findRoots(at.connection).map(({ publicKey }) => publicKey)).toContain(honest.publicKey)
+    expect(findRoots(at.connection).length).toBe(31)
+  })
+
+  it("leave out a root that bears the key of somebody else", () => {
+    const at = log()
+    const [own, honest] = [stranger(), stranger()]
+    const rows = (wishes["another root"] as (typeof wishes)[string])(at, { ...own, publicKey: honest.publicKey })
+    expect(at.take(rows)).toEqual([expect.any(String)])
+    expect(findRoots(at.connection)).toEqual([])
+  })
+})
+
+it("a machine that wrote more than its file knows begins a chain of its own", () => {
+  const at = log()
+  const chain = newSession(member.id, at.rootId)
+  writeSigning(at.connection, chain)
+  expect(chainOfKey(at.connection, member)).toMatchObject({ session: chain.session, number: 0 })
+  const first = sealUnit([draft({ body: serverAdded("one").data })], member, chain)
+  at.take(first.rows)
+  // The file was put back as it was before that, and got it from the shared log again.
+  expect(chainOfKey(at.connection, member)).toBeUndefined()
+  writeSigning(at.connection, first.chain as typeof chain)
+  expect(chainOfKey(at.connection, member)).toMatchObject({ session: chain.session, number: 1 })
 })
