@@ -203,7 +203,7 @@ describe("machines of one log", () => {
     const env = { CONTEXT_KEY: `${laptop.db}.new` }
     const asked = await laptop.run("machine root --only-this", { env })
     expect(asked.stderr).toContain("add --yes")
-    const begun = await laptop.json("machine root --yes", { env })
+    const begun = await laptop.json("machine root --yes --keys-lost", { env })
     expect(begun).toMatchObject({ root: true, role: "admin" })
     expect(begun.beside.length).toBeGreaterThan(0)
     await server.run("sync now")

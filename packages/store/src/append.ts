@@ -12,7 +12,7 @@ import { writeRows } from "./rows.js"
 import type { Signer } from "./Signer.js"
 import { assertTaken } from "./taken.js"
 import { isRoot } from "./trust/Admission.js"
-import { type Beginning, begin, chainOfKey, type Draft, sealUnit, writeSigning } from "./trust/sealing.js"
+import { type Beginning, begin, chainOfKey, type Draft, isUnsigned, sealUnit, writeSigning } from "./trust/sealing.js"
 import { isName, misfit } from "./trust/shapes.js"
 import { acceptRoot, markClockStep } from "./trust/verdicts.js"
 
@@ -139,12 +139,12 @@ const sealed = (
 ): Sealed => {
   const [first] = drafts
   if (first === undefined) return { before: [], rows: [], wentBack: false }
-  if (signer === undefined) {
+  const known = signer && chainOfKey(connection, signer)
+  if (signer === undefined || (known === undefined && isUnsigned(connection))) {
     refuseUnsigned(connection)
     const timed = timesOf(drafts, head.position > shared.position ? head.occurredAt : "", shared)
     return { ...timed, before: [], rows: sealUnit(timed.drafts, undefined, undefined).rows }
   }
-  const known = chainOfKey(connection, signer)
   const beginning: Beginning =
     known !== undefined && known.root !== "" ? { before: [], chain: known } : begin(connection, signer, first, head)
   const timed = timesOf(drafts, beginning.chain.occurredAt, shared)

@@ -307,3 +307,18 @@ describe("replay into a file", () => {
     expect((await inLog(path, Effect.flip(replay))).message).toContain("exists already")
   })
 })
+
+it("a log that began unsigned stays so when a key comes, until a person makes a machine its root", async () => {
+  const path = freshPath()
+  const add = (name: string) => Effect.flatMap(Registry, ({ servers }) => servers.add({ name }))
+  const unsigned = Layer.merge(Registry.layer, SqlAudit.layer).pipe(Layer.provideMerge(layer(path)))
+  const origin = { actor: "ada", via: "cli", machine: "laptop" } as const
+  await Effect.runPromise(add("alpha").pipe(Effect.provide(unsigned), Effect.provideService(Origin, origin)))
+  await inLog(path, add("beta"))
+  expect(await inLog(path, verify)).toMatchObject({ ok: true, signed: 0, unsigned: 2 })
+  const machines = SqlMachines.layer({ keyPath: `${path}.key` }).pipe(Layer.provide(live(path)))
+  const root = Effect.flatMap(Machines, (all) => all.beginRoot(false))
+  await Effect.runPromise(root.pipe(Effect.provide(machines), Effect.provideService(Origin, origin)))
+  await inLog(path, add("gamma"))
+  expect(await inLog(path, verify)).toMatchObject({ ok: true, signed: 2, unsigned: 2 })
+})

@@ -175,6 +175,11 @@ const newId = () => Id.fromParts(Date.now(), globalThis.crypto.getRandomValues(n
 
 const ownOf = ({ id, name, publicKey }: Signer) => ({ machineId: id, name, publicKey })
 
+/** A log that began unsigned stays so, until a person makes a machine its root. */
+export const isUnsigned = (connection: Connection): boolean =>
+  connection.prepare("SELECT 1 FROM events WHERE position = 1 AND signature IS NULL").get() !== undefined &&
+  readMembership(connection).root === null
+
 /** Where a machine joined a log before logs had a root. */
 const streamOf = ({ id }: Signer): string => `machine-${id}`
 

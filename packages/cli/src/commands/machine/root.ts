@@ -1,4 +1,5 @@
 /** `context infra machine root` */
+import type { Machines_ } from "@context-engine/core/services/Machines"
 import * as Effect from "effect/Effect"
 import { explain } from "../../enrolling.js"
 import { leaf } from "../../leaf.js"
@@ -6,19 +7,43 @@ import { flag, removing } from "../../options.js"
 import { confirmed } from "../../removal.js"
 import { needsFile } from "../../runtime/log.js"
 import { withMachines } from "../../runtime.js"
+import { Refused } from "../../usage.js"
+
+/** Another root turns away the one that is there: whoever waits to be enrolled might take it for the way in. */
+const besideAdmins = (
+  { machines }: Machines_,
+  { keysLost, yes }: { readonly keysLost: boolean; readonly yes: boolean },
+) => {
+  const admins = machines.filter(({ here, role, status }) => !here && role === "admin" && status === "enrolled")
+  if (admins.length === 0 || keysLost) return Effect.void
+  const named = admins.map(({ fingerprint, name }) => `${name} (${fingerprint})`).join(", ")
+  const message = `this log has a root, and its admins are ${named}: another root is only for a log whose admin keys are all lost`
+  const next = "on one of them: context infra machine approve, or sync invite; if all are lost, add --keys-lost"
+  return yes
+    ? new Refused({ message, next })
+    : explain(`${message[0]?.toUpperCase()}${message.slice(1)}. If one is left, say no: it can take this machine in.`)
+}
 
 export const root = leaf({
   name: "root",
   description:
     "Makes this machine the root of a log that has none yet, or whose keys are all lost: it says from now on who may write. All that the " +
     "log has until here is accepted as it is. Every other machine asks its person once whether this root is the right one.",
-  examples: ["machine root", "machine root --only-this"],
-  options: { onlyThis: flag("only-this", "Enrol no other machine beside it"), yes: removing.yes },
+  examples: ["machine root", "machine root --only-this --keys-lost"],
+  options: {
+    onlyThis: flag("only-this", "Enrol no other machine beside it"),
+    keysLost: flag(
+      "keys-lost",
+      "The keys of all admin machines of this log are lost: needed with --yes where it has any",
+    ),
+    yes: removing.yes,
+  },
   run: (given) =>
     Effect.zipRight(
       needsFile("begin a root on"),
       withMachines(given, ({ machines }) =>
         Effect.gen(function* () {
+          yield* besideAdmins(yield* machines.list, given)
           const others = given.onlyThis ? [] : yield* machines.rootPlan
           const named = others.map(({ fingerprint, name }) => `${name} (${fingerprint})`)
           if (!given.yes && named.length > 0)
