@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import { failAfterwards } from "../afterwards.js"
 import { uses } from "../codeCache.js"
 import { Refused } from "../usage.js"
-import { type LogOptions, signingEnvironment } from "./log.js"
+import { signingEnvironment } from "./key.js"
+import type { LogOptions } from "./log.js"
 
 /**
  * In a process of its own, begun when this one has nothing left to do: nobody waits for the link. It stays for some seconds, so
