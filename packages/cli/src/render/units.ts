@@ -55,8 +55,12 @@ export const used = (size: { readonly total: number; readonly available: number 
 export const version = (text: string | null): string =>
   text === null ? "" : /^[0-9a-f]{40,64}$/.test(text) ? text.slice(0, 12) : text
 
+/** Rows that a backup or a stream of events came with, and that were not what its events say. */
+export const rebuiltInWords = (rows: number): string =>
+  `${count(rows, "row")} ${rows === 1 ? "was not what the events say, and was" : "were not what the events say, and were"} built anew`
+
 /** `1 service`, `2 services`. */
-export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
+export const count = (n: number, noun: string): string => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`
 
 /** The beginnings by which rows are told apart: as short as that allows, since ids of one moment begin the same. */
 export const shortIds = (rows: ReadonlyArray<{ readonly id: string }>): ((row: { readonly id: string }) => string) => {

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { argument } from "../../options.js"
+import { count, rebuiltInWords } from "../../render/units.js"
 import { withAudit } from "../../runtime.js"
 import { progress } from "../../terminal.js"
 
@@ -23,6 +24,5 @@ export const importLog = leaf({
       }),
     ),
   said: ({ events, rebuilt }) =>
-    `took over ${events.toLocaleString("en")} ${events === 1 ? "event" : "events"}` +
-    (rebuilt === 0 ? "" : `; ${rebuilt.toLocaleString("en")} rows were not what the events say, and were built anew`),
+    `took over ${count(events, "event")}` + (rebuilt === 0 ? "" : `; ${rebuiltInWords(rebuilt)}`),
 })
