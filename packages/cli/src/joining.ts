@@ -3,6 +3,7 @@ import type { Contact, Side } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { confirmed } from "./removal.js"
 import { safe } from "./render/safe.js"
+import { count } from "./render/units.js"
 import { isInteractive, say } from "./terminal.js"
 import { Refused } from "./usage.js"
 
@@ -23,16 +24,16 @@ export const agreed = (yes: boolean, met: Contact): Effect.Effect<void, Refused>
 const whatOf = ({ common, ours, remoteEvents, state }: Contact): string | undefined => {
   switch (state) {
     case "to-merge":
-      return `put ${ours} events of this machine after the ${remoteEvents} of the log there`
+      return `put ${count(ours, "event")} of this machine after the ${remoteEvents} of the log there`
     case "foreign":
-      return `leave the log that this one was shared with, and put ${ours} events of it after the ${remoteEvents} of the log there`
+      return `leave the log that this one was shared with, and put ${count(ours, "event")} of it after the ${remoteEvents} of the log there`
     case "reset":
     case "rolled-back":
-      return `push ${ours} events to the shared log, which is ${state} (${common} of its ${remoteEvents} events are here)`
+      return `push ${count(ours, "event")} to the shared log, which is ${state} (${common} of its ${count(remoteEvents, "event")} known here)`
     default:
       return undefined
   }
 }
 
 const line = (where: string, { events, servers, since }: Side): string =>
-  `${where.padEnd(6)}${events} events since ${since?.slice(0, 16).replace("T", " ") ?? "never"}; ${servers.length === 0 ? "no servers" : `servers: ${servers.join(", ")}`}`
+  `${where.padEnd(6)}${count(events, "event")} since ${since?.slice(0, 16).replace("T", " ") ?? "never"}; ${servers.length === 0 ? "no servers" : `servers: ${servers.join(", ")}`}`

@@ -41,15 +41,14 @@ export const restore = leaf({
       const { events, differing } = found
       return { file: given.file, db, events, rebuilt: differing, aside, givenUp, ...compared, shared: how.shared }
     }).pipe(Effect.scoped),
-  said: ({ aside, db, events, givenUp, likeness, rebuilt, shared }) =>
-    [
-      `restored ${count(events, "event")} into ${db}` +
-        (rebuilt === 0 ? "" : `; ${rebuiltInWords(rebuilt)}`) +
-        (aside === null ? "" : `; what was there is in ${aside}`),
-      ...(likeness === "new" ? [] : [`the backup was ${likenessInWords[likeness]}`]),
-      ...(givenUp === null ? [] : [givenUpInWords(givenUp)]),
-      ...(shared && (likeness === "another" || likeness === "unsigned")
-        ? ["the connection is that of the log that was there: context infra sync connect <url>, or sync disconnect"]
-        : []),
-    ].join("\n"),
+  said: ({ aside, db, events, givenUp, likeness, rebuilt, shared }) => [
+    `restored ${count(events, "event")} into ${db}` +
+      (rebuilt === 0 ? "" : `; ${rebuiltInWords(rebuilt)}`) +
+      (aside === null ? "" : `; what was there is in ${aside}`),
+    ...(likeness === "new" ? [] : [`the backup was ${likenessInWords[likeness]}`]),
+    ...(givenUp === null ? [] : [givenUpInWords(givenUp)]),
+    ...(shared && (likeness === "another" || likeness === "unsigned")
+      ? ["the connection is that of the log that was there: context infra sync connect <url>, or sync disconnect"]
+      : []),
+  ],
 })

@@ -6,6 +6,7 @@ import { isHeld } from "@context-engine/store/sync/lock"
 import * as Effect from "effect/Effect"
 import { failAfterwards } from "../afterwards.js"
 import { uses } from "../codeCache.js"
+import { count } from "../render/units.js"
 import { Refused } from "../usage.js"
 import { signingEnvironment } from "./key.js"
 import type { LogOptions } from "./log.js"
@@ -45,7 +46,7 @@ const now = (options: LogOptions): Effect.Effect<void, unknown> =>
       return yield* new Refused({ message: `${refused.what}: ${refused.reason}`, next: "context infra sync rejected" })
     }
     if (pending === 0) return
-    const message = `done and kept here, not yet shared: ${pending} events wait to be pushed`
+    const message = `done and kept here, not yet shared: ${count(pending, "event")} ${pending === 1 ? "waits" : "wait"} to be pushed`
     return yield* new Refused({ message, next: "context infra sync status" })
   })
 

@@ -105,7 +105,8 @@ export const sharedLog = ({ database, deadline = Duration.seconds(6), env, file,
       return [...expiry, trouble("shared log", said, fixes[reason]), ...clock(skew ?? undefined)]
     }
     const [survey, { now, write }] = [answered.right[0], readTouch(answered.right[1])]
-    const found = survey._tag === "Empty" ? "it is empty" : `it has ${survey.head} events`
+    const found =
+      survey._tag === "Empty" ? "it is empty" : `it has ${survey.head} ${survey.head === 1 ? "event" : "events"}`
     return [ok("shared log", `${remote.address} answers; ${found}`), ...expiry, ...write, ...clock(now)]
   }),
 })
