@@ -49,7 +49,6 @@ const bug = (cause: Cause.Cause<unknown>): Ending => {
 
 /** The options that set a field of the domain, where they are not called the same. */
 const flags: Record<string, string> = {
-  name: "the name",
   id: "the event",
   ipAddresses: "--ip",
   sshConfig: "--ssh",
@@ -69,8 +68,10 @@ const flags: Record<string, string> = {
   secretManager: "--manager",
   rotationPolicy: "--rotate",
   domain: "the domain",
-  from: "<from>",
+  name: "the name",
   to: "<to>",
+  url: "<url>",
+  from: "<from>",
   moment: "--to",
   expiresAt: "--expires",
   "deploySettings.pre": "--pre",
@@ -87,7 +88,10 @@ const describe = (failure: Failure): string => {
   const path = String(failure.field)
   const [field = "", part = ""] = path.split(".")
   const reason = String(failure.reason)
-  return field === "" ? reason : `${flags[`${field}.${part}`] ?? flags[field] ?? `--${field}`} ${reason}`
+  if (field === "") return reason
+  // Settings of the environment and files are called what they are.
+  if (/^[A-Z]|[/\\]/.test(path)) return `${path} ${reason}`
+  return `${flags[`${field}.${part}`] ?? flags[field] ?? `--${field}`} ${reason}`
 }
 
 const lists: Record<string, string> = {

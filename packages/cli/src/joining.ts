@@ -29,7 +29,7 @@ const whatOf = ({ common, ours, remoteEvents, state }: Contact): string | undefi
       return `leave the log that this one was shared with, and put ${count(ours, "event")} of it after the ${remoteEvents} of the log there`
     case "reset":
     case "rolled-back":
-      return `push ${count(ours, "event")} to the shared log, which is ${state} (${common} of its ${remoteEvents} events are here)`
+      return `push ${count(ours, "event")} to the shared log, which is ${state} (${common} of its ${count(remoteEvents, "event")} known here)`
     default:
       return undefined
   }

@@ -9,6 +9,7 @@ import { afterwards } from "./afterwards.js"
 import { nameOf, sort, type Unsortable } from "./argv.js"
 import { shared } from "./options.js"
 import { present, type Renderer, type Wanted } from "./output.js"
+import type { Said } from "./render/done.js"
 import { safe } from "./render/safe.js"
 import { type Refused, UsageError } from "./usage.js"
 
@@ -47,8 +48,8 @@ export interface LeafSpec<O extends AnyOptions, A extends AnyArgs, V> {
   readonly run: (given: Given<O, A>) => Effect.Effect<V, unknown>
   /** The answer as text for people, loaded when it is needed. With `--json` the answer itself is printed. */
   readonly render?: (given: Given<O, A>) => Promise<Renderer<V>>
-  /** The same where one sentence says it: what was done. */
-  readonly said?: (value: NoInfer<V>, given: Given<O, A>) => string
+  /** The same where one sentence says it, or one a line: what was done. */
+  readonly said?: (value: NoInfer<V>, given: Given<O, A>) => Said
   /** Whether the answer is bad news, and what to say about it: exit status 1. */
   readonly unwell?: (value: NoInfer<V>, given: Given<O, A>) => boolean | Refused | undefined
 }

@@ -34,7 +34,7 @@ export const millis = (
           const read = spanMillis(span)
           return read === undefined
             ? new UsageError({
-                message: `${option} must be a span such as 60s or 5m, not ${JSON.stringify(span)}`,
+                message: `${option} must be a span such as 60s, 5m, 2h or 90d, not ${JSON.stringify(span)}`,
                 see: `context infra ${see} --help`,
               })
             : Effect.succeed(read)

@@ -107,7 +107,7 @@ describe("rebuild, backup and restore", () => {
   it("mends rows, and says how many", async () => {
     await ws.succeed(`backup ${at("rows.db")}`, key)
     tamper(at("rows.db"), "UPDATE services SET port = 1")
-    expect(await ws.succeed(`rebuild --db ${at("rows.db")}`)).toContain("1 were not what the log says, and are now")
+    expect(await ws.succeed(`rebuild --db ${at("rows.db")}`)).toContain("1 row was not what the log says, and is now")
     expect(await ws.json(`rebuild --db ${at("rows.db")}`)).toMatchObject({ events: 4, differing: 0 })
   })
 
@@ -128,11 +128,11 @@ describe("rebuild, backup and restore", () => {
     await ws.succeed(`backup ${at("odd.db")}`, key)
     tamper(at("odd.db"), "UPDATE services SET port = 1")
     const said = await ws.succeed(`restore ${at("odd.db")} --yes --db ${at("from-odd.db")}`, key)
-    expect(said).toContain("1 rows were not what the events say, and were built anew")
+    expect(said).toContain("1 row was not what the events say, and was built anew")
     expect(await ws.json(`audit verify --db ${at("from-odd.db")}`)).toMatchObject({ ok: true })
     await ws.succeed(`audit export --into ${at("odd.jsonl")}`, key)
     const imported = await ws.succeed(`audit import ${at("odd.jsonl")} --db ${at("odd.db")}`, key)
-    expect(imported).toContain("1 rows were not what the events say, and were built anew")
+    expect(imported).toContain("1 row was not what the events say, and was built anew")
     expect(await ws.json(`audit verify --db ${at("odd.db")}`)).toMatchObject({ ok: true })
   })
 

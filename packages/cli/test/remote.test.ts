@@ -69,7 +69,7 @@ describe("CONTEXT_SYNC=remote", () => {
   })
 
   it("has a key of its own made, which writes nothing into a log of which nobody has said who may", async () => {
-    const key = join(job.directory, "keys", "machine.key")
+    const key = join(job.directory, "machine.key")
     const added = await job.run("server add signed --ip 10.0.0.3", { env: { CONTEXT_KEY: key } })
     expect(added.code).toBe(1)
     expect(added.stderr).toContain("context infra machine root")

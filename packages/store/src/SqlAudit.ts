@@ -165,7 +165,12 @@ const report = (walk: Walk, rows: number, duration: number): AuditReport => ({
   root: rootOf(walk),
   inert: walk.inert.length,
   replayed: walk.setting.replayed,
-  machines: [...walk.machines.values()].map(({ events, machineId, name }) => ({ machineId, name, events })),
+  machines: [...walk.machines.values()].map(({ events, machineId, name }) => ({
+    machineId,
+    // As it is called now: it may have been renamed since it last wrote.
+    name: walk.membership.machines.get(machineId)?.name ?? name,
+    events,
+  })),
   unknownTypes: walk.unknownTypes,
   findings: walk.findings,
   head: walk.head,

@@ -125,7 +125,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const publicKey = publicHalf(inviteKey(secret))
       const data = yield* decodeInput(InviteIssued.data, { ...input, inviteId: keyId(publicKey), publicKey })
       const vouched = rootOf(yield* decide(() => Effect.succeed(InviteIssued(data))))
-      return { ...input, code: encodeInvite({ secret, ...vouched }) }
+      return { ...input, inviteId: data.inviteId, code: encodeInvite({ secret, ...vouched }) }
     }),
     withdraw: Effect.fn("Machines.withdraw")(function* (id) {
       yield* decide(({ invites }) =>
@@ -163,7 +163,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
         Effect.gen(function* () {
           const { machineId, name: from } = yield* findMachine(state, name, ["enrolled", "waiting", "revoked"])
           if ([...state.machines.values()].some((other) => other.name === to && other.machineId !== machineId))
-            return yield* new InvalidInput({ field: "to", reason: `a machine named "${to}" is there already` })
+            return yield* new InvalidInput({ field: "", reason: taken(to) })
           chosen = machineId
           return MachineRenamed(yield* decodeInput(MachineRenamed.data, { machineId, from, to }))
         }),
@@ -176,7 +176,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const data = yield* decodeInput(MachineEnrolled.data, { machineId, name, publicKey, role })
       const after = yield* decide((state) =>
         [...state.machines.values()].some((other) => other.name === name)
-          ? new InvalidInput({ field: "name", reason: `a machine named "${name}" is there already` })
+          ? new InvalidInput({ field: "", reason: taken(name) })
           : Effect.succeed(MachineEnrolled(data)),
       )
       return { key: keyLine(key, rootOf(after)), machine: yield* about(machineId) }
@@ -216,6 +216,8 @@ const rootOf = ({ machines, root }: Membership): Vouched => {
   const key = machines.get(root?.machineId ?? "")?.publicKey ?? ""
   return { root: root?.eventId ?? "", fingerprint: fingerprint(key) }
 }
+
+const taken = (name: string): string => `a machine named ${JSON.stringify(name)} is there already; choose another name`
 
 const unsigned = "nothing is signed here (CONTEXT_KEY=off), so nobody can be enrolled"
 

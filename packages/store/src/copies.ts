@@ -9,7 +9,7 @@ import { makeFile, putInPlace, syncPath } from "./files.js"
 import { applicationId } from "./schema.js"
 import { staging } from "./staging.js"
 
-const refuse = (reason: string) => new InvalidInput({ field: "into", reason })
+const refuse = (reason: string) => new InvalidInput({ field: "", reason })
 
 /** Refuses a name that something has. */
 const refuseUnlessNew = (into: string): Effect.Effect<void, InvalidInput> =>

@@ -2,21 +2,25 @@
 import { hostname } from "node:os"
 import type { Identity } from "@context-engine/core/Here"
 import * as Effect from "effect/Effect"
-import { loadSigner } from "./Signer.js"
+import { findSigner } from "./Signer.js"
 
-/** The identity of the machine whose key is in a file, which is made if there is none. Looked up when it is first asked for. */
+/** The identity of the machine whose key is in a file, which is not made here. Looked up when it is asked for, until there is one. */
 export const identityOf = (keyPath: string | undefined): Effect.Effect<Identity> => {
   let known: Identity | undefined
   return Effect.sync(() => {
-    known ??= { key: keyPath === undefined ? undefined : keyOf(keyPath), machine: hostname() }
-    return known
+    const found = known ?? { key: keyPath === undefined ? undefined : keyOf(keyPath), machine: hostname() }
+    if (found.key !== none) known = found
+    return found
   })
 }
+
+/** A machine whose key is yet to be made has said nothing in any log: no key of any is its own. */
+const none = ""
 
 /** A key that cannot be used is told of when it is to sign. Until then the host name has to do. */
 const keyOf = (path: string): string | undefined => {
   try {
-    return loadSigner(path).id
+    return findSigner(path)?.id ?? none
   } catch {
     return undefined
   }

@@ -13,11 +13,13 @@ import { Database, layer as databaseLayer } from "./Database.js"
 import { checkSchema, OwnSchema } from "./fileSchema.js"
 import { copyPrivately, syncPath } from "./files.js"
 import { identify, isLog } from "./identify.js"
+import { type Compared, compare, isStrange } from "./likeness.js"
 import { rebuildOn } from "./rebuildOn.js"
 import { replace } from "./replace.js"
 import * as SqlAudit from "./SqlAudit.js"
 import * as SqlEventLog from "./SqlEventLog.js"
 import { staging } from "./staging.js"
+import { noteError } from "./sync/state.js"
 
 /** A backup that has been looked at. */
 export interface Prepared {
@@ -27,17 +29,25 @@ export interface Prepared {
   readonly problems: ReadonlyArray<string>
   /** How many rows were not what the events say, and were built anew. */
   readonly differing: number
+  /** How it stands to the log that is there; absent where it cannot be put in place. */
+  readonly compared?: Compared
   /** Puts it in the place of the log. Gives where that is now; `null` if there was none. */
   readonly place: Effect.Effect<string | null, StorageError>
 }
 
 type OnProgress = (progress: Progress) => Effect.Effect<void>
 
+export interface Preparing {
+  readonly onProgress?: OnProgress
+  /** Whether the log that is there has a connection to a shared one: it is not that of another log. */
+  readonly shared?: boolean
+}
+
 /** Takes a copy of a backup and verifies it. Nobody may be writing to the backup; nothing of it is changed. */
 export const prepare = (
   backup: string,
   path: string,
-  onProgress?: OnProgress,
+  { onProgress, shared = false }: Preparing = {},
 ): Effect.Effect<Prepared, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
     yield* attempt(path, () => isLog(path))
@@ -54,13 +64,17 @@ export const prepare = (
     })
     if (foreign.length > 0) return refused(foreign)
     const { differing, report } = yield* verified(copy, onProgress)
+    if (report.replayed !== null) return yield* notForWork(backup, report.replayed)
     // What counts for nothing harms nothing: it is kept as what it is.
     const problems = report.findings.filter(({ kind }) => kind !== "inert" && kind !== "sequence")
     if (problems.length > 0) return refused(problems.map(({ message }) => message))
+    const there = join(directory, "there.db")
+    yield* Effect.ignore(attempt(path, () => copyStill(path, there)))
+    const compared = yield* compare(copy, there)
     const final = join(directory, basename(path))
-    yield* attempt(path, () => finish(copy, final))
+    yield* attempt(path, () => finish(copy, final, shared && isStrange(compared.likeness)))
     const place = Effect.suspend(() => replace({ final, path, backup }))
-    return { events: report.events, problems: [], differing, place }
+    return { events: report.events, problems: [], differing, compared, place }
   })
 
 /** Verifies a backup and puts it in place. Gives where the log that was there is now; `null` if there was none. */
@@ -128,12 +142,26 @@ const onlyRowsDiffer = (report: AuditReport) =>
     return checkpoint === null || checkpoint <= head
   })
 
+const notForWork = (backup: string, moment: string) =>
+  new StorageError({
+    reason: "foreign",
+    message: `${backup} shows a log as of ${moment}, as audit replay wrote it, and nothing can be written to it; restore takes what context infra backup wrote`,
+  })
+
+/** Said until the connection is settled: the next exchange that goes through forgets it. */
+const othersConnection = {
+  reason: "foreign",
+  message:
+    "restore put another log here than the one that is connected to the shared log: nothing of this one is pushed there. Alone it is after context infra sync disconnect",
+} as const
+
 /** A new file that no connection has ever had open, with all in it, and in the mode that lets many work on it. */
-const finish = (copy: string, final: string): void => {
+const finish = (copy: string, final: string, strange: boolean): void => {
   const from = new NativeConnection(copy, 5_000)
   try {
     // The log may have gone on since: what this machine writes from here on is a chain of its own.
     from.prepare("UPDATE signing SET machine = NULL").run()
+    if (strange) noteError(from, othersConnection, new Date().toISOString())
     copyInto(from, final)
   } finally {
     from.close()

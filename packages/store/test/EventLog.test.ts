@@ -200,7 +200,9 @@ describe("the log in a file", () => {
       const log = yield* EventLog
       const first = yield* log.append(appends)
       expect(yield* log.append(appends)).toEqual(first)
-      const other = [{ stream: "server-a", expected: 1, events: [{ ...event, data: { ...(event.data as object), name: "z" } }] }]
+      const other = [
+        { stream: "server-a", expected: 1, events: [{ ...event, data: { ...(event.data as object), name: "z" } }] },
+      ]
       expect(yield* Effect.flip(log.append(other))).toMatchObject({ _tag: "StorageError", reason: "corrupt" })
       expect(yield* log.head).toBe(1)
     })

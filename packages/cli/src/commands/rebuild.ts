@@ -1,5 +1,6 @@
 /** `context infra rebuild` */
 import { leaf } from "../leaf.js"
+import { count } from "../render/units.js"
 import { withAudit } from "../runtime.js"
 import { progress } from "../terminal.js"
 import { walked } from "../walk.js"
@@ -13,6 +14,8 @@ export const rebuild = leaf({
   run: (given) =>
     withAudit(given, ({ maintenance }) => progress("rebuilding")(maintenance.rebuild(walked("rebuilding")))),
   said: ({ differing, duration, events, rows }) =>
-    `folded ${events.toLocaleString("en")} events into ${rows.toLocaleString("en")} rows in ${duration.toFixed(1)} s; ` +
-    (differing === 0 ? "all were as the log says" : `${differing} were not what the log says, and are now`),
+    `folded ${count(events, "event")} into ${count(rows, "row")} in ${duration.toFixed(1)} s; ` +
+    (differing === 0
+      ? "all were as the log says"
+      : `${count(differing, "row")} ${differing === 1 ? "was not what the log says, and is" : "were not what the log says, and are"} now`),
 })

@@ -2,10 +2,11 @@
 import { word } from "@context-engine/core/Shell"
 import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
-import { argument, removing } from "../options.js"
-import { confirmed } from "../removal.js"
+import { argument, flag, removing } from "../options.js"
+import { likenessInWords } from "../render/likeness.js"
 import { givenUpInWords } from "../render/loss.js"
-import { databasePath, needsFile } from "../runtime/log.js"
+import { count, rebuiltInWords } from "../render/units.js"
+import { databasePath, isShared, needsFile } from "../runtime/log.js"
 import { withAudit } from "../runtime.js"
 import { progress } from "../terminal.js"
 import { Refused } from "../usage.js"
@@ -15,10 +16,11 @@ export const restore = leaf({
   name: "restore",
   description:
     "Verifies a copy of a backup, with what is beside it (<file>-wal), and puts it in the place of the log. Rows that are not what " +
-    "the events say are built anew. The log that was there is kept aside, never deleted. Stop what uses it first.",
+    "the events say are built anew. The log that was there is kept aside, never deleted. Stop what uses it first. A backup of another " +
+    "log, or an unsigned one for a signed, takes --another-log where nobody is asked.",
   examples: ["restore /mnt/usb/infra-2026-11-22.db", "restore backup.db --db copy.db --yes"],
   args: { file: argument("file", "A file that backup wrote") },
-  options: removing,
+  options: { ...removing, anotherLog: flag("another-log", "It is meant to be another log than the one that is there") },
   run: (given) =>
     Effect.gen(function* () {
       yield* needsFile("put a backup in the place of")
@@ -26,23 +28,27 @@ export const restore = leaf({
       const { existsSync } = yield* Effect.promise(() => import("node:fs"))
       if (!existsSync(given.file)) return yield* new Refused({ message: `there is no file ${given.file}` })
       const { prepare } = yield* Effect.promise(() => import("@context-engine/store/restore"))
-      const found = yield* progress("verifying")(prepare(given.file, db, walked("verifying")))
-      if (found.problems.length > 0) {
+      const how = { onProgress: walked("verifying"), shared: isShared(given.db) }
+      const { compared, ...found } = yield* progress("verifying")(prepare(given.file, db, how))
+      if (compared === undefined) {
         const message = `${given.file} does not hold: ${found.problems[0]}`
         return yield* new Refused({ message, next: `context infra audit verify --db ${word(given.file)}` })
       }
-      yield* confirmed(given.yes, `put the ${found.events} events of ${given.file} in the place of ${db}`)
+      const { agreedToReplace } = yield* Effect.promise(() => import("../replacing.js"))
+      yield* agreedToReplace({ ...given, db, events: found.events, compared })
       const aside = yield* found.place
       const givenUp = yield* withAudit({ db, remembered: "quietly" }, ({ audit }) => audit.accept)
-      return { file: given.file, db, events: found.events, rebuilt: found.differing, aside, givenUp }
+      const { events, differing } = found
+      return { file: given.file, db, events, rebuilt: differing, aside, givenUp, ...compared, shared: how.shared }
     }).pipe(Effect.scoped),
-  said: ({ aside, db, events, givenUp, rebuilt }) =>
-    [
-      `restored ${events.toLocaleString("en")} events into ${db}` +
-        (rebuilt === 0
-          ? ""
-          : `; ${rebuilt.toLocaleString("en")} rows were not what the events say, and were built anew`) +
-        (aside === null ? "" : `; what was there is in ${aside}`),
-      ...(givenUp === null ? [] : [givenUpInWords(givenUp)]),
-    ].join("\n"),
+  said: ({ aside, db, events, givenUp, likeness, rebuilt, shared }) => [
+    `restored ${count(events, "event")} into ${db}` +
+      (rebuilt === 0 ? "" : `; ${rebuiltInWords(rebuilt)}`) +
+      (aside === null ? "" : `; what was there is in ${aside}`),
+    ...(likeness === "new" ? [] : [`the backup was ${likenessInWords[likeness]}`]),
+    ...(givenUp === null ? [] : [givenUpInWords(givenUp)]),
+    ...(shared && (likeness === "another" || likeness === "unsigned")
+      ? ["the connection is that of the log that was there: context infra sync connect <url>, or sync disconnect"]
+      : []),
+  ],
 })

@@ -1,10 +1,12 @@
 /** `context infra serve` */
 import { randomBytes } from "node:crypto"
+import { setting } from "@context-engine/store/setting"
 import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { flag, integer, text } from "../options.js"
 import { safeJson } from "../render/safe.js"
-import { databasePath, machineKey, memory, needsFile } from "../runtime/log.js"
+import { machineKey } from "../runtime/key.js"
+import { databasePath, memory, needsFile } from "../runtime/log.js"
 import { load } from "../runtime.js"
 import { print } from "../terminal.js"
 
@@ -23,7 +25,7 @@ export const serve = leaf({
     Effect.gen(function* () {
       yield* needsFile("serve from")
       const db = yield* databasePath(given.db)
-      const known = process.env.CONTEXT_TOKEN || undefined
+      const known = setting(process.env, "CONTEXT_TOKEN")
       const token = known ?? randomBytes(24).toString("base64url")
       const onListen = (url: string) =>
         print(given.json ? `${safeJson({ url, token })}\n` : announcement(url, known ?? token, known))

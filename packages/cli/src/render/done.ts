@@ -3,11 +3,14 @@ import { safe } from "./safe.js"
 import { paint, type Renderer } from "./text.js"
 import { count } from "./units.js"
 
-/** A sentence about the answer, with a tick. */
+/** What is said of an answer: a sentence, or one a line. */
+export type Said = string | ReadonlyArray<string>
+
+/** A sentence about the answer, with a tick, and what more there is to say of it below. */
 export const done =
-  <V>(sentence: (value: V) => string): Renderer<V> =>
+  <V>(said: (value: V) => Said): Renderer<V> =>
   (value, screen) =>
-    `${paint(screen, "good", "✓")} ${safe(sentence(value))}`
+    `${paint(screen, "good", "✓")} ${[said(value)].flat().map(safe).join("\n  ")}`
 
 /** What is gone: one entry an event that took something away. */
 export interface Removed {

@@ -4,4 +4,4 @@ import { moment } from "./units.js"
 
 /** What is not asked for any more, once a person went on without it. */
 export const givenUpInWords = ({ position, since }: Loss): string =>
-  `given up: the log as this machine had seen it, to position ${position}, on ${moment(since)} UTC`
+  `given up: what this machine had seen of the log, to position ${position}, on ${moment(since)} UTC`

@@ -1,5 +1,5 @@
 /** Who may write to the log, for people. */
-import type { InviteInput, MachineRow, Machines_ } from "@context-engine/core/services/Machines"
+import type { Invited, MachineRow, Machines_ } from "@context-engine/core/services/Machines"
 import { safe } from "./safe.js"
 import { state } from "./states.js"
 import { table } from "./table.js"
@@ -78,19 +78,18 @@ const open = (invites: Machines_["invites"], screen: Screen): string =>
   )
 
 /** An invite that was made, or the id of one that was withdrawn. */
-type Invited =
-  | ({ readonly code: string; readonly remote: string | null } & InviteInput)
-  | { readonly withdrawn: string }
+type Shown = (Invited & { readonly remote: string | null }) | { readonly withdrawn: string }
 
-export const invited: Renderer<Invited> = (made, screen) => {
+export const invited: Renderer<Shown> = (made, screen) => {
   const done = paint(screen, "good", "✓")
   if ("withdrawn" in made) return `${done} withdrew invite ${safe(made.withdrawn)}`
-  const { code, expiresAt, remote, role, uses } = made
+  const { code, expiresAt, inviteId, remote, role, uses } = made
   const until = ago(screen, expiresAt).replace(/^in /, "for ")
   return [
     `${done} an invite for ${uses === 1 ? `one ${role}` : count(uses, role)}, good ${until}; it is shown this once. There:`,
     // It is there to be copied, so it is not broken into lines.
     `  context infra sync connect ${safe(remote ?? "<url>")} --invite ${code}`,
+    `  to end it before: context infra sync invite withdraw ${inviteId}`,
   ].join("\n")
 }
 

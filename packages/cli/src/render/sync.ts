@@ -22,7 +22,9 @@ export const report: Renderer<SyncReport> = (done, screen) => {
         ? line(screen, `nothing was left to do: ${what} (${reason})`)
         : `${paint(screen, "bad", "✗")} ${line(screen, `${what}: ${reason}`)}`,
     ),
-    ...(pending > 0 ? [`${paint(screen, "warn", "!")} ${count(pending, "event")} of this machine wait`] : []),
+    ...(pending > 0
+      ? [`${paint(screen, "warn", "!")} ${count(pending, "event")} of this machine ${pending === 1 ? "waits" : "wait"}`]
+      : []),
   ].join("\n")
 }
 

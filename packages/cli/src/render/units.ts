@@ -1,4 +1,5 @@
 /** Times, spans and sizes as people say them. */
+import { count } from "@context-engine/core/words"
 import type { Screen } from "./text.js"
 
 const minute = 60
@@ -55,7 +56,11 @@ export const used = (size: { readonly total: number; readonly available: number 
 export const version = (text: string | null): string =>
   text === null ? "" : /^[0-9a-f]{40,64}$/.test(text) ? text.slice(0, 12) : text
 
-export { count } from "@context-engine/core/words"
+export { count }
+
+/** Rows that a backup or a stream of events came with, and that were not what its events say. */
+export const rebuiltInWords = (rows: number): string =>
+  `${count(rows, "row")} ${rows === 1 ? "was not what the events say, and was" : "were not what the events say, and were"} built anew`
 
 /** The beginnings by which rows are told apart: as short as that allows, since ids of one moment begin the same. */
 export const shortIds = (rows: ReadonlyArray<{ readonly id: string }>): ((row: { readonly id: string }) => string) => {

@@ -1,5 +1,4 @@
 /** Behind `doctor`: the checks, each of which does without the others. */
-import { existsSync } from "node:fs"
 import { type Diagnosis, diagnose } from "@context-engine/core/services/Diagnosis"
 import { database } from "@context-engine/store/doctor/database"
 import { driver } from "@context-engine/store/doctor/driver"
@@ -8,19 +7,13 @@ import { memory } from "@context-engine/store/doctor/memory"
 import { permissions } from "@context-engine/store/doctor/permissions"
 import { servers } from "@context-engine/store/doctor/servers"
 import { sharedLog, sync } from "@context-engine/store/doctor/sync"
-import { identityOf } from "@context-engine/store/identity"
 import { readEndpoint } from "@context-engine/store/sync/config"
 import { remoteLog } from "@context-engine/store/sync/http"
 import * as Effect from "effect/Effect"
 import { node } from "../doctor/node.js"
 import { ssh } from "../doctor/ssh.js"
-import { databasePath, endpointFile, type LogOptions, machineKey, memoryDirectory, owner, syncMode } from "./log.js"
-
-/** The machine's key is looked at, and not made. */
-const machine = () => {
-  const { keyPath } = machineKey()
-  return identityOf(keyPath !== undefined && existsSync(keyPath) ? keyPath : undefined)
-}
+import { machineKey } from "./key.js"
+import { databasePath, endpointFile, here, type LogOptions, memoryDirectory, owner, syncMode } from "./log.js"
 
 export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> =>
   Effect.gen(function* () {
@@ -43,6 +36,6 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
       keys(path, machineKey().keyPath, endpoint && remoteLog(endpoint)),
       sync(shared),
       sharedLog(shared),
-      ssh(servers(path), machine()),
+      ssh(servers(path), here()),
     ])
   })

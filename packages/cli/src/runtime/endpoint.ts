@@ -1,4 +1,5 @@
 /** The kept address of the shared log. */
+import { setting } from "@context-engine/store/setting"
 import { readEndpoint, removeEndpoint, saveEndpoint } from "@context-engine/store/sync/config"
 import type { Endpoint } from "@context-engine/store/sync/endpoint"
 import { acquireWhenFree } from "@context-engine/store/sync/lock"
@@ -20,7 +21,7 @@ export const kept = (db: Db) =>
 /** Whether the environment says where the log is shared. */
 export const isInEnvironment = (db: Db): boolean => {
   const { defaultPath, path } = owner(db)
-  return Boolean(process.env.TURSO_URL?.trim()) && path === defaultPath
+  return setting(process.env, "TURSO_URL") !== undefined && path === defaultPath
 }
 
 /** Waits until a watcher of the log has noticed: it would make contact again. One that has its address from the environment stays. */

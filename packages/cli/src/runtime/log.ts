@@ -4,11 +4,14 @@ import { join } from "node:path"
 import type { Identity } from "@context-engine/core/Here"
 import type { OriginData } from "@context-engine/core/Origin"
 import type { MemoryOptions } from "@context-engine/store/memory/LogMemory"
+import { setting } from "@context-engine/store/setting"
 import { isConnected, type Owner, ownerOf } from "@context-engine/store/sync/config"
 import * as Effect from "effect/Effect"
 import { safe } from "../render/safe.js"
 import { sayNow } from "../terminal.js"
 import { Refused, UsageError } from "../usage.js"
+import { checkKey, machineKey } from "./key.js"
+import { configDirectory, fromHome } from "./places.js"
 
 /** Which log, and as of when. */
 export interface LogOptions {
@@ -39,25 +42,31 @@ const syncModes = ["synced", "remote", "replica", "off"] as const
 export type SyncMode = (typeof syncModes)[number]
 
 /** `CONTEXT_SYNC`, else `synced`. Another word means `synced` here, and is refused by whatever needs the log. */
-export const syncMode = (): SyncMode => syncModes.find((mode) => mode === process.env.CONTEXT_SYNC?.trim()) ?? "synced"
+export const syncMode = (): SyncMode =>
+  syncModes.find((mode) => mode === setting(process.env, "CONTEXT_SYNC")) ?? "synced"
 
 /** Refuses what is no mode: a log that is not shared as it was meant to be would go unnoticed. */
-export const checkSyncMode = (): Effect.Effect<void, UsageError> => {
-  const named = process.env.CONTEXT_SYNC?.trim() ?? ""
-  if (named === "" || named === syncMode()) return Effect.void
-  const message = `CONTEXT_SYNC must be one of ${syncModes.join(", ")}, not ${JSON.stringify(named)}`
+const checkSyncMode = (): Effect.Effect<void, UsageError> => {
+  const named = setting(process.env, "CONTEXT_SYNC")
+  if (named === undefined || named === syncMode()) return Effect.void
+  // What is no word may be a secret that was meant for another setting.
+  const shown = /^[\w-]{1,16}$/.test(named) ? `not ${JSON.stringify(named)}` : "and holds something else"
+  const message = `CONTEXT_SYNC must be one of ${syncModes.join(", ")}, ${shown}`
   return new UsageError({ message, see: "context infra sync status --help" })
 }
 
-const defaultPath = () => process.env.CONTEXT_DB || join(homedir(), ".claude", "infra.db")
+/** Refuses settings that cannot be meant. Whatever needs the log asks this first. */
+export const checkSettings: Effect.Effect<void, Refused | UsageError> = Effect.suspend(() =>
+  Effect.zipRight(checkSyncMode(), checkKey),
+)
 
-const fromHome = (path: string) => (path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
+const defaultPath = () => setting(process.env, "CONTEXT_DB") ?? join(homedir(), ".claude", "infra.db")
 
 /** The log's file: `--db`, else `CONTEXT_DB`, else `~/.claude/infra.db`. */
 export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> => {
   if (db?.trim() === "")
     return new Refused({ message: "--db is empty", next: "name the log's file, or leave --db out" })
-  return Effect.as(checkSyncMode(), fromHome(db ?? defaultPath()))
+  return Effect.as(checkSettings, fromHome(db ?? defaultPath()))
 }
 
 /** Refuses what makes sense for a file only: `what` would be done to it. */
@@ -68,32 +77,6 @@ export const needsFile = (what: string): Effect.Effect<void, Refused> =>
         next: "run it without CONTEXT_SYNC, on a machine that keeps the log",
       })
     : Effect.void
-
-/**
- * This machine's key, which signs what it appends: the file that `CONTEXT_KEY` names (`off` for none), or the key itself as one line,
- * as `machine add` prints it for a job; else `~/.config/context/machine.key`.
- */
-export const machineKey = (): { readonly keyPath?: string } => {
-  const named = keyLine ?? process.env.CONTEXT_KEY
-  if (named === "off") return {}
-  return { keyPath: named || join(configDirectory(), "machine.key") }
-}
-
-/** Takes a key out of the environment: what this program starts, from deploy commands to `ssh`, has no use for it. */
-const takeKeyLine = (): string | undefined => {
-  const named = process.env.CONTEXT_KEY?.trim()
-  if (named === undefined || !named.startsWith("context-key-")) return undefined
-  delete process.env.CONTEXT_KEY
-  return named
-}
-
-const keyLine = takeKeyLine()
-
-/** The environment for a process that works on the log on behalf of this one, and so signs. */
-export const signingEnvironment = (): NodeJS.ProcessEnv =>
-  keyLine === undefined ? process.env : { ...process.env, CONTEXT_KEY: keyLine }
-
-const configDirectory = (): string => join(process.env.XDG_CONFIG_HOME || join(homedir(), ".config"), "context")
 
 /** Where this machine keeps what it has seen of its logs; `undefined` where none is kept. */
 export const memoryDirectory = (): string | undefined =>
@@ -116,7 +99,8 @@ const warn = (message: string, next: string): void => {
 }
 
 /** The file that `sync connect` keeps addresses and tokens in, one a log, for nobody else to read. */
-export const endpointFile = (): string => process.env.CONTEXT_SYNC_FILE || join(configDirectory(), "sync.json")
+export const endpointFile = (): string =>
+  setting(process.env, "CONTEXT_SYNC_FILE") ?? join(configDirectory(), "sync.json")
 
 /** Whose connection to a shared log is meant: a file's own, never another's. */
 export const owner = (db: string | undefined): Owner =>
@@ -135,7 +119,7 @@ export const here = (): Effect.Effect<Identity> =>
 
 /** Who gives this command, for the log. */
 export const origin = (): OriginData => ({
-  actor: process.env.CONTEXT_ACTOR || userName(),
+  actor: setting(process.env, "CONTEXT_ACTOR") ?? userName(),
   via: "cli",
   machine: hostname(),
 })

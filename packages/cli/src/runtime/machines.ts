@@ -2,13 +2,14 @@
 import type { InvalidInput, SyncError } from "@context-engine/core/Errors"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Machines } from "@context-engine/core/services/Machines"
-import { Sync } from "@context-engine/core/services/Sync"
+import { Sync, type SyncOptions } from "@context-engine/core/services/Sync"
 import * as SqlMachines from "@context-engine/store/SqlMachines"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { progress, say } from "../terminal.js"
 import { Refused } from "../usage.js"
-import { isShared, type LogOptions, machineKey, syncMode } from "./log.js"
+import { machineKey } from "./key.js"
+import { isShared, type LogOptions, syncMode } from "./log.js"
 import { runAlone } from "./store.js"
 import { syncLayer } from "./syncLayer.js"
 
@@ -47,8 +48,8 @@ const shared = <A, E, R>(options: LogOptions, asked: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const sync = yield* Sync
     const { asOf } = yield* ReadModels
-    const together = progress("synchronising")(sync.now({ wait: true }))
-    yield* Effect.catchTag(together, "SyncError", (error) =>
+    const together = (how: SyncOptions) => progress("synchronising")(sync.now({ ...how, wait: true }))
+    yield* Effect.catchTag(together({ reading: true }), "SyncError", (error) =>
       isExpected(error) ? Effect.void : say(`not up to date: ${error.message}`),
     )
     const before = yield* asOf
@@ -57,7 +58,7 @@ const shared = <A, E, R>(options: LogOptions, asked: Effect.Effect<A, E, R>) =>
     const untold = (error: SyncError) =>
       options.waitSync ? error : say(`done here, and with nobody else yet: ${error.message}`)
     // A machine that has revoked itself may not push any more, and yet everybody has that.
-    yield* Effect.catchTag(together, "SyncError", (error) =>
+    yield* Effect.catchTag(together({}), "SyncError", (error) =>
       Effect.flatMap(sync.status, ({ pending }) => (pending === 0 ? Effect.void : untold(error))),
     )
     return value

@@ -12,7 +12,7 @@ import * as Layer from "effect/Layer"
 import { progress, say } from "../terminal.js"
 import { Refused, UsageError } from "../usage.js"
 import { walked } from "../walk.js"
-import { checkSyncMode, isPast, type LogOptions } from "./log.js"
+import { checkSettings, isPast, type LogOptions } from "./log.js"
 import { runAlone, type Store } from "./store.js"
 import { endpoint, syncLayer } from "./syncLayer.js"
 import { temporaryLog } from "./temporary.js"
@@ -25,7 +25,7 @@ export const runRemote = <A, E, S>(
 ): Effect.Effect<A, unknown> =>
   Effect.scoped(
     Effect.gen(function* () {
-      yield* checkSyncMode()
+      yield* checkSettings
       if (options.db !== undefined) {
         const message = "--db names a file, and with CONTEXT_SYNC=remote there is none"
         return yield* new UsageError({ message, see: "context infra sync status --help" })
@@ -45,7 +45,7 @@ export const runRemote = <A, E, S>(
 
 const fetch = Effect.flatMap(Sync, (sync) =>
   Effect.catchTag(
-    sync.now({ onProgress: walked("reading the shared log") }),
+    sync.now({ onProgress: walked("reading the shared log"), reading: true }),
     "SyncError",
     // All of it was read: who may not write may look, and is told when something is to be pushed.
     (error) =>

@@ -6,8 +6,10 @@ import { isHeld } from "@context-engine/store/sync/lock"
 import * as Effect from "effect/Effect"
 import { failAfterwards } from "../afterwards.js"
 import { uses } from "../codeCache.js"
+import { count } from "../render/units.js"
 import { Refused } from "../usage.js"
-import { type LogOptions, signingEnvironment } from "./log.js"
+import { signingEnvironment } from "./key.js"
+import type { LogOptions } from "./log.js"
 
 /**
  * In a process of its own, begun when this one has nothing left to do: nobody waits for the link. It stays for some seconds, so
@@ -44,7 +46,7 @@ const now = (options: LogOptions): Effect.Effect<void, unknown> =>
       return yield* new Refused({ message: `${refused.what}: ${refused.reason}`, next: "context infra sync rejected" })
     }
     if (pending === 0) return
-    const message = `done and kept here, not yet shared: ${pending === 1 ? "1 event waits" : `${pending} events wait`} to be pushed`
+    const message = `done and kept here, not yet shared: ${count(pending, "event")} ${pending === 1 ? "waits" : "wait"} to be pushed`
     return yield* new Refused({ message, next: "context infra sync status" })
   })
 

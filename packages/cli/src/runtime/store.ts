@@ -7,7 +7,8 @@ import { layer } from "@context-engine/store/layer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { asOf } from "./asOf.js"
-import { databasePath, here, isPast, type LogOptions, machineKey, memory, origin } from "./log.js"
+import { machineKey } from "./key.js"
+import { databasePath, here, isPast, type LogOptions, memory, origin } from "./log.js"
 
 /** The log, the commands on it and its read models. */
 export type Store = Layer.Layer.Success<ReturnType<typeof layer>>

@@ -1,7 +1,8 @@
 /** Keeps `sync watch` running beside a server, in a process of its own: no fold and no rebase ever holds up a request. */
 import { type ChildProcess, spawn } from "node:child_process"
 import * as Effect from "effect/Effect"
-import { isShared, signingEnvironment } from "./log.js"
+import { signingEnvironment } from "./key.js"
+import { isShared } from "./log.js"
 
 /** How long a child has to end, in milliseconds. */
 const grace = 5_000

@@ -6,7 +6,8 @@ import * as SqlSync from "@context-engine/store/sync/SqlSync"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { say } from "../terminal.js"
-import { databasePath, endpointFile, isShared, type LogOptions, machineKey, owner, syncMode } from "./log.js"
+import { machineKey } from "./key.js"
+import { databasePath, endpointFile, isShared, type LogOptions, owner, syncMode } from "./log.js"
 
 /** Where the shared log of a log is, if anything says so. */
 export const endpoint = (db: string | undefined) =>

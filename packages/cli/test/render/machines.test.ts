@@ -85,7 +85,7 @@ describe("machines", () => {
 describe("codes and keys", () => {
   it("stand whole on a line that can be copied, on any screen", () => {
     const code = "c".repeat(56)
-    const made = { code, role: "member", uses: 1, expiresAt: "2026-11-27T12:15:00.000Z" } as const
+    const made = { code, inviteId: "3f2a90c1", role: "member", uses: 1, expiresAt: "2026-11-27T12:15:00.000Z" } as const
     const text = invited({ ...made, remote: "http://10.0.0.5:8080" }, on(40))
     expect(text).toContain(`\n  context infra sync connect http://10.0.0.5:8080 --invite ${code}`)
     expect(text).toContain("for one member, good for 15m")

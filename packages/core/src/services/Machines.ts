@@ -28,6 +28,12 @@ export interface Machines_ {
   readonly pendingRoots: ReadonlyArray<PendingRoot>
 }
 
+/** An invite that was made: its code, which is shown once, and its id, by which it is withdrawn. */
+export interface Invited extends InviteInput {
+  readonly code: string
+  readonly inviteId: string
+}
+
 /** What an invite may do. */
 export interface InviteInput {
   readonly role: Role
@@ -43,7 +49,7 @@ export class Machines extends Context.Tag("@context-engine/core/Machines")<
   {
     readonly list: Effect.Effect<Machines_, StorageError>
     /** Makes an invite, and gives the code that is its only copy. */
-    readonly invite: (input: InviteInput) => Effect.Effect<{ readonly code: string } & InviteInput, Refused>
+    readonly invite: (input: InviteInput) => Effect.Effect<Invited, Refused>
     /** Ends an invite, by the beginning of its id. */
     readonly withdraw: (id: string) => Effect.Effect<void, Refused>
     /** Enrols a machine that waits, by its name or fingerprint. */

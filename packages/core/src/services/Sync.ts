@@ -114,6 +114,8 @@ export interface SyncOptions {
   readonly invite?: string
   /** Waits while another process of this machine is at it, instead of leaving it to that. */
   readonly wait?: boolean
+  /** For a command that reads: a machine that has no key yet gets none, and does not ask to be enrolled. */
+  readonly reading?: boolean
 }
 
 /** Something that happened between this machine and the shared log. */

@@ -2,7 +2,7 @@
 
 import { Instant } from "@context-engine/core/domain/fields"
 import { MachineName, Role } from "@context-engine/core/domain/Machine"
-import type { InviteInput, MachineRow, Machines_, PendingRoot } from "@context-engine/core/services/Machines"
+import type { Invited as Invited_, MachineRow, Machines_, PendingRoot } from "@context-engine/core/services/Machines"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
@@ -47,7 +47,8 @@ const Machines = row<Machines_>("Machines", {
   pendingRoots: Schema.Array(Pending),
 })
 
-const Invited = row<{ readonly code: string } & InviteInput>("InviteCode", {
+const Invited = row<Invited_>("InviteCode", {
+  inviteId: Schema.String,
   code: Schema.String,
   role: Role,
   uses: Schema.Number,

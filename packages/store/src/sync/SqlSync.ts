@@ -53,13 +53,14 @@ export const layer = (options: Options): Layer.Layer<Sync, never, Database | Eve
 const make = (database: Database["Type"], { keyPath, remote }: Options) => {
   const shared = Effect.isEffect(remote) ? remote : Effect.succeed(remote)
   const connected = Effect.flatMap(shared, (one) => (one === undefined ? notConnected : Effect.succeed(one)))
-  const signing = Effect.try({
-    try: () => (keyPath === undefined ? undefined : loadSigner(keyPath)),
-    catch: (error) => error as StorageError,
-  })
-  const parts = Effect.gen(function* () {
+  const signing = ({ reading = false }: SyncOptions) =>
+    Effect.try({
+      try: () => (keyPath === undefined ? undefined : (reading ? findSigner : loadSigner)(keyPath)),
+      catch: (error) => error as StorageError,
+    })
+  const partsFor = Effect.fnUntraced(function* (options: SyncOptions) {
     const vouched = keyPath !== undefined && isKeyLine(keyPath) ? rootOfLine(keyPath) : undefined
-    return { database, remote: yield* connected, author: author(yield* signing), vouched } satisfies Parts
+    return { database, remote: yield* connected, author: author(yield* signing(options)), vouched } satisfies Parts
   })
 
   /** Whether it could be done alone on this machine. */
@@ -79,7 +80,7 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
     Effect.gen(function* () {
       const started = performance.now()
       const tally = new Tally()
-      const ready = yield* parts
+      const ready = yield* partsFor(options)
       const wait = options.wait ?? false
       const free = yield* alone(wait, way(ready, tally, options))
       // Whoever appended before the lock was let go, and found it taken, left that to us.

@@ -8,6 +8,7 @@ import { InvalidInput } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { writeWhole } from "../files.js"
+import { setting } from "../setting.js"
 import { type Endpoint, endpointOf } from "./endpoint.js"
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -32,8 +33,8 @@ export const readEndpoint = (env: Env, file: string, owner: Owner): Effect.Effec
   Effect.suspend(() => {
     const url = fromEnvironment(env, owner)
     if (url !== undefined) {
-      const insecure = env.CONTEXT_SYNC_INSECURE?.trim() === "1"
-      return endpointOf("TURSO_URL", url, env.TURSO_AUTH_TOKEN?.trim(), { insecure })
+      const insecure = setting(env, "CONTEXT_SYNC_INSECURE") === "1"
+      return endpointOf("TURSO_URL", url, setting(env, "TURSO_AUTH_TOKEN"), { insecure })
     }
     return Effect.flatMap(readSaved(file, owner), (saved) => {
       const one = saved.get(owner.path)
@@ -72,7 +73,7 @@ export const removeEndpoint = (file: string, owner: Owner): Effect.Effect<void, 
   )
 
 const fromEnvironment = (env: Env, { defaultPath, path }: Owner): string | undefined =>
-  path === defaultPath ? env.TURSO_URL?.trim() || undefined : undefined
+  path === defaultPath ? setting(env, "TURSO_URL") : undefined
 
 /** Of a file that is not there yet its directory is followed. */
 const realPath = (path: string): string => {

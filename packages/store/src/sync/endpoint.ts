@@ -42,6 +42,9 @@ export const endpointOf = (
     return refuse("must not hold a token: that goes into TURSO_AUTH_TOKEN, or to the standard input of sync connect")
   }
   if (!token) return Effect.succeed({ url })
+  // What would not go into a header is told with all of it by whoever refuses it there.
+  if (!/^[\x21-\x7e]+$/.test(token))
+    return refuse("is given a token with a space or a line break in it: take the token whole")
   const endpoint = { url, token: Redacted.make(token) }
   if (!insecure && givesTokenAway(endpoint)) {
     return refuse(

@@ -106,8 +106,9 @@ export const rootOfLine = (line: string): Vouched | undefined => {
 }
 
 const bytesOfLine = (line: string): Buffer | undefined => {
-  const bytes = Buffer.from(line.trim().slice(jobPrefix.length), "base64url")
-  return bytes.length === 58 ? bytes : undefined
+  const text = line.trim().slice(jobPrefix.length)
+  const bytes = Buffer.from(text, "base64url")
+  return bytes.length === 58 && isKeyLine(line) && bytes.toString("base64url") === text ? bytes : undefined
 }
 
 /** What an invite's code says: a secret of 128 random bits, the root's event, and the fingerprint of the root's key. */

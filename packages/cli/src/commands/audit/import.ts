@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { argument } from "../../options.js"
+import { count, rebuiltInWords } from "../../render/units.js"
 import { withAudit } from "../../runtime.js"
 import { progress } from "../../terminal.js"
 
@@ -23,9 +24,9 @@ export const importLog = leaf({
       }),
     ),
   said: ({ events, inert, rebuilt }) =>
-    `took over ${events.toLocaleString("en")} ${events === 1 ? "event" : "events"}` +
+    `took over ${count(events, "event")}` +
     (inert === 0
       ? ""
-      : `; ${inert.toLocaleString("en")} of them count for nothing here: context infra audit verify names them and why, and context infra machine list a root that waits for your word`) +
-    (rebuilt === 0 ? "" : `; ${rebuilt.toLocaleString("en")} rows were not what the events say, and were built anew`),
+      : `; ${inert} of them ${inert === 1 ? "counts" : "count"} for nothing here: context infra audit verify says which and why, and context infra machine list shows a root that waits for your word`) +
+    (rebuilt === 0 ? "" : `; ${rebuiltInWords(rebuilt)}`),
 })

@@ -1,5 +1,6 @@
 /** `context infra sync connect <url>` */
 import { readFileSync } from "node:fs"
+import { plain } from "@context-engine/store/setting"
 import * as Effect from "effect/Effect"
 import { agreed } from "../../joining.js"
 import { leaf } from "../../leaf.js"
@@ -31,14 +32,14 @@ export const connect = leaf({
   run: (given) =>
     Effect.gen(function* () {
       const { endpointOf } = yield* Effect.promise(() => import("@context-engine/store/sync/endpoint"))
-      const token = isInteractive() ? yield* asked : readFileSync(0, "utf8").trim()
+      const token = isInteractive() ? yield* asked : plain(readFileSync(0, "utf8"))
       const endpoint = yield* endpointOf("url", given.url, token, given)
       const decide = (met: Parameters<typeof agreed>[1]) => agreed(given.yes, met)
       const how = {
         decide,
         onProgress: walked("synchronising"),
         wait: true,
-        ...(given.invite && { invite: given.invite }),
+        ...(given.invite && { invite: plain(given.invite) }),
       }
       return yield* load(
         () => import("../../runtime/connecting.js"),
@@ -50,4 +51,6 @@ export const connect = leaf({
 })
 
 /** From the person in front, without showing it. */
-const asked = Effect.promise(async () => (await import("../../secretInput.js")).readHidden("token (empty for none): "))
+const asked = Effect.promise(async () =>
+  plain(await (await import("../../secretInput.js")).readHidden("token (empty for none): ")),
+)

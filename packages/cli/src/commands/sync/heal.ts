@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { removing } from "../../options.js"
 import { confirmed } from "../../removal.js"
+import { count } from "../../render/units.js"
 import { needsFile } from "../../runtime/log.js"
 import { withSync } from "../../runtime.js"
 import { refused } from "../../syncing.js"
@@ -22,7 +23,7 @@ export const heal = leaf({
       withSync(given, (sync) =>
         Effect.gen(function* () {
           const { common, ours, remoteEvents, state } = yield* sync.contact
-          const what = `push ${ours} events to the shared log, which is ${state} (${common} of its ${remoteEvents} events are here)`
+          const what = `push ${count(ours, "event")} to the shared log, which is ${state} (${common} of its ${count(remoteEvents, "event")} known here)`
           yield* confirmed(given.yes, what)
           return yield* progress("healing")(sync.heal({ wait: true }))
         }),

@@ -21,7 +21,7 @@ export const makeSettling = (models: ReadModels["Type"], log: EventLog["Type"]) 
       const row = yield* findById("refused command", models.rejections, id)
       if (row.status === "open") return row
       const reason = row.status === "moot" ? "there was nothing left to do" : `it was ${row.status} already`
-      return yield* new InvalidInput({ field: "id", reason: `${row.what}: ${reason}` })
+      return yield* new InvalidInput({ field: "", reason: `${row.what}: ${reason}` })
     })
 
   const settle = (named: string, how: "retried" | "dropped") =>

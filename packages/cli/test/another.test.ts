@@ -1,0 +1,122 @@
+/** A backup that is put in the place of a log: which log it is, is said before and after. */
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
+import { withSqlite } from "../../store/test/support/files.js"
+import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
+import { itself, type Signing, signing, token } from "./support/enrolled.js"
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 })
+
+let sqld: Sqld
+beforeAll(async () => {
+  sqld = await startSqld()
+})
+afterAll(() => sqld.close())
+
+const off = { CONTEXT_SYNC: "off" }
+
+const backupOf = async (of: Signing, name: string): Promise<string> => {
+  const file = join(of.directory, name)
+  await of.succeed(`backup ${file}`)
+  return file
+}
+
+/** A log of its own with these servers. */
+const begun = async (actor: string, env: Readonly<Record<string, string>>, ...names: ReadonlyArray<string>) => {
+  const place = signing(actor, env)
+  for (const name of names) await place.succeed(`server add ${name} --local`)
+  return place
+}
+
+/** Answers the question on a terminal. */
+const answering = (answer: string) => {
+  let typed = false
+  const watch = (soFar: string, _: unknown, type: (keys: string) => void) => {
+    if (typed || !soFar.includes("[y/N]")) return
+    typed = true
+    type(`${answer}\n`)
+  }
+  return { terminal: true, watch } as const
+}
+
+describe("a backup of another log", () => {
+  it("is told from the one that is there, and is meant or refused", async () => {
+    const here = await begun("ada", off, "alpha", "beta")
+    const other = await begun("mal", off, "trap")
+    const [own, theirs] = [await itself(here), await itself(other)]
+    const backup = await backupOf(other, "other.db")
+    for (const flags of ["", " --yes"]) {
+      const { code, stderr } = await here.run(`restore ${backup}${flags}`)
+      expect({ flags, code }).toEqual({ flags, code: 1 })
+      for (const said of [
+        "another log",
+        own.fingerprint,
+        theirs.fingerprint,
+        "alpha, beta",
+        "trap",
+        "ServerAdded on 2",
+      ])
+        expect(stderr).toContain(said)
+      expect(stderr).toContain("--another-log --yes")
+    }
+    expect((await here.run(`restore ${backup} --another-log`)).code).toBe(1)
+    const asked = await here.run(`restore ${backup}`, answering("n"))
+    expect(asked.stdout).toMatch(/in the place of .*: it is another log than the one there\?/s)
+    expect(asked.stdout).toContain(theirs.fingerprint)
+    expect((await here.json("server list")).length).toBe(2)
+    const done = await here.succeed(`restore ${backup} --another-log --yes`)
+    expect(done).toContain("the backup was another log than the one there")
+    expect((await here.json("server list")).length).toBe(1)
+  })
+
+  it("does not take over the connection of the one that was there", async () => {
+    const here = await begun("ada", {}, "alpha")
+    await here.succeed(`sync connect ${sqld.url}`, token(sqld))
+    expect(await here.run("alert")).toMatchObject({ code: 0 })
+    const backup = await backupOf(await begun("mal", off, "trap"), "other.db")
+    const done = await here.succeed(`restore ${backup} --another-log --yes`)
+    expect(done).toContain("sync disconnect")
+    for (const line of ["alert", "sync status", "sync now", "alert", "sync status"]) {
+      const { code, stderr, stdout } = await here.run(line)
+      expect({ line, code }).toEqual({ line, code: 1 })
+      expect((stdout + stderr).replace(/\s+/g, " "), line).not.toContain("nothing is known to be wrong")
+    }
+    await here.succeed("sync disconnect")
+    expect((await here.run("alert")).stdout).not.toContain("restore")
+    expect(await here.run("sync status")).toMatchObject({ code: 0 })
+  })
+
+  it("is so, too, where it has no signatures and the log there has", async () => {
+    const here = await begun("ada", off, "alpha")
+    const backup = await backupOf(await begun("mal", { ...off, CONTEXT_KEY: "off" }, "alpha"), "bare.db")
+    const refused = await here.run(`restore ${backup} --yes`)
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("an unsigned log") })
+    expect(refused.stderr).toMatch(/here +root: .*\n.*backup +unsigned/)
+    expect(await here.succeed(`restore ${backup} --another-log --yes`)).toContain("an unsigned log")
+  })
+
+  it("is not what an older, a newer and a forked state of the same log are", async () => {
+    const here = await begun("ada", off, "alpha")
+    const older = await backupOf(here, "older.db")
+    await here.succeed("server add beta --local")
+    const newer = await backupOf(here, "newer.db")
+    expect((await here.json(`restore ${newer} --yes`)).likeness).toBe("same")
+    expect(await here.succeed(`restore ${older} --yes`)).toContain("an older state of the log there")
+    expect((await here.json(`restore ${newer} --yes`)).likeness).toBe("newer")
+    await here.succeed(`restore ${older} --yes`)
+    await here.succeed("server add gamma --local")
+    expect(await here.succeed(`restore ${newer} --yes`)).toContain("went on in another way")
+    expect((await here.json(`restore ${newer} --yes --db ${here.db}.new`)).likeness).toBe("new")
+  })
+
+  it("and a replay of the past are two things: that is refused", async () => {
+    const here = await begun("ada", off, "alpha", "beta")
+    const past = join(here.directory, "past.db")
+    await here.succeed(`audit replay --to 2 --into ${past}`)
+    // As where a machine had not shared yet what it did by then: only such a replay is not simply the beginning of the log.
+    withSqlite(past, (file) => file.exec("INSERT INTO replayed (one, moment) VALUES (1, '2 days ago')"))
+    const refused = await here.run(`restore ${past} --yes`)
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("audit replay wrote it") })
+    expect((await here.json("server list")).length).toBe(2)
+  })
+})
