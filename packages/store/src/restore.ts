@@ -4,6 +4,7 @@ import { basename, join } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
 import { Audit, type AuditReport, type Progress } from "@context-engine/core/services/Audit"
+import { count } from "@context-engine/core/words"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -16,10 +17,12 @@ import { identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
 import { rebuildOn } from "./rebuildOn.js"
 import { replace } from "./replace.js"
+import { findSigner } from "./Signer.js"
 import * as SqlAudit from "./SqlAudit.js"
 import * as SqlEventLog from "./SqlEventLog.js"
 import { staging } from "./staging.js"
 import { noteError } from "./sync/state.js"
+import { strangersThatWait } from "./trust/waiting.js"
 
 /** A backup that has been looked at. */
 export interface Prepared {
@@ -41,13 +44,15 @@ export interface Preparing {
   readonly onProgress?: OnProgress
   /** Whether the log that is there has a connection to a shared one: it is not that of another log. */
   readonly shared?: boolean
+  /** Where this machine's key is, which will sign what waits in the backup; absent where it signs nothing. */
+  readonly keyPath?: string
 }
 
 /** Takes a copy of a backup and verifies it. Nobody may be writing to the backup; nothing of it is changed. */
 export const prepare = (
   backup: string,
   path: string,
-  { onProgress, shared = false }: Preparing = {},
+  { keyPath, onProgress, shared = false }: Preparing = {},
 ): Effect.Effect<Prepared, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
     yield* attempt(path, () => isLog(path))
@@ -68,6 +73,8 @@ export const prepare = (
     // What counts for nothing harms nothing: it is kept as what it is.
     const problems = report.findings.filter(({ kind }) => kind !== "inert" && kind !== "sequence")
     if (problems.length > 0) return refused(problems.map(({ message }) => message))
+    const strangers = keyPath === undefined ? [] : yield* attempt(backup, () => strangersIn(copy, keyPath))
+    if (strangers.length > 0) return refused([notOurs(strangers)])
     const there = join(directory, "there.db")
     yield* Effect.ignore(attempt(path, () => copyStill(path, there)))
     const compared = yield* compare(copy, there)
@@ -113,6 +120,18 @@ const strangeIn = (copy: string, own: ReadonlyArray<string>): ReadonlyArray<stri
     connection.close()
   }
 }
+
+const strangersIn = (copy: string, keyPath: string): ReadonlyArray<number> => {
+  const connection = new NativeConnection(copy, 5_000)
+  try {
+    return strangersThatWait(connection, findSigner(keyPath))
+  } finally {
+    connection.close()
+  }
+}
+
+const notOurs = (positions: ReadonlyArray<number>): string =>
+  `${count(positions.length, "event")} from position ${positions[0]} on would be passed on as this machine's own work, and neither its key nor a machine of that log signed them; restore it on the machine that wrote them, or a backup from before`
 
 /** If its events hold and its rows are not theirs, the rows are built anew. */
 const verified = (copy: string, onProgress?: OnProgress) =>

@@ -17,14 +17,18 @@ import { Audit } from "@context-engine/core/services/Audit"
 import { Maintenance } from "@context-engine/core/services/Maintenance"
 import * as Effect from "effect/Effect"
 import { afterEach, describe, expect, it } from "vitest"
+import { NativeConnection } from "../src/connection.js"
+import type { EventRow } from "../src/record.js"
 import { prepare, restore } from "../src/restore.js"
-import { loadSigner } from "../src/Signer.js"
+import { loadSigner, type Signer } from "../src/Signer.js"
 import { staging, stagingOf } from "../src/staging.js"
 import { ownerOf, saveEndpoint } from "../src/sync/config.js"
 import { acquire } from "../src/sync/lock.js"
 import { released } from "./durability/verify.js"
 import { damaged } from "./support/audited.js"
+import { establish } from "./support/enrolment.js"
 import { freshPath, withSqlite } from "./support/files.js"
+import { draft, signed, slipIn, stranger, unsigned } from "./support/forger.js"
 import { addServers, inLog, serverNames, verify } from "./support/live.js"
 
 /** What lies at the path while a process works on it: the log, of which all is in the file beside it. */
@@ -182,5 +186,37 @@ describe("what holds the log, what deployments printed, or a key", () => {
     expect(existsSync(aside as string)).toBe(true)
     for (const name of ["infra.db", "infra.db-wal", "infra.db-shm", "infra.db-logs", "infra.db-sync", "backup.db"])
       expect(seen).toContain(name)
+  })
+})
+
+describe("what waits in a backup to be shared", () => {
+  /** A backup of a log that is shared up to its head, and what somebody then put at its end. */
+  const withTail = async (rows: (root: string, own: Signer) => ReadonlyArray<EventRow>) => {
+    const backup = damaged(freshPath())
+    await inLog(backup, addServers())
+    const own = loadSigner(`${backup}.key`)
+    const connection = new NativeConnection(backup, 5_000)
+    const root = establish(connection, own)
+    const [hash, position] = connection
+      .prepare("SELECT hash, position FROM events ORDER BY position DESC LIMIT 1")
+      .get()
+    connection.prepare("UPDATE sync SET log_id = 'log', position = ?, hash = ?").run(position, hash)
+    slipIn(connection, rows(root, own))
+    connection.close()
+    return { backup, keyPath: `${backup}.key` }
+  }
+  const prepared = ({ backup, keyPath }: { readonly backup: string; readonly keyPath: string }) =>
+    Effect.runPromise(Effect.scoped(Effect.map(prepare(backup, freshPath(), { keyPath }), ({ problems }) => problems)))
+
+  it.each([
+    ["unsigned", () => unsigned([draft()])],
+    ["signed by a key that nobody knows", (root: string) => signed([draft()], stranger(), root)],
+  ] as const)("is refused where it is %s: this machine would sign it as its own", async (_, rows) => {
+    expect(await prepared(await withTail(rows))).toEqual([expect.stringContaining("1 event from position 2 on")])
+  })
+
+  it("is taken where this machine's key signed it", async () => {
+    const at = await withTail((root, own) => signed([draft()], own, root))
+    expect(await prepared(at)).toEqual([])
   })
 })

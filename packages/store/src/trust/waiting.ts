@@ -9,13 +9,13 @@ import { holds } from "./keys.js"
 import { readMembership } from "./membership.js"
 
 /**
- * The positions of what waits here and is signed neither by a machine of this log nor by this one's key. Without a key nothing
- * can be passed on, so nothing is told then.
+ * The positions of what waits here and is signed neither by a machine of this log nor by this one's key, if it has one. An
+ * unsigned log has no such.
  */
 export const strangersThatWait = (connection: Connection, own: Signer | undefined): ReadonlyArray<number> => {
   const { confirmed, logId } = readState(connection)
-  const members = readMembership(connection, confirmed.position)
-  if (own === undefined || logId === null || members.root === null) return []
+  const members = readMembership(connection)
+  if (logId === null || members.root === null) return []
   const root = members.root.eventId
   const rows = connection
     .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position`)
@@ -23,7 +23,7 @@ export const strangersThatWait = (connection: Connection, own: Signer | undefine
   return runsOfOne(rows).flatMap((unit) => {
     const key = claimedKey(unit[0] as EventRow) ?? ""
     const enrolled = isEnrolled(members, key) ? members.machines.get(key)?.publicKey : undefined
-    const publicKey = key === own.id ? own.publicKey : enrolled
+    const publicKey = key === own?.id ? own.publicKey : enrolled
     const isKnown =
       publicKey !== undefined &&
       ["", root].some((of) => holds(publicKey, signedBytes(unit.map(signedOf), of), unit[0]?.[11] ?? ""))
