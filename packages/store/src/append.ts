@@ -110,11 +110,8 @@ export const append = (
   cache.begin(head.hash)
   const { before, rows, wentBack } = sealed(connection, drafts, signer, head, shared)
   const versions = versionsOf(connection, appends, cache)
-  for (const [stream, version] of readVersions(
-    connection,
-    before.map((row) => row[2]),
-  ))
-    versions.set(stream, version)
+  const streams = before.map((row) => row[2])
+  for (const [stream, version] of readVersions(connection, streams)) versions.set(stream, version)
   const placed = place(rows, versions, head, nowAfter(head, shared))
   refuseMisfits(placed)
   insertRows(connection, placed)
