@@ -158,7 +158,7 @@ describe("context infra sync", () => {
     await other.run("server add own --local")
     const asked = await other.run(`sync connect ${sqld.url}`, { input: token() })
     expect(asked.code).toBe(1)
-    expect(asked.stderr).toMatch(/here +1 events since .*servers: own\n.*there +\d+ events since .*servers: .*alpha/)
+    expect(asked.stderr).toMatch(/here +1 event since .*servers: own\n.*there +\d+ events since .*servers: .*alpha/)
     expect(asked.stderr).toContain("--yes")
     expect(existsSync(other.file)).toBe(false)
     // The same in a script.

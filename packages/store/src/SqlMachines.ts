@@ -9,7 +9,6 @@ import {
   MachineRenamed,
   MachineRevoked,
   machinesStream,
-  type Role,
 } from "@context-engine/core/domain/Machine"
 import {
   isAdmin,
@@ -38,6 +37,7 @@ import { findSigner, loadSigner, type Signer, signerOf } from "./Signer.js"
 import { author } from "./sync/author.js"
 import { judgedUntil, readTail, rebase, rejudge } from "./sync/rebase.js"
 import { readState } from "./sync/state.js"
+import { candidates } from "./trust/candidates.js"
 import {
   encodeInvite,
   fingerprint,
@@ -249,28 +249,6 @@ const findMachine = (
     [...machines.values()].filter(({ status }) => statuses.includes(status)),
     (member) => [member.name, member.machineId, fingerprint(member.publicKey)],
   )
-
-interface Candidate {
-  readonly machineId: string
-  readonly name: string
-  readonly publicKey: string
-  readonly role: Role
-}
-
-/** The other machines that a new root would enrol: those that are, or, in a log older than roots, those that joined it. */
-const candidates = (connection: Connection, signer: Signer | undefined): ReadonlyArray<Candidate> => {
-  const state = readMembership(connection)
-  const enrolled = [...state.machines.values()].filter(({ status }) => status === "enrolled")
-  const joined = connection
-    .prepare("SELECT data FROM events WHERE type = 'MachineJoined' AND stream LIKE 'machine-%' ORDER BY position")
-    .all()
-    .map(([data]) => ({ ...JSON.parse(data), role: "member" as const }))
-  const all: ReadonlyArray<Candidate> = state.root === null ? joined : enrolled
-  const byKey = new Map(
-    all.map(({ machineId, name, publicKey, role }) => [machineId, { machineId, name, publicKey, role }]),
-  )
-  return [...byKey.values()].filter(({ machineId }) => machineId !== signer?.id)
-}
 
 /** Puts the root where this machine's own part of the log begins, and signs that part under it. */
 const begin = (

@@ -112,11 +112,8 @@ export const append = (
   cache.begin(head.hash)
   const { before, rows, wentBack } = sealed(connection, drafts, signer, head, shared)
   const versions = versionsOf(connection, appends, cache)
-  for (const [stream, version] of readVersions(
-    connection,
-    before.map((row) => row[2]),
-  ))
-    versions.set(stream, version)
+  const streams = before.map((row) => row[2])
+  for (const [stream, version] of readVersions(connection, streams)) versions.set(stream, version)
   const placed = place(rows, versions, head, nowAfter(head, shared))
   insertRows(connection, placed)
   const [first] = placed.slice(before.length)

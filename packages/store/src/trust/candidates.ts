@@ -1,0 +1,27 @@
+/** Which machines a new root would enrol beside its own. */
+import type { Role } from "@context-engine/core/domain/Machine"
+import type { Connection } from "../connection.js"
+import type { Signer } from "../Signer.js"
+import { readMembership } from "./membership.js"
+
+interface Candidate {
+  readonly machineId: string
+  readonly name: string
+  readonly publicKey: string
+  readonly role: Role
+}
+
+/** The other machines that a new root would enrol: those that are, or, in a log older than roots, those that joined it. */
+export const candidates = (connection: Connection, signer: Signer | undefined): ReadonlyArray<Candidate> => {
+  const state = readMembership(connection)
+  const enrolled = [...state.machines.values()].filter(({ status }) => status === "enrolled")
+  const joined = connection
+    .prepare("SELECT data FROM events WHERE type = 'MachineJoined' AND stream LIKE 'machine-%' ORDER BY position")
+    .all()
+    .map(([data]) => ({ ...JSON.parse(data), role: "member" as const }))
+  const all: ReadonlyArray<Candidate> = state.root === null ? joined : enrolled
+  const byKey = new Map(
+    all.map(({ machineId, name, publicKey, role }) => [machineId, { machineId, name, publicKey, role }]),
+  )
+  return [...byKey.values()].filter(({ machineId }) => machineId !== signer?.id)
+}
