@@ -129,8 +129,8 @@ export const believedAt = (
     )
     .all(JSON.stringify(positions), recorded, now) as ReadonlyArray<readonly [number, string, string]>
   const found = rows.map(([position, stated, limit]) => {
-    const believed = happened?.get(position)?.at ?? limit
-    return [position, stated, believed < limit ? believed : limit] as const
+    const [at] = [happened?.get(position)?.at ?? limit, limit].sort() as [string, string]
+    return [position, stated, at] as const
   })
   return new Map(
     found

@@ -24,5 +24,5 @@ export const importLog = leaf({
       }),
     ),
   said: ({ events, rebuilt }) =>
-    `took over ${count(events, "event")}` + (rebuilt === 0 ? "" : `; ${rebuiltInWords(rebuilt)}`),
+    [`took over ${count(events, "event")}`, ...(rebuilt === 0 ? [] : [rebuiltInWords(rebuilt)])].join("; "),
 })
