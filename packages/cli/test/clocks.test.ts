@@ -28,7 +28,8 @@ const machine = (name: string, wrong: number) => {
     CONTEXT_SYNC_FILE: join(place.directory, "sync.json"),
     NODE_OPTIONS: `--require=${clockAhead(place.directory, wrong)}`,
   }
-  const succeed = (line: string, input?: string) => place.succeed(line, { env, ...(input && { input }) })
+  const succeed = (line: string, input?: string, more: Readonly<Record<string, string>> = {}) =>
+    place.succeed(line, { env: { ...env, ...more }, ...(input && { input }) })
   return {
     name,
     db: place.db,
@@ -111,5 +112,22 @@ it("show, everywhere, what was done before the log was shared", async () => {
     }
   } finally {
     await shared.close()
+  }
+})
+
+it("of a year ahead does not date what happened now, wherever that is shown", async () => {
+  const wrong = machine("wrong", 365 * day)
+  await wrong.succeed("server add alpha")
+  // By now its clock is right.
+  const right = (line: string) => wrong.succeed(line, undefined, { NODE_OPTIONS: "" })
+  const said = new Date(Date.now() + 365 * day).toISOString().slice(0, 10)
+  const today = new Date().toISOString().slice(0, 10)
+  const events = await right("events")
+  expect(events).not.toMatch(/in 36\dd/)
+  expect(events.replace(/\s+/g, " ")).toContain(`clock said ${said}`)
+  for (const line of ["diff 0", "audit log alpha"]) {
+    const shown = (await right(line)).replace(/\s+/g, " ")
+    expect(shown, line).toContain(`, ${today}`)
+    expect(shown, line).toContain(`clock said ${said}`)
   }
 })

@@ -168,6 +168,10 @@ describe("machines of one log", () => {
     expect(await servers(laptop)).toContain("delta")
     expect((await phone.json("sync status")).enrolment).toBe("revoked")
     expect((await phone.json("doctor")).ok).toBe(false)
+    const [alert] = await phone.json("alert")
+    expect(alert.next).toMatch(
+      /^mv \S*machine\.key \S*machine\.key\.old, then context infra sync connect <url> --invite/,
+    )
     expect((await laptop.run("machine revoke phone --yes")).stderr).toContain("revoked already")
     expect((await laptop.json("audit verify")).ok).toBe(true)
   })

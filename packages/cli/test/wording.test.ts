@@ -42,6 +42,7 @@ describe("words", () => {
   })
 
   it("of a machine are its name as it is now", async () => {
+    await ada.succeed("server add delta --local")
     const { key, machine } = await ada.json("machine add builder")
     await ada.succeed("server add gamma --local", { env: { CONTEXT_KEY: key } })
     await ada.succeed("machine rename builder runner")

@@ -70,6 +70,8 @@ export class EventLog extends Context.Tag("@context-engine/core/EventLog")<
     readonly positionAt: (instant: string) => Effect.Effect<number, StorageError>
     /** The events that had happened at an instant (ISO 8601 UTC), as far as the clocks can be believed: `effectiveTime`. */
     readonly cutAt: (instant: string) => Effect.Effect<Cut, StorageError>
+    /** When events happened whose writers' clocks said something else, by their positions: ISO 8601 UTC. */
+    readonly believedAt: (positions: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, string>, StorageError>
     /** The time in milliseconds since 1970: by the shared log's clock, as far as it was measured, else by this machine's. */
     readonly now: Effect.Effect<number, StorageError>
     /** Everything appended from now on, by this process or another on the same log. */

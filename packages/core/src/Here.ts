@@ -10,6 +10,8 @@ export interface Identity {
   readonly key: string | undefined
   /** Its host name, which tells nothing apart that has a key. */
   readonly machine: string
+  /** Where its key is kept, if that is a file. */
+  readonly keyFile?: string
 }
 
 /** Unless it is provided, the machine is the one that commands come from, and its key is not known. */

@@ -14,7 +14,7 @@ import type { Connection } from "./connection.js"
 import { Database } from "./Database.js"
 import { follow } from "./follow.js"
 import { HeadCache } from "./HeadCache.js"
-import { cutAt } from "./happened.js"
+import { believedAt, cutAt } from "./happened.js"
 import { decode, type StoredRow, stored } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
 
@@ -67,6 +67,8 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
       }),
     cutAt: (instant) =>
       database.read((connection) => cutAt(connection, instant, new Date(timeOf(connection)).toISOString())),
+    believedAt: (positions) =>
+      database.read((connection) => believedAt(connection, positions, new Date(timeOf(connection)).toISOString())),
     now: database.read(timeOf),
     changes: Stream.unwrap(Effect.map(head, (from) => follow(database, from))),
   })

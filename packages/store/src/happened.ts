@@ -114,6 +114,31 @@ const readHappened = (
   return { events, happened: effectiveTimes(events, now) }
 }
 
+/** When events happened whose writers' clocks said something else, by their positions. `now` is the reader's time. */
+export const believedAt = (
+  connection: Connection,
+  positions: ReadonlyArray<number>,
+  now: string,
+): ReadonlyMap<number, string> => {
+  const { recorded, steps } = readClocks(connection)
+  const happened = steps ? readHappened(connection, recorded, now).happened : undefined
+  const rows = connection
+    .prepare(
+      `SELECT position, occurred_at, min(occurred_at, CASE WHEN position <= ?2 THEN recorded_at ELSE ?3 END)
+       FROM events WHERE position IN (SELECT value FROM json_each(?1))`,
+    )
+    .all(JSON.stringify(positions), recorded, now) as ReadonlyArray<readonly [number, string, string]>
+  const found = rows.map(([position, stated, limit]) => {
+    const [at] = [happened?.get(position)?.at ?? limit, limit].sort() as [string, string]
+    return [position, stated, at] as const
+  })
+  return new Map(
+    found
+      .filter(([, stated, at]) => Math.abs(Date.parse(stated) - Date.parse(at)) > tolerance)
+      .map(([position, , at]) => [position, at]),
+  )
+}
+
 /** How far back wrong clocks are looked for, and how many are told. */
 const looked = 10_000
 const shown = 20

@@ -3,16 +3,24 @@ import { hostname } from "node:os"
 import type { Identity } from "@context-engine/core/Here"
 import * as Effect from "effect/Effect"
 import { findSigner } from "./Signer.js"
+import { isKeyLine } from "./trust/keys.js"
 
 /** The identity of the machine whose key is in a file, which is not made here. Looked up when it is asked for, until there is one. */
 export const identityOf = (keyPath: string | undefined): Effect.Effect<Identity> => {
   let known: Identity | undefined
   return Effect.sync(() => {
-    const found = known ?? { key: keyPath === undefined ? undefined : keyOf(keyPath), machine: hostname() }
+    const found = known ?? {
+      key: keyPath === undefined ? undefined : keyOf(keyPath),
+      machine: hostname(),
+      ...fileOf(keyPath),
+    }
     if (found.key !== none) known = found
     return found
   })
 }
+
+const fileOf = (keyPath: string | undefined) =>
+  keyPath === undefined || isKeyLine(keyPath) ? {} : { keyFile: keyPath }
 
 /** A machine whose key is yet to be made has said nothing in any log: no key of any is its own. */
 const none = ""

@@ -100,8 +100,8 @@ const value = (of: unknown, names: Names): string => {
   return text.length > 120 ? `${text.slice(0, 119)}…` : text
 }
 
-const who = ({ actor, at, machine, position, via }: Cause): string =>
-  `at ${position}, ${moment(at)}, by ${safe(actor)} via ${via} on ${safe(machine)}`
+const who = ({ actor, at, machine, position, statedAt, via }: Cause): string =>
+  `at ${position}, ${moment(at)}${statedAt === undefined ? "" : ` (its clock said ${moment(statedAt)})`}, by ${safe(actor)} via ${via} on ${safe(machine)}`
 
 const told = (cause: Cause): string => `${safe(cause.type)} ${who(cause)}`
 

@@ -5,7 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Severity } from "../domain/InfraEvent.js"
 import type { StorageError } from "../Errors.js"
+import { Here } from "../Here.js"
 import { ReadModels } from "../ReadModels.js"
+import { word } from "../Shell.js"
 import type { DeploymentRow } from "../views/deployments.js"
 import type { RejectionRow } from "../views/rejections.js"
 import type { ServerRow } from "../views/servers.js"
@@ -86,7 +88,8 @@ export class Alerts extends Context.Tag("@context-engine/core/Alerts")<
         list: Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
           const found = yield* Effect.all([servers, services, deployments, rejected])
-          return [...found.flat(), ...syncAlerts(yield* sync.status, now)].sort(byGravity)
+          const { keyFile } = yield* yield* Here
+          return [...found.flat(), ...syncAlerts(yield* sync.status, now, keyFile)].sort(byGravity)
         }).pipe(Effect.withSpan("Alerts.list")),
       })
     }),
@@ -145,7 +148,7 @@ const refused = ({ actor, id, machine, reason, rejectedAt, what }: RejectionRow)
 const longest = 600_000
 
 /** What is wrong between this machine and the shared log, at a time in milliseconds since 1970. */
-export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert> => {
+export const syncAlerts = (status: SyncStatus, now: number, keyFile?: string): ReadonlyArray<Alert> => {
   const { enrolment, lastContact, lastError, loss, pending, pendingSince, skew, unknown, wrongClocks } = status
   const about = (alert: Omit<Alert, "kind" | "subject">): Alert => ({
     kind: "sync",
@@ -156,7 +159,7 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   const found: Array<Alert> = loss === null ? [] : [lossAlert(loss)]
   if (lastError !== null) {
     const passes = enrolment === "waiting" || ["offline", "busy"].includes(lastError.reason)
-    const [severity, next] = [passes ? "warning" : "error", nextOf(lastError.reason, status)] as const
+    const [severity, next] = [passes ? "warning" : "error", nextOf(lastError.reason, status, keyFile)] as const
     found.push(about({ severity, message: lastError.message, since: lastContact, next }))
   }
   // Where nothing can be taken over before a person has said so, the last error tells of the root.
@@ -240,7 +243,13 @@ const spanOf = (milliseconds: number): string => {
   return seconds < 172_800 ? `${seconds} s` : `${Math.round(seconds / 86_400)} days`
 }
 
-const nextOf = (reason: SyncFailure, status: SyncStatus): string => {
+/** A key that was revoked is not taken again: another takes its place. */
+const withNewKey = (keyFile: string | undefined): string =>
+  keyFile === undefined
+    ? "context infra machine add <name>, on an admin machine, and its line in CONTEXT_KEY"
+    : `mv ${word(keyFile)} ${word(`${keyFile}.old`)}, then context infra sync connect <url> --invite <code>`
+
+const nextOf = (reason: SyncFailure, status: SyncStatus, keyFile: string | undefined): string => {
   const { enrolment } = status
   switch (reason) {
     case "not-connected":
@@ -257,6 +266,7 @@ const nextOf = (reason: SyncFailure, status: SyncStatus): string => {
     case "newer-schema":
       return "upgrade context on this machine"
     case "not-enrolled":
+      if (enrolment === "revoked") return withNewKey(keyFile)
       if (enrolment === "waiting") return "context infra machine approve <name>, on an admin machine"
       return enrolment === "unsigned" ? "leave out CONTEXT_KEY=off" : "context infra sync connect <url> --invite <code>"
     case "no-root":

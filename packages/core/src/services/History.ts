@@ -17,7 +17,10 @@ import { nearest } from "./names.js"
 export interface Cause {
   readonly position: number
   readonly type: string
+  /** As far as the clocks can be believed: ISO 8601 UTC. */
   readonly at: string
+  /** What its writer's clock said, where that is not believed. */
+  readonly statedAt?: string
   readonly actor: Meta["actor"]
   readonly via: Meta["via"]
   readonly machine: Meta["machine"]
@@ -78,7 +81,12 @@ export class History extends Context.Tag("@context-engine/core/History")<
             compare(name, before.tables.get(name) as Rows, after.tables.get(name) as Rows, causes),
           )
           const tables = [...before.tables.values(), ...after.tables.values()]
-          return { from: start.until, to: end.until, changes, names: referredTo(changes, tables) }
+          const told = yield* believed(
+            log,
+            changes.flatMap(({ causes }) => causes),
+          )
+          const dated = changes.map((change) => ({ ...change, causes: change.causes.map(told) }))
+          return { from: start.until, to: end.until, changes: dated, names: referredTo(changes, tables) }
         }),
         life: Effect.fn("History.life")(function* (name: string) {
           const names = new Map<string, Set<string>>()
@@ -89,7 +97,8 @@ export class History extends Context.Tag("@context-engine/core/History")<
             return yield* new NotFound({ entity: "thing in the log", name, suggestions })
           }
           const lives = yield* Effect.forEach([...streams], (stream) => log.read(stream))
-          return lives.flatMap((events) => tell(events)).sort((x, y) => x.position - y.position)
+          const events = lives.flatMap((events) => tell(events)).sort((x, y) => x.position - y.position)
+          return events.map(yield* believed(log, events))
         }),
       }),
     ),
@@ -152,6 +161,17 @@ const causeOf = ({ meta, occurredAt, position, type }: Recorded): Cause => ({
   via: meta.via,
   machine: meta.machine,
 })
+
+/** Dates events by when they happened, as `--at` does. */
+const believed = (log: EventLog["Type"], events: ReadonlyArray<Cause>) =>
+  Effect.map(
+    log.believedAt([...new Set(events.map(({ position }) => position))]),
+    (times) =>
+      <C extends Cause>(one: C): C => {
+        const at = times.get(one.position)
+        return at === undefined ? one : { ...one, at, statedAt: one.at }
+      },
+  )
 
 const compare = (view: string, before: Rows, after: Rows, causes: Causes): ReadonlyArray<EntityChange> => {
   const ids = new Set([...before.keys(), ...after.keys()])

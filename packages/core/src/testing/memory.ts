@@ -37,6 +37,7 @@ export const layerMemory = (
         rebases: Effect.succeed(0),
         positionAt: (instant) => Effect.sync(() => memory.events.filter((event) => event.recordedAt <= instant).length),
         cutAt: (instant) => Effect.sync(() => memory.cutAt(instant)),
+        believedAt: () => Effect.succeed(new Map()),
         now: Clock.currentTimeMillis,
         changes: Stream.fromPubSub(hub),
       })

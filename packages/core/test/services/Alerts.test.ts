@@ -170,7 +170,7 @@ describe("trouble with the shared log", () => {
       "warning: context infra machine approve <name>, on an admin machine",
     ])
     expect(kinds({ ...waiting, enrolment: "revoked" })).toEqual([
-      "error: context infra sync connect <url> --invite <code>",
+      "error: context infra machine add <name>, on an admin machine, and its line in CONTEXT_KEY",
     ])
     expect(failed("no-root")[0]).toContain("context infra machine root")
     expect(failed("new-root")[0]).toContain("machine trust <fingerprint>")

@@ -6,6 +6,9 @@ import { count, rebuiltInWords } from "../../render/units.js"
 import { withAudit } from "../../runtime.js"
 import { progress } from "../../terminal.js"
 
+const whyInert =
+  "context infra audit verify says which and why, and context infra machine list shows a root that waits for your word"
+
 export const importLog = leaf({
   name: "import",
   description:
@@ -24,9 +27,9 @@ export const importLog = leaf({
       }),
     ),
   said: ({ events, inert, rebuilt }) =>
-    `took over ${count(events, "event")}` +
-    (inert === 0
-      ? ""
-      : `; ${inert} of them ${inert === 1 ? "counts" : "count"} for nothing here: context infra audit verify says which and why, and context infra machine list shows a root that waits for your word`) +
-    (rebuilt === 0 ? "" : `; ${rebuiltInWords(rebuilt)}`),
+    [
+      `took over ${count(events, "event")}`,
+      ...(inert === 0 ? [] : [`${inert} of them ${inert === 1 ? "counts" : "count"} for nothing here: ${whyInert}`]),
+      ...(rebuilt === 0 ? [] : [rebuiltInWords(rebuilt)]),
+    ].join("; "),
 })

@@ -23,6 +23,12 @@ export interface TimelineQuery {
   readonly limit?: number
 }
 
+/** A row of the timeline, dated by when it happened as far as the clocks can be believed. */
+export interface TimelineRow extends InfraEventRow {
+  /** What its writer's clock said, where that is not believed. ISO 8601 UTC. */
+  readonly statedAt?: string
+}
+
 export const makeEntries = (models: ReadModels["Type"], commands: Commands["Type"], log: EventLog["Type"]) => {
   const get = (id: string): Effect.Effect<InfraEventRow, RegistryError> => findById("event", models.infraEvents, id)
 
@@ -31,11 +37,11 @@ export const makeEntries = (models: ReadModels["Type"], commands: Commands["Type
     Effect.filterOrFail(
       get(id),
       (row) => row.source === "person",
-      () => new InvalidInput({ field: "id", reason: "this entry tells an event of the log, which never changes" }),
+      () => new InvalidInput({ field: "", reason: "this entry tells an event of the log, which never changes" }),
     )
 
-  return {
-    list: Effect.fn("Registry.timeline")(function* (query: TimelineQuery = {}) {
+  const rowsOf = (query: TimelineQuery) =>
+    Effect.gen(function* () {
       const serverId = query.server === undefined ? undefined : (yield* findServer(models, query.server)).id
       const serviceId = query.service === undefined ? undefined : (yield* findService(models, query.service)).service.id
       const limit = query.limit ?? 50
@@ -51,6 +57,16 @@ export const makeEntries = (models: ReadModels["Type"], commands: Commands["Type
       if (before.skip.size === 0) return yield* models.infraEvents.list({ ...wanted, from, limit })
       const rows = yield* models.infraEvents.list({ ...wanted, from })
       return rows.filter(({ position }) => !isIn(before, position)).slice(0, limit)
+    })
+
+  return {
+    list: Effect.fn("Registry.timeline")(function* (query: TimelineQuery = {}) {
+      const rows = yield* rowsOf(query)
+      const times = yield* log.believedAt(rows.map(({ position }) => position))
+      return rows.map((row): TimelineRow => {
+        const at = times.get(row.position)
+        return at === undefined ? row : { ...row, createdAt: at, statedAt: row.createdAt }
+      })
     }),
     get,
     add: Effect.fn("Registry.addEntry")(function* (input: AddEntry) {
