@@ -34,7 +34,7 @@ describe("the past", () => {
       nothing: [],
       today: ["beta", "omega"],
       now: ["beta", "omega"],
-      future: "at: is position 99, and the log ends at 3",
+      future: "at: is beyond the end: the log ends at position 3",
       nonsense: expect.stringContaining('"tuesday" is not a moment'),
     })
   })

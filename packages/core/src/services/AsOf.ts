@@ -66,6 +66,6 @@ export const cutOf = (
       return by === "happened" ? yield* log.cutAt(parsed.instant) : upTo(yield* log.positionAt(parsed.instant))
     }
     if (parsed.position <= head) return upTo(parsed.position)
-    const reason = `is position ${parsed.position}, and the log ends at ${head}`
+    const reason = `is beyond the end: the log ends at position ${head}`
     return yield* new InvalidInput({ field, reason })
   })
