@@ -242,6 +242,8 @@ describe("?at=", () => {
 
   it("refuses what is not a moment", async () => {
     expect((await call("GET /v1/status?at=noon")).body).toMatchObject({ _tag: "InvalidInput", field: "at" })
-    expect((await call("GET /v1/status?at=999999")).body.message).toMatch(/^at: is beyond the end: the log ends at position \d+/)
+    expect((await call("GET /v1/status?at=999999")).body.message).toMatch(
+      /^at: is beyond the end: the log ends at position \d+/,
+    )
   })
 })

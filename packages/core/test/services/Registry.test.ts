@@ -223,7 +223,7 @@ describe("the timeline", () => {
       })
     expect(await inWorld(Effect.flatMap(fleet, story))).toEqual({
       told: ["500s", "service postgres added", "service api added"],
-      fixed: "id: this entry tells an event of the log, which never changes",
+      fixed: "this entry tells an event of the log, which never changes",
       left: 0,
     })
   })

@@ -89,7 +89,10 @@ export const makeDependencies = (models: ReadModels["Type"], commands: Commands[
     get,
     add: Effect.fn("Registry.addDependency")(function* ({ external, on, service, ...fields }: AddDependency) {
       if ((on === undefined) === (external === undefined)) {
-        return yield* new InvalidInput({ field: "on", reason: "has to name a service of yours, or external what is not yours" })
+        return yield* new InvalidInput({
+          field: "on",
+          reason: "must name either a service of yours or something external",
+        })
       }
       const checked = yield* decode(entity.input, { ...fields, serviceId: "", dependsOnExternal: external ?? null })
       const id = yield* Id.make
