@@ -65,7 +65,7 @@ describe("refusals", () => {
     ["diff tomorrow now", 2, /^error: <from> "tomorrow" is not a moment/],
     ["diff 1 tomorrow", 2, /^error: <to> "tomorrow" is not a moment/],
     ["audit replay --to tomorrow --into copy.db", 2, /--to "tomorrow" is not a moment/],
-    ["server list --at 999", 2, /--at is position 999, and the log ends at 8/],
+    ["server list --at 999", 2, /--at is beyond the end: the log ends at position 8/],
     ["events --since yesterday", 2, /--since must be a span/],
     ["deploy api --health-timeout soon", 2, /--health-timeout must be a span/],
     ["deploy api", 1, /has no deploy command/, /service update/],
