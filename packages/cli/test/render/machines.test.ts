@@ -115,6 +115,7 @@ describe("the shared log", () => {
     inert: 0,
     inertEvents: [],
     breaks: [],
+    roots: [],
     enrolment: "enrolled",
   } as unknown as SyncStatus
 
