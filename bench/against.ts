@@ -74,7 +74,7 @@ const measureStatus = async (turns: number) => {
   const run = (side: 0 | 1, args: ReadonlyArray<string>, input?: string) => {
     const home = join(directory, `home-${side}`)
     const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: home, CONTEXT_DB: join(directory, `status-${side}.db`) }
-    const program = join(checkouts[side], "packages/cli/dist/context.cjs")
+    const program = join(checkouts[side], "packages/cli/bin/context.cjs")
     const started = performance.now()
     const { status, stderr } = spawnSync(process.execPath, [program, "infra", ...args], { env, input })
     if (status !== 0) throw new Error(stderr.toString())

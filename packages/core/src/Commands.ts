@@ -1,6 +1,6 @@
 /** The way in: read → fold → decide → append. A command that lost a race is decided again on what is there now. */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -89,10 +89,10 @@ const isConflict = (error: unknown): boolean =>
 const envelopes = (events: ReadonlyArray<Event>, commandId: string) =>
   Effect.gen(function* () {
     const origin = yield* Origin
-    const occurredAt = DateTime.formatIso(yield* DateTime.now)
-    return yield* Effect.forEach(events, (event) =>
-      Effect.map(Id.make, (id): NewEvent => ({ id, ...shaped(event), meta: { ...origin, commandId }, occurredAt })),
-    )
+    const now = yield* Clock.currentTimeMillis
+    const occurredAt = new Date(now).toISOString()
+    const meta = { ...origin, commandId }
+    return events.map((event): NewEvent => ({ id: Id.at(now), ...shaped(event), meta, occurredAt }))
   })
 
 /** The event with the version of its shape, which the log holds it to. An unknown type is the caller's. */

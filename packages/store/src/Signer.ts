@@ -1,10 +1,10 @@
 /** This machine's Ed25519 key: made on first use, the private half in a file that only its owner can read. */
-import { createHash, createPrivateKey, type KeyObject, sign } from "node:crypto"
+import { createPrivateKey, type KeyObject, sign } from "node:crypto"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { hostname } from "node:os"
 import { StorageError } from "@context-engine/core/Errors"
 import { writeWhole } from "./files.js"
-import type { EventRow } from "./record.js"
+import { type EventRow, sha256 } from "./record.js"
 import { holds, isKeyLine, keyId, keyOfLine, newKey, publicHalf } from "./trust/keys.js"
 
 /** Signs units. `id` names the key: the first 16 hex digits of the SHA-256 of its public half. */
@@ -35,9 +35,7 @@ export type Signed = readonly [
  * events older than a root were signed without.
  */
 export const signedBytes = (events: ReadonlyArray<Signed>, root?: string): Buffer =>
-  createHash("sha256")
-    .update(JSON.stringify(root === undefined ? events : [root, events]))
-    .digest()
+  Buffer.from(sha256(JSON.stringify(root === undefined ? events : [root, events])), "hex")
 
 /** What is signed of a row. */
 export const signedOf = (row: EventRow): Signed => [row[1], row[2], row[4], row[5], row[13] ?? row[6], row[7], row[8]]

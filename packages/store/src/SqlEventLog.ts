@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { append, readHead, readShared, seal } from "./append.js"
+import { append, seal } from "./append.js"
 import { CommitQueue } from "./CommitQueue.js"
 import type { Connection } from "./connection.js"
 import { Database } from "./Database.js"
@@ -17,6 +17,7 @@ import { HeadCache } from "./HeadCache.js"
 import { believedAt, cutAt } from "./happened.js"
 import { decode, type StoredRow, stored } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
+import { readHead, readShared } from "./standing.js"
 
 export interface Options {
   /** The file with this machine's key. Without one, what is appended is not signed. */

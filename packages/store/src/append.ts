@@ -7,21 +7,21 @@ import type { AppendOptions, StreamAppend } from "@context-engine/core/EventLog"
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
 import type { HeadCache } from "./HeadCache.js"
-import { columns, decode, type EventRow, genesis, hashOf, type StoredRow, stored } from "./record.js"
+import { columns, decode, type EventRow, hashOf, type StoredRow, stored, type Writable } from "./record.js"
 import { writeRows } from "./rows.js"
 import type { Signer } from "./Signer.js"
-import { assertTaken } from "./taken.js"
+import { advance, type Head, readStanding, type Shared, type Signing, type Standing } from "./standing.js"
+import { dropped } from "./taken.js"
 import { isRoot } from "./trust/Admission.js"
-import { type Beginning, begin, chainOfKey, type Draft, isUnsigned, sealUnit, writeSigning } from "./trust/sealing.js"
-import { isName, misfit } from "./trust/shapes.js"
+import { type Beginning, begin, chainOfKey, type Draft, isUnsigned, sealUnit } from "./trust/sealing.js"
+import { isMeta, isName, misfitOf } from "./trust/shapes.js"
 import { acceptRoot, markClockStep } from "./trust/verdicts.js"
 
 /** Serialises and checks the events of an append, once, outside the lock. Throws `StorageError` for what no machine would take. */
 export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft> =>
   appends.flatMap(({ events, stream }) =>
-    events.map(({ data, ...event }) => {
-      for (const name of [stream, event.type, event.id]) if (!isName(name)) throw unfit(name)
-      const draft = { ...event, stream, data: storedJson(data) }
+    events.map(({ data, id, meta, occurredAt, schema, type }) => {
+      const draft = { id, stream, type, schema, data: storedJson(data), meta, occurredAt }
       refuseMisfit(draft)
       return draft
     }),
@@ -32,63 +32,6 @@ const unfit = (name: string): StorageError => {
   return new StorageError({ reason: "unavailable", message })
 }
 
-export interface Head {
-  readonly position: number
-  readonly hash: string
-  readonly recordedAt: string
-  /** When it happened, as its writer says. */
-  readonly occurredAt: string
-}
-
-/** The last event of the log; position 0 and the genesis hash where there is none. */
-export const readHead = (connection: Connection): Head => {
-  const row = connection
-    .prepare("SELECT position, hash, recorded_at, occurred_at FROM events ORDER BY position DESC LIMIT 1")
-    .get()
-  return row === undefined
-    ? { position: 0, hash: genesis, recordedAt: "", occurredAt: "" }
-    : { position: row[0], hash: row[1], recordedAt: row[2], occurredAt: row[3] }
-}
-
-/** How this log stands to the shared one, as far as an append has to know. */
-export interface Shared {
-  /** What all machines share, if they do and rows can be kept as of it. */
-  readonly confirmed: number | undefined
-  /** How often this log's end was put after events of others. */
-  readonly rebases: number
-  /** The shared log's clock less this machine's, in milliseconds. */
-  readonly skew: number
-  /** When the last event that all machines share, and that counts, happened; `""` where there is none. */
-  readonly since: string
-  /** When that was recorded. */
-  readonly recorded: string
-  /** The last position that all machines share. */
-  readonly position: number
-  /** The moment that the file shows, where it is not the log but a replay of it. */
-  readonly replayed: string | null
-}
-
-export const readShared = (connection: Connection): Shared => {
-  const [logId, position, rebases, skew, unkept, since, recorded, replayed] = connection.prepare(sharedQuery).get()
-  const confirmed = logId === null || unkept === 1 ? undefined : position
-  return {
-    confirmed,
-    rebases,
-    skew: (logId !== null && skew) || 0,
-    since: since ?? "",
-    recorded: recorded ?? "",
-    position,
-    replayed,
-  }
-}
-
-const sharedQuery = `SELECT log_id, sync.position, rebases, skew,
-  EXISTS (SELECT 1 FROM sync_rows WHERE view = '' AND id = ''), min(occurred_at, recorded_at), recorded_at,
-  (SELECT moment FROM replayed)
-  FROM sync LEFT JOIN events ON log_id IS NOT NULL AND events.position = (
-    SELECT shared.position FROM events AS shared WHERE shared.position <= sync.position
-    AND NOT EXISTS (SELECT 1 FROM inert WHERE inert.position = shared.position) ORDER BY shared.position DESC LIMIT 1)`
-
 /** Appends events and folds them into the views. Made before (the answer was lost), it gives what there is. */
 export const append = (
   connection: Connection,
@@ -98,19 +41,18 @@ export const append = (
   options: AppendOptions,
   cache: HeadCache,
 ): ReadonlyArray<Recorded> => {
-  const known = alreadyThere(connection, drafts)
-  if (known !== undefined) return known
-  const head = readHead(connection)
+  const standing = readStanding(connection, drafts[0]?.id)
+  if (standing.known) return alreadyThere(connection, drafts)
+  const { head, shared } = standing
   if (options.head !== undefined && options.head !== head.position) {
     throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
   }
-  const shared = readShared(connection)
   if (shared.replayed !== null) throw notLive(shared.replayed)
   if (options.rebases !== undefined && options.rebases !== shared.rebases) {
     throw new VersionConflict({ stream: "the log", expected: options.rebases, actual: shared.rebases })
   }
   cache.begin(head.hash)
-  const { before, rows, wentBack } = sealed(connection, drafts, signer, head, shared)
+  const { before, chain, rows, wentBack } = sealed(connection, drafts, signer, standing)
   const versions = versionsOf(connection, appends, cache)
   const streams = before.map((row) => row[2])
   for (const [stream, version] of readVersions(connection, streams)) versions.set(stream, version)
@@ -122,7 +64,7 @@ export const append = (
   writeRows(connection, projections, recorded, { cache, keepAsOf: shared.confirmed })
   cache.keepVersions(versions)
   const last = recorded[recorded.length - 1]
-  if (last !== undefined) connection.prepare("UPDATE checkpoint SET position = ?").run(last.position)
+  if (last !== undefined) advance(connection, last, chain)
   return recorded.slice(before.length)
 }
 
@@ -131,12 +73,11 @@ const sealed = (
   connection: Connection,
   drafts: ReadonlyArray<Draft>,
   signer: Signer | undefined,
-  head: Head,
-  shared: Shared,
+  { head, own, shared }: Standing,
 ): Sealed => {
   const [first] = drafts
   if (first === undefined) return { before: [], rows: [], wentBack: false }
-  const known = signer && chainOfKey(connection, signer)
+  const known = signer && chainOfKey(own, signer)
   if (signer === undefined || (known === undefined && isUnsigned(connection))) {
     refuseUnsigned(connection)
     const timed = timesOf(drafts, head.position > shared.position ? head.occurredAt : "", shared)
@@ -147,15 +88,16 @@ const sealed = (
   const timed = timesOf(drafts, beginning.chain.occurredAt, shared)
   const root = beginning.before.length === 0 ? undefined : sealUnit(beginning.before, signer, beginning.chain)
   const unit = sealUnit(timed.drafts, signer, root?.chain ?? beginning.chain)
-  if (unit.chain !== undefined) writeSigning(connection, unit.chain)
   const before = root?.rows ?? []
   for (const row of before.filter(isRoot)) acceptRoot(connection, row[1])
-  return { before, rows: [...before, ...unit.rows], wentBack: timed.wentBack }
+  return { before, rows: [...before, ...unit.rows], chain: unit.chain, wentBack: timed.wentBack }
 }
 
 interface Sealed {
   readonly before: ReadonlyArray<EventRow>
   readonly rows: ReadonlyArray<EventRow>
+  /** Of this key, after them. Without a key there is none. */
+  readonly chain?: Signing | undefined
   /** The writer's clock went back since what it wrote before. */
   readonly wentBack: boolean
 }
@@ -168,7 +110,7 @@ const jitter = 60_000
  * and not before what this machine wrote `before`, unless its clock went back by more than chance.
  */
 const timesOf = (drafts: ReadonlyArray<Draft>, before: string, { since, skew }: Shared) => {
-  const own = Date.parse(drafts.map(({ occurredAt }) => occurredAt).sort()[drafts.length - 1] ?? "") + skew
+  const own = Math.max(...drafts.map(({ occurredAt }) => Date.parse(occurredAt))) + skew
   if (Number.isNaN(own)) return { drafts, wentBack: false }
   const [last, shared] = [Date.parse(before), Date.parse(since)]
   const after = Number.isNaN(last) || own < last - jitter ? own : Math.max(own, last)
@@ -187,10 +129,11 @@ const notLive = (moment: string): StorageError =>
   })
 
 /** What no machine would take as an event of its type would count for nothing, though the rows here showed it. */
-const refuseMisfit = ({ data, id, meta, occurredAt, schema, stream, type }: Draft): void => {
-  const row = [0, id, stream, 0, type, schema, data, storedJson(meta), occurredAt, "", "", null, null, null] as const
-  const reason = misfit(row)
+const refuseMisfit = (draft: Draft): void => {
+  const reason = misfitOf(draft, isMeta(draft.meta))
   if (reason === undefined) return
+  const { id, stream, type } = draft
+  for (const name of [stream, type, id]) if (!isName(name)) throw unfit(name)
   throw new StorageError({ reason: "unavailable", message: `${type} cannot be appended to ${stream}: ${reason}` })
 }
 
@@ -264,8 +207,6 @@ export const place = (
   })
 }
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] }
-
 /** A statement of many rows costs less than many statements; the rest goes row by row. */
 export const insertRows = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
   const many = 100
@@ -277,7 +218,7 @@ export const insertRows = (connection: Connection, rows: ReadonlyArray<EventRow>
     changes += connection.prepare(insertOf(many)).run(values).changes
   }
   for (const row of rows.slice(whole)) changes += connection.prepare(insertOf(1)).run(row.slice(0, width)).changes
-  assertTaken(connection, rows, changes)
+  if (changes !== rows.length) throw dropped("events")
 }
 
 const width = columns.split(",").length
@@ -288,13 +229,11 @@ const insertOf = (count: number): string =>
     .join(", ")}`
 
 /**
- * The events themselves, if this very append was made before. The ids of an append are made together, so the first tells
+ * The events themselves, where this very append was made before. The ids of an append are made together, so the first tells
  * for all; an id with other content is an alarm.
  */
-const alreadyThere = (connection: Connection, drafts: ReadonlyArray<Draft>): ReadonlyArray<Recorded> | undefined => {
+const alreadyThere = (connection: Connection, drafts: ReadonlyArray<Draft>): ReadonlyArray<Recorded> => {
   const find = connection.prepare(`SELECT ${stored} FROM events WHERE id = ?`)
-  const first = drafts[0] && (find.get(drafts[0].id) as StoredRow | undefined)
-  if (first === undefined) return undefined
   return drafts.map(({ data, id, stream, type }) => {
     const row = find.get(id) as StoredRow | undefined
     if (row !== undefined && row[2] === stream && row[4] === type && row[6] === data) return decode(row)

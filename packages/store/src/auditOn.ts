@@ -1,8 +1,8 @@
 /** A whole audit on one connection, of the log as it is at one moment, as far as a limit of time goes. */
 import * as Effect from "effect/Effect"
-import { readHead } from "./append.js"
 import type { NativeConnection } from "./connection.js"
 import { columns, type EventRow } from "./record.js"
+import { readHead } from "./standing.js"
 import { checkGuards, compareRows, readSetting, Walk } from "./verify.js"
 
 export interface Options {

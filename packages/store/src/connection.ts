@@ -35,7 +35,7 @@ export const logSettings = `PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint
 
 /** What is watched around each transaction of a log. */
 export interface OnCommit {
-  /** Must still be at its path before a transaction, and after it. */
+  /** Must still be at its path before a transaction is committed: what is put there later is put there in place of it. */
   readonly file: OpenedFile
   readonly committed: () => void
 }
@@ -83,14 +83,13 @@ export class NativeConnection implements Connection {
   }
 
   begin(): void {
-    this.onCommit?.file.check()
     this.prepare("BEGIN IMMEDIATE").run()
   }
 
   commit(): void {
+    this.onCommit?.file.check()
     this.prepare("COMMIT").run()
     this.#wrote = true
-    this.onCommit?.file.check("what was just done is in the file that was there before, and not in the log")
     this.onCommit?.committed()
   }
 

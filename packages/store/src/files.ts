@@ -1,5 +1,4 @@
 /** Files and directories that only their owner reads, and files that appear under their name whole or not at all. */
-import { randomBytes } from "node:crypto"
 import {
   chmodSync,
   closeSync,
@@ -17,6 +16,7 @@ import {
   writeSync,
 } from "node:fs"
 import { basename, dirname, join } from "node:path"
+import { randomBytes } from "@context-engine/core/random"
 
 /** Makes a directory, and those above it, for its owner alone. Those that are there keep their rights. */
 export const makeDirectory = (path: string): void => {
@@ -112,7 +112,7 @@ export const makePrivate = (path: string): void => {
   if ((mode & 0o077) !== 0) chmodSync(path, mode & 0o700)
 }
 
-const draftOf = (path: string): string => `${path}.${process.pid}-${randomBytes(4).toString("hex")}.draft`
+const draftOf = (path: string): string => `${path}.${process.pid}-${Buffer.from(randomBytes(4)).toString("hex")}.draft`
 
 const minute = 60_000
 

@@ -163,7 +163,7 @@ export const wrongClocks = (connection: Connection, now: string): ReadonlyArray<
 }
 
 const told = `position, occurred_at, recorded_at, meta ->> 'machine',
-  coalesce(meta ->> 'key' = (SELECT machine FROM signing), position > (SELECT position FROM sync))`
+  coalesce(meta ->> 'key' = (SELECT machine FROM checkpoint), position > (SELECT position FROM sync))`
 
 const outOfOrder = (connection: Connection, recorded: number, after: number, now: string) => {
   const { events, happened } = readHappened(connection, recorded, now)

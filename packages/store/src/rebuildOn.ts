@@ -3,9 +3,9 @@ import type { StorageError } from "@context-engine/core/Errors"
 import type { Progress } from "@context-engine/core/services/Audit"
 import type { RebuildReport } from "@context-engine/core/services/Maintenance"
 import * as Effect from "effect/Effect"
-import { readHead } from "./append.js"
 import { type NativeConnection, storageError } from "./connection.js"
 import { begin, catchUp, type Doubles, drop, swap } from "./rebuild.js"
+import { readHead } from "./standing.js"
 
 /** How many events are folded in one transaction: others get their turn between two of them. */
 const stride = 1_000

@@ -24,6 +24,9 @@ export type EventRow = readonly [
   digest: string | null,
 ]
 
+/** A row that is still being made. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
 /** A row as this machine keeps it: with the reason why it counts for nothing, or `null`. */
 export type StoredRow = readonly [...EventRow, inert: string | null]
 
@@ -69,18 +72,14 @@ export const matchesDigest = (row: EventRow): boolean =>
  */
 export const decode = (row: EventRow | StoredRow): Recorded => {
   const inert = row[14] ?? null
-  if (inert !== null) return { ...envelopeOf(row), type: inertType, data: { reason: inert }, meta: nobodys }
-  return lift({
-    ...envelopeOf(row),
-    type: row[4],
-    data: parse(row, row[6]),
-    meta: parse(row, row[7]) as Recorded["meta"],
-  })
+  return inert === null
+    ? lift(recorded(row, row[4], parse(row, row[6]), parse(row, row[7]) as Recorded["meta"]))
+    : recorded(row, inertType, { reason: inert }, nobodys)
 }
 
 const nobodys: Recorded["meta"] = { actor: "unknown", via: "library", machine: "unknown", commandId: "" }
 
-const envelopeOf = (row: EventRow | StoredRow) => ({
+const recorded = (row: EventRow | StoredRow, type: string, data: unknown, meta: Recorded["meta"]): Recorded => ({
   position: row[0],
   id: row[1],
   stream: row[2],
@@ -90,6 +89,9 @@ const envelopeOf = (row: EventRow | StoredRow) => ({
   recordedAt: row[9],
   hash: row[10],
   signature: row[11],
+  type,
+  data,
+  meta,
 })
 
 const parse = (row: EventRow | StoredRow, text: string): unknown => {

@@ -179,7 +179,7 @@ const finish = (copy: string, final: string, strange: boolean): void => {
   const from = new NativeConnection(copy, 5_000)
   try {
     // The log may have gone on since: what this machine writes from here on is a chain of its own.
-    from.prepare("UPDATE signing SET machine = NULL").run()
+    from.prepare("UPDATE checkpoint SET machine = NULL").run()
     if (strange) noteError(from, othersConnection, new Date().toISOString())
     copyInto(from, final)
   } finally {

@@ -156,6 +156,22 @@ CREATE TABLE replayed (
 `
 
 /**
+ * Every append writes the checkpoint anyway: with the chain beside it, it is one statement and one page less. What `signing` had
+ * is in `checkpoint` now: where this file stands, in what it has folded and in what it has signed.
+ */
+const oneCheckpoint = `
+ALTER TABLE checkpoint ADD COLUMN machine TEXT;
+ALTER TABLE checkpoint ADD COLUMN root TEXT;
+ALTER TABLE checkpoint ADD COLUMN session TEXT;
+ALTER TABLE checkpoint ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE checkpoint ADD COLUMN unit TEXT NOT NULL DEFAULT '';
+ALTER TABLE checkpoint ADD COLUMN occurred_at TEXT NOT NULL DEFAULT '';
+UPDATE checkpoint SET (machine, root, session, number, unit, occurred_at) =
+  (SELECT machine, root, session, number, unit, occurred_at FROM signing);
+DROP TABLE signing;
+`
+
+/**
  * The migrations, one entry a schema version: never edited, only added to. The number that the file's header holds
  * (`PRAGMA user_version`) is how many of them it has had.
  */
@@ -165,6 +181,7 @@ export const migrations: ReadonlyArray<string> = [
    PRAGMA application_id = ${applicationId};`,
   sync,
   trust,
+  oneCheckpoint,
 ]
 
 /** What a shared log consists of: the same events, and one row that names the log. */

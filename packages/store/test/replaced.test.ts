@@ -102,7 +102,7 @@ describe("while it is open", () => {
     expect(await inLog(path, story)).toEqual(uses.map(([name]) => [name, "replaced", true]))
   })
 
-  it("another file was put there in the middle of a transaction: what was just done is not said to be done", async () => {
+  it("another file was put there in the middle of a transaction: nothing is committed", async () => {
     const { other, path } = await places()
     const story = Effect.flatMap(Database, ({ write }) =>
       Effect.flip(
@@ -112,7 +112,7 @@ describe("while it is open", () => {
         }),
       ),
     )
-    expect((await inLog(path, story)).message).toContain("not in the log")
+    expect((await inLog(path, story)).message).toContain("nothing was read or written")
   })
 
   it("the file that was put there is left as it is, also when the one that was open is closed", async () => {

@@ -5,7 +5,7 @@
 import { resolve } from "node:path"
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
-import { fileOf, forget, movedFrom, type Remembered, readRemembered, writeRemembered } from "./file.js"
+import { fileOf, forget, movedFrom, type Remembered, recallLog, writeRemembered } from "./file.js"
 import { judge, readMark } from "./judge.js"
 
 export interface MemoryOptions {
@@ -95,7 +95,7 @@ export class LogMemory {
 
   #read(onDamage?: (reason: string) => void): Remembered | undefined {
     try {
-      return readRemembered(fileOf(this.options.directory, this.#path))
+      return recallLog(this.options.directory, this.#path)
     } catch (error) {
       onDamage?.((error as Error).message)
       return undefined
@@ -125,7 +125,7 @@ export const recall = (
   readonly remembered?: (connection: Connection | undefined) => Loss | null
 } => {
   try {
-    const remembered = readRemembered(fileOf(directory, path))
+    const remembered = recallLog(directory, path)
     return remembered === undefined ? {} : { remembered: (connection) => judge(resolve(path), remembered, connection) }
   } catch (error) {
     return { reason: (error as Error).message }

@@ -1,5 +1,4 @@
 /** What this machine remembers of a log, in a small file of its own, outside the log. */
-import { createHash } from "node:crypto"
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs" // biome-ignore format: one line
 import { join, resolve } from "node:path"
 
@@ -28,11 +27,35 @@ export interface Remembered {
 }
 
 /** The file that belongs to the log at a path. */
-export const fileOf = (directory: string, path: string): string =>
-  join(directory, `${createHash("sha256").update(resolve(path)).digest("hex").slice(0, 32)}.json`)
+export const fileOf = (directory: string, path: string): string => join(directory, `${nameOf(resolve(path))}.json`)
 
-/** What is remembered; `undefined` if nothing is. Throws if it cannot be read, or is not what was written. */
-export const readRemembered = (file: string): Remembered | undefined => {
+/** Longer names than this are not taken by every file system. */
+const longest = 200
+
+/**
+ * A path as one name. The cryptographic hash that would do for every length costs each command 5 ms to load; what a collision of
+ * this one could confuse is told apart by the path in the file.
+ */
+const nameOf = (path: string): string => {
+  const name = encodeURIComponent(Buffer.from(path).toString())
+  if (name.length <= longest) return name
+  return `${name.slice(-100)}-${fnv1a(name, 0x811c9dc5)}${fnv1a(name, 0x01000193)}`
+}
+
+/** The 32-bit FNV-1a hash of an ASCII text, in hex. */
+const fnv1a = (text: string, basis: number): string => {
+  let hash = basis
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return (hash >>> 0).toString(16).padStart(8, "0")
+}
+
+/** What is remembered of the log at a path; `undefined` if nothing is. Throws if it cannot be read, or is not what was written. */
+export const recallLog = (directory: string, path: string): Remembered | undefined => {
+  const found = readRemembered(fileOf(directory, path))
+  return found?.path === resolve(path) ? found : undefined
+}
+
+const readRemembered = (file: string): Remembered | undefined => {
   let text: string
   try {
     text = readFileSync(file, "utf8")

@@ -1,8 +1,8 @@
 /** One step forward: what an exchange brought is taken over, in one transaction of this machine's log. */
 import type { Rejected } from "@context-engine/core/services/Sync"
-import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
 import { decode, type EventRow } from "../record.js"
+import { readHead } from "../standing.js"
 import { claimedKey } from "../trust/Admission.js"
 import { knownAt, readInert } from "../trust/verdicts.js"
 import type { Author } from "./author.js"

@@ -2,10 +2,12 @@
 import { UniqueViolation } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
 import { projections } from "@context-engine/core/views/all"
-import { insertRows, readHead } from "../append.js"
+import { insertRows } from "../append.js"
 import { type Connection, isDriverError } from "../connection.js"
 import type { EventRow } from "../record.js"
 import { writeRows } from "../rows.js"
+import { readHead } from "../standing.js"
+import { assertThere } from "../taken.js"
 import { Admission, type Judgement, type Known } from "../trust/Admission.js"
 import {
   forgetAfter,
@@ -101,6 +103,7 @@ export const takeIncoming = (
 ): void => {
   if (judged.begun > 0) forgetAfter(connection, (judged.rows[0] as EventRow)[0] - 1)
   insertRows(connection, judged.rows.slice(judged.begun))
+  assertThere(connection, judged.rows)
   remember(connection, judged)
   const counting = judged.units.flatMap((unit) => (unit.judged.verdict === "counts" ? [unit.judged.events] : []))
   const units = left === undefined ? counting : counting.filter((unit) => !leaveOut(connection, unit, left))

@@ -15,12 +15,14 @@ import { units } from "@context-engine/core/services/sync/units"
 import { projections } from "@context-engine/core/views/all"
 import { what } from "@context-engine/core/views/tell"
 import * as Either from "effect/Either"
-import { type Head, insertRows, place, readHead, readVersions } from "../append.js"
+import { insertRows, place, readVersions } from "../append.js"
 import type { Connection } from "../connection.js"
 import { columns, decode, type EventRow, genesis, type StoredRow, stored } from "../record.js"
 import { writeRows } from "../rows.js"
 import { signedBytes, signedOf } from "../Signer.js"
+import { type Head, readHead } from "../standing.js"
 import { tables } from "../tables.js"
+import { assertThere } from "../taken.js"
 import { claimedKey } from "../trust/Admission.js"
 import { holds } from "../trust/keys.js"
 import { proves, readMembership } from "../trust/membership.js"
@@ -141,6 +143,7 @@ export const putBack = (
   const { cloned, rows } = reseal(connection, [...begun, ...kept], author.signer, members, head)
   const placed = putAfter(connection, head, rows)
   insertRows(connection, placed)
+  assertThere(connection, placed)
   markClockSteps(connection, placed)
   writeRows(connection, projections, placed.map(decode), { keepAsOf: head.position })
   connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)

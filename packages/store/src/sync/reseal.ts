@@ -8,20 +8,11 @@ import { machinesStream, RootEstablished } from "@context-engine/core/domain/Mac
 import type { Membership } from "@context-engine/core/domain/Membership"
 import { isEnrolled } from "@context-engine/core/domain/Membership"
 import type { Meta } from "@context-engine/core/Event"
-import { readShared } from "../append.js"
 import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
 import type { Signer } from "../Signer.js"
-import {
-  type Draft,
-  lastStated,
-  newSession,
-  readSigning,
-  type Signing,
-  sealUnit,
-  unitHash,
-  writeSigning,
-} from "../trust/sealing.js"
+import { readShared, readSigning, type Signing, writeSigning } from "../standing.js"
+import { type Draft, lastStated, newSession, sealUnit, unitHash } from "../trust/sealing.js"
 import { readLink } from "../trust/verdicts.js"
 import type { Place } from "./protocol.js"
 

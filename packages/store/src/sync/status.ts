@@ -1,10 +1,10 @@
 /** How this machine stands to the shared log, from its own file alone. */
 import type { InertEvent, SyncStatus } from "@context-engine/core/services/Sync"
-import { readHead } from "../append.js"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
 import { notYet } from "../record.js"
 import type { Signer } from "../Signer.js"
+import { readHead } from "../standing.js"
 import { fingerprint } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { readPending } from "../trust/verdicts.js"

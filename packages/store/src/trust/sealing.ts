@@ -2,7 +2,6 @@
  * The writer's side of trust: a unit of events gets salts, its place in the chain of its machine, and one signature. Done within
  * the transaction that appends it, so that every process of a machine goes on with the same chain.
  */
-import { randomBytes } from "node:crypto"
 import { canonicalJson, storedJson } from "@context-engine/core/CanonicalJson"
 import { MachineJoined, machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
@@ -10,9 +9,11 @@ import { StorageError } from "@context-engine/core/Errors"
 import type { Meta } from "@context-engine/core/Event"
 import { isApart } from "@context-engine/core/effectiveTime"
 import * as Id from "@context-engine/core/Id"
+import { randomBytes } from "@context-engine/core/random"
 import type { Connection } from "../connection.js"
-import { digestOf, type EventRow } from "../record.js"
+import { digestOf, type EventRow, type Writable } from "../record.js"
 import { type Signed, type Signer, signedBytes, signedOf } from "../Signer.js"
+import { type Own, readSigning, type Signing } from "../standing.js"
 import { readMembership } from "./membership.js"
 
 /** An event whose data is text already. Its meta says who wanted it; the chain's part of it comes with the seal. */
@@ -26,50 +27,21 @@ export interface Draft {
   readonly occurredAt: string
 }
 
-/** The chain that a file's own units go on with. `root` is `""` where the log has none. */
-export interface Signing {
-  readonly machine: string
-  readonly root: string
-  readonly session: string
-  readonly number: number
-  readonly unit: string
-  readonly occurredAt: string
-}
-
-export const readSigning = (connection: Connection): Signing | undefined => {
-  const [machine, root, session, number, unit, occurredAt] = connection
-    .prepare("SELECT machine, root, session, number, unit, occurred_at FROM signing")
-    .get()
-  return machine === null ? undefined : { machine, root, session, number, unit, occurredAt }
-}
-
 /**
  * The chain that a key goes on with. Where the log has more of it than this file wrote, the file is an older copy of itself that
  * somebody put back: what follows is a chain of its own.
  */
-export const chainOfKey = (connection: Connection, signer: Signer): Signing | undefined => {
-  const known = readSigning(connection)
-  if (known === undefined || known.machine !== signer.id) return undefined
-  const shared = connection
-    .prepare("SELECT number, unit FROM chains WHERE machine = ? AND session = ?")
-    .get(known.machine, known.session)
-  if (shared === undefined) return known
-  const [number, unit] = shared
-  return number > known.number || (number === known.number && unit !== known.unit) ? undefined : known
-}
-
-export const writeSigning = (connection: Connection, signing: Signing): void => {
-  const { machine, number, occurredAt, root, session, unit } = signing
-  connection
-    .prepare("UPDATE signing SET machine = ?, root = ?, session = ?, number = ?, unit = ?, occurred_at = ?")
-    .run(machine, root, session, number, unit, occurredAt)
+export const chainOfKey = ({ link, signing }: Own, signer: Signer): Signing | undefined => {
+  if (signing?.machine !== signer.id) return undefined
+  const { number, unit } = link
+  return number > signing.number || (number === signing.number && unit !== signing.unit) ? undefined : signing
 }
 
 /** A chain of its own, from the first unit on. */
 export const newSession = (machine: string, root: string): Signing => ({
   machine,
   root,
-  session: randomBytes(8).toString("hex"),
+  session: Buffer.from(randomBytes(8)).toString("hex"),
   number: 0,
   unit: "",
   occurredAt: "",
@@ -88,11 +60,10 @@ export const sealUnit = (
       : { key: signer.id, session: chain.session, number, previous: chain.unit, count: drafts.length }
   let last: Meta | undefined
   let meta = ""
-  const salts = randomBytes(16 * drafts.length)
-  const rows = drafts.map((draft, index): EventRow => {
+  const rows = drafts.map((draft): Writable<EventRow> => {
     if (draft.meta !== last) meta = storedJson({ ...draft.meta, ...part })
     last = draft.meta
-    const salt = salts.toString("base64url", 16 * index, 16 * index + 16)
+    const salt = newSalt()
     const digest = digestOf(salt, draft.data)
     const { data, id, occurredAt, schema, stream, type } = draft
     return [0, id, stream, 0, type, schema, data, meta, occurredAt, "", "", null, salt, digest]
@@ -100,12 +71,14 @@ export const sealUnit = (
   if (signer === undefined || chain === undefined) return { rows, chain: undefined }
   const bytes = signedBytes(rows.map(signedOf), chain.root)
   const signature = signer.sign(bytes)
-  const occurredAt = lastStated(rows, chain.occurredAt)
+  for (const row of rows) row[11] = signature
   return {
-    rows: rows.map((row) => row.with(11, signature) as unknown as EventRow),
-    chain: { ...chain, number, unit: bytes.toString("hex"), occurredAt },
+    rows,
+    chain: { ...chain, number, unit: bytes.toString("hex"), occurredAt: lastStated(rows, chain.occurredAt) },
   }
 }
+
+const newSalt = (): string => Buffer.from(randomBytes(16)).toString("base64url")
 
 /** The latest time that a session has stated, after a unit of it. `""` before the first. */
 export const lastStated = (unit: ReadonlyArray<EventRow>, before: string): string => {
@@ -163,15 +136,21 @@ export const rootDraft = (
 ): Draft => {
   const { schema, type } = RootEstablished
   const data = canonicalJson({ ...ownOf(signer), cutoff, machines })
-  return { id: newId(), stream: machinesStream, type, schema, data, meta, occurredAt }
+  return { id: Id.at(Date.now()), stream: machinesStream, type, schema, data, meta, occurredAt }
 }
 
 const joinedDraft = (signer: Signer, { meta, occurredAt }: Pick<Draft, "meta" | "occurredAt">): Draft => {
   const { schema, type } = MachineJoined
-  return { id: newId(), stream: streamOf(signer), type, schema, data: canonicalJson(ownOf(signer)), meta, occurredAt }
+  return {
+    id: Id.at(Date.now()),
+    stream: streamOf(signer),
+    type,
+    schema,
+    data: canonicalJson(ownOf(signer)),
+    meta,
+    occurredAt,
+  }
 }
-
-const newId = () => Id.fromParts(Date.now(), globalThis.crypto.getRandomValues(new Uint8Array(10)))
 
 const ownOf = ({ id, name, publicKey }: Signer) => ({ machineId: id, name, publicKey })
 

@@ -5,6 +5,7 @@ import type { Definition } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import type { EventRow } from "../record.js"
+import type { Draft } from "./sealing.js"
 
 /** More text than this in one event is no event of ours: what a deployment printed is cut long before. */
 const longest = 16_000_000
@@ -13,14 +14,22 @@ const deepest = 64
 /** Why a row cannot be folded, in words; `undefined` if it can. A type or shape of a later version is not looked into. */
 export const misfit = (row: EventRow): string | undefined => {
   const [, id, stream, , type, schema, data, meta, occurredAt] = row
-  if (![id, stream, type].every(isName)) return "its id, stream or type is none"
+  if (meta.length > 20_000) return "it is too large"
+  return misfitOf({ id, stream, type, schema, data, occurredAt }, saysWho(meta))
+}
+
+/** The same of what is not a row yet; `saysWho` tells whether its meta is one. */
+export const misfitOf = (
+  { data, id, occurredAt, schema, stream, type }: Omit<Draft, "meta">,
+  saysWho: boolean,
+): string | undefined => {
+  if (!isName(id) || !isName(stream) || !isName(type)) return "its id, stream or type is none"
   if (!isInstant(occurredAt)) return "its time is none"
   if (!Number.isSafeInteger(schema) || schema < 1) return "its shape has no number"
-  if (data.length > longest || meta.length > 20_000) return "it is too large"
+  if (data.length > longest) return "it is too large"
   const body = read(data)
   if (body === undefined) return "its data is not JSON, or nested too deeply"
-  const about = read(meta)?.value
-  if (!isMeta(about)) return "it does not say who did it"
+  if (!saysWho) return "it does not say who did it"
   return wrongData(definitions.get(type), schema, body.value)
 }
 
@@ -67,11 +76,22 @@ const isShallow = (value: unknown, left: number): boolean => {
   return true
 }
 
-const isMeta = (meta: unknown): boolean => {
+/** The events of a unit have one meta, nearly always: it is looked into once. */
+let lastMeta = { text: "", isOne: false }
+
+const saysWho = (text: string): boolean => {
+  if (text !== lastMeta.text) lastMeta = { text, isOne: isMeta(read(text)?.value) }
+  return lastMeta.isOne
+}
+
+/** Whether it says who did something, through which frontend, where and by which command. */
+export const isMeta = (meta: unknown): boolean => {
   if (meta === null || typeof meta !== "object") return false
   const { actor, commandId, machine, via } = meta as Record<string, unknown>
-  return [actor, commandId, machine, via].every((text) => typeof text === "string" && text.length <= 500)
+  return isShort(actor) && isShort(commandId) && isShort(machine) && isShort(via)
 }
+
+const isShort = (text: unknown): boolean => typeof text === "string" && text.length <= 500
 
 /** Whether a text can name an event, its type or its stream: it is the same text in every program and on every machine. */
 export const isName = (text: unknown): boolean => typeof text === "string" && /^[ -~]{1,300}$/.test(text)

@@ -2,12 +2,13 @@
 
 import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { machinesStream } from "@context-engine/core/domain/Machine"
-import { insertRows, place, readHead, readVersions } from "../../src/append.js"
+import { insertRows, place, readVersions } from "../../src/append.js"
 import type { Connection } from "../../src/connection.js"
 import { digestOf, type EventRow } from "../../src/record.js"
 import { type Signer, signedBytes, signedOf, signerOf } from "../../src/Signer.js"
+import { readHead, type Signing } from "../../src/standing.js"
 import { newKey } from "../../src/trust/keys.js"
-import { type Draft, newSession, type Signing, sealUnit } from "../../src/trust/sealing.js"
+import { type Draft, newSession, sealUnit } from "../../src/trust/sealing.js"
 import { serverAdded, uuid } from "./events.js"
 
 const meta = { actor: "root", via: "cli", machine: "vm", commandId: "00000000-0000-7000-8000-00000000f0f0" } as const

@@ -3,8 +3,9 @@ import { machinesStream } from "@context-engine/core/domain/Machine"
 import { describe, expect, it } from "vitest"
 import { columns, type EventRow } from "../../src/record.js"
 import type { Signer } from "../../src/Signer.js"
+import { readStanding, writeSigning } from "../../src/standing.js"
 import { judge, judgeAfter, takeIncoming } from "../../src/sync/judging.js"
-import { chainOfKey, newSession, sealUnit, writeSigning } from "../../src/trust/sealing.js"
+import { chainOfKey, newSession, sealUnit } from "../../src/trust/sealing.js"
 import { findRoots, knownAt } from "../../src/trust/verdicts.js"
 import { serverAdded } from "../support/events.js"
 import { draft, placed, rewritten, signed, stranger } from "../support/forger.js"
@@ -140,11 +141,11 @@ it("a machine that wrote more than its file knows begins a chain of its own", ()
   const at = log()
   const chain = newSession(member.id, at.rootId)
   writeSigning(at.connection, chain)
-  expect(chainOfKey(at.connection, member)).toMatchObject({ session: chain.session, number: 0 })
+  expect(chainOfKey(readStanding(at.connection).own, member)).toMatchObject({ session: chain.session, number: 0 })
   const first = sealUnit([draft({ body: serverAdded("one").data })], member, chain)
   at.take(first.rows)
   // The file was put back as it was before that, and got it from the shared log again.
-  expect(chainOfKey(at.connection, member)).toBeUndefined()
+  expect(chainOfKey(readStanding(at.connection).own, member)).toBeUndefined()
   writeSigning(at.connection, first.chain as typeof chain)
-  expect(chainOfKey(at.connection, member)).toMatchObject({ session: chain.session, number: 1 })
+  expect(chainOfKey(readStanding(at.connection).own, member)).toMatchObject({ session: chain.session, number: 1 })
 })
