@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { auditOn } from "./auditOn.js"
 import { type Connection, storageError } from "./connection.js"
 import { copyInto, makeWhole } from "./copies.js"
 import { Database, layer as databaseLayer, openConnection } from "./Database.js"
@@ -18,7 +19,8 @@ import { columns, type EventRow, notYet } from "./record.js"
 import { clashes } from "./sync/judging.js"
 import { type Replay, takeOver } from "./takeOver.js"
 import { readAccepted } from "./trust/verdicts.js"
-import { checkGuards, compareRows, readSetting, Walk } from "./verify.js"
+import type { Walk } from "./verify.js"
+import { readSetting } from "./verifySetting.js"
 
 const pageSize = 1_000
 
@@ -32,29 +34,13 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
     const verify = Effect.fn("Audit.verify")(function* (onProgress?: (progress: Progress) => Effect.Effect<void>) {
       const started = performance.now()
       const own = yield* OwnSchema
-      const total = yield* log.head
-      const setting = yield* database.read(readSetting)
-      const walk = new Walk(setting)
-      const step = (found: ReadonlyArray<EventRow>) => {
-        for (const row of found) walk.next(row)
-        return onProgress?.({ done: walk.events, total }) ?? Effect.void
-      }
-      // What waits to be pushed may get another place while this goes on; it is walked in the last part.
       const loss = yield* database.memory.look
-      if (loss !== null) walk.find("loss", null, loss.message)
-      const until = setting.confirmed ?? total
-      yield* Stream.runForEach(pages(database.read, until), step)
-      // What was appended meanwhile, and the rows of all of it, at one moment: nobody writes during this part.
-      const count = yield* database.write((connection) => {
-        const rest = connection
-          .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position`)
-          .all(walk.head.position)
-        for (const row of rest as ReadonlyArray<EventRow>) walk.next(row)
-        walk.end()
-        checkGuards(connection, walk, own)
-        return compareRows(connection, walk)
-      })
-      return report(walk, count, (performance.now() - started) / 1000)
+      const { rows = 0, walk } = yield* Effect.scoped(
+        Effect.flatMap(database.dedicated, (connection) => auditOn(connection, { own, onProgress })),
+      ).pipe(Effect.mapError((cause) => storageError(database.path, cause)))
+      yield* database.check
+      if (loss !== null) walk.findings.unshift({ kind: "loss", position: null, message: loss.message })
+      return report(walk, rows, (performance.now() - started) / 1000)
     })
 
     return Audit.of({

@@ -8,7 +8,7 @@ import { isDriverError, type NativeConnection, storageError } from "./connection
 import { type EventRow, hashOf, notYet } from "./record.js"
 import { readHead, readShared } from "./standing.js"
 import { clashes, judgeAfter, takeIncoming } from "./sync/judging.js"
-import { isRoot } from "./trust/Admission.js"
+import { isRoot } from "./trust/chain.js"
 import { acceptRoot, readInert } from "./trust/verdicts.js"
 
 type TakeOverError = StorageError | InvalidInput

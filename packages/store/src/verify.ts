@@ -1,37 +1,21 @@
 /** Can the log be believed? Walks the chain, checks signatures, and compares every live row with one folded anew. */
 
-import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { definitions } from "@context-engine/core/domain/Events"
 import { isEnrolled, nobody } from "@context-engine/core/domain/Membership"
 import type { Recorded } from "@context-engine/core/Event"
 import { Fold, findClash } from "@context-engine/core/Fold"
 import type { Finding, MachineReport } from "@context-engine/core/services/Audit"
 import { projections } from "@context-engine/core/views/all"
-import type { Connection } from "./connection.js"
-import { checkSchema } from "./fileSchema.js"
 import { decode, type EventRow, genesis, matchesDigest, notYet } from "./record.js"
 import { signedOf, verifies } from "./Signer.js"
 import { clashes } from "./sync/judging.js"
 import { claimsOf } from "./sync/status.js"
-import { tables } from "./tables.js"
-import { Admission, claimedKey, isRoot } from "./trust/Admission.js"
+import { Admission } from "./trust/Admission.js"
+import { claimedKey, isRoot } from "./trust/chain.js"
 import { keyId } from "./trust/keys.js"
-import { readAccepted } from "./trust/verdicts.js"
+import { alone, type Setting } from "./verifySetting.js"
 
 const limit = 100
-
-/** What this machine knows of its log beside the events themselves. */
-export interface Setting {
-  readonly accepted: ReadonlySet<string>
-  /** What is kept of inert events: their positions, with the reason. */
-  readonly inert: ReadonlyMap<number, string>
-  /** Up to here the log is shared; what follows is this machine's own, and waits. */
-  readonly confirmed: number | undefined
-  /** The moment that the file shows, where it is a replay of a log. */
-  readonly replayed: string | null
-}
-
-export const alone: Setting = { accepted: new Set(), inert: new Map(), confirmed: undefined, replayed: null }
 
 /** The walk along the log, fed one row at a time in the order of positions. */
 export class Walk {
@@ -309,59 +293,4 @@ const stopped = ({
   return why === "root"
     ? `at position ${position} a machine began a root of this log that no person here has accepted`
     : `what stands at position ${position} says who may write in a way that only a newer version knows (${detail})`
-}
-
-/** Compares the live tables with the rows that the walk folded. Gives how many rows there are. */
-export const compareRows = (connection: Connection, walk: Walk): number => {
-  let count = 0
-  for (const table of tables) {
-    const expected = new Map(walk.fold.rows(table))
-    for (const [json] of connection.prepare(`SELECT ${table.rowAsJson} FROM "${table.name}"`).all()) {
-      count += 1
-      const row = JSON.parse(json)
-      const folded = expected.get(row.id)
-      expected.delete(row.id)
-      const called = `row ${row.name ?? row.title ?? row.domain ?? row.id} of ${table.name}`
-      if (folded === undefined) walk.find("row", null, `${called} is in no event`)
-      else if (canonicalJson(row) !== canonicalJson(normal(table, folded))) {
-        const fields = Object.keys(row).filter(
-          (field) => canonicalJson(row[field]) !== canonicalJson((normal(table, folded) as any)[field]),
-        )
-        walk.find("row", null, `${called} is not what the events say: ${fields.join(", ")}`)
-      }
-    }
-    for (const row of expected.values() as Iterable<any>) {
-      walk.find("row", null, `row ${row.name ?? row.title ?? row.domain ?? row.id} of ${table.name} is missing`)
-    }
-  }
-  return count
-}
-
-/** A folded row as its table gives it back: the table's fields only, `null` for what is absent. */
-const normal = (table: (typeof tables)[number], row: object): object =>
-  Object.fromEntries(table.columns.map(({ field }) => [field, (row as Record<string, unknown>)[field] ?? null]))
-
-/** What the walk has to know of the file. */
-export const readSetting = (connection: Connection): Setting => {
-  const [logId, position, recorded] = connection.prepare("SELECT log_id, position, recorded FROM sync").get()
-  return {
-    accepted: readAccepted(connection),
-    inert: new Map(connection.prepare("SELECT position, reason FROM inert").all() as ReadonlyArray<[number, string]>),
-    // What waited when the log was disconnected goes on to wait.
-    confirmed: logId !== null ? position : recorded > 0 ? recorded : undefined,
-    replayed: connection.prepare("SELECT moment FROM replayed").get()?.[0] ?? null,
-  }
-}
-
-/** The schema must be that of a log and nothing more, and the checkpoint at the head. */
-export const checkGuards = (connection: Connection, walk: Walk, own: ReadonlyArray<string> = []): void => {
-  for (const { kind, message } of checkSchema(connection, own)) walk.find(kind, null, message)
-  const [checkpoint] = connection.prepare("SELECT position FROM checkpoint").get() ?? [null]
-  if (checkpoint !== walk.head.position) {
-    walk.find(
-      "checkpoint",
-      walk.head.position,
-      `the rows are those of position ${checkpoint}, but the log ends at ${walk.head.position}`,
-    )
-  }
 }

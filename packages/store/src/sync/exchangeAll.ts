@@ -1,62 +1,31 @@
 /** Pushes and pulls, page by page, until both logs are the same. */
 import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/Machine"
 import { type StorageError, SyncError } from "@context-engine/core/Errors"
-import type { Rejected, SyncOptions } from "@context-engine/core/services/Sync"
+import type { SyncOptions } from "@context-engine/core/services/Sync"
 import { units } from "@context-engine/core/services/sync/units"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Connection } from "../connection.js"
-import type { Database } from "../Database.js"
 import { decode, type EventRow } from "../record.js"
-import { readHead, readShared } from "../standing.js"
-import { claimedCount, isKnown } from "../trust/Admission.js"
-import type { Vouched } from "../trust/keys.js"
+import { readHead } from "../standing.js"
+import { isKnown } from "../trust/Admission.js"
+import { endOfRun } from "../trust/chain.js"
 import { readMembership } from "../trust/membership.js"
 import { notePending } from "../trust/verdicts.js"
 import { verifyAhead } from "../trust/verifying.js"
 import { type Advanced, advance } from "./advance.js"
+import { ask, type Parts, sizeOf, type Tally } from "./asking.js"
 import type { Author } from "./author.js"
-import { recognise } from "./contact.js"
 import { askToJoin, lastWord, mayPush, withheldBy } from "./enrolling.js"
 import { BrokenChain, type Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
-import type { RemoteLog } from "./RemoteLog.js"
 import { readTail } from "./rebase.js"
-import { noteContact, readState, type State, setUnknown } from "./state.js"
+import { readState, setUnknown } from "./state.js"
 
 type Failed = SyncError | StorageError
 
-export interface Parts {
-  readonly database: Database["Type"]
-  readonly remote: RemoteLog["Type"]
-  readonly author: Author
-  /** The root that the key of this machine is for, where it says so. */
-  readonly vouched?: Vouched | undefined
-}
-
-/** What was done so far. */
-export class Tally {
-  pushed = 0
-  pulled = 0
-  moved = 0
-  roundTrips = 0
-  rejected: ReadonlyArray<Rejected> = []
-
-  add({ moved, pulled, pushed, rejected }: Advanced): void {
-    this.pushed += pushed
-    this.pulled += pulled
-    this.moved += moved
-    this.rejected = [...this.rejected, ...rejected]
-  }
-}
-
-/** Events pushed, and pulled, at once. */
+/** Events pushed at once. */
 const pushed = 500
-const pulled = 5_000
-/** Others' events that are gathered before ours are decided again on all of them at once. */
-const gathered = 50_000
-/** And so many characters of them: their chain is looked at only then. */
-const gatheredCharacters = 100_000_000
 /** Events that are folded in one transaction: others have their turn between two. */
 const stride = 500
 
@@ -187,79 +156,6 @@ const nextPage = (connection: Connection, after: number, limit: number): Readonl
   return page
 }
 
-/** About how many characters they are as they travel. */
-const sizeOf = (rows: ReadonlyArray<EventRow>): number =>
-  rows.reduce((sum, row) => sum + row[6].length + row[7].length + 400, 0)
-
-/** One round trip; or more, where ours are to be decided again and others' events do not fit in one page. */
-const ask = (parts: Parts, tally: Tally, state: State, page: ReadonlyArray<EventRow>, keepTimes: boolean) =>
-  Effect.gen(function* () {
-    const { database, remote } = parts
-    const exchange = (from: Place, push: ReadonlyArray<EventRow>) => {
-      tally.roundTrips += 1
-      return remote.exchange({ from, logId: state.logId, push, keepTimes, limit: pulled })
-    }
-    const sent = Date.now()
-    const answer = yield* Effect.flatMap(exchange(state.confirmed, page), (one) =>
-      recognise(remote.address, state, one),
-    )
-    const received = Date.now()
-    const skew = Math.round(Date.parse(answer.now) - (sent + received) / 2)
-    yield* database.write((c) => noteContact(c, answer.head, skew, new Date(received).toISOString()))
-    const rows = [...answer.rows]
-    let characters = sizeOf(rows)
-    while (page.length > 0 && rows.length > 0 && rows.length < gathered && characters < gatheredCharacters) {
-      const last = rows[rows.length - 1] as EventRow
-      if (last[0] >= answer.head) break
-      const more: Answer | undefined = yield* exchange({ position: last[0], hash: last[10] }, [])
-      if (more === undefined || more.rows.length === 0 || more.hashAtFrom !== last[10]) break
-      for (const row of more.rows) rows.push(row)
-      characters += sizeOf(more.rows)
-    }
-    const whole = yield* wholeUnits(rows, answer.head, (from) => exchange(from, []))
-    const since = yield* database.read((c) => readShared(c).recorded)
-    return { answer, rows: withSaneTimes(whole, answer.now, since) }
-  })
-
-const hour = 3_600_000
-
-/**
- * When an event was recorded is the shared log's word, and outside the chain: what whoever holds the token wrote there, and no
- * clock can have said, is replaced by the time before it.
- */
-const withSaneTimes = (rows: ReadonlyArray<EventRow>, now: string, since: string): ReadonlyArray<EventRow> => {
-  const most = new Date(Date.parse(now) + hour).toISOString()
-  let last = since === "" ? now : since
-  return rows.map((row) => {
-    const isSane = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(row[9]) && row[9] <= most && row[9] >= since
-    if (isSane && row[9] >= last) last = row[9]
-    else if (isSane && since === "") last = row[9]
-    return row[9] === last ? row : (row.with(9, last) as unknown as EventRow)
-  })
-}
-
-/**
- * A unit at the end of a page may go on after it: then it is asked for, too, as far as a machine has room for. How long it is
- * only its first event says, whoever wrote that; what is left out here comes with the next page, and is judged with this.
- */
-const wholeUnits = (
-  rows: Array<EventRow>,
-  head: number,
-  more: (from: Place) => Effect.Effect<Answer | undefined, SyncError>,
-) =>
-  Effect.gen(function* () {
-    while (rows.length > 0 && sizeOf(rows) < gatheredCharacters) {
-      const last = rows[rows.length - 1] as EventRow
-      const first = rows.findLastIndex((row) => row[11] !== last[11]) + 1
-      const missing = last[11] === null ? 0 : claimedCount(rows[first] as EventRow) - (rows.length - first)
-      if (missing <= 0 || last[0] >= head) break
-      const answer = yield* more({ position: last[0], hash: last[10] })
-      if (answer === undefined || answer.rows.length === 0 || answer.hashAtFrom !== last[10]) break
-      for (const row of answer.rows) rows.push(row)
-    }
-    return rows
-  })
-
 /** Takes what came over, in strides where nothing of ours has to be put after it. */
 const takeOver = (
   parts: Parts,
@@ -298,11 +194,8 @@ const takeOver = (
   })
 
 /** How many rows make a step: whole units, which one signature spans. */
-const strideOf = (rows: ReadonlyArray<EventRow>): number => {
-  let end = Math.min(stride, rows.length)
-  while (end < rows.length && rows[end]?.[11] !== null && rows[end]?.[11] === rows[end - 1]?.[11]) end += 1
-  return end
-}
+const strideOf = (rows: ReadonlyArray<EventRow>): number =>
+  rows.length <= stride ? rows.length : endOfRun(rows, stride - 1)
 
 /** Where the chain breaks, nothing of the step is done. */
 const attempt = (...args: Parameters<typeof advance>): Advanced | BrokenChain => {

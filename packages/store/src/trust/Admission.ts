@@ -6,11 +6,12 @@
 import { definitions } from "@context-engine/core/domain/Events"
 import { machinesStream, membershipTypes } from "@context-engine/core/domain/Machine"
 import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
-import type { Meta, Recorded } from "@context-engine/core/Event"
+import type { Recorded } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
 import { decode, type EventRow, hashOf, matchesDigest } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
-import { holds, keyId } from "./keys.js"
+import { type Chain, chainOf, endOfRun, isRoot, ownKey } from "./chain.js"
+import { holds } from "./keys.js"
 import { proves } from "./membership.js"
 import { lastStated } from "./sealing.js"
 import { misfit } from "./shapes.js"
@@ -74,9 +75,6 @@ export const notWhole = "the unit that it belongs to is not whole"
 
 /** The reason of what somebody else made up, or put under a signature that is not its own. */
 const badSignature = "its signature does not hold"
-
-/** The most events that one unit may have. */
-const largest = 100_000
 
 /**
  * So many events are read in search of the unit that a signature is of, where the first that bear it are not that unit; a
@@ -290,55 +288,6 @@ export class Admission {
   }
 }
 
-/** What an event says of the chain it belongs to. */
-export interface Chain {
-  readonly key: string
-  readonly session: string
-  readonly number: number
-  readonly previous: string
-  readonly count: number
-}
-
-/** Reads it; `undefined` where there is none or it is nonsense. Nothing is believed of it yet. */
-export const chainOf = (row: EventRow): Chain | undefined => {
-  if (typeof row[11] !== "string" || row[13] === null || row[7].length > 20_000) return undefined
-  try {
-    const { count, key, number, previous, session } = JSON.parse(row[7]) as Meta
-    const isSane =
-      typeof key === "string" &&
-      typeof session === "string" &&
-      /^[0-9a-f]{16}$/.test(session) &&
-      typeof previous === "string" &&
-      Number.isSafeInteger(number) &&
-      (number as number) > 0 &&
-      Number.isSafeInteger(count) &&
-      (count as number) > 0 &&
-      (count as number) <= largest
-    return isSane ? { key, session, number: number as number, previous, count: count as number } : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Whether an event makes a root. */
-export const isRoot = (row: EventRow): boolean => row[4] === "RootEstablished" && row[2] === machinesStream
-
-/** The key that an event brings with it, if it is the one that it is signed with. */
-const ownKey = (row: EventRow, key: string): string | undefined => {
-  try {
-    const { publicKey } = JSON.parse(row[6])
-    return typeof publicKey === "string" && keyId(publicKey) === key ? publicKey : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Whether an event is signed with the key that it brings, as a root is. */
-export const isSelfSigned = (row: EventRow): boolean => {
-  const publicKey = ownKey(row, chainOf(row)?.key ?? "")
-  return publicKey !== undefined && holds(publicKey, signedBytes([signedOf(row)], row[1]), row[11] ?? "")
-}
-
 /**
  * The chain and the signature cover the digest of an event's data. Where the data is another, whoever sent it changed it on the
  * way: others have what was written under the same hash, so it is not for this machine to say that it counts for nothing.
@@ -356,14 +305,6 @@ const inert = (reason: string): Judged => ({ verdict: "inert", reason })
 const isInert = ({ judged }: Pick<Judgement, "judged">, reason: string): boolean =>
   judged.verdict === "inert" && judged.reason === reason
 
-/** Where the rows end that bear the same signature as the one at a place. */
-const endOfRun = (rows: ReadonlyArray<EventRow>, at: number): number => {
-  const signature = rows[at]?.[11]
-  let end = at + 1
-  while (signature !== null && end < rows.length && rows[end]?.[11] === signature) end += 1
-  return end
-}
-
 /** The positions at which the hash is not that of the event and what precedes it. */
 const wrongIn = (before: string, rows: ReadonlyArray<EventRow>): ReadonlyArray<number> =>
   rows.flatMap((row, index) => (hashOf(rows[index - 1]?.[10] ?? before, row) === row[10] ? [] : [row[0]]))
@@ -375,12 +316,6 @@ const counts = (unit: ReadonlyArray<EventRow>): Judged => {
 
 /** Whether this version knows a type of event in that shape. */
 export const isKnown = (type: string, schema: number): boolean => (definitions.get(type)?.schema ?? 0) >= schema
-
-/** How many events belong to the unit that an event says it is of; 1 where it says nothing. */
-export const claimedCount = (row: EventRow): number => chainOf(row)?.count ?? 1
-
-/** Whose key an event says it is signed with. */
-export const claimedKey = (row: EventRow): string | undefined => chainOf(row)?.key
 
 /** By what the check of a unit's signature is found again. */
 export const checkOf = (publicKey: string, bytes: Buffer, signature: string): string =>

@@ -3,7 +3,8 @@ import { verify } from "node:crypto"
 import type { Membership } from "@context-engine/core/domain/Membership"
 import type { EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
-import { chainOf, checkOf, isRoot } from "./Admission.js"
+import { checkOf } from "./Admission.js"
+import { chainOf, isRoot, runsOf } from "./chain.js"
 import { publicKeyOf } from "./keys.js"
 
 /** So many wait for a thread at once. */
@@ -21,12 +22,8 @@ export const verifyAhead = async (
   const keys = new Map([...members.machines].map(([id, { publicKey }]) => [id, publicKey]))
   let root = members.root?.eventId ?? ""
   let waiting: Array<Promise<void>> = []
-  for (let at = 0; at < rows.length; ) {
-    const first = rows[at] as EventRow
-    let end = at + 1
-    while (end < rows.length && first[11] !== null && rows[end]?.[11] === first[11]) end += 1
-    const unit = rows.slice(at, end)
-    at = end
+  for (const unit of runsOf(rows)) {
+    const [first] = unit as [EventRow]
     const chain = chainOf(first)
     if (chain === undefined) continue
     for (const [id, key] of broughtBy(first)) keys.set(id, key)

@@ -4,7 +4,7 @@ import type { Connection } from "../connection.js"
 import { columns, type EventRow } from "../record.js"
 import { type Signer, signedBytes, signedOf } from "../Signer.js"
 import { readState } from "../sync/state.js"
-import { claimedKey } from "./Admission.js"
+import { claimedKey, runsOf } from "./chain.js"
 import { holds } from "./keys.js"
 import { readMembership } from "./membership.js"
 
@@ -20,7 +20,7 @@ export const strangersThatWait = (connection: Connection, own: Signer | undefine
   const rows = connection
     .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position`)
     .all(confirmed.position) as ReadonlyArray<EventRow>
-  return runsOfOne(rows).flatMap((unit) => {
+  return runsOf(rows).flatMap((unit) => {
     const key = claimedKey(unit[0] as EventRow) ?? ""
     const enrolled = isEnrolled(members, key) ? members.machines.get(key)?.publicKey : undefined
     const publicKey = key === own?.id ? own.publicKey : enrolled
@@ -29,15 +29,4 @@ export const strangersThatWait = (connection: Connection, own: Signer | undefine
       ["", root].some((of) => holds(publicKey, signedBytes(unit.map(signedOf), of), unit[0]?.[11] ?? ""))
     return isKnown ? [] : unit.map(([position]) => position)
   })
-}
-
-/** Rows that follow each other under one signature; what has none stands alone. */
-const runsOfOne = (rows: ReadonlyArray<EventRow>): ReadonlyArray<ReadonlyArray<EventRow>> => {
-  const runs: Array<Array<EventRow>> = []
-  for (const row of rows) {
-    const last = runs[runs.length - 1]
-    if (last !== undefined && row[11] !== null && last[0]?.[11] === row[11]) last.push(row)
-    else runs.push([row])
-  }
-  return runs
 }
