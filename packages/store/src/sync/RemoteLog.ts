@@ -4,9 +4,11 @@ import { SyncError } from "@context-engine/core/Errors"
 import type { Side } from "@context-engine/core/services/Sync"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { remoteSchemaVersion } from "../schema.js"
 import * as Answers from "./answers.js"
 import { portraitStatements, readPortrait } from "./portrait.js"
 import * as Protocol from "./protocol.js"
+import * as Repair from "./repair.js"
 
 /** Runs statements there as one transaction, in one round trip. `null`: a table or a column that should be there is not. */
 export type Batch = (
@@ -35,10 +37,21 @@ export class RemoteLog extends Context.Tag("@context-engine/store/RemoteLog")<
     readonly create: (logId: string) => Effect.Effect<void, SyncError>
     /** Looks at the log and its hashes at some positions. Fails as `foreign` where something else is kept. */
     readonly survey: (positions: ReadonlyArray<number>) => Effect.Effect<Survey, SyncError>
+    /**
+     * Puts right what somebody changed of its tables, where its events begin as ours do. Gives what that was, in words; nothing
+     * where it is as it should be, or where there is no log at all.
+     */
+    readonly repair: (log: Known) => Effect.Effect<ReadonlyArray<string>, SyncError>
     /** What it is about, for a person. */
     readonly portrait: Effect.Effect<Side, SyncError>
   }
 >() {}
+
+/** A log as this machine knows it: its name, and the hash of its first event. */
+export interface Known {
+  readonly logId: string
+  readonly first: string
+}
 
 /** The shared log behind a way to run batches. What those give is checked here, and trusted from here on. */
 export const make = (address: string, run: Batch): RemoteLog["Type"] => {
@@ -78,6 +91,7 @@ export const make = (address: string, run: Batch): RemoteLog["Type"] => {
   return RemoteLog.of({
     address,
     survey,
+    repair: repairWith(batch),
     portrait: Effect.map(batch(portraitStatements, "read"), (found) => readPortrait(found ?? [])),
     exchange: (exchange) =>
       Effect.gen(function* () {
@@ -107,3 +121,28 @@ export const make = (address: string, run: Batch): RemoteLog["Type"] => {
 
 /** The server could not answer, and that may be because of what it was to tell. */
 const isServers = ({ message, reason }: SyncError): boolean => reason === "offline" && /\(HTTP 5\d\d\)/.test(message)
+
+const repairWith = (batch: Batch) => (log: Known) =>
+  Effect.gen(function* () {
+    const objects = Repair.objectsOf((yield* batch([Repair.objectsStatement], "read"))?.[0] ?? [])
+    const has = (name: string) => objects.some((object) => object.type === "table" && object.name === name)
+    if (!has("events")) {
+      // A name with no log to it: then the log is gone, and made again.
+      if (has("log")) yield* batch([{ sql: "DROP TABLE log", args: [] }], "write")
+      return has("log") ? ["what was left of a log was taken away"] : []
+    }
+    const [about, first] = Repair.identityStatements as [Protocol.Statement, Protocol.Statement]
+    const [names = []] = (has("log") ? yield* batch([about], "read") : undefined) ?? []
+    const [[beginning = []] = []] = (yield* batch([first], "read")) ?? []
+    if (beginning[0] !== undefined && beginning[0] !== log.first) return []
+    const schema = objects.some(({ name, sql }) => name === "events" && sql.includes("digest TEXT"))
+      ? remoteSchemaVersion
+      : 1
+    const repairs = [...Repair.repairsOfTriggers(objects), ...Repair.repairsOfName(objects, names, log.logId, schema)]
+    if (repairs.length > 0)
+      yield* batch(
+        repairs.flatMap(({ statements }) => statements),
+        "write",
+      )
+    return repairs.map(({ what }) => what)
+  })

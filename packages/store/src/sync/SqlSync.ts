@@ -242,13 +242,15 @@ const heal: Way = (parts, tally, options) =>
   Effect.gen(function* () {
     const { database, remote } = parts
     const state = yield* database.read(readState)
-    if (state.logId === null) return yield* catchUp(parts, tally, options)
+    const { logId } = state
+    if (logId === null) return yield* catchUp(parts, tally, options)
+    yield* repair(parts, logId)
     const met = yield* meet(database, remote)
     if (met.state === "foreign") return yield* exchangeAll(parts, tally, options)
-    if (met.state === "reset") yield* remote.create(state.logId)
+    if (met.state === "reset") yield* remote.create(logId)
     if (met.state === "rolled-back" || met.state === "reset") {
       yield* database.write((connection) => {
-        bind(connection, state.logId, met.place)
+        bind(connection, logId, met.place)
         const detail = `the shared log had kept ${met.common} of ${count(state.confirmed.position, "event")}`
         note(connection, { at: now(), what: "healed", detail })
       })
@@ -257,6 +259,19 @@ const heal: Way = (parts, tally, options) =>
     const restoreUntil = met.remoteEvents === met.common ? state.confirmed.position : 0
     yield* exchangeAll(parts, tally, options, restoreUntil)
   })
+
+/** Puts right what somebody changed of the shared log's tables, where its events are still those of this log. */
+const repair = ({ database, remote }: Parts, logId: string): Effect.Effect<void, Failed> =>
+  Effect.gen(function* () {
+    const first = yield* database.read((connection) => hashAt(connection, 1))
+    const done = first === undefined ? [] : yield* remote.repair({ logId, first })
+    if (done.length === 0) return
+    const detail = `somebody had changed the shared log's tables: ${done.join("; ")}`
+    yield* database.write((connection) => note(connection, { at: now(), what: "healed", detail }))
+  })
+
+const hashAt = (connection: Connection, position: number): string | undefined =>
+  connection.prepare("SELECT hash FROM events WHERE position = ?").get(position)?.[0]
 
 /** Joins the log that is there, whether another one was known before or none. Nothing of either is lost. */
 const join: Way = (parts, tally, options) =>

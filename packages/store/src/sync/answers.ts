@@ -79,8 +79,11 @@ export const readCount = (address: string, rows: Rows): Effect.Effect<number, Sy
   })
 
 /** A failure because of what it answered. */
+/** What to do about a server of ours that is not in order. */
+export const repairable = "If it is, context infra sync heal puts right what somebody changed of its tables"
+
 export const untrue = (address: string, what: string): SyncError => {
-  const message = `${address} does not answer as a shared log does: it gives ${what}. Nothing of it was taken over; is it the right server, and in order?`
+  const message = `${address} does not answer as a shared log does: it gives ${what}. Nothing of it was taken over. Is it the right server? ${repairable}`
   return new SyncError({ reason: "protocol", message })
 }
 

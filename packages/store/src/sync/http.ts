@@ -4,6 +4,7 @@ import { SyncError } from "@context-engine/core/Errors"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { repairable } from "./answers.js"
 import { addressOf, type Endpoint, withoutSecrets } from "./endpoint.js"
 import type { Rows } from "./protocol.js"
 import { type Batch, make, type RemoteLog } from "./RemoteLog.js"
@@ -87,7 +88,7 @@ const syncError = (address: string, mode: string, endpoint: Endpoint, error: unk
     )
   if (causes(error).some((one) => one instanceof NetworkFailure))
     return fail("offline", `cannot be reached (${said}); it is tried again`)
-  return fail("protocol", `refused what was asked: ${said}`)
+  return fail("protocol", `refused what was asked: ${said}. ${repairable}`)
 }
 
 const causes = (error: unknown): ReadonlyArray<any> => {

@@ -1,0 +1,83 @@
+/** Whoever holds the token of a plain server can change the shared log's tables themselves: heal puts them right. */
+import { Sync } from "@context-engine/core/services/Sync"
+import { createClient } from "@libsql/client/http"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { expect, it } from "vitest"
+import { remoteLog } from "../../src/sync/http.js"
+import { beginLog, give, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
+import { startSqld } from "../support/sqld.js"
+
+const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
+
+interface Damage {
+  readonly what: string
+  readonly sql: string
+  /** What a machine is told that has something to push, where that does not come through. */
+  readonly told?: RegExp
+}
+
+const healed = /sync heal/
+
+const damages: ReadonlyArray<Damage> = [
+  { what: "the log's name is gone", sql: "DELETE FROM log", told: healed },
+  { what: "the table of the log's name is gone", sql: "DROP TABLE log", told: healed },
+  {
+    what: "a view stands for the table of the log's name",
+    sql: "DROP TABLE log; CREATE VIEW log AS SELECT 'x' AS log_id, 2 AS schema",
+    told: /another log than the one/,
+  },
+  {
+    what: "there are two names",
+    sql: "INSERT INTO log SELECT 'another', schema, created_at FROM log",
+    told: healed,
+  },
+  { what: "the events are gone, the name is left", sql: "DROP TABLE events", told: healed },
+  {
+    what: "a trigger drops what is pushed",
+    sql: "CREATE TRIGGER drops BEFORE INSERT ON events BEGIN SELECT RAISE(IGNORE); END",
+    told: healed,
+  },
+  {
+    what: "a trigger refuses what is pushed",
+    sql: `CREATE TRIGGER "it's ""mine""" BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'no'); END`,
+    told: healed,
+  },
+  {
+    what: "a trigger keeps the log from getting its name back",
+    sql: "DELETE FROM log; CREATE TRIGGER never BEFORE INSERT ON log BEGIN SELECT RAISE(IGNORE); END",
+    told: healed,
+  },
+  { what: "a trigger of ours is gone", sql: "DROP TRIGGER events_no_delete" },
+  {
+    what: "a trigger of ours does nothing any more",
+    sql: "DROP TRIGGER events_no_delete; CREATE TRIGGER events_no_delete BEFORE DELETE ON events BEGIN SELECT 1; END",
+  },
+]
+
+it.each(damages)("$what", { timeout: 60_000 }, async ({ sql, told }) => {
+  const sqld = await startSqld()
+  const [a, b] = ["a", "b"].map((name) => machine(name, remoteLog({ url: sqld.url, token: sqld.token() }))) as [Machine, Machine] // biome-ignore format: one line
+  await beginLog(a, b)
+  await give(a, (r) => r.servers.add({ name: "alpha" }))
+  for (const one of [a, b]) await sync(one)
+  const client = createClient({ url: sqld.url, authToken: Redacted.value(sqld.token()) })
+  await client.executeMultiple(sql)
+  await give(a, (r) => r.servers.add({ name: "beta" }))
+  const failed = await sync(a).then(
+    () => false,
+    () => true,
+  )
+  expect(failed).toBe(told !== undefined)
+  if (told !== undefined)
+    expect(await status(a)).toMatchObject({ lastError: { message: expect.stringMatching(told) }, pending: 1 })
+  await heal(a)
+  await sync(b)
+  expect(await status(a)).toMatchObject({ lastError: null, pending: 0 })
+  expect(rowsHash(b.path)).toBe(rowsHash(a.path))
+  const there = await client.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger' ORDER BY name")
+  expect(there.rows.map(({ name }) => name)).toEqual(["events_append_only", "events_no_delete", "events_no_update"])
+  await expect(client.execute("DELETE FROM events")).rejects.toThrow("append-only")
+  for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true })
+  await sqld.close()
+})
