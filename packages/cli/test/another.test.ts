@@ -1,4 +1,5 @@
 /** A backup that is put in the place of a log: which log it is, is said before and after. */
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { withSqlite } from "../../store/test/support/files.js"
@@ -107,6 +108,11 @@ describe("a backup of another log", () => {
     await here.succeed("server add gamma --local")
     expect(await here.succeed(`restore ${newer} --yes`)).toContain("went on in another way")
     expect((await here.json(`restore ${newer} --yes --db ${here.db}.new`)).likeness).toBe("new")
+    // Its header is still that of a log, and nothing else can be read.
+    const damaged = `${here.db}.damaged`
+    const bytes = readFileSync(`${here.db}.new`)
+    writeFileSync(damaged, bytes.fill(0xff, 100), { mode: 0o600 })
+    expect((await here.json(`restore ${newer} --yes --db ${damaged}`)).likeness).toBe("unreadable")
   })
 
   it("and a replay of the past are two things: that is refused", async () => {

@@ -1,4 +1,5 @@
 /** How a backup stands to the log in whose place it is to be put: a person who takes one log for another loses both. */
+import { lstatSync } from "node:fs"
 import type { Side } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { type Connection, NativeConnection } from "./connection.js"
@@ -16,10 +17,10 @@ export interface Portrait extends Side {
 }
 
 /**
- * `new`: nothing is there that could be compared. `forked`: both went on from a common beginning. `another`: they have no common
+ * `new`: nothing is there. `unreadable`: what is there cannot be read, and so not be compared. `forked`: both went on from a common beginning. `another`: they have no common
  * beginning, or went on under different roots. `unsigned`: the same, and only the log that is there is signed.
  */
-export type Likeness = "new" | "same" | "older" | "newer" | "forked" | "another" | "unsigned"
+export type Likeness = "new" | "unreadable" | "same" | "older" | "newer" | "forked" | "another" | "unsigned"
 
 export interface Compared {
   readonly likeness: Likeness
@@ -32,7 +33,7 @@ export const isStrange = (likeness: Likeness): boolean => likeness === "another"
 
 /**
  * Compares copies of a backup, verified, and of the log that is there: a file that was looked into stays open until its statements
- * are collected, and then nothing can be put in its place. A log that cannot be read is one that nothing is known of.
+ * are collected, and then nothing can be put in its place. Of a log that cannot be read nothing is known, which is said.
  */
 export const compare = (copy: string, there: string): Effect.Effect<Compared> =>
   Effect.acquireUseRelease(
@@ -40,7 +41,10 @@ export const compare = (copy: string, there: string): Effect.Effect<Compared> =>
     (backup) =>
       Effect.map(
         glance(there, (here) => ({ here: portrait(here), likeness: likeness(here, backup) })),
-        (found): Compared => ({ likeness: "new", here: null, ...found, backup: portrait(backup) }),
+        (found): Compared => ({
+          ...(found ?? { likeness: lstatSync(there, { throwIfNoEntry: false }) ? "unreadable" : "new", here: null }),
+          backup: portrait(backup),
+        }),
       ),
     (backup) => Effect.sync(() => backup.close()),
   )

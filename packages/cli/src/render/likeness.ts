@@ -6,6 +6,7 @@ import { count, moment } from "./units.js"
 /** As the end of "the backup is …"; nothing where there is no log to compare it with. */
 export const likenessInWords: Record<Likeness, string | undefined> = {
   new: undefined,
+  unreadable: "in the place of a log that cannot be read, so nobody can say how they compare",
   same: "the log there, as it is",
   older: "an older state of the log there",
   newer: "a newer state of the log there",

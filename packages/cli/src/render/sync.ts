@@ -56,6 +56,9 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
             `${paint(screen, "bad", count(found.rejected, "command"))}: context infra sync rejected`,
           ] as const,
         ]),
+    ...(found.clonedAt === null
+      ? []
+      : [["its key", paint(screen, "warn", `was used in another place too, ${ago(screen, found.clonedAt)}`)] as const]),
     ...(isAlone || found.enrolment === "unsigned" ? [] : [["this machine", standing(found, screen)] as const]),
     ...(found.unknown.length === 0
       ? []

@@ -149,7 +149,8 @@ const longest = 600_000
 
 /** What is wrong between this machine and the shared log, at a time in milliseconds since 1970. */
 export const syncAlerts = (status: SyncStatus, now: number, keyFile?: string): ReadonlyArray<Alert> => {
-  const { enrolment, lastContact, lastError, loss, pending, pendingSince, skew, unknown, wrongClocks } = status
+  const { clonedAt, enrolment, lastContact, lastError, loss, pending, pendingSince, skew, unknown, wrongClocks } =
+    status
   const about = (alert: Omit<Alert, "kind" | "subject">): Alert => ({
     kind: "sync",
     subject: "the shared log",
@@ -176,6 +177,7 @@ export const syncAlerts = (status: SyncStatus, now: number, keyFile?: string): R
   }
   for (const clock of wrongClocks.filter(({ at, own }) => own && now - Date.parse(at) < news))
     found.push(wrongClock(clock))
+  if (clonedAt !== null && now - Date.parse(clonedAt) < news) found.push(about(cloned(clonedAt)))
   if (unknown.length > 0) {
     const message = `it holds what only a newer version knows (${unknown.join(", ")}): nothing is pushed`
     found.push(about({ severity: "error", message, since: null, next: "upgrade context on this machine" }))
@@ -226,8 +228,16 @@ const lossAlert = ({ message, next, since }: Loss): Alert => ({
   next,
 })
 
-/** For how long it is news that a clock was wrong, in milliseconds: what was written then stays as it is. */
+/** For how long it is news that a clock was wrong, or a key in two places, in milliseconds: what was written then stays as it is. */
 const news = 86_400_000
+
+/** That another place writes with this machine's key, as it was noticed at a time. */
+export const cloned = (since: string): Omit<Alert, "kind" | "subject"> => ({
+  severity: "warning",
+  message: "another place writes with this machine's key: a copy of its disk, or an older copy of this file",
+  since,
+  next: "move that place's key file away, so that it makes one of its own, and enrol it (context infra sync connect <url> --invite <code>)",
+})
 
 const wrongClock = ({ ahead, at, machine, position }: WrongClock): Alert => ({
   kind: "sync",

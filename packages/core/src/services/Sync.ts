@@ -50,6 +50,8 @@ export interface SyncStatus {
   readonly roots: ReadonlyArray<PendingRoot>
   /** The latest events that a clock stamped wrongly by more than a minute, the latest first: at most 20. */
   readonly wrongClocks: ReadonlyArray<WrongClock>
+  /** When it was last seen here that another place writes with this machine's key; `null` if it never was. */
+  readonly clonedAt: string | null
   /** Whether this machine may write to the log; `unsigned` where nothing is signed, `no-root` where nobody says who may. */
   readonly enrolment: "enrolled" | "waiting" | "revoked" | "not-enrolled" | "no-root" | "unsigned"
   /** What this log lacks of what this machine has seen of it, shared or not; `null` if nothing. */

@@ -31,6 +31,7 @@ const well: SyncStatus = {
   breaks: [],
   roots: [],
   wrongClocks: [],
+  clonedAt: null,
   enrolment: "enrolled",
   loss: null,
 }

@@ -6,11 +6,11 @@ import { SecretManager } from "@context-engine/core/domain/Secret"
 import { ServerRole, ServerStatus } from "@context-engine/core/domain/Server"
 import { DeployMethod, DeploySettings, HealthStatus, ServiceType } from "@context-engine/core/domain/Service"
 import type { DependencyView } from "@context-engine/core/services/registry/dependencies"
+import type { TimelineRow } from "@context-engine/core/services/registry/entries"
 import type { RouteView } from "@context-engine/core/services/registry/routes"
 import type { SecretView } from "@context-engine/core/services/registry/secrets"
 import type { ServiceView } from "@context-engine/core/services/registry/services"
 import type { DeploymentRow } from "@context-engine/core/views/deployments"
-import type { InfraEventRow } from "@context-engine/core/views/infraEvents"
 import type { ServerRow } from "@context-engine/core/views/servers"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as Option from "effect/Option"
@@ -23,7 +23,7 @@ import * as AST from "effect/SchemaAST"
  */
 export const row = <Row>(
   identifier: string,
-  fields: { readonly [K in keyof Row]-?: Schema.Schema<Row[K], any> },
+  fields: { readonly [K in keyof Row]-?: Schema.Schema<Row[K], any> | Schema.PropertySignature.All },
 ): Schema.Schema<Row, any> => Schema.Struct(fields as any).annotations({ identifier }) as any
 
 /** The same answer with status 201. */
@@ -169,7 +169,7 @@ export const Deployment = row<DeploymentRow>("Deployment", {
   ),
 })
 
-export const Event = row<InfraEventRow>("Event", {
+export const Event = row<TimelineRow>("Event", {
   id: Schema.String,
   serverId: text,
   serviceId: text,
@@ -183,5 +183,6 @@ export const Event = row<InfraEventRow>("Event", {
   actor: Schema.String,
   source: Schema.Literal("log", "person"),
   createdAt: Schema.String,
+  statedAt: Schema.optional(Schema.String),
   position: Schema.Number,
 })

@@ -72,6 +72,7 @@ const SyncStatus = row<SyncStatusData>("SyncStatus", {
       at: Schema.String,
     }),
   ),
+  clonedAt: text,
   enrolment: Schema.Literal("enrolled", "waiting", "revoked", "not-enrolled", "no-root", "unsigned"),
   loss: Schema.NullOr(
     Schema.Struct({ message: Schema.String, position: Schema.Number, since: Schema.String, next: Schema.String }),

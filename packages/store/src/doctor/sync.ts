@@ -1,6 +1,7 @@
 /** The check of synchronisation: what this machine knows of the shared log, and what the shared log says now. */
 import type { SyncError } from "@context-engine/core/Errors"
 import { word } from "@context-engine/core/Shell"
+import { cloned } from "@context-engine/core/services/Alerts"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import type { SyncStatus, WrongClock } from "@context-engine/core/services/Sync"
 import { count } from "@context-engine/core/words"
@@ -15,7 +16,7 @@ import { type Owner, readEndpoint } from "../sync/config.js"
 import { addressOf, type Endpoint, givesTokenAway } from "../sync/endpoint.js"
 import { remoteLog } from "../sync/http.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
-import { readState } from "../sync/state.js"
+import { lastOf, readState } from "../sync/state.js"
 import { readAsked } from "../sync/status.js"
 import { readMembership } from "../trust/membership.js"
 import { glance } from "./look.js"
@@ -79,6 +80,7 @@ const remembered = (connection: Connection): ReadonlyArray<Finding> => {
     pending > 0 ? warning("sync", about, now) : ok("sync", about),
     ...clocksOf(connection, state.skew ?? 0),
     ...(state.error === null ? [] : [trouble("sync", `${state.error.at}: ${state.error.message}`, now)]),
+    ...clonedSince(lastOf(connection, "cloned")),
     ...readAsked(connection, readMembership(connection).acknowledged).map(asked),
     ...(rejected === 0 ? [] : [trouble("sync", `refused commands: ${rejected}`, "context infra sync rejected")]),
     ...(state.unknown.length === 0
@@ -91,6 +93,12 @@ const remembered = (connection: Connection): ReadonlyArray<Finding> => {
           ),
         ]),
   ]
+}
+
+const clonedSince = (since: string | null): ReadonlyArray<Finding> => {
+  if (since === null) return []
+  const { message, next } = cloned(since)
+  return [warning("sync", `${since}: ${message}`, next)]
 }
 
 const asked = ({ fingerprint, name, position }: SyncStatus["roots"][number]): Finding =>

@@ -128,7 +128,7 @@ const takeIn = (
 
 const noteClone = (connection: Connection): void => {
   const detail =
-    "another place writes with this machine's key: a copy of its disk, or an older state of this file; give that one a key of its own (remove ~/.config/context/machine.key there)"
+    "another place writes with this machine's key: a copy of its disk, or an older copy of this file; what was written there and here is told apart and kept"
   note(connection, { at: new Date().toISOString(), what: "cloned", detail })
 }
 

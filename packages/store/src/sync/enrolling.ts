@@ -48,7 +48,7 @@ export const withheldBy = (
   }
   const revoked = members.machines.get(signer.id)?.status === "revoked"
   const message = revoked
-    ? `this machine was revoked: nothing that it writes is taken any more. All work is kept here; with a new key (remove the machine's key file) it can ask to be enrolled again`
+    ? `this machine was revoked: nothing that it writes is taken any more. All work is kept here; with a new key it can ask to be enrolled again, as context infra alert says`
     : `this machine waits to be enrolled; until then nothing is pushed, and all work is kept here. On an admin machine: context infra machine approve ${members.machines.get(signer.id)?.name ?? signer.name}, if its fingerprint there is ${print}`
   return new SyncError({ reason: "not-enrolled", message })
 }

@@ -96,6 +96,10 @@ export const note = (connection: Connection, { at, detail, what }: SyncEntry): v
   connection.prepare(`DELETE FROM sync_history WHERE number <= (SELECT max(number) FROM sync_history) - ${kept}`).run()
 }
 
+/** When something of a kind was last noted; `null` if it never was. */
+export const lastOf = (connection: Connection, what: SyncEntry["what"]): string | null =>
+  connection.prepare("SELECT at FROM sync_history WHERE what = ? ORDER BY number DESC LIMIT 1").get(what)?.[0] ?? null
+
 export const readHistory = (connection: Connection, limit: number): ReadonlyArray<SyncEntry> =>
   connection
     .prepare("SELECT at, what, detail FROM sync_history ORDER BY number DESC LIMIT ?")

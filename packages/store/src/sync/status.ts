@@ -9,7 +9,7 @@ import { fingerprint } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { readPending } from "../trust/verdicts.js"
 import { enrolmentOf } from "./enrolling.js"
-import { readState } from "./state.js"
+import { lastOf, readState } from "./state.js"
 
 /** More is counted, not shown: whoever holds the token can make any number of them. */
 const shown = 20
@@ -43,6 +43,7 @@ export const readStatus = (
       .map(([position, message]) => ({ position, message })),
     roots: readAsked(connection, members.acknowledged),
     wrongClocks: wrongClocks(connection, new Date(Date.now() + (state.skew ?? 0)).toISOString()),
+    clonedAt: lastOf(connection, "cloned"),
     enrolment: enrolmentOf(members, signer),
   }
 }
