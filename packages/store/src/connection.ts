@@ -130,8 +130,13 @@ const Native = Libsql as unknown as new (path: string, options: object) => Nativ
 
 const open = (path: string, busyTimeout: number, settings: string): NativeDatabase => {
   const database = new Native(path, { timeout: busyTimeout })
-  if (settings !== "") database.exec(settings)
-  return database
+  try {
+    if (settings !== "") database.exec(settings)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
 }
 
 const reasons: Record<string, StorageError["reason"]> = {

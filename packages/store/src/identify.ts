@@ -44,9 +44,21 @@ const lookIntoFile = (path: string): Content => {
     return objects === 0 && application === 0 ? "empty" : "foreign"
   } catch (error) {
     if (codeOf(error) === "SQLITE_NOTADB") return "not-a-database"
+    // One that was cut off is read no further than its header, which says whose it is; nobody can have it open to any use.
+    if (codeOf(error) === "SQLITE_CORRUPT" && headerOf(path)?.readUInt32BE(68) === applicationId) return "log"
     throw error
   } finally {
     connection.close()
+  }
+}
+
+const headerOf = (path: string): Buffer | undefined => {
+  const descriptor = openSync(path, "r")
+  try {
+    const header = Buffer.alloc(100)
+    return readSync(descriptor, header, 0, 100, 0) === 100 ? header : undefined
+  } finally {
+    closeSync(descriptor)
   }
 }
 

@@ -43,7 +43,8 @@ export const swap = (connection: Connection, doubles: Doubles) => {
   let rows = 0
   let differing = 0
   for (const table of tables) {
-    const { count, different } = compare(connection, table, versions.get(table.name) === table.version)
+    const names = { now: `${table.name}${suffix}`, before: table.name }
+    const { count, different } = compare(connection, table, versions.get(table.name) === table.version, names)
     rows += count
     differing += different
     connection.exec(
@@ -59,16 +60,20 @@ export const swap = (connection: Connection, doubles: Doubles) => {
 }
 
 /**
- * How many rows the double has, and how many of them the live table has otherwise or not at all, or has beyond them. A live
- * table of another version has other columns: nothing can be said of it.
+ * How many rows a table has now, and how many of them the one before has otherwise or not at all, or has beyond them. One of
+ * another version has other columns: nothing can be said of it.
  */
-const compare = (connection: Connection, table: Table, comparable: boolean) => {
-  const double = `${table.name}${suffix}`
+export const compare = (
+  connection: Connection,
+  table: Table,
+  comparable: boolean,
+  { before, now }: { readonly before: string; readonly now: string },
+) => {
   const number = (sql: string): number => connection.prepare(sql).get()[0]
-  const count = number(`SELECT count(*) FROM "${double}"`)
+  const count = number(`SELECT count(*) FROM "${now}"`)
   if (!comparable) return { count, different: 0 }
   const rowsOf = (name: string) => `SELECT ${table.rowAsJson} AS row FROM "${name}"`
-  const extra = number(`SELECT count(*) FROM "${table.name}" WHERE id NOT IN (SELECT id FROM "${double}")`)
-  const changed = number(`SELECT count(*) FROM (${rowsOf(double)} EXCEPT ${rowsOf(table.name)})`)
+  const extra = number(`SELECT count(*) FROM "${before}" WHERE id NOT IN (SELECT id FROM "${now}")`)
+  const changed = number(`SELECT count(*) FROM (${rowsOf(now)} EXCEPT ${rowsOf(before)})`)
   return { count, different: extra + changed }
 }

@@ -63,9 +63,9 @@ const setAside = (path: string): string | null => {
  * a file that is damaged. Only statements that leave nothing open are run: the connection must be closed when this ends.
  */
 const settle = (path: string): boolean => {
-  const connection = new NativeConnection(path, 1_000, "PRAGMA synchronous = FULL")
+  const connection = new NativeConnection(path, 1_000, "")
   try {
-    connection.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.exec("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)")
   } catch (cause) {
     const error = storageError(path, cause)
     if (error.reason !== "corrupt") throw error

@@ -2,8 +2,7 @@
 import { lstatSync, statSync } from "node:fs"
 import { basename, join } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
-import { EventLog } from "@context-engine/core/EventLog"
-import { Audit, type AuditReport, type Progress } from "@context-engine/core/services/Audit"
+import { Audit, type Progress } from "@context-engine/core/services/Audit"
 import { count } from "@context-engine/core/words"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -15,8 +14,8 @@ import { checkSchema, OwnSchema } from "./fileSchema.js"
 import { copyPrivately, syncPath } from "./files.js"
 import { identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
-import { rebuildOn } from "./rebuildOn.js"
 import { replace } from "./replace.js"
+import { restate } from "./restate.js"
 import { findSigner } from "./Signer.js"
 import * as SqlAudit from "./SqlAudit.js"
 import * as SqlEventLog from "./SqlEventLog.js"
@@ -68,11 +67,9 @@ export const prepare = (
       place: new StorageError({ reason: "corrupt", message: `${backup} does not hold: ${problems[0]}` }),
     })
     if (foreign.length > 0) return refused(foreign)
-    const { differing, report } = yield* verified(copy, onProgress)
+    const { differing, problems, report } = yield* verified(copy, onProgress)
     if (report.replayed !== null) return yield* notForWork(backup, report.replayed)
-    // What counts for nothing harms nothing: it is kept as what it is.
-    const problems = report.findings.filter(({ kind }) => kind !== "inert" && kind !== "sequence")
-    if (problems.length > 0) return refused(problems.map(({ message }) => message))
+    if (problems.length > 0) return refused(problems)
     const strangers = keyPath === undefined ? [] : yield* attempt(backup, () => strangersIn(copy, keyPath))
     if (strangers.length > 0) return refused([notOurs(strangers)])
     const there = join(directory, "there.db")
@@ -133,33 +130,27 @@ const strangersIn = (copy: string, keyPath: string): ReadonlyArray<number> => {
 const notOurs = (positions: ReadonlyArray<number>): string =>
   `${count(positions.length, "event")} from position ${positions[0]} on would be passed on as this machine's own work, and neither its key nor a machine of that log signed them; restore it on the machine that wrote them, or a backup from before`
 
-/** If its events hold and its rows are not theirs, the rows are built anew. */
-const verified = (copy: string, onProgress?: OnProgress) =>
+/**
+ * Of a backup nothing but its events is believed: all else is made anew from them, and then the whole is verified. Where its events
+ * do not hold, it is verified as it is, which says what does not.
+ */
+const verified = (copy: string, onProgress: OnProgress | undefined) =>
   Effect.gen(function* () {
     const audit = yield* Audit
     const database = yield* Database
-    const first = yield* audit.verify(onProgress)
-    if (first.ok || !first.findings.some(({ kind }) => kind === "row") || !(yield* onlyRowsDiffer(first)))
-      return { report: first, differing: 0 }
-    const { differing } = yield* Effect.scoped(
-      Effect.flatMap(database.dedicated, (connection) => rebuildOn(connection)),
-    )
-    return { report: yield* audit.verify(onProgress), differing: Math.max(1, differing) }
+    const differing = yield* Effect.either(database.write(restate))
+    if (differing._tag === "Left" && differing.left.reason !== "corrupt") return yield* differing.left
+    const report = yield* audit.verify(onProgress)
+    // What counts for nothing harms nothing: it is kept as what it is.
+    const problems = report.findings.filter(({ kind }) => kind !== "inert" && kind !== "sequence")
+    const said = problems.map(({ message }) => message)
+    if (differing._tag === "Right") return { report, problems: said, differing: differing.right }
+    return { report, problems: said.length > 0 ? said : [differing.left.message], differing: 0 }
   }).pipe(
     Effect.provide(
       SqlAudit.layer.pipe(Layer.provideMerge(SqlEventLog.layer()), Layer.provideMerge(databaseLayer(copy))),
     ),
   )
-
-/** Rows that are ahead of the log are no matter of rows: the end of the log is missing. */
-const onlyRowsDiffer = (report: AuditReport) =>
-  Effect.gen(function* () {
-    if (report.findings.some(({ kind }) => !["row", "checkpoint", "inert", "sequence"].includes(kind))) return false
-    const { read } = yield* Database
-    const head = yield* Effect.flatMap(EventLog, (log) => log.head)
-    const [checkpoint] = yield* read((connection) => connection.prepare("SELECT max(position) FROM checkpoint").get())
-    return checkpoint === null || checkpoint <= head
-  })
 
 const notForWork = (backup: string, moment: string) =>
   new StorageError({

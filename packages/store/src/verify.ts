@@ -68,12 +68,27 @@ export class Walk {
     this.#judgeRun()
     this.#judgeStrangers()
     this.#tellInert()
-    for (const [position] of this.setting.inert)
-      if (!this.#later.has(position) && !this.inert.some((one) => one.position === position))
+    this.#compareKept()
+  }
+
+  /** What is kept of the rule's answers must be those answers. */
+  #compareKept(): void {
+    const kept = this.setting.inert
+    if (kept === undefined) return
+    const found = new Set(this.inert.map(({ position }) => position))
+    for (const position of kept.keys())
+      if (!this.#later.has(position) && !found.has(position))
         this.find(
-          "inert",
+          "damage",
           position,
-          `the event at position ${position} is kept as one that counts for nothing, and it counts`,
+          `the event at position ${position} counts, and is kept as one that counts for nothing`,
+        )
+    for (const position of found)
+      if (!kept.has(position))
+        this.find(
+          "damage",
+          position,
+          `the event at position ${position} counts for nothing, and is kept as one that counts`,
         )
   }
 
@@ -99,7 +114,7 @@ export class Walk {
     }
     this.#versions.set(stream, version)
     // The shared log's clock never goes back. This machine's own may, and its events say so themselves.
-    if (this.setting.inert.has(position)) return
+    if (this.setting.inert?.has(position)) return
     if (row[9] < this.#recordedAt && position <= (this.setting.confirmed ?? 0))
       this.find("chain", position, `the event at position ${position} was recorded before the one before it`)
     this.#recordedAt = row[9]
@@ -166,7 +181,7 @@ export class Walk {
 
   #count(rows: ReadonlyArray<EventRow>, events: ReadonlyArray<Recorded>): void {
     const [first] = rows as [EventRow]
-    const kept = this.setting.inert.get(first[0])
+    const kept = this.setting.inert?.get(first[0])
     if (this.setting.replayed !== null && (kept === notYet || kept === clashes)) {
       for (const row of rows) this.#later.add(row[0])
       return

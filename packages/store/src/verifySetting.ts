@@ -5,15 +5,15 @@ import { readAccepted } from "./trust/verdicts.js"
 /** What this machine knows of its log beside the events themselves. */
 export interface Setting {
   readonly accepted: ReadonlySet<string>
-  /** What is kept of inert events: their positions, with the reason. */
-  readonly inert: ReadonlyMap<number, string>
+  /** What is kept of inert events: their positions, with the reason. `undefined` where nothing is kept. */
+  readonly inert: ReadonlyMap<number, string> | undefined
   /** Up to here the log is shared; what follows is this machine's own, and waits. */
   readonly confirmed: number | undefined
   /** The moment that the file shows, where it is a replay of a log. */
   readonly replayed: string | null
 }
 
-export const alone: Setting = { accepted: new Set(), inert: new Map(), confirmed: undefined, replayed: null }
+export const alone: Setting = { accepted: new Set(), inert: undefined, confirmed: undefined, replayed: null }
 
 /** What the walk has to know of the file. */
 export const readSetting = (connection: Connection): Setting => {

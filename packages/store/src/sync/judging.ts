@@ -104,12 +104,22 @@ export const takeIncoming = (
   if (judged.begun > 0) forgetAfter(connection, (judged.rows[0] as EventRow)[0] - 1)
   insertRows(connection, judged.rows.slice(judged.begun))
   assertThere(connection, judged.rows)
+  foldJudged(connection, judged, keepAsOf, left)
+  connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
+}
+
+/** Remembers what the rule found of rows that are in the log, and folds what counts of them. */
+export const foldJudged = (
+  connection: Connection,
+  judged: Judged,
+  keepAsOf?: number,
+  left?: ReadonlyMap<number, string>,
+): void => {
   remember(connection, judged)
   const counting = judged.units.flatMap((unit) => (unit.judged.verdict === "counts" ? [unit.judged.events] : []))
   const units = left === undefined ? counting : counting.filter((unit) => !leaveOut(connection, unit, left))
   for (const run of runsOf(units))
     if (!attempt(connection, run.flat(), keepAsOf)) for (const unit of run) foldAlone(connection, unit, keepAsOf)
-  connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
 }
 
 type Unit = ReadonlyArray<Recorded>

@@ -1,0 +1,133 @@
+/**
+ * Makes all anew that a file holds beside its events: which of them count, where the sessions of machines end, and the rows. Of a
+ * file that somebody else may have had in hand nothing but the events is believed, for only they are signed.
+ */
+import { StorageError } from "@context-engine/core/Errors"
+import { projections } from "@context-engine/core/views/all"
+import { type Connection, codeOf } from "./connection.js"
+import { compare } from "./rebuild.js"
+import { columns, decode, type EventRow } from "./record.js"
+import { writeRows } from "./rows.js"
+import { indexes } from "./schema.js"
+import { readHead, readShared } from "./standing.js"
+import { BrokenChain, foldJudged, judgeAfter } from "./sync/judging.js"
+import { tables } from "./tables.js"
+import { isRoot } from "./trust/chain.js"
+import { acceptRoot, markClockSteps } from "./trust/verdicts.js"
+import { readSetting } from "./verifySetting.js"
+
+const suffix = "__before"
+
+const page = 2_000
+
+/**
+ * Within a transaction of a copy that nobody else uses. Gives how many rows were not what the events say. Throws `StorageError`
+ * where the events themselves do not hold.
+ */
+export const restate = (connection: Connection): number => {
+  refuseCutOff(connection)
+  const { confirmed } = readSetting(connection)
+  const until = confirmed ?? readHead(connection).position
+  const { confirmed: keepAsOf } = readShared(connection)
+  begin(connection)
+  for (const rows of wholeRuns(connection, until)) judgeAnew(connection, rows, confirmed === undefined)
+  const waiting = rowsAfter(connection, until, -1)
+  markClockSteps(connection, waiting)
+  foldWaiting(connection, waiting, keepAsOf)
+  return end(connection)
+}
+
+/** Rows that are ahead of the log: its end is missing, and what it said of them. */
+const refuseCutOff = (connection: Connection): void => {
+  const [folded] = connection.prepare("SELECT max(position) FROM checkpoint").get()
+  const { position } = readHead(connection)
+  if (folded <= position) return
+  const message = `the rows are those of position ${folded}, and the log ends at ${position}: its end is missing`
+  throw new StorageError({ reason: "corrupt", message })
+}
+
+const begin = (connection: Connection): void => {
+  for (const [name] of connection
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")
+    .all())
+    if (indexes.includes(`CREATE INDEX ${name} ON`)) connection.exec(`DROP INDEX "${name}"`)
+  for (const { create, name } of tables) {
+    connection.exec(`ALTER TABLE "${name}" RENAME TO "${name}${suffix}"`)
+    connection.exec(create(name))
+  }
+  for (const name of ["inert", "breaks", "clock_steps", "chains", "sync_rows"]) connection.exec(`DELETE FROM ${name}`)
+  // Whose root is the right one a person has said; who else asks to be one is in the events.
+  connection.exec("DELETE FROM roots WHERE accepted_at IS NULL")
+}
+
+const judgeAnew = (connection: Connection, rows: ReadonlyArray<EventRow>, acceptsFirst: boolean): void => {
+  const judged = judging(() => judgeAfter(connection, (rows[0] as EventRow)[0] - 1, rows, { acceptsFirst }))
+  if (judged.stop !== undefined) throw unfit(judged.stop.position)
+  for (const { judged: found, rows: unit } of judged.units) {
+    const [first] = unit as [EventRow]
+    if (found.verdict === "counts" && isRoot(first)) acceptRoot(connection, first[1])
+  }
+  foldJudged(connection, judged)
+}
+
+const judging = <A>(body: () => A): A => {
+  try {
+    return body()
+  } catch (error) {
+    throw error instanceof BrokenChain ? unfit(error.position) : error
+  }
+}
+
+const unfit = (position: number): StorageError =>
+  new StorageError({
+    reason: "corrupt",
+    message: `the event at position ${position} is not one that was written in this log`,
+  })
+
+/** What waits to be shared is this machine's own, and was decided here. */
+const foldWaiting = (connection: Connection, rows: ReadonlyArray<EventRow>, keepAsOf: number | undefined): void => {
+  try {
+    writeRows(connection, projections, rows.map(decode), { keepAsOf })
+  } catch (error) {
+    throw codeOf(error) === "" && !(error instanceof StorageError) ? unfit(rows[0]?.[0] ?? 0) : error
+  }
+}
+
+const end = (connection: Connection): number => {
+  let differing = 0
+  const versions = new Map(connection.prepare("SELECT name, version FROM projections").all() as Array<[string, number]>)
+  for (const table of tables) {
+    const same = versions.get(table.name) === table.version
+    differing += compare(connection, table, same, { now: table.name, before: `${table.name}${suffix}` }).different
+    connection.exec(`DROP TABLE "${table.name}${suffix}"`)
+    connection
+      .prepare("INSERT OR REPLACE INTO projections (name, version) VALUES (?, ?)")
+      .run(table.name, table.version)
+  }
+  connection.exec(indexes)
+  connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
+  return differing
+}
+
+const rowsAfter = (connection: Connection, after: number, limit: number, until = Number.MAX_SAFE_INTEGER) =>
+  connection
+    .prepare(`SELECT ${columns} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?`)
+    .all(after, until, limit) as ReadonlyArray<EventRow>
+
+/** The rows up to a position, many at once, parted only where a signature ends. */
+function* wholeRuns(connection: Connection, until: number): Generator<ReadonlyArray<EventRow>> {
+  let held: ReadonlyArray<EventRow> = []
+  for (let after = 0; ; ) {
+    const next = rowsAfter(connection, after, page, until)
+    held = [...held, ...next]
+    const last = held[held.length - 1]
+    if (next.length < page) {
+      if (held.length > 0) yield held
+      return
+    }
+    after = (last as EventRow)[0]
+    const whole = last?.[11] === null ? held.length : held.findLastIndex((row) => row[11] !== last?.[11]) + 1
+    if (whole > 0) yield held.slice(0, whole)
+    held = held.slice(whole)
+  }
+}

@@ -1,0 +1,110 @@
+/** A backup that somebody had in hand: nothing but its events is believed, for only they are signed. */
+import { cpSync, truncateSync } from "node:fs"
+import { MachineEnrolled, machinesStream } from "@context-engine/core/domain/Machine"
+import { isEnrolled } from "@context-engine/core/domain/Membership"
+import * as Effect from "effect/Effect"
+import { describe, expect, it } from "vitest"
+import { type Connection, NativeConnection } from "../src/connection.js"
+import { restore } from "../src/restore.js"
+import { readMembership } from "../src/trust/membership.js"
+import { damaged, withNoise } from "./support/audited.js"
+import { enrol, revoke } from "./support/enrolment.js"
+import { freshPath } from "./support/files.js"
+import { draft, signed, slipIn, stranger } from "./support/forger.js"
+import { inLog, serverNames, verify } from "./support/live.js"
+import { beginLog, give, machine, rowsHash, signerOf } from "./support/machines.js"
+
+const lost = stranger("lost")
+const mallory = stranger("mallory")
+
+const on = <A>(path: string, use: (connection: Connection) => A): A => {
+  const connection = new NativeConnection(path, 1_000)
+  try {
+    return use(connection)
+  } finally {
+    connection.close()
+  }
+}
+
+/** A log with a machine that was revoked, and a copy of it. */
+const begun = async () => {
+  const a = machine("a", undefined)
+  const root = await beginLog(a)
+  for (const name of ["alpha", "beta"]) await give(a, (r) => r.servers.add({ name }))
+  await a.run(enrol(lost, "admin"))
+  await a.run(revoke(lost))
+  await a.close()
+  const backup = `${freshPath()}`
+  cpSync(a.path, backup)
+  return { a, backup: damaged(backup), root, signer: signerOf(a) }
+}
+
+const positionOf = (connection: Connection, type: string): number =>
+  connection.prepare("SELECT position FROM events WHERE type = ? ORDER BY position DESC").get(type)[0]
+
+/** All that a file holds beside its events, as far as it is made from them. */
+const derived = (path: string) =>
+  on(path, (connection) => [
+    rowsHash(path),
+    ...["inert", "breaks", "clock_steps", "chains", "sync_rows"].map((table) =>
+      connection.prepare(`SELECT * FROM ${table} ORDER BY 1`).all(),
+    ),
+    connection.prepare("SELECT event_id, accepted_at IS NULL FROM roots ORDER BY 1").all(),
+  ])
+
+const doctored: Readonly<Record<string, (connection: Connection) => void>> = {
+  "a revocation that is kept as one that counts for nothing": (c) =>
+    c.prepare("INSERT INTO inert VALUES (?, 'x')").run(positionOf(c, "MachineRevoked")),
+  "a server that is kept as one that counts for nothing": (c) =>
+    c.prepare("INSERT INTO inert VALUES (?, 'x')").run(positionOf(c, "ServerAdded")),
+  "a root that nobody accepted, who has no name": (c) => c.exec("UPDATE roots SET accepted_at = NULL"),
+  "another end of a session": (c) => c.exec("UPDATE chains SET number = 99, unit = 'x'"),
+  "a break that never was": (c) => c.exec("INSERT INTO breaks VALUES (2, 'x')"),
+  "a clock that never went back": (c) => c.exec("INSERT INTO clock_steps VALUES (2)"),
+  "rows to go back to": (c) => c.exec(`INSERT INTO sync_rows VALUES ('servers', 'x', 1, '{"id":"x"}')`),
+  "other rows": (c) => c.exec("UPDATE servers SET notes = 'x'"),
+}
+
+describe("a doctored backup is made what its events say", () => {
+  it.each(Object.keys(doctored))("%s", async (what) => {
+    const { a, backup } = await begun()
+    const path = freshPath()
+    await Effect.runPromise(restore(a.path, path))
+    const honest = derived(path)
+    on(backup, (connection) => doctored[what]?.(connection))
+    const restored = freshPath()
+    await Effect.runPromise(restore(backup, restored))
+    expect(derived(restored)).toEqual(honest)
+    expect(on(restored, (c) => isEnrolled(readMembership(c), lost.id))).toBe(false)
+    expect(await inLog(restored, serverNames)).toEqual(["alpha", "beta"])
+    expect(await inLog(restored, verify)).toMatchObject({ ok: true, inert: 0 })
+  })
+
+  it("what was forged into it counts for nothing, though the file says that it does", async () => {
+    const { backup, root, signer } = await begun()
+    const data = { machineId: mallory.id, name: mallory.name, publicKey: mallory.publicKey, role: "admin" }
+    const { schema, type } = MachineEnrolled
+    on(backup, (connection) => {
+      for (const forged of [draft({ stream: machinesStream, type, schema, body: data }), draft()])
+        slipIn(connection, signed([forged], { ...mallory, id: signer.id }, root))
+      connection.exec("UPDATE checkpoint SET position = (SELECT max(position) FROM events)")
+    })
+    expect(on(backup, (c) => isEnrolled(readMembership(c), mallory.id))).toBe(true)
+    expect((await inLog(backup, verify)).findings.filter(({ kind }) => kind === "damage").length).toBe(2)
+    const path = withNoise(freshPath())
+    await Effect.runPromise(restore(backup, path))
+    expect(on(path, (c) => isEnrolled(readMembership(c), mallory.id))).toBe(false)
+    expect(await inLog(path, serverNames)).toEqual(["alpha", "beta"])
+    expect((await inLog(path, verify)).findings.map(({ kind }) => kind)).toEqual(["inert", "inert"])
+  })
+
+  it.each([100, 8_192, 20_000])("takes the place of a log that was cut off after %i bytes", async (size) => {
+    const { a, backup } = await begun()
+    const path = damaged(freshPath())
+    cpSync(a.path, path)
+    truncateSync(path, size)
+    const aside = await Effect.runPromise(restore(backup, path))
+    expect(aside).not.toBeNull()
+    expect(await inLog(path, serverNames)).toEqual(["alpha", "beta"])
+  })
+})
