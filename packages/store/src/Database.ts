@@ -19,7 +19,7 @@ import {
   type OnCommit,
   storageError,
 } from "./connection.js"
-import { makeDirectory, makePrivate } from "./files.js"
+import { makeDirectory, makePrivate, plainPath } from "./files.js"
 import { claim } from "./identify.js"
 import { Keeping } from "./memory/keeping.js"
 import { type LastSeen, lastSeen, type MemoryOptions } from "./memory/LogMemory.js"
@@ -74,8 +74,9 @@ export class Patience extends Context.Reference<Patience>()("@context-engine/sto
 }) {}
 
 /** The database in a file, which is made if there is none. Gives `SqlClient` too. */
-export const layer = (path: string, options: Options = {}): Layer.Layer<Database | SqlClient, StorageError> =>
-  Layer.unwrapScoped(
+export const layer = (named: string, options: Options = {}): Layer.Layer<Database | SqlClient, StorageError> => {
+  const path = plainPath(named)
+  return Layer.unwrapScoped(
     Effect.gen(function* () {
       yield* attempt(path, () => {
         makeDirectory(dirname(path))
@@ -98,6 +99,7 @@ export const layer = (path: string, options: Options = {}): Layer.Layer<Database
       return Layer.merge(Layer.succeed(Database, database), SqlClientLayer.layer(client))
     }),
   )
+}
 
 /** Holds the log against what was seen of it. By the reader's connection: where it is as it was, it costs no other. */
 const compare = (keeping: Keeping, client: Client, path: string): Effect.Effect<void, StorageError> =>

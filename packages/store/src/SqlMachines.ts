@@ -12,7 +12,6 @@ import {
 } from "@context-engine/core/domain/Machine"
 import {
   isAdmin,
-  isEnrolled,
   isLastAdmin,
   isOpen,
   lastAdmin,
@@ -258,9 +257,9 @@ const begin = (
   keep: boolean,
 ): InvalidInput | undefined => {
   const state = readMembership(connection)
-  if (state.root !== null && isEnrolled(state, signer.id)) {
+  if (isAdmin(state, signer.id)) {
     const reason =
-      "this machine is enrolled in this log, which has a root; another is only for a log whose keys are lost"
+      "this machine is an admin of this log and says already who may write to it (machine approve, revoke, sync invite); another root is only for a log whose admin keys are lost"
     return new InvalidInput({ field: "", reason })
   }
   const { confirmed, logId } = readState(connection)

@@ -15,7 +15,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs"
-import { basename, dirname, join } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
 import { randomBytes } from "@context-engine/core/random"
 
 /** Makes a directory, and those above it, for its owner alone. Those that are there keep their rights. */
@@ -125,3 +125,6 @@ const removeDrafts = (path: string): void => {
     if (age > minute) rmSync(join(directory, found), { force: true })
   }
 }
+
+/** A path that SQLite takes for nothing but a file: `:memory:`, `file:…` and an empty one have other meanings to it. */
+export const plainPath = (path: string): string => (/^(:|file:|$)/i.test(path) ? resolve(path) : path)

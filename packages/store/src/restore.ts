@@ -1,5 +1,5 @@
 /** Puts a backup in the place of a log: verified first, in a copy of its own. What was there is kept aside, never deleted. */
-import { lstatSync, statSync } from "node:fs"
+import { existsSync, lstatSync, realpathSync, statSync } from "node:fs"
 import { basename, join } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import { Audit, type Progress } from "@context-engine/core/services/Audit"
@@ -50,16 +50,21 @@ export interface Preparing {
 /** Takes a copy of a backup and verifies it. Nobody may be writing to the backup; nothing of it is changed. */
 export const prepare = (
   backup: string,
-  path: string,
+  named: string,
   { keyPath, onProgress, shared = false }: Preparing = {},
 ): Effect.Effect<Prepared, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
+    // What a link leads to is the log: put in the place of the link, the backup would stand beside it.
+    const path = existsSync(named) ? realpathSync(named) : named
     yield* attempt(path, () => isLog(path))
     const directory = yield* staging(path)
     const copy = join(directory, "backup.db")
     yield* attempt(backup, () => copyStill(backup, copy))
     const own = yield* OwnSchema
-    const foreign = yield* attempt(backup, () => strangeIn(copy, own))
+    const foreign = yield* Effect.mapError(
+      attempt(backup, () => strangeIn(copy, own)),
+      (error) => (error.reason === "corrupt" && existsSync(`${backup}-wal`) ? notItsOwn(backup) : error),
+    )
     const refused = (problems: ReadonlyArray<string>): Prepared => ({
       events: 0,
       problems,
@@ -73,7 +78,12 @@ export const prepare = (
     const strangers = keyPath === undefined ? [] : yield* attempt(backup, () => strangersIn(copy, keyPath))
     if (strangers.length > 0) return refused([notOurs(strangers)])
     const there = join(directory, "there.db")
-    yield* Effect.ignore(attempt(path, () => copyStill(path, there)))
+    yield* Effect.catchIf(
+      attempt(path, () => copyStill(path, there)),
+      // What cannot be read cannot be compared; that there is no room is another matter.
+      ({ reason }) => reason !== "full",
+      () => Effect.void,
+    )
     const compared = yield* compare(copy, there)
     const final = join(directory, basename(path))
     yield* attempt(path, () => finish(copy, final, shared && isStrange(compared.likeness)))
@@ -151,6 +161,12 @@ const verified = (copy: string, onProgress: OnProgress | undefined) =>
       SqlAudit.layer.pipe(Layer.provideMerge(SqlEventLog.layer()), Layer.provideMerge(databaseLayer(copy))),
     ),
   )
+
+const notItsOwn = (backup: string) =>
+  new StorageError({
+    reason: "corrupt",
+    message: `${backup} cannot be read together with ${backup}-wal, which lies beside it; if that belongs to another state of it, move it away and try again`,
+  })
 
 const notForWork = (backup: string, moment: string) =>
   new StorageError({

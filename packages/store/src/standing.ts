@@ -114,6 +114,11 @@ export const writeSigning = (connection: Connection, signing: Signing): void => 
   connection.prepare(`UPDATE checkpoint SET ${signingSet}`).run(...valuesOf(signing))
 }
 
+/** What this file signs from here on is signed under that root, and so in another chain than before. */
+export const endOtherChains = (connection: Connection, root: string): void => {
+  connection.prepare("UPDATE checkpoint SET machine = NULL WHERE root <> ?").run(root)
+}
+
 const signingSet = "machine = ?, root = ?, session = ?, number = ?, unit = ?, occurred_at = ?"
 
 const valuesOf = ({ machine, number, occurredAt, root, session, unit }: Signing) =>

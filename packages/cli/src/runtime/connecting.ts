@@ -34,7 +34,7 @@ export const connect = (options: LogOptions, endpoint: Endpoint, { decide, ...ho
       const met = yield* sync.contact
       yield* decide(met)
       const way = orWaiting(how, wayOf(sync, met)(how))
-      return yield* keeping(options.db, endpoint, sync, how.invite === undefined ? way : orNothing(met, sync, way))
+      return yield* keeping(options.db, endpoint, sync, how.invite === undefined ? way : orNothing(sync, way))
     })
     return yield* runAlone(options, enrolment(options, Effect.succeed(endpoint)), asked)
   })
@@ -60,21 +60,15 @@ const keeping = <A>(
     return yield* Effect.onError(way, () => Effect.ignore(unlessBound))
   })
 
-/**
- * An invite that is refused connects a file that was connected to nothing to nothing. What was read of the log to find that out
- * stays, for a log only grows. Where that file had a history, both have become one already.
- */
-const orNothing = <A, R>({ state }: Contact, sync: Sync["Type"], way: Effect.Effect<A, unknown, R>) =>
+/** An invite that is refused leaves a file as it was. Where that had a history, both have become one already. */
+const orNothing = <A, R>(sync: Sync["Type"], way: Effect.Effect<A, unknown, R>) =>
   Effect.flatMap(sync.status, (before) =>
     Effect.catchIf(way, isRefused, (error) =>
       Effect.gen(function* () {
-        const { confirmed, logId } = yield* sync.status
-        if (logId === null) return yield* error
+        const { logId } = yield* sync.status
+        if (logId === null) return yield* saying(error, "This file is connected to nothing, as it was before", again)
         if (logId === before.logId) return yield* saying(error, "This file is connected as it was before", again)
-        if (state === "to-merge" || state === "foreign") return yield* saying(error, joined, again)
-        yield* sync.disconnect
-        const left = `This file is connected to nothing${confirmed === 0 ? "" : `; what it has read of that log, to position ${confirmed}, can be looked at`}`
-        return yield* saying(error, left, `${again}; without --invite it waits to be approved`)
+        return yield* saying(error, joined, again)
       }),
     ),
   )

@@ -3,6 +3,7 @@ import { homedir, hostname, userInfo } from "node:os"
 import { join } from "node:path"
 import type { Identity } from "@context-engine/core/Here"
 import type { OriginData } from "@context-engine/core/Origin"
+import { plainPath } from "@context-engine/store/files"
 import type { MemoryOptions } from "@context-engine/store/memory/LogMemory"
 import { setting } from "@context-engine/store/setting"
 import { isConnected, type Owner, ownerOf } from "@context-engine/store/sync/config"
@@ -66,7 +67,7 @@ const defaultPath = () => setting(process.env, "CONTEXT_DB") ?? join(homedir(), 
 export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> => {
   if (db?.trim() === "")
     return new Refused({ message: "--db is empty", next: "name the log's file, or leave --db out" })
-  return Effect.as(checkSettings, fromHome(db ?? defaultPath()))
+  return Effect.as(checkSettings, plainPath(fromHome(db ?? defaultPath())))
 }
 
 /** Refuses what makes sense for a file only: `what` would be done to it. */

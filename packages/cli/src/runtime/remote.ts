@@ -34,6 +34,7 @@ export const runRemote = <A, E, S>(
       // The copy is nobody's: the connection is that of the log which it stands for.
       const sync = syncLayer(here, endpoint(undefined))
       yield* progress("reading the shared log")(runAlone({ db: here.db }, sync, fetch))
+      yield* runAlone({ db: here.db }, sync, tellOfRoots)
       if (isPast(here)) return yield* runAlone(here, services, effect)
       const rejected: Array<Rejected> = []
       const reject = (one: Rejected) => void rejected.push(one)
@@ -42,6 +43,17 @@ export const runRemote = <A, E, S>(
       return yield* runAlone(here, shared, settled(effect, Effect.zipRight(last, settle(rejected))))
     }),
   )
+
+/** A job that keeps nothing takes the first root for the right one, and nobody is asked. */
+const tellOfRoots = Effect.flatMap(Sync, (sync) =>
+  Effect.flatMap(sync.status, ({ roots }) =>
+    Effect.forEach(roots, ({ fingerprint, name, position }) =>
+      say(
+        `! ${name} (${fingerprint}) began another root of the log at position ${position}: if it is the right one, what is shown here is not. A key of its machines, in CONTEXT_KEY, settles that: context infra machine add <name>`,
+      ),
+    ),
+  ),
+)
 
 const fetch = Effect.flatMap(Sync, (sync) =>
   Effect.catchTag(

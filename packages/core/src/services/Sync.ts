@@ -108,6 +108,8 @@ export interface Rejected {
 }
 
 export interface SyncOptions {
+  /** Whether a machine that nobody knows asks to be enrolled. Default true; a job that keeps nothing would ask again each time. */
+  readonly asks?: boolean
   /** Told after every step, with how much of the shared log is here. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => Effect.Effect<void>
   /** Told of each command that could not stand, as soon as that is in the log: also where the synchronisation then fails. */

@@ -17,8 +17,8 @@ import { addressOf, type Endpoint, givesTokenAway } from "../sync/endpoint.js"
 import { remoteLog } from "../sync/http.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
 import { lastOf, readState } from "../sync/state.js"
-import { readAsked } from "../sync/status.js"
 import { readMembership } from "../trust/membership.js"
+import { readAsked } from "../trust/verdicts.js"
 import { glance } from "./look.js"
 
 export interface Options {

@@ -29,6 +29,7 @@ import { acquire, acquireWhenFree } from "./lock.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { bind, type Failure, note, noteError, noteSuccess, readHistory, readState } from "./state.js"
 import { readStatus } from "./status.js"
+import { isOfOther, leaveOthers, unread } from "./unread.js"
 import { checkRoot, pullVouched } from "./vouching.js"
 
 type Failed = SyncError | StorageError
@@ -141,8 +142,11 @@ type Way = (parts: Parts, tally: Tally, options: SyncOptions) => Effect.Effect<v
 
 const catchUp: Way = (parts, tally, options) =>
   Effect.gen(function* () {
+    const isFresh = yield* parts.database.read((c) => readState(c).logId === null && readHead(c).position === 0)
     yield* firstContact(parts, false)
-    yield* goOn(parts, tally, options)
+    yield* Effect.tapError(goOn(parts, tally, options), (error) =>
+      isFresh && options.invite !== undefined && isOfOther(error) ? unread(parts.database) : Effect.void,
+    )
   })
 
 /** Exchanges, after what an invite is for: this machine's enrolment. */
@@ -226,9 +230,10 @@ const meetOrCreate = ({ database, remote }: Parts) =>
   })
 
 /** All of ours will be put after the history that is there; the file as it was is kept. */
-const bindMerged = ({ database }: Parts, met: Met): Effect.Effect<void, Failed> =>
+const bindMerged = ({ author, database }: Parts, met: Met): Effect.Effect<void, Failed> =>
   Effect.flatMap(keepCopy(database), (backup) =>
     database.write((connection) => {
+      leaveOthers(connection, met.place, author)
       bind(connection, met.logId, met.place)
       note(connection, { at: now(), what: "merged", detail: merged(met, backup) })
     }),
@@ -279,7 +284,8 @@ const join: Way = (parts, tally, options) =>
     const met = yield* meet(parts.database, parts.remote)
     if (met.state === "foreign") yield* bindMerged(parts, met)
     yield* firstContact(parts, true)
-    yield* goOn(parts, tally, options)
+    // However it ends, this is the log from here on, by a person's word: it begins with other events than the one that was here.
+    yield* Effect.ensuring(goOn(parts, tally, options), Effect.ignore(parts.database.memory.accept))
   })
 
 /** A whole copy of the file beside it, as it is before two histories become one. */

@@ -11,6 +11,7 @@ import { portraitOf } from "./portrait.js"
 import type { Answer, Place } from "./protocol.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { readState, type State } from "./state.js"
+import { countOwn } from "./unread.js"
 
 type Failed = SyncError | StorageError
 
@@ -38,7 +39,7 @@ export const meet = (database: Database["Type"], remote: RemoteLog["Type"]): Eff
       logId: first.logId,
       remoteEvents: first.head,
       common: place.position,
-      ours: head - place.position,
+      ours: yield* database.read((connection) => countOwn(connection, place.position)),
       place,
     }
     const named = nameOf(state, first.logId, first.head, head, place)

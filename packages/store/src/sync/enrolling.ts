@@ -9,7 +9,7 @@ import { readHead, readSigning } from "../standing.js"
 import { decodeInvite, fingerprint, inviteKey, prove, publicHalf } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { type Draft, isOwn, rootDraft } from "../trust/sealing.js"
-import { acceptRoot } from "../trust/verdicts.js"
+import { acceptRoot, readAsked } from "../trust/verdicts.js"
 import { type Author, write } from "./author.js"
 import { readTail, rebase } from "./rebase.js"
 import { readState } from "./state.js"
@@ -46,10 +46,15 @@ export const withheldBy = (
     const message = `this machine cannot ask to be enrolled: ${mostWaiting} machines wait already. On an admin machine, context infra machine list shows them and machine revoke turns one away; or take this one in with context infra sync invite. Until then nothing is pushed, and all work is kept here`
     return new SyncError({ reason: "not-enrolled", message })
   }
-  const revoked = members.machines.get(signer.id)?.status === "revoked"
-  const message = revoked
-    ? `this machine was revoked: nothing that it writes is taken any more. All work is kept here; with a new key it can ask to be enrolled again, as context infra alert says`
-    : `this machine waits to be enrolled; until then nothing is pushed, and all work is kept here. On an admin machine: context infra machine approve ${members.machines.get(signer.id)?.name ?? signer.name}, if its fingerprint there is ${print}`
+  const known = members.machines.get(signer.id)
+  if (known === undefined) {
+    const message = `this machine is not enrolled in the shared log, and has not asked to be; until then nothing is pushed, and all work is kept here. Its fingerprint is ${print}`
+    return new SyncError({ reason: "not-enrolled", message })
+  }
+  const message =
+    known.status === "revoked"
+      ? `this machine was revoked: nothing that it writes is taken any more. All work is kept here; with a new key it can ask to be enrolled again, as context infra alert says`
+      : `this machine waits to be enrolled; until then nothing is pushed, and all work is kept here. On an admin machine: context infra machine approve ${known.name}, if its fingerprint there is ${print}`
   return new SyncError({ reason: "not-enrolled", message })
 }
 
@@ -115,6 +120,25 @@ export const askToJoin = (connection: Connection, author: Author, invite: string
   const wish: Draft = write(author, machinesStream, EnrolmentRequested, data, meta)
   rebase(connection, confirmed, readTail(connection, confirmed.position), undefined, author, [wish])
   return true
+}
+
+/**
+ * Where other machines began roots that nobody has judged, a newcomer cannot know which log it comes to: it asks nobody to be let
+ * in before a person, or an invite, has said so.
+ */
+export const rootsInDoubt = (
+  connection: Connection,
+  { signer }: Author,
+  invite: string | undefined,
+): SyncError | undefined => {
+  const members = readMembership(connection)
+  if (signer === undefined || members.root === null || members.machines.has(signer.id)) return undefined
+  if (invite !== undefined && decodeInvite(invite)?.root === members.root.eventId) return undefined
+  const [other] = readAsked(connection, members.acknowledged)
+  if (other === undefined) return undefined
+  const root = members.machines.get(members.root.machineId)
+  const message = `this log has more than one root: ${root?.name ?? "a machine"} began it, and at position ${other.position} ${other.name} began another. A person has to say which is right: context infra machine trust ${other.fingerprint}, if ${other.name} shows the same; if it is the first, come with an invite of one of its admins (context infra sync invite)`
+  return new SyncError({ reason: "new-root", message })
 }
 
 /** The proof of a code, if it is one of this log and its invite is open. */

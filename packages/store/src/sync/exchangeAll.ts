@@ -16,7 +16,7 @@ import { verifyAhead } from "../trust/verifying.js"
 import { type Advanced, advance } from "./advance.js"
 import { ask, type Parts, sizeOf, type Tally } from "./asking.js"
 import type { Author } from "./author.js"
-import { askToJoin, lastWord, mayPush, withheldBy } from "./enrolling.js"
+import { askToJoin, lastWord, mayPush, rootsInDoubt, withheldBy } from "./enrolling.js"
 import { BrokenChain, type Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
 import { readTail } from "./rebase.js"
@@ -62,10 +62,14 @@ export const exchangeAll = (
       if (done && mayWrite !== true) return yield* mayWrite
       if (!done) continue
       // Once: what the shared log does not hear is not said again and again.
-      if (!hasAsked && (yield* database.write((c) => askToJoin(c, author, options.invite)))) {
-        hasAsked = true
-        continue
+      if (!hasAsked && options.asks !== false) {
+        const doubtful = yield* database.read((c) => rootsInDoubt(c, author, options.invite))
+        if (doubtful !== undefined) return yield* doubtful
+        hasAsked = yield* database.write((c) => askToJoin(c, author, options.invite))
+        if (hasAsked) continue
       }
+      // Another newcomer was faster: the request is asked again, after what that one said.
+      if (hasAsked && (yield* database.read((c) => wishOf(c, confirmed).length > 0))) continue
       const withheld = yield* database.read((c) => withheldBy(c, author))
       if (withheld instanceof SyncError && (pending > 0 || author.signer !== undefined)) return yield* withheld
       if (pending === 0 || withheld !== undefined) return

@@ -6,9 +6,10 @@ import { insertRows } from "../append.js"
 import { type Connection, isDriverError } from "../connection.js"
 import type { EventRow } from "../record.js"
 import { writeRows } from "../rows.js"
-import { readHead } from "../standing.js"
+import { endOtherChains, readHead } from "../standing.js"
 import { assertThere } from "../taken.js"
 import { Admission, type Judgement, type Known } from "../trust/Admission.js"
+import { isRoot } from "../trust/chain.js"
 import {
   forgetAfter,
   knownAt,
@@ -86,6 +87,7 @@ export const remember = (connection: Connection, { admission, units }: Judged): 
     if (judged.verdict === "inert") for (const row of rows) markInert(connection, row[0], judged.reason)
     if (asksToBeRoot === true) notePending(connection, rows[0] as EventRow)
     if (broken !== undefined) markBroken(connection, position, broken)
+    if (judged.verdict === "counts" && isRoot(rows[0] as EventRow)) endOtherChains(connection, (rows[0] as EventRow)[1])
     if (clockStep === true) markClockStep(connection, position)
   }
   writeLinks(connection, admission.links)

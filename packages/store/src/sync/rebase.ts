@@ -3,7 +3,7 @@
  * then. What cannot stand becomes a `CommandRejected` in its place; nothing that was acknowledged vanishes.
  */
 import { EnrolmentRequested, machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
-import { admit, type Membership } from "@context-engine/core/domain/Membership"
+import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
 import { CommandRejected, rejection } from "@context-engine/core/domain/Rejection"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Meta, Recorded } from "@context-engine/core/Event"
@@ -23,7 +23,7 @@ import { signedBytes, signedOf } from "../Signer.js"
 import { type Head, readHead } from "../standing.js"
 import { tables } from "../tables.js"
 import { assertThere } from "../taken.js"
-import { claimedKey } from "../trust/chain.js"
+import { claimedKey, ownKey } from "../trust/chain.js"
 import { holds } from "../trust/keys.js"
 import { proves, readMembership } from "../trust/membership.js"
 import type { Draft } from "../trust/sealing.js"
@@ -175,13 +175,21 @@ const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Aut
       verdict = { outcome: "refused", reason: next.left }
     }
     if (verdict.outcome === "stands") {
-      kept.push(squatted ? issuedAnew(unit, author) : { rows: unit.map(({ row }) => row) })
+      const others = isOthers(unit, author, now)
+      kept.push(squatted ? issuedAnew(unit, author) : { rows: unit.map(({ row }) => row), others })
       continue
     }
     kept.push({ drafts: [rejection_(author, unit, verdict)], recordedAt: "", fresh: true })
     rejected.push({ id: (unit[0] as Placed).id, what: what({ events: unit }), ...verdict })
   }
   return { kept, rejected }
+}
+
+/** Whether another machine signed a unit, which was enrolled when it stands there, or asks for just that. */
+const isOthers = (unit: ReadonlyArray<Placed>, { signer }: Author, members: Membership): boolean => {
+  const [{ meta, row, type }] = unit as readonly [Placed, ...Array<Placed>]
+  if (meta.key === undefined || row[13] === null || meta.key === signer?.id) return false
+  return type === EnrolmentRequested.type || isEnrolled(members, meta.key)
 }
 
 /** The members after a unit of this machine, or why it does not count any more: it may be no admin now. */
@@ -198,7 +206,9 @@ const isOfRoot = (unit: ReadonlyArray<Placed>, members: Membership): boolean => 
   if (members.root === null) return true
   if (first.type === RootEstablished.type) return first.id === members.root.eventId
   const { key } = first.meta
-  const publicKey = members.machines.get(key ?? "")?.publicKey
+  // Who asks to be let in is not known yet: its request brings the key that it is signed with.
+  const asks = first.type === EnrolmentRequested.type
+  const publicKey = asks ? ownKey(first.row, key ?? "") : members.machines.get(key ?? "")?.publicKey
   const bytes = signedBytes(
     unit.map(({ row }) => signedOf(row)),
     members.root.eventId,

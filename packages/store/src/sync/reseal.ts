@@ -6,7 +6,6 @@
 import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import type { Membership } from "@context-engine/core/domain/Membership"
-import { isEnrolled } from "@context-engine/core/domain/Membership"
 import type { Meta } from "@context-engine/core/Event"
 import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
@@ -16,9 +15,12 @@ import { type Draft, lastStated, newSession, sealUnit, unitHash } from "../trust
 import { readLink } from "../trust/verdicts.js"
 import type { Place } from "./protocol.js"
 
-/** A unit of the tail that stands: as it was written, or, where it is new or has to be another, not signed yet. */
+/**
+ * A unit of the tail that stands: as it was written, or, where it is new or has to be another, not signed yet. What another
+ * machine signed is nobody else's to sign.
+ */
 export type Standing =
-  | { readonly rows: ReadonlyArray<EventRow>; readonly fresh?: false }
+  | { readonly rows: ReadonlyArray<EventRow>; readonly others: boolean; readonly fresh?: false }
   | { readonly drafts: ReadonlyArray<Draft>; readonly recordedAt: string; readonly fresh: true }
 
 /** The units as rows without a place, and whether another place was found to use this machine's key. */
@@ -36,7 +38,7 @@ export const reseal = (
   let cloned = false
   const rows: Array<EventRow> = []
   for (const unit of units) {
-    if (!unit.fresh && isOthers(unit.rows, signer, members)) {
+    if (!unit.fresh && unit.others) {
       rows.push(...unit.rows)
       continue
     }
@@ -91,12 +93,6 @@ const rootOf = (units: ReadonlyArray<Standing>, members: Membership): string => 
 
 const chainOf = (rows: ReadonlyArray<EventRow>): Meta | undefined =>
   rows[0]?.[13] == null ? undefined : (JSON.parse(rows[0][7]) as Meta)
-
-/** What another enrolled machine signed is nobody else's to sign. */
-const isOthers = (rows: ReadonlyArray<EventRow>, signer: Signer, members: Membership): boolean => {
-  const key = chainOf(rows)?.key
-  return key !== undefined && key !== signer.id && isEnrolled(members, key)
-}
 
 /** Whether the log has a unit of this number in the session already, which is not this one. */
 const isTaken = (rows: ReadonlyArray<EventRow>, chain: Signing): boolean => {

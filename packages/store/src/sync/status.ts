@@ -5,9 +5,8 @@ import { wrongClocks } from "../happened.js"
 import { notYet } from "../record.js"
 import type { Signer } from "../Signer.js"
 import { readHead } from "../standing.js"
-import { fingerprint } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
-import { readPending } from "../trust/verdicts.js"
+import { readAsked } from "../trust/verdicts.js"
 import { enrolmentOf } from "./enrolling.js"
 import { lastOf, readState } from "./state.js"
 
@@ -47,12 +46,6 @@ export const readStatus = (
     enrolment: enrolmentOf(members, signer),
   }
 }
-
-/** The roots that wait for a person's word. One that an admin has acknowledged is no news any more. */
-export const readAsked = (connection: Connection, acknowledged: number): SyncStatus["roots"] =>
-  readPending(connection)
-    .filter(({ position }) => position > acknowledged)
-    .map(({ name, position, publicKey }) => ({ name, position, fingerprint: fingerprint(publicKey) }))
 
 const firstOfTail = (connection: Connection): string | null =>
   connection

@@ -10,7 +10,7 @@ export const push = (reject: (one: Rejected) => void) =>
   Effect.gen(function* () {
     const sync = yield* Sync
     if ((yield* sync.status).pending === 0) return
-    const { rejected } = yield* sync.now()
+    const { rejected } = yield* sync.now({ asks: false })
     rejected.forEach(reject)
   })
 

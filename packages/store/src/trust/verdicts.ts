@@ -2,10 +2,12 @@
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { unaccepted } from "@context-engine/core/domain/Membership"
 import { isApart } from "@context-engine/core/effectiveTime"
+import type { PendingRoot } from "@context-engine/core/services/Machines"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
 import { type Known, type Link, notWhole } from "./Admission.js"
 import { chainOf, isRoot, isSelfSigned } from "./chain.js"
+import { fingerprint } from "./keys.js"
 import { readMembership } from "./membership.js"
 import { lastStated, unitHash } from "./sealing.js"
 
@@ -60,9 +62,17 @@ export const notePending = (connection: Connection, row: EventRow): void => {
 
 export const readPending = (connection: Connection): ReadonlyArray<Pending> =>
   connection
-    .prepare("SELECT event_id, position, name, public_key FROM roots WHERE accepted_at IS NULL ORDER BY position")
+    .prepare(
+      "SELECT event_id, position, name, public_key FROM roots WHERE accepted_at IS NULL AND public_key IS NOT NULL ORDER BY position",
+    )
     .all()
     .map(([eventId, position, name, publicKey]) => ({ eventId, position, name, publicKey }))
+
+/** The roots that wait for a person's word. One that an admin has acknowledged is no news any more. */
+export const readAsked = (connection: Connection, acknowledged: number): ReadonlyArray<PendingRoot> =>
+  readPending(connection)
+    .filter(({ position }) => position > acknowledged)
+    .map(({ name, position, publicKey }) => ({ name, position, fingerprint: fingerprint(publicKey) }))
 
 /** All roots that somebody asks about, wherever they are in the log: no number of others keeps one from being found. */
 export const findRoots = (connection: Connection): ReadonlyArray<Pending> => {

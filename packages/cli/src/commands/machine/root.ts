@@ -14,7 +14,11 @@ const besideAdmins = (
   { machines }: Machines_,
   { keysLost, yes }: { readonly keysLost: boolean; readonly yes: boolean },
 ) => {
-  const admins = machines.filter(({ here, role, status }) => !here && role === "admin" && status === "enrolled")
+  const own = machines.find(({ here }) => here)
+  const admins =
+    own?.role === "admin" && own.status === "enrolled"
+      ? []
+      : machines.filter(({ here, role, status }) => !here && role === "admin" && status === "enrolled")
   if (admins.length === 0 || keysLost) return Effect.void
   const named = admins.map(({ fingerprint, name }) => `${name} (${fingerprint})`).join(", ")
   const message = `this log has a root, and its admins are ${named}: another root is only for a log whose admin keys are all lost`

@@ -8,6 +8,7 @@ import { argument, flag, removing, text } from "../../options.js"
 import { load } from "../../runtime.js"
 import { refused } from "../../syncing.js"
 import { isInteractive, progress } from "../../terminal.js"
+import { Refused } from "../../usage.js"
 import { walked } from "../../walk.js"
 
 export const connect = leaf({
@@ -31,6 +32,7 @@ export const connect = leaf({
   },
   run: (given) =>
     Effect.gen(function* () {
+      if (given.invite?.trim() === "") return yield* new Refused({ message: "--invite is empty", next: noInvite })
       const { endpointOf } = yield* Effect.promise(() => import("@context-engine/store/sync/endpoint"))
       const token = isInteractive() ? yield* asked : plain(readFileSync(0, "utf8"))
       const endpoint = yield* endpointOf("url", given.url, token, given)
@@ -49,6 +51,8 @@ export const connect = leaf({
   render: async () => (await import("../../render/sync.js")).connected,
   unwell: (done) => ("waiting" in done ? undefined : refused(done)),
 })
+
+const noInvite = "give the code that context infra sync invite printed, or leave --invite out and wait to be approved"
 
 /** From the person in front, without showing it. */
 const asked = Effect.promise(async () =>

@@ -1,0 +1,215 @@
+/** Who comes to a log: at the same moment as another, to one with two roots, to the wrong one, or from another log. */
+import { cpSync, rmSync } from "node:fs"
+import { Machines } from "@context-engine/core/services/Machines"
+import { Sync, type SyncOptions } from "@context-engine/core/services/Sync"
+import * as Effect from "effect/Effect"
+import { expect, it } from "vitest"
+import { Database } from "../../src/Database.js"
+import * as SqlMachines from "../../src/SqlMachines.js"
+import { type Batch, make } from "../../src/sync/RemoteLog.js"
+import { fingerprint } from "../../src/trust/keys.js"
+import { invite as makeInvite } from "../support/enrolment.js"
+import { freshPath } from "../support/files.js"
+import { beginLog, eventsOf, give, type Machine, machine, rowsHash, signerOf, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
+import { makeSequencer } from "../support/sequencer.js"
+
+const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
+const now = (of: Machine, options: SyncOptions = {}) => of.run(Effect.flatMap(Sync, (service) => service.now(options)))
+const failure = (of: Machine, options: SyncOptions = {}) =>
+  of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now(options))))
+const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
+const machines = <A, E>(of: Machine, use: (service: Machines["Type"]) => Effect.Effect<A, E, never>) =>
+  of.run(Effect.flatMap(Machines, use).pipe(Effect.provide(SqlMachines.layer({ keyPath: `${of.path}.key` }))))
+const invite = (of: Machine, uses = 1) =>
+  of.run(
+    Effect.flatMap(Database, (database) =>
+      Effect.flatMap(
+        database.read((c) => c),
+        (c) => makeInvite(c, { uses }),
+      ),
+    ),
+  )
+
+/** A log that a machine of that name began, with a server on it, shared. */
+const begun = async (name: string, batch: Batch, server: string) => {
+  const root = machine(name, make("memory", batch))
+  await beginLog(root)
+  await add(root, server)
+  await sync(root)
+  return root
+}
+
+/** How a machine's log stands to others, by their keys: a newcomer calls itself by its host. */
+const standings = async (of: Machine, others: ReadonlyArray<Machine>) => {
+  const { machines: rows } = await machines(of, (service) => service.list)
+  return others.map((other) => rows.find(({ machineId }) => machineId === signerOf(other).id)?.status)
+}
+
+it.each([true, false])("of two at the same moment both are heard; with an invite: %s", async (invited) => {
+  const { batch } = makeSequencer()
+  const a = await begun("a", batch, "alpha")
+  const code = invited ? await invite(a, 2) : undefined
+  await sync(a)
+  const how = code === undefined ? {} : { invite: code }
+  const first = machine("first", make("memory", batch))
+  let raced = false
+  const late: Batch = (statements, mode) => {
+    if (mode === "read" || raced) return batch(statements, mode)
+    raced = true
+    // Before the request of the second arrives, the first has come.
+    return Effect.zipRight(
+      Effect.promise(() => now(first, how).catch(() => undefined)),
+      batch(statements, mode),
+    )
+  }
+  const second = machine("second", make("memory", late))
+  if (invited) expect(await now(second, how)).toMatchObject({ pending: 0 })
+  else expect((await failure(second)).message).toContain("waits to be enrolled")
+  expect(raced).toBe(true)
+  await sync(a)
+  const state = invited ? "enrolled" : "waiting"
+  expect(await standings(a, [a, first, second])).toEqual(["enrolled", state, state])
+  for (const one of [a, first, second]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
+
+/** A log whose keys were lost, and of which a machine began another root. */
+const rerooted = async () => {
+  const { batch } = makeSequencer()
+  const a = await begun("a", batch, "alpha")
+  await a.close()
+  rmSync(`${a.path}.key`)
+  const again = machine("again", make("memory", batch), { path: a.path })
+  await machines(again, (service) => service.beginRoot(false))
+  await sync(again)
+  return { again, batch }
+}
+
+it("who comes to a log with two roots asks nobody before a person has said which is right", async () => {
+  const { again, batch } = await rerooted()
+  const before = eventsOf(again.path).length
+  const newcomer = machine("new", make("memory", batch))
+  const refused = await failure(newcomer)
+  expect(refused).toMatchObject({ reason: "new-root", message: expect.stringContaining("more than one root") })
+  expect(refused.message).toContain(`machine trust ${fingerprint(signerOf(again).publicKey)}`)
+  await sync(again)
+  expect(eventsOf(again.path).length).toBe(before)
+  await machines(newcomer, (service) => service.trust(fingerprint(signerOf(again).publicKey)))
+  expect((await failure(newcomer)).message).toContain("machine approve ")
+  await sync(again)
+  const { machines: rows } = await machines(again, (service) => service.list)
+  const waiting = rows.find(({ status }) => status === "waiting")
+  expect(waiting?.machineId).toBe(signerOf(newcomer).id)
+  await machines(again, (service) => service.approve(waiting?.fingerprint ?? "", "member"))
+  for (const one of [again, newcomer]) await sync(one)
+  await add(newcomer, "beta")
+  for (const one of [newcomer, again]) await sync(one)
+  expect(rowsHash(newcomer.path)).toBe(rowsHash(again.path))
+  for (const one of [again, newcomer]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
+
+it("an invite says which root is right, and is asked no more", async () => {
+  const { again, batch } = await rerooted()
+  const code = await invite(again)
+  await sync(again)
+  const newcomer = machine("new", make("memory", batch))
+  expect(await now(newcomer, { invite: code })).toMatchObject({ pending: 0 })
+  for (const one of [again, newcomer]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
+
+it("a file from before its machine began a root takes that root for its own", async () => {
+  const { batch } = makeSequencer()
+  const a = await begun("a", batch, "alpha")
+  const b = machine("b", make("memory", batch))
+  const code = await invite(a)
+  await sync(a)
+  await now(b, { invite: code })
+  await b.close()
+  const older = freshPath()
+  for (const end of ["", ".key"]) cpSync(`${b.path}${end}`, `${older}${end}`)
+  const later = machine("b", make("memory", batch), { path: b.path })
+  await machines(later, (service) => service.beginRoot(false))
+  await add(later, "beta")
+  await sync(later)
+  const restored = machine("b", make("memory", batch), { path: older })
+  await sync(restored)
+  expect(await status(restored)).toMatchObject({ roots: [], inert: 0, enrolment: "enrolled" })
+  await add(restored, "gamma")
+  for (const one of [restored, later]) await sync(one)
+  expect(rowsHash(restored.path)).toBe(rowsHash(later.path))
+  for (const one of [restored, later]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
+
+it("who came to the wrong log with an invite has read nothing of it, and brings nothing of it to the right one", async () => {
+  const [wrong, right] = [makeSequencer(), makeSequencer()]
+  await begun("mallory", wrong.batch, "evil")
+  const a = await begun("a", right.batch, "alpha")
+  const code = await invite(a)
+  await sync(a)
+  const path = freshPath()
+  const misled = machine("new", make("memory", wrong.batch), { path })
+  expect(await failure(misled, { invite: code })).toMatchObject({ reason: "not-enrolled" })
+  expect(await status(misled)).toMatchObject({ logId: null, confirmed: 0, loss: null })
+  expect(eventsOf(path)).toEqual([])
+  await misled.close()
+  const newcomer = machine("new", make("memory", right.batch), { path })
+  expect(await now(newcomer, { invite: code })).toMatchObject({ pending: 0 })
+  await sync(a)
+  expect(rowsHash(a.path)).toBe(rowsHash(path))
+  for (const one of [a, newcomer]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
+
+it("who only read a log brings nothing of it to another but its own work", async () => {
+  const [read, right] = [makeSequencer(), makeSequencer()]
+  await begun("mallory", read.batch, "evil")
+  const a = await begun("a", right.batch, "alpha")
+  const code = await invite(a)
+  await sync(a)
+  const path = freshPath()
+  const reader = machine("new", make("memory", read.batch), { path })
+  await failure(reader)
+  await add(reader, "own")
+  await reader.close()
+  const newcomer = machine("new", make("memory", right.batch), { path })
+  const join = newcomer.run(Effect.flatMap(Sync, (service) => service.join({ invite: code })))
+  expect(await join).toMatchObject({ pending: 0 })
+  await sync(a)
+  const names = await give(a, (r) => r.servers.list())
+  expect(JSON.stringify(names)).not.toContain("evil")
+  expect(JSON.stringify(names)).toContain('"own"')
+  expect(rowsHash(a.path)).toBe(rowsHash(path))
+  for (const one of [a, newcomer]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
+
+it("what a server lost of who came by an invite is given back with the rest", async () => {
+  const sequencer = makeSequencer()
+  const a = await begun("a", sequencer.batch, "alpha")
+  const code = await invite(a, 2)
+  await sync(a)
+  const [b, c] = ["b", "c"].map((name) => machine(name, make("memory", sequencer.batch))) as [Machine, Machine]
+  await now(b, { invite: code })
+  await sync(a)
+  await now(c, { invite: code })
+  await add(c, "later")
+  for (const one of [c, b]) await sync(one)
+  sequencer.connection.exec("DROP TABLE events; DROP TABLE log")
+  await add(a, "own")
+  for (const one of [a, b, a, c, b]) await heal(one)
+  await sync(a)
+  expect(await standings(a, [a, b, c])).toEqual(["enrolled", "enrolled", "enrolled"])
+  for (const one of [b, c]) expect(rowsHash(one.path)).toBe(rowsHash(a.path))
+  for (const one of [a, b, c]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
+
+it("a member begins a root where the admin's key is lost; an admin needs none", async () => {
+  const { batch } = makeSequencer()
+  const a = await begun("a", batch, "alpha")
+  const code = await invite(a)
+  await sync(a)
+  const b = machine("b", make("memory", batch))
+  await now(b, { invite: code })
+  await expect(machines(a, (service) => service.beginRoot(false))).rejects.toThrow("is an admin of this log")
+  expect(await machines(b, (service) => service.beginRoot(false))).toMatchObject({ root: true, status: "enrolled" })
+  await sync(b)
+  expect(await standings(b, [a, b])).toEqual([undefined, "enrolled"])
+  expect(await verify(b)).toMatchObject({ ok: true, inert: 0 })
+})
