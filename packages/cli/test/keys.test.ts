@@ -87,10 +87,13 @@ describe("a job's settings", () => {
     await file.succeed("machine list", { cwd: file.directory })
     expect(Effect.runSync(identityOf(join(file.directory, "new.key"))).key).toBe("")
     expect(readdirSync(file.directory)).not.toContain("new.key")
-    await here.run("server add x --ip 10.0.0.9")
+    const refused = await here.run("server add x --ip 10.0.0.9")
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("is not enrolled in the shared log") })
     expect(here.left()).toEqual(["new.key"])
     await laptop.succeed("sync now")
-    expect((await laptop.json("machine list")).machines).toContainEqual(expect.objectContaining({ status: "waiting" }))
+    // A job that keeps nothing would ask again each time.
+    const { machines } = await laptop.json("machine list")
+    expect(machines).not.toContainEqual(expect.objectContaining({ status: "waiting" }))
   })
 
   it("refuse a token with a line break in it without showing it", async () => {
