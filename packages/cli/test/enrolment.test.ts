@@ -112,6 +112,12 @@ it("an admin that revokes itself is revoked for everybody; the last one cannot b
   const desk = signing("joe")
   await invited(desk, laptop, sqld)
   await laptop.succeed("sync now")
+  // A code is for who is not enrolled yet.
+  const { code } = await laptop.json("sync invite --admin")
+  const connected = await desk.succeed(`sync connect ${sqld.url} --invite ${code}`, token(sqld))
+  expect(connected).toContain("! this machine is enrolled already, as member: the code was not used")
+  expect(connected).toMatch(/on an admin machine: context infra machine\s+approve \S+ --admin/)
+  expect((await laptop.json("machine list")).invites).toMatchObject([{ left: 1 }])
   // The way out that the refusal names.
   expect(last.stderr).toContain("machine approve <name> --admin")
   const { fingerprint, name } = await itself(desk)

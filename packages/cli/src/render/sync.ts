@@ -1,4 +1,5 @@
 /** Synchronisation, for people. */
+import type { Role } from "@context-engine/core/domain/Machine"
 import { type SyncEntry, type SyncReport, type SyncStatus, skewLimit } from "@context-engine/core/services/Sync"
 import type { RejectionRow } from "@context-engine/core/views/rejections"
 import { safe } from "./safe.js"
@@ -122,9 +123,18 @@ export interface Waiting {
   readonly confirmed: number
 }
 
+/** A machine that was enrolled before it showed an invite, which `offered` it a role. */
+export interface Already {
+  readonly name: string
+  readonly role: Role
+  readonly offered: Role
+}
+
+type Brought = SyncReport & { readonly already?: Already }
+
 /** What connecting did: all was brought together, or this machine has what others did and waits to be enrolled. */
-export const connected: Renderer<SyncReport | Waiting> = (done, screen) => {
-  if (!("waiting" in done)) return report(done, screen)
+export const connected: Renderer<Brought | Waiting> = (done, screen) => {
+  if (!("waiting" in done)) return [report(done, screen), ...unused(done, screen)].join("\n")
   const { fingerprint, name } = done
   return [
     `${paint(screen, "warn", "!")} ${line(screen, `connected; this machine has the log to position ${done.confirmed}, and waits to be enrolled. Its fingerprint:`)}`,
@@ -133,6 +143,18 @@ export const connected: Renderer<SyncReport | Waiting> = (done, screen) => {
     "",
     `  on an admin machine, if it shows the same: context infra machine approve ${safe(name)}`,
   ].join("\n")
+}
+
+const unused = ({ already }: Brought, screen: Screen): ReadonlyArray<string> => {
+  if (already === undefined) return []
+  const { name, offered, role } = already
+  const said = `this machine is enrolled already, as ${role}: the code was not used`
+  return [
+    `${paint(screen, "warn", "!")} ${line(screen, said)}`,
+    ...(offered === role || role === "admin"
+      ? []
+      : [below(screen, `to make it an admin, on an admin machine: context infra machine approve ${name} --admin`)]),
+  ]
 }
 
 /** What happened. */
