@@ -120,8 +120,7 @@ export const sharedLog = ({ database, deadline = Duration.seconds(6), env, file,
     if (answered._tag === "Left") {
       const { message, reason } = answered.left
       const skew = yield* glance(database, (connection) => readState(connection).skew)
-      const said = message.replace("; it is tried again", "")
-      return [...expiry, trouble("shared log", said, fixes[reason]), ...clock(skew ?? undefined)]
+      return [...expiry, trouble("shared log", message, fixes[reason]), ...clock(skew ?? undefined)]
     }
     const [survey, { now, write }] = [answered.right[0], readTouch(answered.right[1])]
     const found = survey._tag === "Empty" ? "it is empty" : `it has ${count(survey.head, "event")}`
