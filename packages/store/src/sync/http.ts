@@ -66,6 +66,7 @@ const syncError = (address: string, mode: string, endpoint: Endpoint, error: unk
   const status = statusOf(error)
   const fail = (reason: SyncError["reason"], message: string) =>
     new SyncError({ reason, message: `${address} ${message}` })
+  if (endpoint.token === undefined && (status === 401 || status === 403)) return fail("unauthorised", tokenless)
   if (status === 401)
     return fail("unauthorised", "does not accept the token: it is wrong or has expired; get a new one")
   const forbidden =
@@ -88,6 +89,9 @@ const syncError = (address: string, mode: string, endpoint: Endpoint, error: unk
   if (causes(error).some((one) => one instanceof NetworkFailure)) return fail("offline", `cannot be reached (${said})`)
   return fail("protocol", `refused what was asked: ${said}. ${repairable}`)
 }
+
+const tokenless =
+  "wants a token, and none was given: context infra sync connect <url> reads it from its standard input, or asks for it at a terminal; beside TURSO_URL it is TURSO_AUTH_TOKEN"
 
 const causes = (error: unknown): ReadonlyArray<any> => {
   const found: Array<unknown> = []

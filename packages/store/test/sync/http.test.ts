@@ -25,3 +25,16 @@ it("a server that cannot be reached is no promise to try again: whoever asked on
     expect(message).toMatch(/\)$/)
   }
 })
+
+it("a server that wants a token says so where none was given, and where one was, that it is not the right one", async () => {
+  for (const answer of [401, 403]) {
+    const none = await failure(answer)
+    expect(none).toMatchObject({ reason: "unauthorised", message: expect.stringContaining("wants a token") })
+    expect(none.message).toContain("standard input")
+    expect(none.message).toContain("TURSO_AUTH_TOKEN")
+    expect(none.message).not.toContain("expired")
+    const wrong = await failure(answer, { url, token: Redacted.make("x") })
+    expect(wrong.message).not.toContain("wants a token")
+  }
+  expect((await failure(401, { url, token: Redacted.make("x") })).message).toContain("wrong or has expired")
+})
