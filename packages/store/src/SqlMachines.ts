@@ -11,6 +11,7 @@ import {
   machinesStream,
 } from "@context-engine/core/domain/Machine"
 import {
+  adminsOf,
   isAdmin,
   isEnrolled,
   isLastAdmin,
@@ -227,10 +228,8 @@ const unsigned = "nothing is signed here (CONTEXT_KEY=off), so nobody can be enr
 const rootless =
   "nobody has said yet who may write to this log: context infra machine root makes this machine the one that says so"
 
-const notAdmin = ({ machines }: Membership): string => {
-  const admins = [...machines.values()].filter(({ role, status }) => role === "admin" && status === "enrolled")
-  return `only an admin machine may do this: ${admins.map(({ name }) => name).join(", ") || "there is none left"}`
-}
+const notAdmin = (members: Membership): string =>
+  `only an admin machine may do this: ${adminsOf(members).join(", ") || "there is none left"}`
 
 const rowOf = (state: Membership, { publicKey, ...member }: Member, signer: Signer | undefined): MachineRow => ({
   ...member,

@@ -48,7 +48,7 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
   // Whatever an exit status other than 0 is for, also where nothing is shared any more.
   const rows: ReadonlyArray<readonly [string, string]> = [
     ...(isAlone ? [] : shared),
-    ...(found.lastError === null ? [] : [["trouble", paint(screen, "bad", safe(found.lastError.message))] as const]),
+    ...troubleOf(found, screen),
     ...(found.rejected === 0
       ? []
       : [
@@ -73,6 +73,16 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
     ...rows.map(([name, value]) => `${name.padEnd(14)}${value}`),
     ...(told === "" ? [] : ["", told]),
   ].join("\n")
+}
+
+/** What went wrong last, and what leads on where it does not say that itself. */
+const troubleOf = ({ lastError }: SyncStatus, screen: Screen): ReadonlyArray<readonly [string, string]> => {
+  if (lastError === null) return []
+  const { message, next } = lastError
+  return [
+    ["trouble", paint(screen, "bad", safe(message))],
+    ...(message.includes(next) ? [] : [["", `→ ${safe(next)}`] as const]),
+  ]
 }
 
 const standings: Record<SyncStatus["enrolment"], string> = {

@@ -1,5 +1,7 @@
 /** How this machine stands to the shared log, from its own file alone. */
+import { adminsOf } from "@context-engine/core/domain/Membership"
 import type { InertEvent, SyncStatus } from "@context-engine/core/services/Sync"
+import { wayOut } from "@context-engine/core/services/sync/wayOut"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
 import { notYet } from "../record.js"
@@ -14,11 +16,17 @@ import { lastOf, readState } from "./state.js"
 /** More is counted, not shown: whoever holds the token can make any number of them. */
 const shown = 20
 
+/** This machine's key, and where it is kept if that is a file. */
+export interface Own {
+  readonly signer: Signer | undefined
+  readonly keyFile?: string | undefined
+}
+
 /** `address` is that of the configured shared log, if there is one. */
 export const readStatus = (
   connection: Connection,
   address: string | null,
-  signer: Signer | undefined,
+  { keyFile, signer }: Own,
 ): Omit<SyncStatus, "loss"> => {
   const state = readState(connection)
   const confirmed = state.confirmed.position
@@ -33,7 +41,7 @@ export const readStatus = (
     behind: Math.max(0, state.remoteHead - confirmed),
     lastContact: state.contactedAt,
     skew: state.skew,
-    lastError: state.error,
+    lastError: readTrouble(connection, { keyFile, signer }),
     rejected: countOpen(connection),
     unknown: state.unknown,
     ...inertAfter(connection, members.acknowledged),
@@ -46,6 +54,21 @@ export const readStatus = (
     clonedAt: lastOf(connection, "cloned"),
     enrolment: enrolmentOf(members, signer),
   }
+}
+
+/** What the last exchange failed by, with what leads on. */
+export const readTrouble = (connection: Connection, { keyFile, signer }: Own): SyncStatus["lastError"] => {
+  const { error } = readState(connection)
+  if (error === null) return null
+  const members = readMembership(connection)
+  const stuck = {
+    enrolment: enrolmentOf(members, signer),
+    roots: readAsked(connection, members.acknowledged),
+    name: members.machines.get(signer?.id ?? "")?.name,
+    admins: adminsOf(members),
+    keyFile,
+  }
+  return { ...error, next: wayOut(error.reason, stuck) }
 }
 
 /** The roots that wait for a person's word. One that an admin has acknowledged is no news any more. */
