@@ -1,6 +1,7 @@
 /** How this machine stands to the shared log, from its own file alone. */
 import { adminsOf } from "@context-engine/core/domain/Membership"
-import type { InertEvent, SyncStatus } from "@context-engine/core/services/Sync"
+import { SyncError } from "@context-engine/core/Errors"
+import type { InertEvent, SyncFailure, SyncStatus } from "@context-engine/core/services/Sync"
 import { wayOut } from "@context-engine/core/services/sync/wayOut"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
@@ -10,7 +11,7 @@ import { readHead } from "../standing.js"
 import { fingerprint } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { readPending } from "../trust/verdicts.js"
-import { enrolmentOf } from "./enrolling.js"
+import { enrolmentOf, withheldBy } from "./enrolling.js"
 import { lastOf, readState } from "./state.js"
 
 /** More is counted, not shown: whoever holds the token can make any number of them. */
@@ -59,7 +60,7 @@ export const readStatus = (
 /** What the last exchange failed by, with what leads on. */
 export const readTrouble = (connection: Connection, { keyFile, signer }: Own): SyncStatus["lastError"] => {
   const { error } = readState(connection)
-  if (error === null) return null
+  if (error === null || isSettled(connection, error.reason, signer)) return null
   const members = readMembership(connection)
   const stuck = {
     enrolment: enrolmentOf(members, signer),
@@ -69,6 +70,13 @@ export const readTrouble = (connection: Connection, { keyFile, signer }: Own): S
     keyFile,
   }
   return { ...error, next: wayOut(error.reason, stuck) }
+}
+
+/** Whether a decision on this machine has settled it since: then nothing has to be done about it but to synchronise. */
+const isSettled = (connection: Connection, reason: SyncFailure, signer: Signer | undefined): boolean => {
+  if (reason === "new-root") return readPending(connection).length === 0
+  if (reason !== "not-enrolled" && reason !== "no-root") return false
+  return !(withheldBy(connection, { signer }) instanceof SyncError)
 }
 
 /** The roots that wait for a person's word. One that an admin has acknowledged is no news any more. */
