@@ -190,7 +190,8 @@ const rootAlert = (root: PendingRoot): Omit<Alert, "kind" | "subject"> => ({
   next: toTrust(root) as string,
 })
 
-const acknowledge = "context infra sync status shows them; context infra machine acknowledge says that they were seen"
+const acknowledge =
+  "context infra sync status shows them; context infra machine acknowledge, on an admin machine, says that they were seen"
 
 /** How many events are named in an alert: whoever holds the token can make any number of them. */
 const named = 3
