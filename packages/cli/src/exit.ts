@@ -103,7 +103,6 @@ const lists: Record<string, string> = {
   event: "context infra events",
   deployment: "context infra history <service>",
   machine: "context infra machine list",
-  "machine that waits": "context infra machine list",
   invite: "context infra machine list",
   root: "context infra machine list",
 }

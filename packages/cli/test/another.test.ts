@@ -115,6 +115,21 @@ describe("a backup of another log", () => {
     expect((await here.json(`restore ${newer} --yes --db ${damaged}`)).likeness).toBe("unreadable")
   })
 
+  it("is brought back where the log is shared, and says by what", async () => {
+    const here = await begun("ada", {}, "alpha")
+    const own = await startSqld()
+    await here.succeed(`sync connect ${own.url}`, token(own))
+    const older = await backupOf(here, "older.db")
+    await here.succeed("server add beta --local --wait-sync")
+    expect(await here.succeed(`restore ${older} --yes`)).toMatch(/given up: .*\n.*context infra sync now/)
+    await here.succeed("sync now")
+    expect((await here.json("server list")).map(({ name }: { readonly name: string }) => name)).toEqual([
+      "alpha",
+      "beta",
+    ])
+    await own.close()
+  })
+
   it("and a replay of the past are two things: that is refused", async () => {
     const here = await begun("ada", off, "alpha", "beta")
     const past = join(here.directory, "past.db")

@@ -268,7 +268,7 @@ describe("context doctor", { timeout: 120_000 }, () => {
     ])
     expect(missing.of("host keys")).toMatchObject([{ level: "warning", found: expect.stringContaining("db, web") }])
     expect(missing.of("ssh agent")).toMatchObject([
-      { level: "warning", found: expect.stringContaining("db have no key file") },
+      { level: "warning", found: expect.stringContaining("db has no key file of its own") },
     ])
     writeFileSync(keyFile, "secret-key-material", { mode: 0o644 })
     chmodSync(keyFile, 0o644)

@@ -110,8 +110,29 @@ it("an admin that revokes itself is revoked for everybody; the last one cannot b
   const last = await laptop.run(`machine revoke ${print} --yes`)
   expect(last).toMatchObject({ code: 1, stderr: expect.stringContaining("the last admin machine") })
   const desk = signing("joe")
+  await invited(desk, laptop, sqld)
+  await laptop.succeed("sync now")
+  // A code is for who is not enrolled yet.
   const { code } = await laptop.json("sync invite --admin")
-  await desk.succeed(`sync connect ${sqld.url} --invite ${code}`, token(sqld))
+  const connected = await desk.succeed(`sync connect ${sqld.url} --invite ${code}`, token(sqld))
+  expect(connected).toContain("! this machine is enrolled already, as member: the code was not used")
+  expect(connected).toMatch(/on an admin machine: context infra machine\s+approve \S+ --admin/)
+  expect((await laptop.json("machine list")).invites).toMatchObject([{ left: 1 }])
+  // The way out that the refusal names.
+  expect(last.stderr).toContain("machine approve <name> --admin")
+  const { fingerprint, name } = await itself(desk)
+  const unchanged = await laptop.run(`machine approve ${name} --yes`)
+  expect(unchanged).toMatchObject({ code: 1, stderr: expect.stringContaining("enrolled already, as member") })
+  expect(unchanged.stderr).toContain("--admin")
+  expect((await laptop.run(`machine approve ${name} --admin`)).stderr).toContain(
+    `make ${name} (${fingerprint}) an admin`,
+  )
+  expect(await laptop.json(`machine approve ${name} --admin --yes`)).toMatchObject({
+    role: "admin",
+    status: "enrolled",
+  })
+  const twice = await laptop.run(`machine approve ${name} --admin --yes`)
+  expect(twice).toMatchObject({ code: 1, stderr: expect.stringContaining("enrolled already, as admin") })
   expect((await laptop.run(`machine revoke ${print}`)).stderr).toContain("the machine that you are on")
   expect(await laptop.run(`machine revoke ${print} --yes`)).toMatchObject({ code: 0, stderr: "" })
   expect(await laptop.json("sync status")).toMatchObject({ enrolment: "revoked", pending: 0 })

@@ -1,7 +1,7 @@
 /** Who may write: from nothing to a laptop, a server, a phone and a job on one log, with a real server between them. */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
-import { forge, invited, itself, signing, token } from "./support/enrolled.js"
+import { forge, invited, itself, type Signing, signing, token } from "./support/enrolled.js"
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 })
 
@@ -13,6 +13,16 @@ afterAll(() => sqld.close())
 
 const print = /[0-9a-z]{4}(-[0-9a-z]{4}){3}/
 const names = (rows: ReadonlyArray<{ readonly name: string }>) => rows.map(({ name }) => name).sort()
+
+/** Whoever asks how this machine stands is told the same. */
+const sameWayOut = async (on: Signing, next: string) => {
+  const [alert] = await on.json("alert")
+  expect(alert.next).toBe(next)
+  expect((await on.run("sync status")).stdout).toContain(next)
+  expect((await on.json("doctor")).findings).toContainEqual(
+    expect.objectContaining({ check: "sync", level: "trouble", fix: next }),
+  )
+}
 
 describe("machines of one log", () => {
   const laptop = signing("ada")
@@ -88,6 +98,7 @@ describe("machines of one log", () => {
     expect(now.code).toBe(1)
     expect(now.stderr).toContain(`machine approve ${name}`)
     expect(await phone.json("alert")).toMatchObject([{ kind: "sync", severity: "warning" }])
+    await sameWayOut(phone, `context infra machine approve ${name}, on an admin machine (laptop)`)
     expect((await phone.json("sync status")).enrolment).toBe("waiting")
     expect((await phone.json("doctor")).findings).toContainEqual(
       expect.objectContaining({ check: "key", level: "warning", found: expect.stringContaining(fingerprint) }),
@@ -169,6 +180,7 @@ describe("machines of one log", () => {
     expect((await phone.json("sync status")).enrolment).toBe("revoked")
     expect((await phone.json("doctor")).ok).toBe(false)
     const [alert] = await phone.json("alert")
+    await sameWayOut(phone, alert.next)
     expect(alert.next).toMatch(
       /^mv \S*machine\.key \S*machine\.key\.old, then context infra sync connect <url> --invite/,
     )

@@ -11,6 +11,7 @@ import {
   machinesStream,
 } from "@context-engine/core/domain/Machine"
 import {
+  adminsOf,
   isAdmin,
   isLastAdmin,
   isOpen,
@@ -137,9 +138,11 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     approve: Effect.fn("Machines.approve")(function* (name, role) {
       let chosen = ""
       yield* decide((state) =>
-        Effect.map(findMachine(state, name, ["waiting", "revoked"]), ({ machineId, name: called, publicKey }) => {
+        Effect.flatMap(findMachine(state, name), ({ machineId, name: called, publicKey, role: had, status }) => {
           chosen = machineId
-          return MachineEnrolled({ machineId, name: called, publicKey, role })
+          return status === "enrolled" && (had === role || role === "member")
+            ? new InvalidInput({ field: "", reason: `${called} is enrolled already, as ${had}` })
+            : Effect.succeed(MachineEnrolled({ machineId, name: called, publicKey, role }))
         }),
       )
       return yield* about(chosen)
@@ -147,8 +150,9 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     revoke: Effect.fn("Machines.revoke")(function* (name) {
       let chosen = ""
       yield* decide((state) =>
-        Effect.flatMap(findMachine(state, name, ["enrolled", "waiting"]), ({ machineId, name: called }) => {
+        Effect.flatMap(findMachine(state, name), ({ machineId, name: called, status }) => {
           chosen = machineId
+          if (status === "revoked") return new InvalidInput({ field: "", reason: `${called} is revoked already` })
           return isLastAdmin(state, machineId)
             ? new InvalidInput({ field: "", reason: `${called} cannot be revoked: ${lastAdmin}` })
             : Effect.succeed(MachineRevoked({ machineId, name: called }))
@@ -160,7 +164,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       let chosen = ""
       yield* decide((state) =>
         Effect.gen(function* () {
-          const { machineId, name: from } = yield* findMachine(state, name, ["enrolled", "waiting", "revoked"])
+          const { machineId, name: from } = yield* findMachine(state, name)
           if ([...state.machines.values()].some((other) => other.name === to && other.machineId !== machineId))
             return yield* new InvalidInput({ field: "", reason: taken(to) })
           chosen = machineId
@@ -223,10 +227,8 @@ const unsigned = "nothing is signed here (CONTEXT_KEY=off), so nobody can be enr
 const rootless =
   "nobody has said yet who may write to this log: context infra machine root makes this machine the one that says so"
 
-const notAdmin = ({ machines }: Membership): string => {
-  const admins = [...machines.values()].filter(({ role, status }) => role === "admin" && status === "enrolled")
-  return `only an admin machine may do this: ${admins.map(({ name }) => name).join(", ") || "there is none left"}`
-}
+const notAdmin = (members: Membership): string =>
+  `only an admin machine may do this: ${adminsOf(members).join(", ") || "there is none left"}`
 
 const rowOf = (state: Membership, { publicKey, ...member }: Member, signer: Signer | undefined): MachineRow => ({
   ...member,
@@ -237,17 +239,12 @@ const rowOf = (state: Membership, { publicKey, ...member }: Member, signer: Sign
 
 const pendingOf = ({ name, position, publicKey }: Pending) => ({ name, position, fingerprint: fingerprint(publicKey) })
 
-const findMachine = (
-  { machines }: Membership,
-  name: string,
-  statuses: ReadonlyArray<Member["status"]>,
-): Effect.Effect<Member, NotFound | Ambiguous> =>
-  theOne(
-    statuses[0] === "waiting" ? "machine that waits" : "machine",
-    name,
-    [...machines.values()].filter(({ status }) => statuses.includes(status)),
-    (member) => [member.name, member.machineId, fingerprint(member.publicKey)],
-  )
+const findMachine = ({ machines }: Membership, name: string): Effect.Effect<Member, NotFound | Ambiguous> =>
+  theOne("machine", name, [...machines.values()], (member) => [
+    member.name,
+    member.machineId,
+    fingerprint(member.publicKey),
+  ])
 
 /** Puts the root where this machine's own part of the log begins, and signs that part under it. */
 const begin = (

@@ -8,19 +8,21 @@ import { isKeyLine } from "./trust/keys.js"
 /** The identity of the machine whose key is in a file, which is not made here. Looked up when it is asked for, until there is one. */
 export const identityOf = (keyPath: string | undefined): Effect.Effect<Identity> => {
   let known: Identity | undefined
+  const file = keyFileOf(keyPath)
   return Effect.sync(() => {
     const found = known ?? {
       key: keyPath === undefined ? undefined : keyOf(keyPath),
       machine: hostname(),
-      ...fileOf(keyPath),
+      ...(file === undefined ? {} : { keyFile: file }),
     }
     if (found.key !== none) known = found
     return found
   })
 }
 
-const fileOf = (keyPath: string | undefined) =>
-  keyPath === undefined || isKeyLine(keyPath) ? {} : { keyFile: keyPath }
+/** Where the key is kept, if that is a file. */
+export const keyFileOf = (keyPath: string | undefined): string | undefined =>
+  keyPath === undefined || isKeyLine(keyPath) ? undefined : keyPath
 
 /** A machine whose key is yet to be made has said nothing in any log: no key of any is its own. */
 const none = ""

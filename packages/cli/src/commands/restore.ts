@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { argument, flag, removing } from "../options.js"
 import { likenessInWords } from "../render/likeness.js"
-import { givenUpInWords } from "../render/loss.js"
+import { broughtBack, givenUpInWords } from "../render/loss.js"
 import { count, rebuiltInWords } from "../render/units.js"
 import { machineKey } from "../runtime/key.js"
 import { databasePath, isShared, needsFile } from "../runtime/log.js"
@@ -42,14 +42,18 @@ export const restore = leaf({
       const { events, differing } = found
       return { file: given.file, db, events, rebuilt: differing, aside, givenUp, ...compared, shared: how.shared }
     }).pipe(Effect.scoped),
-  said: ({ aside, db, events, givenUp, likeness, rebuilt, shared }) => [
-    `restored ${count(events, "event")} into ${db}` +
-      (rebuilt === 0 ? "" : `; ${rebuiltInWords(rebuilt)}`) +
-      (aside === null ? "" : `; what was there is in ${aside}`),
-    ...(likeness === "new" ? [] : [`the backup was ${likenessInWords[likeness]}`]),
-    ...(givenUp === null ? [] : [givenUpInWords(givenUp)]),
-    ...(shared && (likeness === "another" || likeness === "unsigned")
-      ? ["the connection is that of the log that was there: context infra sync connect <url>, or sync disconnect"]
-      : []),
-  ],
+  said: ({ aside, db, events, givenUp, likeness, rebuilt, shared }) => {
+    const strange = likeness === "another" || likeness === "unsigned"
+    return [
+      `restored ${count(events, "event")} into ${db}` +
+        (rebuilt === 0 ? "" : `; ${rebuiltInWords(rebuilt)}`) +
+        (aside === null ? "" : `; what was there is in ${aside}`),
+      ...(likeness === "new" ? [] : [`the backup was ${likenessInWords[likeness]}`]),
+      ...(givenUp === null ? [] : givenUpInWords(givenUp, shared && !strange)),
+      ...(givenUp === null && shared && likeness === "older" ? [broughtBack] : []),
+      ...(shared && strange
+        ? ["the connection is that of the log that was there: context infra sync connect <url>, or sync disconnect"]
+        : []),
+    ]
+  },
 })

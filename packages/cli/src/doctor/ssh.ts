@@ -84,7 +84,11 @@ const agent = (withoutKey: ReadonlyArray<ServerRow>): Effect.Effect<Finding> =>
     if (ran !== undefined && ran.code !== 1) return warning("ssh agent", found, 'eval "$(ssh-agent)" && ssh-add')
     if (withoutKey.length === 0) return ok("ssh agent", `${found}; no server needs one`)
     const fix = ran === undefined ? 'eval "$(ssh-agent)" && ssh-add' : "ssh-add"
-    return warning("ssh agent", `${found}, and ${names(withoutKey)} have no key file of their own`, fix)
+    return warning(
+      "ssh agent",
+      `${found}, and ${names(withoutKey)} ${withoutKey.length === 1 ? "has no key file of its" : "have no key file of their"} own`,
+      fix,
+    )
   })
 
 const keyFile = ({ name, sshConfig }: ServerRow): ReadonlyArray<Finding> => {

@@ -2,6 +2,11 @@
 import type { Loss } from "@context-engine/core/services/Audit"
 import { moment } from "./units.js"
 
-/** What is not asked for any more, once a person went on without it. */
-export const givenUpInWords = ({ position, since }: Loss): string =>
-  `given up: what this machine had seen of the log, to position ${position}, on ${moment(since)} UTC`
+/** What is not asked for any more, once a person went on without it; and who may still have it. */
+export const givenUpInWords = ({ position, since }: Loss, shared: boolean): ReadonlyArray<string> => [
+  `given up: what this machine had seen of the log, to position ${position}, on ${moment(since)} UTC`,
+  ...(shared ? [broughtBack] : []),
+]
+
+/** A log that went back, and is shared, is not lost: the others have it. */
+export const broughtBack = "what the shared log has of it comes back with context infra sync now"

@@ -22,7 +22,7 @@ export const machines: Renderer<Machines_> = ({ invites, machines: all, pendingR
     ...(pendingRoots.length > most
       ? [`${pendingRoots.length - most} more roots: context infra machine list --json`]
       : []),
-    ...waiting.map((row) => asked(screen, ...request(row))),
+    ...waiting.map((row) => asked(screen, ...request(row, all))),
     all.length === 0 ? nobody : known(all, screen),
     ...(invites.length === 0 ? [] : [open(invites, screen)]),
   ]
@@ -35,12 +35,21 @@ const most = 5
 const nobody =
   "no machine is enrolled: whoever can write to this log may, and nothing shows who did\n  its first: context infra machine root"
 
-/** What is said of a machine that waits: its own words where it is this one. */
-const request = ({ fingerprint, here, name }: MachineRow): readonly [string, string] => {
+/** What is said of a machine that waits: its own words where it is this one, and who decides where that is another. */
+const request = (
+  { fingerprint, here, name }: MachineRow,
+  all: ReadonlyArray<MachineRow>,
+): readonly [string, string] => {
   const approve = `context infra machine approve ${name}`
-  return here
-    ? [`this machine waits to be enrolled. Its fingerprint is ${fingerprint}`, `on an admin machine: ${approve}`]
-    : [`${name} waits to be enrolled. Its fingerprint is ${fingerprint}`, `if it shows the same there: ${approve}`]
+  const admins = all.filter(({ role, status }) => role === "admin" && status === "enrolled")
+  const on =
+    admins.length === 0 ? "on an admin machine" : `on an admin machine (${admins.map((one) => one.name).join(", ")})`
+  if (here) return [`this machine waits to be enrolled. Its fingerprint is ${fingerprint}`, `${on}: ${approve}`]
+  const where = admins.some((one) => one.here) ? "" : `, ${on}`
+  return [
+    `${name} waits to be enrolled. Its fingerprint is ${fingerprint}`,
+    `if it shows the same there${where}: ${approve}`,
+  ]
 }
 
 const asked = (screen: Screen, what: string, next: string): string => {

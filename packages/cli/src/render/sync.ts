@@ -1,4 +1,5 @@
 /** Synchronisation, for people. */
+import type { Role } from "@context-engine/core/domain/Machine"
 import { type SyncEntry, type SyncReport, type SyncStatus, skewLimit } from "@context-engine/core/services/Sync"
 import type { RejectionRow } from "@context-engine/core/views/rejections"
 import { safe } from "./safe.js"
@@ -47,7 +48,7 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
   // Whatever an exit status other than 0 is for, also where nothing is shared any more.
   const rows: ReadonlyArray<readonly [string, string]> = [
     ...(isAlone ? [] : shared),
-    ...(found.lastError === null ? [] : [["trouble", paint(screen, "bad", safe(found.lastError.message))] as const]),
+    ...troubleOf(found, screen),
     ...(found.rejected === 0
       ? []
       : [
@@ -72,6 +73,16 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
     ...rows.map(([name, value]) => `${name.padEnd(14)}${value}`),
     ...(told === "" ? [] : ["", told]),
   ].join("\n")
+}
+
+/** What went wrong last, and what leads on where it does not say that itself. */
+const troubleOf = ({ lastError }: SyncStatus, screen: Screen): ReadonlyArray<readonly [string, string]> => {
+  if (lastError === null) return []
+  const { message, next } = lastError
+  return [
+    ["trouble", paint(screen, "bad", safe(message))],
+    ...(message.includes(next) ? [] : [["", `→ ${safe(next)}`] as const]),
+  ]
 }
 
 const standings: Record<SyncStatus["enrolment"], string> = {
@@ -122,9 +133,18 @@ export interface Waiting {
   readonly confirmed: number
 }
 
+/** A machine that was enrolled before it showed an invite, which `offered` it a role. */
+export interface Already {
+  readonly name: string
+  readonly role: Role
+  readonly offered: Role
+}
+
+type Brought = SyncReport & { readonly already?: Already }
+
 /** What connecting did: all was brought together, or this machine has what others did and waits to be enrolled. */
-export const connected: Renderer<SyncReport | Waiting> = (done, screen) => {
-  if (!("waiting" in done)) return report(done, screen)
+export const connected: Renderer<Brought | Waiting> = (done, screen) => {
+  if (!("waiting" in done)) return [report(done, screen), ...unused(done, screen)].join("\n")
   const { fingerprint, name } = done
   return [
     `${paint(screen, "warn", "!")} ${line(screen, `connected; this machine has the log to position ${done.confirmed}, and waits to be enrolled. Its fingerprint:`)}`,
@@ -133,6 +153,18 @@ export const connected: Renderer<SyncReport | Waiting> = (done, screen) => {
     "",
     `  on an admin machine, if it shows the same: context infra machine approve ${safe(name)}`,
   ].join("\n")
+}
+
+const unused = ({ already }: Brought, screen: Screen): ReadonlyArray<string> => {
+  if (already === undefined) return []
+  const { name, offered, role } = already
+  const said = `this machine is enrolled already, as ${role}: the code was not used`
+  return [
+    `${paint(screen, "warn", "!")} ${line(screen, said)}`,
+    ...(offered === role || role === "admin"
+      ? []
+      : [below(screen, `to make it an admin, on an admin machine: context infra machine approve ${name} --admin`)]),
+  ]
 }
 
 /** What happened. */

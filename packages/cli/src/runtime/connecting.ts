@@ -7,8 +7,9 @@ import { Machines } from "@context-engine/core/services/Machines"
 import { type Contact, Sync, type SyncOptions } from "@context-engine/core/services/Sync"
 import type { Endpoint } from "@context-engine/store/sync/endpoint"
 import { remoteLog } from "@context-engine/store/sync/http"
+import { decodeInvite, inviteKey, keyId, publicHalf } from "@context-engine/store/trust/keys"
 import * as Effect from "effect/Effect"
-import type { Waiting } from "../render/sync.js"
+import type { Already, Waiting } from "../render/sync.js"
 import { Refused } from "../usage.js"
 import { forget, kept, save } from "./endpoint.js"
 import { type LogOptions, syncMode } from "./log.js"
@@ -26,14 +27,14 @@ export const connect = (options: LogOptions, endpoint: Endpoint, { decide, ...ho
       yield* remoteLog(endpoint).survey([])
       yield* save(options.db, endpoint)
       const { runRemote } = yield* Effect.promise(() => import("./remote.js"))
-      const first = Effect.flatMap(Sync, (sync) => orWaiting(how, sync.now(how)))
+      const first = Effect.flatMap(Sync, (sync) => orWaiting(how, withUnused(how, sync.now(how))))
       return yield* runRemote(options, enrolment(options), first)
     }
     const asked = Effect.gen(function* () {
       const sync = yield* Sync
       const met = yield* sync.contact
       yield* decide(met)
-      const way = orWaiting(how, wayOf(sync, met)(how))
+      const way = orWaiting(how, withUnused(how, wayOf(sync, met)(how)))
       return yield* keeping(options.db, endpoint, sync, how.invite === undefined ? way : orNothing(sync, way))
     })
     return yield* runAlone(options, enrolment(options, Effect.succeed(endpoint)), asked)
@@ -84,8 +85,27 @@ const isRefused = (error: unknown): error is SyncError =>
 const saying = ({ message }: SyncError, what: string, next: string) =>
   new Refused({ message: `${message}. ${what}`, next })
 
+/** An invite is for who is not enrolled yet: it changes nothing for who is, and that is said. */
+const withUnused = ({ invite }: SyncOptions, way: ReturnType<Sync["Type"]["now"]>) =>
+  Effect.flatMap(way, (done) =>
+    invite === undefined
+      ? Effect.succeed(done)
+      : Effect.map(enrolledOtherwise(invite), (already) => (already === undefined ? done : { ...done, already })),
+  )
+
+const enrolledOtherwise = (invite: string) =>
+  Effect.gen(function* () {
+    const { invites, machines } = yield* (yield* Machines).list
+    const own = machines.find(({ here, status }) => here && status === "enrolled")
+    const code = decodeInvite(invite)
+    const id = code && keyId(publicHalf(inviteKey(code.secret)))
+    if (own === undefined || (id !== undefined && own.invite === id)) return undefined
+    const offered = invites.find(({ inviteId }) => inviteId === id)?.role ?? own.role
+    return { name: own.name, role: own.role, offered } satisfies Already
+  })
+
 /** Without an invite it is no failure to come to a log in which one has yet to be enrolled: this machine has asked, and waits. */
-const orWaiting = ({ invite }: SyncOptions, way: ReturnType<Sync["Type"]["now"]>) =>
+const orWaiting = ({ invite }: SyncOptions, way: ReturnType<typeof withUnused>) =>
   Effect.catchIf(
     way,
     (error) => error._tag === "SyncError" && error.reason === "not-enrolled" && invite === undefined,

@@ -22,7 +22,14 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
     // With the primary alone there is no file to look at, unless one is named.
     const path = mode === "remote" && options.db === undefined ? "" : file
     const ownDirectory = options.db === undefined && !process.env.CONTEXT_DB
-    const shared = { database: path, env: process.env, file: endpointFile(), mode, owner: owner(options.db) }
+    const shared = {
+      database: path,
+      env: process.env,
+      file: endpointFile(),
+      mode,
+      owner: owner(options.db),
+      ...machineKey(),
+    }
     const directory = memoryDirectory()
     const ofFile =
       path === "" ? [] : [database(path), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory })] // biome-ignore format: one list

@@ -105,7 +105,7 @@ const lost = (error: SyncError) =>
 
 /** What is said of a machine that keeps its log does not hold here. */
 const plainly = ({ message }: SyncError): string =>
-  message.replace(/; it is tried again|([;.] until then nothing is pushed, and|;) all work is kept here/i, "")
+  message.replace(/([;.] until then nothing is pushed, and|;) all work is kept here/i, "")
 
 const nextAfter = ({ reason }: SyncError): string => {
   switch (reason) {

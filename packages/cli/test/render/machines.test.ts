@@ -70,6 +70,16 @@ describe("machines", () => {
     expect(text).toContain("on an admin machine: context infra machine approve phone")
   })
 
+  it("say to a member on which machines it is decided", () => {
+    const desk = { ...laptop, name: "desk", root: false, here: false }
+    const own = { ...phone, name: "tablet", status: "enrolled", here: true } as const
+    const text = machines(
+      { machines: [{ ...laptop, here: false }, desk, own, phone], invites: [], pendingRoots: [] },
+      on(200),
+    )
+    expect(text).toContain("on an admin machine (laptop, desk): context infra machine approve phone")
+  })
+
   it("are nobody in a log that is not signed", () => {
     expect(machines({ machines: [], invites: [], pendingRoots: [] }, on(80))).toContain("context infra machine root")
   })

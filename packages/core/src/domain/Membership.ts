@@ -105,6 +105,10 @@ export const isAdmin = (state: Membership, machineId: string): boolean =>
 export const isLastAdmin = (state: Membership, machineId: string): boolean =>
   isAdmin(state, machineId) && ![...state.machines.keys()].some((id) => id !== machineId && isAdmin(state, id))
 
+/** The machines that decide who writes, by their names. */
+export const adminsOf = ({ machines }: Pick<Membership, "machines">): ReadonlyArray<string> =>
+  [...machines.values()].filter(({ role, status }) => role === "admin" && status === "enrolled").map(({ name }) => name)
+
 /** Why the last admin stays one, with the way out. */
 export const lastAdmin =
   "it is the last admin machine, and nobody could decide who writes after it: first make another machine an admin (context infra sync invite --admin, or machine approve <name> --admin)"

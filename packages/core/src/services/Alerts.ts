@@ -5,9 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Severity } from "../domain/InfraEvent.js"
 import type { StorageError } from "../Errors.js"
-import { Here } from "../Here.js"
 import { ReadModels } from "../ReadModels.js"
-import { word } from "../Shell.js"
 import type { DeploymentRow } from "../views/deployments.js"
 import type { RejectionRow } from "../views/rejections.js"
 import type { ServerRow } from "../views/servers.js"
@@ -15,7 +13,8 @@ import type { Loss } from "./Audit.js"
 import type { PendingRoot } from "./Machines.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
-import { Sync, type SyncFailure, type SyncStatus, skewLimit, type WrongClock } from "./Sync.js"
+import { Sync, type SyncStatus, skewLimit, type WrongClock } from "./Sync.js"
+import { toTrust } from "./sync/wayOut.js"
 
 export interface Alert {
   readonly kind: "server" | "service" | "deployment" | "rejected" | "sync" | "log"
@@ -88,8 +87,7 @@ export class Alerts extends Context.Tag("@context-engine/core/Alerts")<
         list: Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
           const found = yield* Effect.all([servers, services, deployments, rejected])
-          const { keyFile } = yield* yield* Here
-          return [...found.flat(), ...syncAlerts(yield* sync.status, now, keyFile)].sort(byGravity)
+          return [...found.flat(), ...syncAlerts(yield* sync.status, now)].sort(byGravity)
         }).pipe(Effect.withSpan("Alerts.list")),
       })
     }),
@@ -148,7 +146,7 @@ const refused = ({ actor, id, machine, reason, rejectedAt, what }: RejectionRow)
 const longest = 600_000
 
 /** What is wrong between this machine and the shared log, at a time in milliseconds since 1970. */
-export const syncAlerts = (status: SyncStatus, now: number, keyFile?: string): ReadonlyArray<Alert> => {
+export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert> => {
   const { clonedAt, enrolment, lastContact, lastError, loss, pending, pendingSince, skew, unknown, wrongClocks } =
     status
   const about = (alert: Omit<Alert, "kind" | "subject">): Alert => ({
@@ -160,12 +158,12 @@ export const syncAlerts = (status: SyncStatus, now: number, keyFile?: string): R
   const found: Array<Alert> = loss === null ? [] : [lossAlert(loss)]
   if (lastError !== null) {
     const passes = enrolment === "waiting" || ["offline", "busy"].includes(lastError.reason)
-    const [severity, next] = [passes ? "warning" : "error", nextOf(lastError.reason, status, keyFile)] as const
-    found.push(about({ severity, message: lastError.message, since: lastContact, next }))
+    const { message, next } = lastError
+    found.push(about({ severity: passes ? "warning" : "error", message, since: lastContact, next }))
   }
   // Where nothing can be taken over before a person has said so, the last error tells of the root.
   if (lastError?.reason !== "new-root") found.push(...status.roots.map((root) => about(rootAlert(root))))
-  const next = trustOf(status) ?? acknowledge
+  const next = toTrust(status.roots[0]) ?? acknowledge
   found.push(...untrusted(status).map((message) => about({ severity: "error", message, since: null, next })))
   if (waits) {
     const message = `${pending === 1 ? "an event waits" : `${pending} events wait`} to be pushed`
@@ -185,17 +183,15 @@ export const syncAlerts = (status: SyncStatus, now: number, keyFile?: string): R
   return found
 }
 
-const trustOf = ({ roots: [first] }: SyncStatus): string | undefined =>
-  first && `context infra machine trust ${first.fingerprint}, if ${first.name} shows the same`
-
 const rootAlert = (root: PendingRoot): Omit<Alert, "kind" | "subject"> => ({
   severity: "error",
   message: `${root.name} began another root of the log at position ${root.position}: nothing of it counts here until a person has said that it is the right one`,
   since: null,
-  next: `context infra machine trust ${root.fingerprint}, if ${root.name} shows the same`,
+  next: toTrust(root) as string,
 })
 
-const acknowledge = "context infra sync status shows them; context infra machine acknowledge says that they were seen"
+const acknowledge =
+  "context infra sync status shows them; context infra machine acknowledge, on an admin machine, says that they were seen"
 
 /** How many events are named in an alert: whoever holds the token can make any number of them. */
 const named = 3
@@ -251,47 +247,4 @@ const wrongClock = ({ ahead, at, machine, position }: WrongClock): Alert => ({
 const spanOf = (milliseconds: number): string => {
   const seconds = Math.round(Math.abs(milliseconds) / 1000)
   return seconds < 172_800 ? `${seconds} s` : `${Math.round(seconds / 86_400)} days`
-}
-
-/** A key that was revoked is not taken again: another takes its place. */
-const withNewKey = (keyFile: string | undefined): string =>
-  keyFile === undefined
-    ? "context infra machine add <name>, on an admin machine, and its line in CONTEXT_KEY"
-    : `mv ${word(keyFile)} ${word(`${keyFile}.old`)}, then context infra sync connect <url> --invite <code>`
-
-const nextOf = (reason: SyncFailure, status: SyncStatus, keyFile: string | undefined): string => {
-  const { enrolment } = status
-  switch (reason) {
-    case "not-connected":
-    case "unauthorised":
-    case "read-only":
-      return "context infra sync connect <url>, with a new token"
-    case "reset":
-    case "rolled-back":
-      return "context infra sync heal"
-    case "foreign":
-      return "context infra sync join, or sync connect <url> with the right address"
-    case "to-merge":
-      return "context infra sync join"
-    case "newer-schema":
-      return "upgrade context on this machine"
-    case "not-enrolled":
-      if (enrolment === "revoked") return withNewKey(keyFile)
-      if (enrolment === "waiting") return "context infra machine approve <name>, on an admin machine"
-      return enrolment === "unsigned" ? "leave out CONTEXT_KEY=off" : "context infra sync connect <url> --invite <code>"
-    case "no-root":
-      return "context infra machine root, on the machine that is to say who may write"
-    case "new-root":
-      return trustOf(status) ?? "context infra machine list, and machine trust <fingerprint> if it is the right one"
-    case "full":
-      return "make room on the disk, then context infra sync now"
-    case "corrupt":
-    case "not-a-database":
-    case "unavailable":
-      return "context infra doctor"
-    case "defect":
-      return "CONTEXT_DEBUG=1 context infra sync now, and report what it prints"
-    default:
-      return "context infra sync status"
-  }
 }

@@ -52,7 +52,7 @@ export class Machines extends Context.Tag("@context-engine/core/Machines")<
     readonly invite: (input: InviteInput) => Effect.Effect<Invited, Refused>
     /** Ends an invite, by the beginning of its id. */
     readonly withdraw: (id: string) => Effect.Effect<void, Refused>
-    /** Enrols a machine that waits, by its name or fingerprint. */
+    /** Enrols a machine that waits or was revoked, by its name or fingerprint; or makes an enrolled member an admin. */
     readonly approve: (name: string, role: Role) => Effect.Effect<MachineRow, Refused>
     /** From now on nothing that its key signs counts. */
     readonly revoke: (name: string) => Effect.Effect<MachineRow, Refused>

@@ -34,8 +34,13 @@ export interface SyncStatus {
   readonly lastContact: string | null
   /** The shared log's clock less this machine's, in milliseconds; `null` before the first contact. */
   readonly skew: number | null
-  /** What the last exchange failed by; `null` since one has succeeded. */
-  readonly lastError: { readonly reason: SyncFailure; readonly message: string; readonly at: string } | null
+  /** What the last exchange failed by, with what leads on; `null` since one has succeeded, or a decision here has settled it. */
+  readonly lastError: {
+    readonly reason: SyncFailure
+    readonly message: string
+    readonly at: string
+    readonly next: string
+  } | null
   /** Commands that were refused and that nobody has dealt with. */
   readonly rejected: number
   /** Events of types or shapes that only a newer version knows. What touches the same things is not pushed meanwhile. */

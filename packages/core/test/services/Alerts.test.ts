@@ -154,27 +154,23 @@ describe("trouble with the shared log", () => {
   const kinds = (status: Partial<SyncStatus>) =>
     syncAlerts({ ...well, ...status }, now).map(({ next, severity }) => `${severity}: ${next}`)
   const failed = (reason: NonNullable<SyncStatus["lastError"]>["reason"]) =>
-    kinds({ lastError: { reason, message: "m", at } })
+    kinds({ lastError: { reason, message: "m", at, next: "the way out" } })
 
   it("is named with what to do about it", () => {
-    expect(failed("offline")).toEqual(["warning: context infra sync status"])
-    expect(failed("unauthorised")).toEqual(["error: context infra sync connect <url>, with a new token"])
-    expect(failed("rolled-back")).toEqual(["error: context infra sync heal"])
+    expect(failed("offline")).toEqual(["warning: the way out"])
+    expect(failed("rolled-back")).toEqual(["error: the way out"])
     expect(kinds({ skew: -60_001 })).toEqual(["warning: set the clock of this machine"])
     expect(kinds({ unknown: ["MoonLanded@1"] })).toEqual(["error: upgrade context on this machine"])
     expect(kinds({ pending: 3, pendingSince: "2026-11-22T11:49:59.000Z" })).toEqual(["warning: context infra sync now"])
   })
 
-  it("is named with how this machine comes to be enrolled", () => {
-    const waiting = { lastError: { reason: "not-enrolled" as const, message: "m", at } }
-    expect(kinds({ ...waiting, enrolment: "waiting" })).toEqual([
-      "warning: context infra machine approve <name>, on an admin machine",
-    ])
-    expect(kinds({ ...waiting, enrolment: "revoked" })).toEqual([
-      "error: context infra machine add <name>, on an admin machine, and its line in CONTEXT_KEY",
-    ])
-    expect(failed("no-root")[0]).toContain("context infra machine root")
-    expect(failed("new-root")[0]).toContain("machine trust <fingerprint>")
+  it("is graver where this machine was turned away than where it waits", () => {
+    const lastError = { reason: "not-enrolled" as const, message: "m", at, next: "the way out" }
+    expect(kinds({ lastError, enrolment: "waiting" })).toEqual(["warning: the way out"])
+    expect(kinds({ lastError, enrolment: "revoked" })).toEqual(["error: the way out"])
+  })
+
+  it("is named with the root that waits for a word, once", () => {
     const roots = [{ name: "desk", position: 9, fingerprint: "7g2k-m0xq-91vd-c3aa" }]
     const inertEvents = [{ position: 9, reason: "not accepted", claims: "ada@desk", type: "RootEstablished" }]
     expect(kinds({ roots, inert: 1, inertEvents })).toEqual([

@@ -85,7 +85,10 @@ const approve = HttpApiEndpoint.post("approve", "/machines/:id/approve")
   .setPayload(Fields.optionalBody("Approval", role))
   .addSuccess(Machine)
   .annotateContext(
-    says("Enrol a machine that waits", `${which} Anybody with the token may ask under any name: name the fingerprint.`),
+    says(
+      "Enrol a machine that waits, or make a member an admin",
+      `${which} Anybody with the token may ask under any name: name the fingerprint.`,
+    ),
   )
 
 const revoke = HttpApiEndpoint.post("revoke", "/machines/:id/revoke")

@@ -53,7 +53,12 @@ const SyncStatus = row<SyncStatusData>("SyncStatus", {
   lastContact: text,
   skew: Schema.NullOr(Schema.Number),
   lastError: Schema.NullOr(
-    Schema.Struct({ reason: Schema.Literal(...reasons), message: Schema.String, at: Schema.String }),
+    Schema.Struct({
+      reason: Schema.Literal(...reasons),
+      message: Schema.String,
+      at: Schema.String,
+      next: Schema.String,
+    }),
   ),
   rejected: Schema.Number,
   unknown: Schema.Array(Schema.String),

@@ -1,10 +1,12 @@
 /** The check of this machine's key: for its owner alone, a key, and the one that the log knows this machine by. */
 import { statSync } from "node:fs"
-import { type Membership, nobody } from "@context-engine/core/domain/Membership"
+import { adminsOf, type Membership, nobody } from "@context-engine/core/domain/Membership"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
+import { toApprove, withNewKey } from "@context-engine/core/services/sync/wayOut"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
+import { keyFileOf } from "../identity.js"
 import { loadSigner, type Signer } from "../Signer.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
 import { fingerprint, isKeyLine, rootOfLine } from "../trust/keys.js"
@@ -41,7 +43,11 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
       return [...readable, warning("key", `${print}; whether it is enrolled could not be asked: ${asked.left.message}`)]
     if (vouched !== undefined && members.root !== null && members.root.eventId !== vouched.root)
       return [...readable, trouble("key", `${print}, which is for a log under another root than this one`, anew)]
-    if (members.root !== null) return [...readable, enrolled(signer.right, members, remote !== undefined)]
+    if (members.root !== null)
+      return [
+        ...readable,
+        enrolled(signer.right, members, { isFileless: remote !== undefined, keyFile: keyFileOf(keyPath) }),
+      ]
     if (there === undefined)
       return [...readable, ok("key", `${print}; there is no log yet in which it could be enrolled`)]
     const joined = (yield* glance(database, machines)) ?? []
@@ -65,8 +71,14 @@ const unsigned = ({ root }: Membership): Finding => {
   return warning("key", found, "leave out CONTEXT_KEY=off")
 }
 
+interface Kept {
+  readonly isFileless: boolean
+  /** Where the key is kept, if that is a file. */
+  readonly keyFile: string | undefined
+}
+
 /** How this machine stands in a log that has a root. Without a file nothing that it writes is kept until it is enrolled. */
-const enrolled = (key: Signer, { machines, root }: Membership, isFileless: boolean): Finding => {
+const enrolled = (key: Signer, { machines, root }: Membership, { isFileless, keyFile }: Kept): Finding => {
   const severe = isFileless ? trouble : warning
   const print = fingerprint(key.publicKey)
   const member = machines.get(key.id)
@@ -79,13 +91,13 @@ const enrolled = (key: Signer, { machines, root }: Membership, isFileless: boole
       return severe(
         "key",
         `${print}, which waits to be enrolled: nothing is pushed until then`,
-        `context infra machine approve ${word(member.name)}, on an admin machine`,
+        toApprove(member.name, adminsOf({ machines })),
       )
     case "revoked":
       return trouble(
         "key",
         `${print}, which was revoked: nothing that it signs counts`,
-        isFileless ? anew : "with a new key it can ask again",
+        isFileless ? anew : withNewKey(keyFile),
       )
     default:
       return severe(

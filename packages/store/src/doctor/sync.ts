@@ -4,6 +4,7 @@ import { word } from "@context-engine/core/Shell"
 import { cloned } from "@context-engine/core/services/Alerts"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import type { SyncStatus, WrongClock } from "@context-engine/core/services/Sync"
+import { wayOut } from "@context-engine/core/services/sync/wayOut"
 import { count } from "@context-engine/core/words"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -11,12 +12,15 @@ import type * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
+import { keyFileOf } from "../identity.js"
 import type { EventRow } from "../record.js"
+import { findSigner } from "../Signer.js"
 import { type Owner, readEndpoint } from "../sync/config.js"
 import { addressOf, type Endpoint, givesTokenAway } from "../sync/endpoint.js"
 import { remoteLog } from "../sync/http.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
 import { lastOf, readState } from "../sync/state.js"
+import { type Own, readTrouble } from "../sync/status.js"
 import { readMembership } from "../trust/membership.js"
 import { readAsked } from "../trust/verdicts.js"
 import { glance } from "./look.js"
@@ -28,6 +32,8 @@ export interface Options {
   readonly file: string
   /** Whose connection it is. */
   readonly owner: Owner
+  /** The file with this machine's key, or the key itself; nothing where that is off. */
+  readonly keyPath?: string | undefined
   /** `CONTEXT_SYNC`, in words. */
   readonly mode: string
   /** How long each answer of the shared log may take. Default 6 seconds. */
@@ -35,7 +41,7 @@ export interface Options {
 }
 
 /** What this machine remembers of the shared log; asks nobody. */
-export const sync = ({ database, env, file, mode, owner }: Options): Check => ({
+export const sync = ({ database, env, file, keyPath, mode, owner }: Options): Check => ({
   name: "sync",
   look: Effect.gen(function* () {
     const endpoint = yield* Effect.either(readEndpoint(env, file, owner))
@@ -52,7 +58,10 @@ export const sync = ({ database, env, file, mode, owner }: Options): Check => ({
       ]
     const where = `${addressOf(endpoint.right.url)}, mode ${mode}`
     if (mode === "remote") return [ok("sync", where)]
-    return [ok("sync", where), ...((yield* glance(database, remembered)) ?? [])]
+    return [
+      ok("sync", where),
+      ...((yield* glance(database, (connection) => remembered(connection, ownOf(keyPath)))) ?? []),
+    ]
   }),
 })
 
@@ -67,7 +76,16 @@ const clocksOf = (connection: Connection, skew: number): ReadonlyArray<Finding> 
   return [warning("clock", `${told(latest)}${more}`)]
 }
 
-const remembered = (connection: Connection): ReadonlyArray<Finding> => {
+/** What is wrong with the key itself is found by the check of that. */
+const ownOf = (keyPath: string | undefined): Own => {
+  try {
+    return { signer: keyPath === undefined ? undefined : findSigner(keyPath), keyFile: keyFileOf(keyPath) }
+  } catch {
+    return { signer: undefined }
+  }
+}
+
+const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> => {
   const state = readState(connection)
   const [head] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get()
   const [rejected] = connection.prepare("SELECT count(*) FROM rejections WHERE status = 'open'").get()
@@ -75,11 +93,12 @@ const remembered = (connection: Connection): ReadonlyArray<Finding> => {
   const now = "context infra sync now"
   const waiting = pending === 0 ? "nothing waits" : `${pending} ${pending === 1 ? "event waits" : "events wait"}`
   if (state.logId === null) return [warning("sync", `never reached; ${waiting}`, now), ...clocksOf(connection, 0)]
+  const failed = readTrouble(connection, own)
   const about = `last reached ${state.contactedAt ?? "never"}; ${waiting}`
   return [
     pending > 0 ? warning("sync", about, now) : ok("sync", about),
     ...clocksOf(connection, state.skew ?? 0),
-    ...(state.error === null ? [] : [trouble("sync", `${state.error.at}: ${state.error.message}`, now)]),
+    ...(failed === null ? [] : [trouble("sync", `${failed.at}: ${failed.message}`, failed.next)]),
     ...clonedSince(lastOf(connection, "cloned")),
     ...readAsked(connection, readMembership(connection).acknowledged).map(asked),
     ...(rejected === 0 ? [] : [trouble("sync", `refused commands: ${rejected}`, "context infra sync rejected")]),
@@ -120,21 +139,17 @@ export const sharedLog = ({ database, deadline = Duration.seconds(6), env, file,
     if (answered._tag === "Left") {
       const { message, reason } = answered.left
       const skew = yield* glance(database, (connection) => readState(connection).skew)
-      const said = message.replace("; it is tried again", "")
-      return [...expiry, trouble("shared log", said, fixes[reason]), ...clock(skew ?? undefined)]
+      return [
+        ...expiry,
+        trouble("shared log", message, wayOut(reason, { enrolment: "enrolled", roots: [], admins: [] })),
+        ...clock(skew ?? undefined),
+      ]
     }
     const [survey, { now, write }] = [answered.right[0], readTouch(answered.right[1])]
     const found = survey._tag === "Empty" ? "it is empty" : `it has ${count(survey.head, "event")}`
     return [ok("shared log", `${remote.address} answers; ${found}`), ...expiry, ...write, ...clock(now)]
   }),
 })
-
-const fixes: Partial<Record<string, string>> = {
-  unauthorised: "context infra sync connect <url>, with a new token on its standard input",
-  offline: "look at the network, and at the server that keeps the log",
-  foreign: "context infra sync connect <url> of the right database",
-  "newer-schema": "upgrade context on this machine",
-}
 
 /** An exchange that asks to write, and can write nothing: no log has that name, nor ends there. */
 const touch = (remote: RemoteLog["Type"]) => {

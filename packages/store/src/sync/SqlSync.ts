@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import type { Connection } from "../connection.js"
 import { writeCopy } from "../copies.js"
 import { Database } from "../Database.js"
+import { keyFileOf } from "../identity.js"
 import { genesis } from "../record.js"
 import { findSigner, loadSigner } from "../Signer.js"
 import { readHead } from "../standing.js"
@@ -53,6 +54,7 @@ export const layer = (options: Options): Layer.Layer<Sync, never, Database | Eve
   )
 
 const make = (database: Database["Type"], { keyPath, remote }: Options) => {
+  const keyFile = keyFileOf(keyPath)
   const shared = Effect.isEffect(remote) ? remote : Effect.succeed(remote)
   const connected = Effect.flatMap(shared, (one) => (one === undefined ? notConnected : Effect.succeed(one)))
   const signing = ({ reading = false }: SyncOptions) =>
@@ -105,7 +107,9 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
         Effect.orElseSucceed(() => undefined),
       )
       const loss = yield* database.memory.look
-      const status = yield* database.read((connection) => readStatus(connection, one?.address ?? null, signer))
+      const status = yield* database.read((connection) =>
+        readStatus(connection, one?.address ?? null, { signer, keyFile }),
+      )
       return { ...status, loss }
     }),
     now: Effect.fn("Sync.now")((options: SyncOptions = {}) => run(options, catchUp)),

@@ -66,6 +66,7 @@ const syncError = (address: string, mode: string, endpoint: Endpoint, error: unk
   const status = statusOf(error)
   const fail = (reason: SyncError["reason"], message: string) =>
     new SyncError({ reason, message: `${address} ${message}` })
+  if (endpoint.token === undefined && (status === 401 || status === 403)) return fail("unauthorised", tokenless)
   if (status === 401)
     return fail("unauthorised", "does not accept the token: it is wrong or has expired; get a new one")
   const forbidden =
@@ -75,21 +76,22 @@ const syncError = (address: string, mode: string, endpoint: Endpoint, error: unk
     return fail("read-only", "may only be read with this token, so nothing can be pushed; get one that may write")
   if (forbidden) return fail("unauthorised", "may not be read with this token; get another")
   if (status === 429 || (status !== undefined && status >= 500))
-    return fail("offline", `cannot answer now (HTTP ${status}); it is tried again`)
+    return fail("offline", `cannot answer now (HTTP ${status})`)
   if (status !== undefined)
     return fail("protocol", `answers, but not as a libSQL server does (HTTP ${status}); is the address right?`)
   const late = causes(error).find((one) => one instanceof DeadlineError)
-  if (late !== undefined)
-    return fail("offline", `did not answer within ${late.milliseconds / 1000} s; it is tried again`)
+  if (late !== undefined) return fail("offline", `did not answer within ${late.milliseconds / 1000} s`)
   if (causes(error).some((one) => /^(EPROTO$|ERR_SSL_)/.test(one.code ?? "")))
     return fail(
       "protocol",
       `does not answer with TLS (${said}); if it is a server of your own without it, try ${plainOf(endpoint.url)}`,
     )
-  if (causes(error).some((one) => one instanceof NetworkFailure))
-    return fail("offline", `cannot be reached (${said}); it is tried again`)
+  if (causes(error).some((one) => one instanceof NetworkFailure)) return fail("offline", `cannot be reached (${said})`)
   return fail("protocol", `refused what was asked: ${said}. ${repairable}`)
 }
+
+const tokenless =
+  "wants a token, and none was given: context infra sync connect <url> reads it from its standard input, or asks for it at a terminal; beside TURSO_URL it is TURSO_AUTH_TOKEN"
 
 const causes = (error: unknown): ReadonlyArray<any> => {
   const found: Array<unknown> = []

@@ -1,5 +1,5 @@
 /** What is remembered of the shared log between two contacts: one row, and a short history. */
-import type { SyncEntry, SyncFailure, SyncStatus } from "@context-engine/core/services/Sync"
+import type { SyncEntry, SyncFailure } from "@context-engine/core/services/Sync"
 import type { Connection } from "../connection.js"
 import { rebuildLinks } from "../trust/verdicts.js"
 import type { Place } from "./protocol.js"
@@ -14,7 +14,7 @@ export interface State {
   readonly rebases: number
   readonly skew: number | null
   readonly contactedAt: string | null
-  readonly error: SyncStatus["lastError"]
+  readonly error: (Failure & { readonly at: string }) | null
   readonly unknown: ReadonlyArray<string>
 }
 

@@ -1,23 +1,32 @@
 /** How this machine stands to the shared log, from its own file alone. */
-import type { InertEvent, SyncStatus } from "@context-engine/core/services/Sync"
+import { adminsOf } from "@context-engine/core/domain/Membership"
+import { SyncError } from "@context-engine/core/Errors"
+import type { InertEvent, SyncFailure, SyncStatus } from "@context-engine/core/services/Sync"
+import { wayOut } from "@context-engine/core/services/sync/wayOut"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
 import { notYet } from "../record.js"
 import type { Signer } from "../Signer.js"
 import { readHead } from "../standing.js"
 import { readMembership } from "../trust/membership.js"
-import { readAsked } from "../trust/verdicts.js"
-import { enrolmentOf } from "./enrolling.js"
+import { readAsked, readPending } from "../trust/verdicts.js"
+import { enrolmentOf, withheldBy } from "./enrolling.js"
 import { lastOf, readState } from "./state.js"
 
 /** More is counted, not shown: whoever holds the token can make any number of them. */
 const shown = 20
 
+/** This machine's key, and where it is kept if that is a file. */
+export interface Own {
+  readonly signer: Signer | undefined
+  readonly keyFile?: string | undefined
+}
+
 /** `address` is that of the configured shared log, if there is one. */
 export const readStatus = (
   connection: Connection,
   address: string | null,
-  signer: Signer | undefined,
+  { keyFile, signer }: Own,
 ): Omit<SyncStatus, "loss"> => {
   const state = readState(connection)
   const confirmed = state.confirmed.position
@@ -32,7 +41,7 @@ export const readStatus = (
     behind: Math.max(0, state.remoteHead - confirmed),
     lastContact: state.contactedAt,
     skew: state.skew,
-    lastError: state.error,
+    lastError: readTrouble(connection, { keyFile, signer }),
     rejected: countOpen(connection),
     unknown: state.unknown,
     ...inertAfter(connection, members.acknowledged),
@@ -45,6 +54,28 @@ export const readStatus = (
     clonedAt: lastOf(connection, "cloned"),
     enrolment: enrolmentOf(members, signer),
   }
+}
+
+/** What the last exchange failed by, with what leads on. */
+export const readTrouble = (connection: Connection, { keyFile, signer }: Own): SyncStatus["lastError"] => {
+  const { error } = readState(connection)
+  if (error === null || isSettled(connection, error.reason, signer)) return null
+  const members = readMembership(connection)
+  const stuck = {
+    enrolment: enrolmentOf(members, signer),
+    roots: readAsked(connection, members.acknowledged),
+    name: members.machines.get(signer?.id ?? "")?.name,
+    admins: adminsOf(members),
+    keyFile,
+  }
+  return { ...error, next: wayOut(error.reason, stuck) }
+}
+
+/** Whether a decision on this machine has settled it since: then nothing has to be done about it but to synchronise. */
+const isSettled = (connection: Connection, reason: SyncFailure, signer: Signer | undefined): boolean => {
+  if (reason === "new-root") return readPending(connection).length === 0
+  if (reason !== "not-enrolled" && reason !== "no-root") return false
+  return !(withheldBy(connection, { signer }) instanceof SyncError)
 }
 
 const firstOfTail = (connection: Connection): string | null =>

@@ -119,6 +119,19 @@ it("a machine that is not enrolled under the new root waits with that work, and 
   for (const one of [a, b]) await one.close()
 })
 
+it("what went wrong before a decision is forgotten once that has settled it", async () => {
+  const { a, b } = await lost(false)
+  await trust(b, a)
+  expect(await failure(b)).toMatchObject({ reason: "not-enrolled" })
+  expect((await status(b)).lastError).toMatchObject({
+    reason: "not-enrolled",
+    next: expect.stringContaining("context infra machine approve"),
+  })
+  await machines(b, (service) => service.beginRoot(true))
+  expect(await status(b)).toMatchObject({ enrolment: "enrolled", lastError: null })
+  for (const one of [a, b]) await one.close()
+})
+
 it("what could not stand any more is in the list of what was refused", async () => {
   const { a, b } = await lost(true)
   await add(b, "beta")

@@ -61,12 +61,14 @@ it("a shared log is read by all, and pushed to once a person has begun its root;
   expect(sequencer.connection.prepare("SELECT count(*) FROM events").get()[0]).toBe(4)
   // A person says who is the root, and that the other machine is right.
   await a.run(Effect.flatMap(Database, (database) => database.write((c) => establish(c, signerOf(a), [signerOf(b)]))))
+  expect(await status(a)).toMatchObject({ enrolment: "enrolled", lastError: null })
   expect(await sync(a)).toMatchObject({ pending: 0 })
   // To the other machine it is a root like any other, until a person there has said that it is the right one.
   expect(await failure(b)).toMatchObject({ reason: "new-root" })
   expect(await status(b)).toMatchObject({ lastError: { reason: "new-root" } })
   const root = eventsOf(a.path).find((row) => row[4] === "RootEstablished")
   await b.run(Effect.flatMap(Database, (database) => database.write((c) => acceptRoot(c, root?.[1] ?? ""))))
+  expect((await status(b)).lastError).toBe(null)
   await give(b, (r) => r.servers.add({ name: "delta" }))
   await sync(b)
   await sync(a)

@@ -4,7 +4,7 @@ import { leaf } from "../../leaf.js"
 import { removing } from "../../options.js"
 import { confirmed } from "../../removal.js"
 import { givenUpInWords } from "../../render/loss.js"
-import { needsFile } from "../../runtime/log.js"
+import { isShared, needsFile } from "../../runtime/log.js"
 import { withAudit } from "../../runtime.js"
 
 export const accept = leaf({
@@ -19,13 +19,14 @@ export const accept = leaf({
       needsFile("accept"),
       withAudit(given, ({ audit }) =>
         Effect.gen(function* () {
+          const shared = isShared(given.db)
           const loss = yield* audit.loss
-          if (loss === null) return { givenUp: null }
+          if (loss === null) return { givenUp: null, shared }
           yield* confirmed(given.yes, `go on without what is missing up to position ${loss.position}`)
-          return { givenUp: yield* audit.accept }
+          return { givenUp: yield* audit.accept, shared }
         }),
       ),
     ),
-  said: ({ givenUp }) =>
-    givenUp === null ? "the log lacks nothing that this machine has seen" : givenUpInWords(givenUp),
+  said: ({ givenUp, shared }) =>
+    givenUp === null ? "the log lacks nothing that this machine has seen" : givenUpInWords(givenUp, shared),
 })

@@ -1,4 +1,5 @@
 /** `context infra machine approve <name>` */
+import type { MachineRow } from "@context-engine/core/services/Machines"
 import * as Effect from "effect/Effect"
 import { asAdmin, explain, machineNamed, roleOf } from "../../enrolling.js"
 import { leaf } from "../../leaf.js"
@@ -10,7 +11,8 @@ import { Refused } from "../../usage.js"
 export const approve = leaf({
   name: "approve",
   description:
-    "Enrols a machine that waits, once its fingerprint here is the one that it shows itself (context infra machine list, there). " +
+    "Enrols a machine that waits, once its fingerprint here is the one that it shows itself (context infra machine list, there); " +
+    "with --admin it makes one that is enrolled already an admin. " +
     "Whoever has the token may ask under any name: only the fingerprint tells machines apart, so a script names that.",
   examples: ["machine approve phone", "machine approve 7g2k-m0xq --yes", "machine approve desk --admin"],
   args: { name: argument("name", "Its name, id or fingerprint, or the beginning of one") },
@@ -19,13 +21,24 @@ export const approve = leaf({
     withMachines(given, ({ machines }) =>
       Effect.gen(function* () {
         const row = yield* machineNamed(machines, given.name)
-        if (row.status === "enrolled") return yield* new Refused({ message: `${row.name} is enrolled already` })
-        const again = row.status === "revoked" ? ", which was revoked before" : ""
-        if (!given.yes)
-          yield* explain(`${row.name}${again} asks to write to this log. Its fingerprint: ${row.fingerprint}`)
-        yield* confirmed(given.yes, `enrol ${row.name}, if it shows the fingerprint ${row.fingerprint} there, too`)
+        const enrolled = row.status === "enrolled"
+        if (enrolled && (row.role === "admin" || !given.admin)) {
+          const next = row.role === "admin" ? {} : { next: "to make it an admin, add --admin" }
+          return yield* new Refused({ message: `${row.name} is enrolled already, as ${row.role}`, ...next })
+        }
+        if (!given.yes && !enrolled) yield* explain(asks(row))
+        yield* confirmed(given.yes, enrolled ? raise(row) : enrol(row))
         return yield* machines.approve(row.machineId, roleOf(given))
       }),
     ),
   said: ({ fingerprint, name, role }) => `enrolled ${name} (${fingerprint}) as ${role}`,
 })
+
+const asks = ({ fingerprint, name, status }: MachineRow): string =>
+  `${name}${status === "revoked" ? ", which was revoked before," : ""} asks to write to this log. Its fingerprint: ${fingerprint}`
+
+const enrol = ({ fingerprint, name }: MachineRow): string =>
+  `enrol ${name}, if it shows the fingerprint ${fingerprint} there, too`
+
+const raise = ({ fingerprint, name }: MachineRow): string =>
+  `make ${name} (${fingerprint}) an admin, which decides, too, who writes`

@@ -1,0 +1,73 @@
+/** What leads on from where an exchange failed: the same words for whoever asks alert, doctor or sync status. */
+import { word } from "../../Shell.js"
+import type { PendingRoot } from "../Machines.js"
+import type { SyncFailure, SyncStatus } from "../Sync.js"
+
+/** How this machine stands to the log that it could not be brought together with. */
+export interface Stuck extends Pick<SyncStatus, "enrolment" | "roots"> {
+  /** What the log calls this machine, if it knows it. */
+  readonly name?: string | undefined
+  /** The machines that decide who writes. */
+  readonly admins: ReadonlyArray<string>
+  /** Where this machine's key is kept, if that is a file. */
+  readonly keyFile?: string | undefined
+}
+
+/** The command that leads on, or what else to do. */
+export const wayOut = (reason: SyncFailure, stuck: Stuck): string => {
+  switch (reason) {
+    case "not-connected":
+    case "unauthorised":
+    case "read-only":
+      return "context infra sync connect <url>, with a new token on its standard input"
+    case "reset":
+    case "rolled-back":
+      return "context infra sync heal"
+    case "foreign":
+      return "context infra sync join, or sync connect <url> with the right address"
+    case "protocol":
+      return "context infra sync heal if the address is right, or sync connect <url> with the right one"
+    case "to-merge":
+      return "context infra sync join"
+    case "newer-schema":
+      return "upgrade context on this machine"
+    case "not-enrolled":
+      return toEnrol(stuck)
+    case "no-root":
+      return "context infra machine root, on the machine that is to say who may write"
+    case "new-root":
+      return (
+        toTrust(stuck.roots[0]) ?? "context infra machine list, and machine trust <fingerprint> if it is the right one"
+      )
+    case "offline":
+      return "context infra sync now, when the network and the server that keeps the log are there again"
+    case "busy":
+      return "context infra sync now"
+    case "full":
+      return "make room on the disk, then context infra sync now"
+    case "defect":
+      return "CONTEXT_DEBUG=1 context infra sync now, and report what it prints"
+    default:
+      return "context infra doctor"
+  }
+}
+
+/** How a root that waits for a word gets it. */
+export const toTrust = (root: PendingRoot | undefined): string | undefined =>
+  root && `context infra machine trust ${root.fingerprint}, if ${root.name} shows the same`
+
+/** A key that was revoked is not taken again: another takes its place. */
+export const withNewKey = (keyFile: string | undefined): string =>
+  keyFile === undefined
+    ? "context infra machine add <name>, on an admin machine, and its line in CONTEXT_KEY"
+    : `mv ${word(keyFile)} ${word(`${keyFile}.old`)}, then context infra sync connect <url> --invite <code>`
+
+/** How one that waits is let in. */
+export const toApprove = (name: string | undefined, admins: ReadonlyArray<string>): string =>
+  `context infra machine approve ${name === undefined ? "<name>" : word(name)}, on an admin machine${admins.length === 0 ? "" : ` (${admins.join(", ")})`}`
+
+const toEnrol = ({ admins, enrolment, keyFile, name }: Stuck): string => {
+  if (enrolment === "revoked") return withNewKey(keyFile)
+  if (enrolment === "waiting") return toApprove(name, admins)
+  return enrolment === "unsigned" ? "leave out CONTEXT_KEY=off" : "context infra sync connect <url> --invite <code>"
+}
