@@ -156,6 +156,7 @@ describe("an audit", () => {
     rows: 1,
     signed: 3,
     unsigned: 0,
+    withheld: { events: 0, because: "waiting" },
     root: "laptop",
     inert: 0,
     machines: [],
@@ -170,6 +171,13 @@ describe("an audit", () => {
     expect(verdict(report, on(80))).toContain("root: laptop")
     const unsigned = verdict({ ...report, signed: 0, unsigned: 3, root: null }, on(80))
     expect(unsigned).toContain("an unsigned log: nothing shows who wrote it")
+  })
+
+  it("tells what waits here from what nobody signed", () => {
+    const withheld = { events: 2, because: "waiting" } as const
+    expect(verdict({ ...report, withheld }, on(80))).toContain("! 2 events wait here until this machine is enrolled")
+    const late = verdict({ ...report, withheld: { events: 1, because: "revoked" } }, on(200))
+    expect(late).toContain("! 1 event was written after this machine was revoked, and counts nowhere else")
   })
 
   it("says how it becomes green again where something counts for nothing", () => {
