@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Option from "effect/Option"
 import { safe, safeLines } from "./render/safe.js"
+import { wrap } from "./render/text.js"
 
 export interface Ending {
   /** 1 refused, failed or unwell · 2 usage · 70 our bug · 130 interrupted. */
@@ -16,8 +17,8 @@ interface Failure {
   readonly [field: string]: unknown
 }
 
-/** How a command that did not succeed ends. */
-export const ending = (cause: Cause.Cause<unknown>): Ending => {
+/** How a command that did not succeed ends, in so many columns. */
+export const ending = (cause: Cause.Cause<unknown>, columns = Number.POSITIVE_INFINITY): Ending => {
   if (Cause.isInterruptedOnly(cause)) return { status: 130, text: "" }
   const failure = Option.getOrUndefined(Cause.failureOption(cause)) as Failure | undefined
   if (failure === undefined || typeof failure !== "object" || typeof failure._tag !== "string") return bug(cause)
@@ -25,9 +26,9 @@ export const ending = (cause: Cause.Cause<unknown>): Ending => {
   if (failure._tag === "Detached") return { status: 130, text: listOf(failure.lines).join("\n") }
   const next = nextStep(failure)
   const said = [
-    `error: ${safe(describe(failure))}`,
+    wrap(`error: ${safe(describe(failure))}`, columns - 2).join("\n  "),
     ...listOf(failure.shown).map((line) => `  │ ${line}`.trimEnd()),
-    ...(next === undefined ? [] : [`  ${safe(next)}`]),
+    ...(next === undefined ? [] : [`  ${wrap(safe(next), columns - 2).join("\n  ")}`]),
   ].join("\n")
   const status = failure._tag === "UsageError" || failure._tag === "InvalidInput" ? 2 : 1
   return { status, text: said }

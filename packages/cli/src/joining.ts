@@ -7,10 +7,10 @@ import { count } from "./render/units.js"
 import { isInteractive, say } from "./terminal.js"
 import { Refused } from "./usage.js"
 
-/** Goes on with a yes, or where there is nothing to be asked. */
-export const agreed = (yes: boolean, met: Contact): Effect.Effect<void, Refused> =>
+/** Goes on with a yes, or where there is nothing to be asked. `moving`: the log is to be shared by way of another server than before. */
+export const agreed = (yes: boolean, met: Contact, moving = false): Effect.Effect<void, Refused> =>
   Effect.gen(function* () {
-    const what = whatOf(met)
+    const what = moving ? (movedOf(met) ?? whatOf(met)) : whatOf(met)
     if (what === undefined) return
     const shown = met.sides === null ? [] : [line("here", met.sides.here), line("there", met.sides.there)]
     if (!yes && !isInteractive()) {
@@ -28,11 +28,21 @@ const whatOf = ({ common, ours, remoteEvents, state }: Contact): string | undefi
     case "foreign":
       return `leave the log that this one was shared with, and put ${count(ours, "event")} of it after the ${remoteEvents} of the log there`
     case "reset":
+      return `push ${count(ours, "event")} to the shared log, of which nothing is there any more`
     case "rolled-back":
-      return `push ${count(ours, "event")} to the shared log, which is ${state} (${common} of its ${count(remoteEvents, "event")} known here)`
+      return `push ${count(ours, "event")} to the shared log, which is an older copy of itself (${common} of its ${count(remoteEvents, "event")} known here)`
     default:
       return undefined
   }
+}
+
+/** What is lost where it was is only not there yet where it is new. */
+const movedOf = ({ common, ours, remoteEvents, state }: Contact): string | undefined => {
+  if (state === "reset")
+    return `share this log by way of that server, which is empty, and push ${count(ours, "event")} to it`
+  if (state !== "rolled-back") return undefined
+  const known = common === remoteEvents ? "all of them known here" : `${common} of them known here`
+  return `share this log by way of that server, which has ${count(remoteEvents, "event")} of it, ${known}, and push ${ours} more to it`
 }
 
 const line = (where: string, { events, servers, since }: Side): string =>

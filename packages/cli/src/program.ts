@@ -5,12 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import { main } from "./main.js"
-import { say } from "./terminal.js"
+import { errorScreen, say } from "./terminal.js"
 
 const report = (cause: Cause.Cause<unknown>): Effect.Effect<number> =>
   Effect.gen(function* () {
     const { ending } = yield* Effect.promise(() => import("./exit.js"))
-    const { status, text } = ending(cause)
+    const { status, text } = ending(cause, errorScreen().columns)
     if (text !== "") yield* say(text)
     return status
   })

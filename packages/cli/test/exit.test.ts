@@ -10,6 +10,17 @@ describe("ending", () => {
     delete process.env.CONTEXT_DEBUG
   })
 
+  it("breaks no word on a narrow screen", () => {
+    const message = "this machine waits to be enrolled; its fingerprint there is 7g2k-m0xq-91vd-c3aa"
+    const { text } = ending(
+      Cause.fail(new Refused({ message, next: "context infra machine approve phone, over there" })),
+      40,
+    )
+    expect(text.split("\n").every((line) => line.length <= 40)).toBe(true)
+    expect(text).toContain("7g2k-m0xq-91vd-c3aa")
+    expect(text.replace(/\s+/g, " ")).toBe(`error: ${message} context infra machine approve phone, over there`)
+  })
+
   it("a refusal says what happened and what to do next", () => {
     const cause = Cause.fail(new NotFound({ entity: "server", name: "hetznr", suggestions: ["hetzner"] }))
     expect(ending(cause)).toEqual({

@@ -178,6 +178,8 @@ describe("machines of one log", () => {
     expect(await servers(laptop)).not.toContain("late")
     expect(await servers(laptop)).toContain("delta")
     expect((await phone.json("sync status")).enrolment).toBe("revoked")
+    const audit = await phone.run("audit verify")
+    expect(audit).toMatchObject({ code: 0, stdout: expect.stringMatching(/ 0 unsigned\n! 1 event was written after/) })
     expect((await phone.json("doctor")).ok).toBe(false)
     const [alert] = await phone.json("alert")
     await sameWayOut(phone, alert.next)

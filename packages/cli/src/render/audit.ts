@@ -29,12 +29,24 @@ export const verdict: Renderer<AuditReport> = (report, screen) => {
     ...(report.replayed === null ? [] : [`the file shows its log as of ${safe(report.replayed)}`]),
     ...findings.map((finding) => lines(screen, `${paint(screen, "bad", "✗")} ${safe(finding.message)}`)),
     `${number(signed)} signed, ${number(unsigned)} unsigned${inert === 0 ? "" : `, ${number(inert)} that count for nothing`}`,
+    ...waits(report).map((line) => lines(screen, `${paint(screen, "warn", "!")} ${line}`)),
     ...origin(report).map((line) => lines(screen, line)),
     ...(report.machines.length === 0 ? [] : [machines]),
     ...(unknown.length === 0 ? [] : [`not known to this version: ${unknown.join(", ")}`]),
     `head: position ${head.position}`,
     `      ${head.hash}`,
   ].join("\n")
+}
+
+/** What this machine wrote that no other log has. */
+const waits = ({ withheld: { because, events } }: AuditReport): ReadonlyArray<string> => {
+  if (events === 0) return []
+  const one = events === 1
+  return because === "revoked"
+    ? [
+        `${count(events, "event")} ${one ? "was" : "were"} written after this machine was revoked, and ${one ? "counts" : "count"} nowhere else`,
+      ]
+    : [`${count(events, "event")} ${one ? "waits" : "wait"} here until this machine is enrolled`]
 }
 
 /** Who says who may write, and what follows for the reader where nobody does. */

@@ -1,6 +1,6 @@
 /** One sentence about what was done. */
 import { safe } from "./safe.js"
-import { paint, type Renderer } from "./text.js"
+import { paint, type Renderer, wrap } from "./text.js"
 import { count } from "./units.js"
 
 /** What is said of an answer: a sentence, or one a line. */
@@ -10,7 +10,10 @@ export type Said = string | ReadonlyArray<string>
 export const done =
   <V>(said: (value: V) => Said): Renderer<V> =>
   (value, screen) =>
-    `${paint(screen, "good", "✓")} ${[said(value)].flat().map(safe).join("\n  ")}`
+    `${paint(screen, "good", "✓")} ${[said(value)]
+      .flat()
+      .flatMap((sentence) => wrap(safe(sentence), screen.columns - 2))
+      .join("\n  ")}`
 
 /** What is gone: one entry an event that took something away. */
 export interface Removed {

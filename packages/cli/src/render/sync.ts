@@ -4,7 +4,7 @@ import { type SyncEntry, type SyncReport, type SyncStatus, skewLimit } from "@co
 import type { RejectionRow } from "@context-engine/core/views/rejections"
 import { safe } from "./safe.js"
 import { table } from "./table.js"
-import { paint, type Renderer, type Screen, wrap } from "./text.js"
+import { paint, type Renderer, type Screen, type Style, width, wrap } from "./text.js"
 import { ago, count, shortIds } from "./units.js"
 
 /** What one synchronisation did. */
@@ -34,55 +34,51 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
   const lost = found.loss === null ? [] : [`${paint(screen, "bad", "✗")} ${line(screen, found.loss.message)}`]
   const isAlone = found.remote === null && found.logId === null
   if (isAlone) lost.push("this machine works alone", "  share its log: context infra sync connect <url>")
-  const skewed = found.skew !== null && Math.abs(found.skew) > skewLimit
-  const shared: ReadonlyArray<readonly [string, string]> = [
-    ["shared log", safe(found.remote ?? "no address is configured")],
-    ["here to", `position ${found.confirmed}`],
-    ["waiting", found.pending === 0 ? "nothing" : paint(screen, "warn", count(found.pending, "event"))],
-    ["not here yet", found.behind === 0 ? "nothing that is known of" : count(found.behind, "event")],
-    ["last reached", found.lastContact === null ? "never" : ago(screen, found.lastContact)],
-    ...(skewed
-      ? [["clock", paint(screen, "warn", `${Math.round((found.skew as number) / 1000)} s off`)] as const]
-      : []),
-  ]
-  // Whatever an exit status other than 0 is for, also where nothing is shared any more.
-  const rows: ReadonlyArray<readonly [string, string]> = [
-    ...(isAlone ? [] : shared),
-    ...troubleOf(found, screen),
-    ...(found.rejected === 0
-      ? []
-      : [
-          [
-            "rejected",
-            `${paint(screen, "bad", count(found.rejected, "command"))}: context infra sync rejected`,
-          ] as const,
-        ]),
-    ...(found.clonedAt === null
-      ? []
-      : [["its key", paint(screen, "warn", `was used in another place too, ${ago(screen, found.clonedAt)}`)] as const]),
-    ...(isAlone || found.enrolment === "unsigned" ? [] : [["this machine", standing(found, screen)] as const]),
-    ...(found.unknown.length === 0
-      ? []
-      : [["newer", paint(screen, "warn", `${found.unknown.map(safe).join(", ")}: update context`)] as const]),
-  ]
+  const rows = [...(isAlone ? [] : shared(found, screen)), ...trouble(found, screen, isAlone)]
   const told = [...found.roots.map((root) => newRoot(root, screen)), untrusted(found, screen)]
     .filter((text) => text !== "")
     .join("\n")
-  return [
-    ...lost,
-    ...rows.map(([name, value]) => `${name.padEnd(14)}${value}`),
-    ...(told === "" ? [] : ["", told]),
-  ].join("\n")
+  return [...lost, ...rows.flatMap((row) => shown(row, screen)), ...(told === "" ? [] : ["", told])].join("\n")
 }
 
-/** What went wrong last, and what leads on where it does not say that itself. */
-const troubleOf = ({ lastError }: SyncStatus, screen: Screen): ReadonlyArray<readonly [string, string]> => {
-  if (lastError === null) return []
-  const { message, next } = lastError
-  return [
-    ["trouble", paint(screen, "bad", safe(message))],
-    ...(message.includes(next) ? [] : [["", `→ ${safe(next)}`] as const]),
-  ]
+/** A name, and what is said of it. */
+type Row = readonly [name: string, said: string, style?: Style | undefined]
+
+const names = 14
+
+/** Beside its name; on a narrow screen below it, where it is long. */
+const shown = ([name, said, style]: Row, screen: Screen): ReadonlyArray<string> => {
+  const text = safe(said)
+  const below = screen.columns < 60 && width(text) > screen.columns - names
+  const indent = " ".repeat(below ? 4 : names)
+  const [first = "", ...rest] = wrap(text, screen.columns - indent.length).map((part) => paint(screen, style, part))
+  const lines = below ? [...(name === "" ? [] : [name]), `${indent}${first}`] : [`${name.padEnd(names)}${first}`]
+  return [...lines, ...rest.map((part) => `${indent}${part}`)]
+}
+
+const shared = (found: SyncStatus, screen: Screen): ReadonlyArray<Row> => [
+  ["shared log", found.remote ?? "no address is configured"],
+  ["here to", `position ${found.confirmed}`],
+  found.pending === 0 ? ["waiting", "nothing"] : ["waiting", count(found.pending, "event"), "warn"],
+  ["not here yet", found.behind === 0 ? "nothing that is known of" : count(found.behind, "event")],
+  ["last reached", found.lastContact === null ? "never" : ago(screen, found.lastContact)],
+  ...(found.skew !== null && Math.abs(found.skew) > skewLimit
+    ? [["clock", `${Math.round(found.skew / 1000)} s off`, "warn"] as const]
+    : []),
+]
+
+/** Whatever an exit status other than 0 is for, also where nothing is shared any more. */
+const trouble = (found: SyncStatus, screen: Screen, isAlone: boolean): ReadonlyArray<Row> => {
+  const { clonedAt, enrolment, lastError, rejected, unknown } = found
+  const rows: Array<Row> = []
+  if (lastError !== null) rows.push(["trouble", lastError.message, "bad"])
+  // What leads on, where the error does not say that itself.
+  if (lastError !== null && !lastError.message.includes(lastError.next)) rows.push(["", `→ ${lastError.next}`])
+  if (rejected > 0) rows.push(["rejected", `${count(rejected, "command")}: context infra sync rejected`, "bad"])
+  if (clonedAt !== null) rows.push(["its key", `was used in another place too, ${ago(screen, clonedAt)}`, "warn"])
+  if (!isAlone && enrolment !== "unsigned") rows.push(["this machine", standings[enrolment], styleOf(enrolment)])
+  if (unknown.length > 0) rows.push(["newer", `${unknown.join(", ")}: update context`, "warn"])
+  return rows
 }
 
 const standings: Record<SyncStatus["enrolment"], string> = {
@@ -94,8 +90,8 @@ const standings: Record<SyncStatus["enrolment"], string> = {
   unsigned: "signs nothing",
 }
 
-const standing = ({ enrolment }: SyncStatus, screen: Screen): string =>
-  paint(screen, enrolment === "enrolled" ? undefined : enrolment === "revoked" ? "bad" : "warn", standings[enrolment])
+const styleOf = (enrolment: SyncStatus["enrolment"]): Style | undefined =>
+  enrolment === "enrolled" ? undefined : enrolment === "revoked" ? "bad" : "warn"
 
 const newRoot = ({ fingerprint, name, position }: SyncStatus["roots"][number], screen: Screen): string =>
   [

@@ -17,8 +17,8 @@ import { enrolment } from "./machines.js"
 import { runAlone } from "./store.js"
 
 export interface Connecting extends SyncOptions {
-  /** Asked before two histories become one, or a log is given back: fails where that is not wanted. */
-  readonly decide: (met: Contact) => Effect.Effect<void, unknown>
+  /** Asked before two histories become one, or a log is given back or moves to another server: fails where that is not wanted. */
+  readonly decide: (met: Contact, moving: boolean) => Effect.Effect<void, unknown>
 }
 
 export const connect = (options: LogOptions, endpoint: Endpoint, { decide, ...how }: Connecting) =>
@@ -33,8 +33,10 @@ export const connect = (options: LogOptions, endpoint: Endpoint, { decide, ...ho
     const asked = Effect.gen(function* () {
       const sync = yield* Sync
       const met = yield* sync.contact
-      yield* decide(met)
-      const way = orWaiting(how, withUnused(how, wayOf(sync, met)(how)))
+      const before = yield* kept(options.db)
+      const moving = before !== undefined && before.url !== endpoint.url
+      yield* decide(met, moving)
+      const way = orWaiting(how, withUnused(how, wayOf(sync, met)({ ...how, moving })))
       return yield* keeping(options.db, endpoint, sync, how.invite === undefined ? way : orNothing(sync, way))
     })
     return yield* runAlone(options, enrolment(options, Effect.succeed(endpoint)), asked)

@@ -6,7 +6,8 @@ import { Sync, type SyncOptions } from "@context-engine/core/services/Sync"
 import * as SqlMachines from "@context-engine/store/SqlMachines"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { progress, say } from "../terminal.js"
+import { explain } from "../enrolling.js"
+import { progress } from "../terminal.js"
 import { Refused } from "../usage.js"
 import { machineKey } from "./key.js"
 import { isShared, type LogOptions, syncMode } from "./log.js"
@@ -50,13 +51,13 @@ const shared = <A, E, R>(options: LogOptions, asked: Effect.Effect<A, E, R>) =>
     const { asOf } = yield* ReadModels
     const together = (how: SyncOptions) => progress("synchronising")(sync.now({ ...how, wait: true }))
     yield* Effect.catchTag(together({ reading: true }), "SyncError", (error) =>
-      isExpected(error) ? Effect.void : say(`not up to date: ${error.message}`),
+      isExpected(error) ? Effect.void : explain(`not up to date: ${error.message}`),
     )
     const before = yield* asOf
     const value = yield* asked
     if ((yield* asOf).position === before.position) return value
     const untold = (error: SyncError) =>
-      options.waitSync ? error : say(`done here, and with nobody else yet: ${error.message}`)
+      options.waitSync ? error : explain(`done here, and with nobody else yet: ${error.message}`)
     // A machine that has revoked itself may not push any more, and yet everybody has that.
     yield* Effect.catchTag(together({}), "SyncError", (error) =>
       Effect.flatMap(sync.status, ({ pending }) => (pending === 0 ? Effect.void : untold(error))),

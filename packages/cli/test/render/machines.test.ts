@@ -142,6 +142,25 @@ describe("the shared log", () => {
     expect(status(well, on(80))).not.toContain("nothing:")
   })
 
+  it("breaks no word and no fingerprint on a narrow screen", () => {
+    const message = `this machine waits to be enrolled; on an admin machine: context infra machine approve phone, if its fingerprint there is ${phone.fingerprint}`
+    const lastError = {
+      reason: "not-enrolled" as const,
+      message,
+      at: "",
+      next: "context infra machine approve phone, on an admin machine (laptop)",
+    }
+    for (const columns of [40, 60, 80]) {
+      const text = status({ ...well, clonedAt: null, enrolment: "waiting", lastError }, on(columns))
+      expect(widest(text)).toBeLessThanOrEqual(columns)
+      expect(text).toContain(phone.fingerprint)
+      expect(text.replace(/\s+/g, " ")).toContain(`trouble ${message} → ${lastError.next}`)
+    }
+    // One painted line does not spill its colour into the next one's indent.
+    const painted = status({ ...well, clonedAt: null, lastError }, { ...on(40), colour: true })
+    expect(painted).toContain("trouble\n    \u001b[31m")
+  })
+
   it("shows who waits its fingerprint, and what to type elsewhere", () => {
     const text = connected({ waiting: true, name: "phone", fingerprint: phone.fingerprint, confirmed: 9 }, on(80))
     expect(text).toContain(`\n    ${phone.fingerprint}\n`)
@@ -156,6 +175,7 @@ describe("an audit", () => {
     rows: 1,
     signed: 3,
     unsigned: 0,
+    withheld: { events: 0, because: "waiting" },
     root: "laptop",
     inert: 0,
     machines: [],
@@ -170,6 +190,13 @@ describe("an audit", () => {
     expect(verdict(report, on(80))).toContain("root: laptop")
     const unsigned = verdict({ ...report, signed: 0, unsigned: 3, root: null }, on(80))
     expect(unsigned).toContain("an unsigned log: nothing shows who wrote it")
+  })
+
+  it("tells what waits here from what nobody signed", () => {
+    const withheld = { events: 2, because: "waiting" } as const
+    expect(verdict({ ...report, withheld }, on(80))).toContain("! 2 events wait here until this machine is enrolled")
+    const late = verdict({ ...report, withheld: { events: 1, because: "revoked" } }, on(200))
+    expect(late).toContain("! 1 event was written after this machine was revoked, and counts nowhere else")
   })
 
   it("says how it becomes green again where something counts for nothing", () => {

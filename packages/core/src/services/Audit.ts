@@ -49,6 +49,8 @@ export interface AuditReport {
   readonly rows: number
   readonly signed: number
   readonly unsigned: number
+  /** What waits in this file alone, signed by a key that may not write: it is yet to be enrolled, or was revoked. */
+  readonly withheld: { readonly events: number; readonly because: "waiting" | "revoked" }
   /** The machine that is the log's root; `null` where the log is unsigned, or older than roots. */
   readonly root: string | null
   /** Events that count for nothing: nobody who was enrolled signed them, or they have no shape. */

@@ -121,6 +121,8 @@ export interface SyncOptions {
   readonly onRejected?: (rejected: Rejected) => Effect.Effect<void>
   /** The code of an invite, for a machine that is not enrolled yet. */
   readonly invite?: string
+  /** The address is that of another server than before: what is not there is not lost. */
+  readonly moving?: boolean
   /** Waits while another process of this machine is at it, instead of leaving it to that. */
   readonly wait?: boolean
   /** For a command that reads: a machine that has no key yet gets none, and does not ask to be enrolled. */

@@ -260,8 +260,13 @@ const heal: Way = (parts, tally, options) =>
     if (met.state === "rolled-back" || met.state === "reset") {
       yield* database.write((connection) => {
         bind(connection, logId, met.place)
-        const detail = `the shared log had kept ${met.common} of ${count(state.confirmed.position, "event")}`
-        note(connection, { at: now(), what: "healed", detail })
+        const had = `${met.common} of ${count(state.confirmed.position, "event")}`
+        note(connection, {
+          at: now(),
+          ...(options.moving
+            ? { what: "connected", detail: `to another server, which had ${had}` }
+            : { what: "healed", detail: `the shared log had kept ${had}` }),
+        })
       })
     }
     // Only what goes back to its own place keeps its time.

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { agreed } from "../../joining.js"
 import { leaf } from "../../leaf.js"
 import { argument, flag, removing, text } from "../../options.js"
+import type { Connecting } from "../../runtime/connecting.js"
 import { load } from "../../runtime.js"
 import { refused } from "../../syncing.js"
 import { isInteractive, progress } from "../../terminal.js"
@@ -36,7 +37,7 @@ export const connect = leaf({
       const { endpointOf } = yield* Effect.promise(() => import("@context-engine/store/sync/endpoint"))
       const token = isInteractive() ? yield* asked : plain(readFileSync(0, "utf8"))
       const endpoint = yield* endpointOf("url", given.url, token, given)
-      const decide = (met: Parameters<typeof agreed>[1]) => agreed(given.yes, met)
+      const decide: Connecting["decide"] = (met, moving) => agreed(given.yes, met, moving)
       const how = {
         decide,
         onProgress: walked("synchronising"),
