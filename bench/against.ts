@@ -90,7 +90,7 @@ const measureStatus = async (turns: number) => {
 }
 
 const rows = [
-  row("append one signed event", "ms", await measureAppends("single", 120, 50)),
+  row("append one signed event", "ms", await measureAppends("single", 300, 50)),
   row("append 100 events, signed at once", "ms", await measureAppends("batch", 120, 5)),
   row("`status` of 20 servers and 40 services, a whole process", "ms", await measureStatus(60)),
 ]

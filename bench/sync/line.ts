@@ -68,8 +68,8 @@ export const measureClone = async ({ directory, line, program, sqld }: Setting):
       what: `a fresh machine takes over ${size.toLocaleString("en")} events`,
       figure: `${(took / 1000).toFixed(1)} s, ${asked} requests (${Math.round(size / (took / 1000))}/s)`,
       baseline: `as many bare round trips ${((asked * bare) / 1000).toFixed(1)} s`,
-      reach: "< 60 s",
-      ok: took < 60_000,
+      reach: "< 40 s",
+      ok: took < 40_000,
     },
   ]
 }

@@ -48,7 +48,7 @@ export interface Answer {
 }
 
 /** At most so many characters of events travel at once; a single event may have more. */
-export const pageCharacters = 3_000_000
+export const pageCharacters = 4_000_000
 
 /** The hash as it is compared and gone on with: one that is none has the name of its place. */
 const hash = "iif(length(CAST(hash AS BLOB)) <= 300 AND hash NOT GLOB '*[^ -~]*', hash, 'inert-' || position)"
