@@ -68,9 +68,9 @@ export const exchangeAll = (
         hasAsked = yield* database.write((c) => askToJoin(c, author, options.invite))
         if (hasAsked) continue
       }
-      // Another newcomer was faster: the request is asked again, after what that one said.
-      if (hasAsked && (yield* database.read((c) => wishOf(c, confirmed).length > 0))) continue
       const withheld = yield* database.read((c) => withheldBy(c, author))
+      // Somebody was faster: the request is made again, after what that one said.
+      if (withheld instanceof SyncError && (yield* database.read((c) => wishOf(c, confirmed).length > 0))) continue
       if (withheld instanceof SyncError && (pending > 0 || author.signer !== undefined)) return yield* withheld
       if (pending === 0 || withheld !== undefined) return
     }
