@@ -35,16 +35,12 @@ export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effec
       const started = performance.now()
       const own = yield* OwnSchema
       const loss = yield* database.memory.look
-      const {
-        rows = 0,
-        walk,
-        withheld,
-      } = yield* Effect.scoped(
+      const { rows = 0, walk } = yield* Effect.scoped(
         Effect.flatMap(database.dedicated, (connection) => auditOn(connection, { own, onProgress })),
       ).pipe(Effect.mapError((cause) => storageError(database.path, cause)))
       yield* database.check
       if (loss !== null) walk.findings.unshift({ kind: "loss", position: null, message: loss.message })
-      return report(walk, { rows, withheld, duration: (performance.now() - started) / 1000 })
+      return report(walk, { rows, duration: (performance.now() - started) / 1000 })
     })
 
     return Audit.of({
@@ -146,16 +142,13 @@ const atOneMoment = (database: Database["Type"], until = Number.MAX_SAFE_INTEGER
 const rootOf = ({ membership }: Walk): string | null =>
   membership.root === null ? null : (membership.machines.get(membership.root.machineId)?.name ?? null)
 
-const report = (
-  walk: Walk,
-  { duration, rows, withheld }: Pick<AuditReport, "duration" | "rows" | "withheld">,
-): AuditReport => ({
+const report = (walk: Walk, { duration, rows }: Pick<AuditReport, "duration" | "rows">): AuditReport => ({
   ok: walk.findings.length === 0,
   events: walk.events,
   rows,
   signed: walk.signed,
-  unsigned: walk.unsigned - withheld.events,
-  withheld,
+  unsigned: walk.unsigned,
+  withheld: walk.withheld,
   root: rootOf(walk),
   inert: walk.inert.length,
   replayed: walk.setting.replayed,

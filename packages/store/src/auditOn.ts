@@ -1,10 +1,9 @@
 /** A whole audit on one connection, of the log as it is at one moment, as far as a limit of time goes. */
-import type { AuditReport, Progress } from "@context-engine/core/services/Audit"
+import type { Progress } from "@context-engine/core/services/Audit"
 import * as Effect from "effect/Effect"
 import type { NativeConnection } from "./connection.js"
 import { columns, type EventRow } from "./record.js"
 import { readHead } from "./standing.js"
-import { claimedKey } from "./trust/chain.js"
 import { Walk } from "./verify.js"
 import { checkGuards, compareRows } from "./verifyFile.js"
 import { readSetting } from "./verifySetting.js"
@@ -24,33 +23,6 @@ export interface Audited {
   readonly walk: Walk
   readonly total: number
   readonly rows: number | undefined
-  readonly withheld: AuditReport["withheld"]
-}
-
-/** The walk counts what it takes from this machine unjudged as unsigned: what of that has a signature is told apart here. */
-class Withheld {
-  #events = 0
-  #last: EventRow | undefined
-  #revoked = false
-
-  constructor(readonly walk: Walk) {}
-
-  /** A signature is judged when the next one begins: what is counted then is of the row before. `undefined` ends the walk. */
-  next(row: EventRow | undefined): void {
-    const { membership, unsigned } = this.walk
-    if (row === undefined) this.walk.end()
-    else this.walk.next(row)
-    const more = this.walk.unsigned - unsigned
-    if (more > 0 && this.#last !== undefined && this.#last[11] !== null) {
-      this.#events += more
-      this.#revoked = membership.machines.get(claimedKey(this.#last) ?? "")?.status === "revoked"
-    }
-    this.#last = row
-  }
-
-  get found(): AuditReport["withheld"] {
-    return { events: this.#events, because: this.#revoked ? "revoked" : "waiting" }
-  }
 }
 
 const page = 500
@@ -64,17 +36,16 @@ export const auditOn = (
     const started = performance.now()
     const attempt = <A>(body: () => A) => Effect.try({ try: body, catch: (cause) => cause })
     const { total, walk } = yield* attempt(() => begin(connection))
-    const withheld = new Withheld(walk)
     while (walk.events === 0 || walk.head.position < total) {
-      const found = yield* attempt(() => step(connection, withheld))
+      const found = yield* attempt(() => step(connection, walk))
       yield* onProgress?.({ done: walk.events, total }) ?? Effect.void
       if (found < page) break
       if (walk.head.position < total && performance.now() - started > budget)
-        return { walk, total, rows: undefined, withheld: withheld.found } as Audited
+        return { walk, total, rows: undefined } as Audited
       yield* Effect.sleep(0)
     }
-    const compared = yield* attempt(() => finish(connection, withheld, rows, own))
-    return { walk, total, rows: compared, withheld: withheld.found } as Audited
+    const compared = yield* attempt(() => finish(connection, walk, rows, own))
+    return { walk, total, rows: compared } as Audited
   }).pipe(Effect.ensuring(Effect.sync(() => connection.rollback())))
 
 const begin = (connection: NativeConnection) => {
@@ -83,22 +54,21 @@ const begin = (connection: NativeConnection) => {
   return { walk, total: readHead(connection).position }
 }
 
-const step = (connection: NativeConnection, withheld: Withheld): number => {
+const step = (connection: NativeConnection, walk: Walk): number => {
   const found = connection
     .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ${page}`)
-    .all(withheld.walk.head.position) as ReadonlyArray<EventRow>
-  for (const row of found) withheld.next(row)
+    .all(walk.head.position) as ReadonlyArray<EventRow>
+  for (const row of found) walk.next(row)
   return found.length
 }
 
 const finish = (
   connection: NativeConnection,
-  withheld: Withheld,
+  walk: Walk,
   rows: boolean,
   own?: ReadonlyArray<string>,
 ): number | undefined => {
-  const { walk } = withheld
-  withheld.next(undefined)
+  walk.end()
   checkGuards(connection, walk, own)
   return rows ? compareRows(connection, walk) : undefined
 }

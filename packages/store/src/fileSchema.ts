@@ -67,7 +67,8 @@ const missing = (object: SchemaObject): string =>
 
 const keyOf = ({ name, type }: SchemaObject): string => `${type} ${name}`
 
-const squeeze = (sql: string): string => sql.replace(/\s+/g, " ").trim()
+/** A statement as it is compared: white space says nothing. */
+export const squeeze = (sql: string): string => sql.replace(/\s+/g, " ").trim()
 
 const objectsOf = (connection: Connection): ReadonlyArray<SchemaObject> =>
   connection

@@ -8,6 +8,7 @@ import * as Stream from "effect/Stream"
 import type { Connection } from "./connection.js"
 import type { Database } from "./Database.js"
 import { decode, type StoredRow, stored } from "./record.js"
+import { hashAt } from "./standing.js"
 
 /** So many are read and decoded at once; then others have their turn. */
 const pageSize = 500
@@ -82,8 +83,5 @@ class Follower {
 
 /** A machine may work alone for months: so many of its last events are known when it is connected in the end. */
 const remembered = 10_000
-
-const hashAt = (connection: Connection, position: number): string | undefined =>
-  connection.prepare("SELECT hash FROM events WHERE position = ?").get(position)?.[0]
 
 const confirmed = (connection: Connection): number => connection.prepare("SELECT position FROM sync").get()[0]

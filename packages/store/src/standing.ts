@@ -85,6 +85,10 @@ export const readStanding = (connection: Connection, id = ""): Standing => {
 /** The last event of the log; position 0 and the genesis hash where there is none. */
 export const readHead = (connection: Connection): Head => headOf(connection.prepare(headQuery).get())
 
+/** The hash of the event at a position, if there is one. */
+export const hashAt = (connection: Connection, position: number): string | undefined =>
+  connection.prepare("SELECT hash FROM events WHERE position = ?").get(position)?.[0]
+
 export const readShared = (connection: Connection): Shared =>
   sharedOf(connection.prepare(`SELECT ${sharedColumns} FROM ${sharedFrom}`).get())
 

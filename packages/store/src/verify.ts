@@ -4,7 +4,7 @@ import { definitions } from "@context-engine/core/domain/Events"
 import { isEnrolled, nobody } from "@context-engine/core/domain/Membership"
 import type { Recorded } from "@context-engine/core/Event"
 import { Fold, findClash } from "@context-engine/core/Fold"
-import type { Finding, MachineReport } from "@context-engine/core/services/Audit"
+import type { AuditReport, Finding, MachineReport } from "@context-engine/core/services/Audit"
 import { projections } from "@context-engine/core/views/all"
 import { decode, type EventRow, genesis, matchesDigest, notYet } from "./record.js"
 import { signedOf, verifies } from "./Signer.js"
@@ -29,6 +29,8 @@ export class Walk {
   events = 0
   signed = 0
   unsigned = 0
+  /** What waits here under a key that may not write. */
+  withheld: AuditReport["withheld"] = { events: 0, because: "waiting" }
   /** What was signed before there was a root, by a key that had not joined. */
   readonly #strangers: Array<ReadonlyArray<EventRow>> = []
   #versions = new Map<string, number>()
@@ -161,7 +163,12 @@ export class Walk {
   }
 
   #takeOwn(run: ReadonlyArray<EventRow>): void {
-    this.unsigned += run.length
+    const [first] = run as [EventRow]
+    if (first[11] === null) this.unsigned += run.length
+    else {
+      const isRevoked = this.membership.machines.get(claimedKey(first) ?? "")?.status === "revoked"
+      this.withheld = { events: this.withheld.events + run.length, because: isRevoked ? "revoked" : "waiting" }
+    }
     for (const position of this.#admission.pass(run)) this.#tellUnchained(position)
     for (const row of run) this.#foldIn(row)
   }

@@ -17,7 +17,7 @@ import { Database } from "../Database.js"
 import { keyFileOf } from "../identity.js"
 import { genesis } from "../record.js"
 import { findSigner, loadSigner } from "../Signer.js"
-import { readHead } from "../standing.js"
+import { hashAt, readHead } from "../standing.js"
 import { decodeInvite, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { untrue } from "./answers.js"
@@ -283,9 +283,6 @@ const repair = ({ database, remote }: Parts, logId: string): Effect.Effect<void,
     const detail = `somebody had changed the shared log's tables: ${done.join("; ")}`
     yield* database.write((connection) => note(connection, { at: now(), what: "healed", detail }))
   })
-
-const hashAt = (connection: Connection, position: number): string | undefined =>
-  connection.prepare("SELECT hash FROM events WHERE position = ?").get(position)?.[0]
 
 /** Joins the log that is there, whether another one was known before or none. Nothing of either is lost. */
 const join: Way = (parts, tally, options) =>

@@ -20,7 +20,7 @@ import type { Connection } from "../connection.js"
 import { columns, decode, type EventRow, genesis, type StoredRow, stored } from "../record.js"
 import { writeRows } from "../rows.js"
 import { signedBytes, signedOf } from "../Signer.js"
-import { type Head, readHead } from "../standing.js"
+import { type Head, hashAt, readHead } from "../standing.js"
 import { tables } from "../tables.js"
 import { assertThere } from "../taken.js"
 import { claimedKey, ownKey } from "../trust/chain.js"
@@ -73,7 +73,7 @@ export const rejudge = (connection: Connection, from: number, author: Author): R
   countRebase(connection)
   const until = judgedUntil(connection)
   const position = Math.min(from, until + 1) - 1
-  const hash = connection.prepare("SELECT hash FROM events WHERE position = ?").get(position)?.[0] ?? genesis
+  const hash = hashAt(connection, position) ?? genesis
   const rows = readTail(connection, position)
   const shared = rows.filter((row) => row[0] <= until)
   const counted = takeOut(connection, { position, hash }, rows)

@@ -2,6 +2,7 @@
  * Whoever holds the token of a plain server can change the shared log's own tables there: take away the row that names the log,
  * or add a trigger that drops what is pushed. What is needed to put that right, where the events are still those of this log.
  */
+import { squeeze } from "../fileSchema.js"
 import { expectedSchema, remoteSchema } from "../schema.js"
 import type { Rows, Statement } from "./protocol.js"
 
@@ -78,5 +79,3 @@ const tableOfName = remoteSchema[remoteSchema.length - 1] as string
 const statement = (sql: string): Statement => ({ sql, args: [] })
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
-
-const squeeze = (sql: string): string => sql.replace(/\s+/g, " ").trim()
