@@ -2,15 +2,8 @@
 import { type Stats, statSync } from "node:fs"
 import { StorageError } from "@context-engine/core/Errors"
 
-/**
- * A look holds for so long, in milliseconds: no longer than a commit may take, after which nobody looks either. To look costs a
- * twentieth of an append.
- */
-export const lookHolds = 2
-
 export class OpenedFile {
   #opened: Stats | undefined
-  #looked = Number.NEGATIVE_INFINITY
 
   /** To be made before the file is opened. */
   constructor(readonly path: string) {
@@ -25,12 +18,7 @@ export class OpenedFile {
 
   /** Throws `StorageError` "replaced" where another file is there now, or none. `consequence` says what that means. */
   check(consequence = "nothing was read or written"): void {
-    const now = performance.now()
-    if (now - this.#looked < lookHolds) return
-    if (this.isThere) {
-      this.#looked = now
-      return
-    }
+    if (this.isThere) return
     const what = look(this.path) === undefined ? "the file was removed or moved" : "another file was put in its place"
     const message = `${this.path}: ${what} while it was open; ${consequence}. Start again what has it open (context infra serve, sync watch)`
     throw new StorageError({ reason: "replaced", message })
