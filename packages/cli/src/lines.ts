@@ -8,10 +8,13 @@ import { makeWhole } from "@context-engine/store/copies"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
-/** The lines of a file, without their ends. */
+/** The lines of a file, or of standard input for `-`, without their ends. */
 export const readLines = (path: string): Stream.Stream<string, StorageError> =>
   Stream.fromAsyncIterable(
-    createInterface({ input: createReadStream(path, "utf8"), crlfDelay: Number.POSITIVE_INFINITY }),
+    createInterface({
+      input: path === "-" ? process.stdin.setEncoding("utf8") : createReadStream(path, "utf8"),
+      crlfDelay: Number.POSITIVE_INFINITY,
+    }),
     (cause) => unusable(path, cause),
   )
 

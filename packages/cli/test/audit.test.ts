@@ -82,6 +82,9 @@ describe("audit export and import", () => {
     await ws.succeed(`audit import ${at("log.jsonl")} --db ${at("copy.db")}`)
     expect(await ws.succeed(`audit export --db ${at("copy.db")}`)).toBe(first)
     expect(await ws.json(`audit verify --db ${at("copy.db")}`)).toMatchObject({ ok: true, signed: 4 })
+    await ws.succeed(`audit import - --db ${at("piped.db")}`, { input: first })
+    expect(await ws.succeed(`audit export --db ${at("piped.db")}`)).toBe(first)
+    expect(await ws.json(`audit verify --db ${at("piped.db")}`)).toMatchObject({ ok: true, signed: 4 })
   })
 
   it("refuses a broken chain, and files that are not there", async () => {

@@ -50,6 +50,18 @@ it("an invite that is refused leaves a new machine connected to nothing, and the
   expect(late.code).toBe(1)
   expect(late.stderr).toContain("connected as it was before")
   expect((await again.json("sync status")).logId).not.toBe(null)
+  // It waits, and whoever may let it in is told so without asking; a member is not.
+  const { fingerprint, name } = await itself(again)
+  await laptop.succeed("sync now")
+  await server.succeed("sync now")
+  const [alert, ...others] = await laptop.json("alert")
+  expect(alert).toMatchObject({ kind: "sync", severity: "warning" })
+  expect(alert.message).toContain(`${name} asks to write to this log; its fingerprint is ${fingerprint}`)
+  expect(others).toEqual([])
+  expect((await laptop.run("sync status")).stdout).toContain(`${name}: context infra machine list`)
+  expect(await server.json("alert")).toEqual([])
+  await laptop.succeed(`machine revoke ${fingerprint} --yes`)
+  expect(await laptop.json("alert")).toEqual([])
 })
 
 it("a machine that was disconnected goes back to the log that it knows without being asked, with what it wrote meanwhile", async () => {

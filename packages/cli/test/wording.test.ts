@@ -38,6 +38,12 @@ describe("words", () => {
     const said = (await ada.run("sync now", { env: { CONTEXT_SYNC: "", CONTEXT_SYNC_FILE: file } })).stderr
     expect(said).toMatch(/^error: \/.*broken\.json is not what sync connect writes/)
     expect((await ada.run("sync connect nonsense")).stderr).toMatch(/^error: <url> is not a URL/)
+    const longer = await ada.run("sync connect http://localhost:1/v2?x=secret")
+    expect(longer).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/must end with the host.*\(http:\/\/localhost:1\)/s),
+    })
+    expect(longer.stderr).not.toContain("secret")
     expect((await ada.run("server list --at 999")).stderr).toMatch(
       /^error: --at is beyond the end: the log ends at position \d/,
     )

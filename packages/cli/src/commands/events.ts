@@ -24,5 +24,8 @@ export const events = leaf({
     Effect.flatMap(instant(given.since, "events"), (since) =>
       withRegistry(given, ({ timeline }) => timeline.list({ ...given, since })),
     ),
-  render: async ({ ids }) => (await import("../render/events.js")).timeline(ids),
+  render: async ({ ids, limit }) => {
+    const [{ timeline }, { newest }] = await Promise.all([import("../render/events.js"), import("../render/newest.js")])
+    return newest(timeline(ids), limit, 50)
+  },
 })

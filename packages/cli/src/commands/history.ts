@@ -29,7 +29,10 @@ const history = leaf({
         return yield* deployer.history(given.service, { limit: given.limit })
       }),
     ),
-  render: async ({ service }) => (await import("../render/deployments.js")).history(service),
+  render: async ({ limit, service }) => {
+    const [rows, { newest }] = await Promise.all([import("../render/deployments.js"), import("../render/newest.js")])
+    return newest(rows.history(service), limit, 20)
+  },
 })
 
 /** Asks the host how those ended that are open. A host that does not answer is no reason to show nothing. */

@@ -4,7 +4,7 @@ import { safe } from "./safe.js"
 import { state } from "./states.js"
 import { table } from "./table.js"
 import { paint, type Renderer, type Screen, wrap } from "./text.js"
-import { ago, count } from "./units.js"
+import { ago, count, moment, span } from "./units.js"
 
 /** All machines: first what somebody has to do something about. */
 export const machines: Renderer<Machines_> = ({ invites, machines: all, pendingRoots }, screen) => {
@@ -93,9 +93,11 @@ export const invited: Renderer<Shown> = (made, screen) => {
   const done = paint(screen, "good", "✓")
   if ("withdrawn" in made) return `${done} withdrew invite ${safe(made.withdrawn)}`
   const { code, expiresAt, inviteId, remote, role, uses } = made
-  const until = ago(screen, expiresAt).replace(/^in /, "for ")
+  const left =
+    screen.now === undefined ? undefined : Math.max(1, Math.round((Date.parse(expiresAt) - screen.now) / 1000))
+  const good = left === undefined ? `until ${moment(expiresAt)}` : `for ${span(left)}`
   return [
-    `${done} an invite for ${uses === 1 ? `one ${role}` : count(uses, role)}, good ${until}; it is shown this once. There:`,
+    `${done} an invite for ${uses === 1 ? `one ${role}` : count(uses, role)}, good ${good}; it is shown this once. There:`,
     // It is there to be copied, so it is not broken into lines.
     `  context infra sync connect ${safe(remote ?? "<url>")} --invite ${code}`,
     `  to end it before: context infra sync invite withdraw ${inviteId}`,

@@ -69,7 +69,7 @@ const shared = (found: SyncStatus, screen: Screen): ReadonlyArray<Row> => [
 
 /** Whatever an exit status other than 0 is for, also where nothing is shared any more. */
 const trouble = (found: SyncStatus, screen: Screen, isAlone: boolean): ReadonlyArray<Row> => {
-  const { clonedAt, enrolment, lastError, rejected, unknown } = found
+  const { asking, clonedAt, enrolment, lastError, rejected, unknown } = found
   const rows: Array<Row> = []
   if (lastError !== null) rows.push(["trouble", lastError.message, "bad"])
   // What leads on, where the error does not say that itself.
@@ -77,6 +77,8 @@ const trouble = (found: SyncStatus, screen: Screen, isAlone: boolean): ReadonlyA
   if (rejected > 0) rows.push(["rejected", `${count(rejected, "command")}: context infra sync rejected`, "bad"])
   if (clonedAt !== null) rows.push(["its key", `was used in another place too, ${ago(screen, clonedAt)}`, "warn"])
   if (!isAlone && enrolment !== "unsigned") rows.push(["this machine", standings[enrolment], styleOf(enrolment)])
+  if (asking.length > 0)
+    rows.push(["asking", `${asking.map(({ name }) => name).join(", ")}: context infra machine list`, "warn"])
   if (unknown.length > 0) rows.push(["newer", `${unknown.join(", ")}: update context`, "warn"])
   return rows
 }

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { failAfterwards } from "../afterwards.js"
 import { uses } from "../codeCache.js"
 import { count } from "../render/units.js"
+import { say } from "../terminal.js"
 import { Refused } from "../usage.js"
 import { signingEnvironment } from "./key.js"
 import type { LogOptions } from "./log.js"
@@ -30,7 +31,7 @@ export const inBackground = (path: string): Effect.Effect<void, StorageError> =>
 export const waited = (options: LogOptions, shared: boolean): Effect.Effect<void> =>
   Effect.flatMap(Effect.either(shared ? now(options) : alone), (done) =>
     done._tag === "Right" ? Effect.void : failAfterwards(asRefused(done.left)),
-  )
+  ).pipe(Effect.onInterrupt(() => say("done and kept here, not yet shared: context infra sync status")))
 
 const alone = new Refused({
   message: "done and kept here, and shared with nobody: this log has no shared log",

@@ -99,6 +99,7 @@ describe("codes and keys", () => {
     const text = invited({ ...made, remote: "http://10.0.0.5:8080" }, on(40))
     expect(text).toContain(`\n  context infra sync connect http://10.0.0.5:8080 --invite ${code}`)
     expect(text).toContain("for one member, good for 15m")
+    expect(invited({ ...made, expiresAt: "2026-11-27T12:00:03.000Z", remote: null }, on(80))).toContain("good for 3s")
     expect(invited({ ...made, uses: 100, remote: null }, on(80))).toContain("100 members")
     expect(key({ key: "context-key-abc", machine: phone }, on(40)).split("\n").at(-1)).toBe("context-key-abc")
   })
@@ -127,6 +128,7 @@ describe("the shared log", () => {
     breaks: [],
     roots: [],
     enrolment: "enrolled",
+    asking: [],
   } as unknown as SyncStatus
 
   it("is shown with what counts for nothing, where it is and whom it claims to be of", () => {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest"
 import { alerts } from "../../src/render/alerts.js"
 import { deployed, history } from "../../src/render/deployments.js"
+import { newest } from "../../src/render/newest.js"
 import { overview } from "../../src/render/overview.js"
 import { plans } from "../../src/render/plan.js"
 import { safe, safeJson, safeLines } from "../../src/render/safe.js"
@@ -163,6 +164,16 @@ describe("alerts", () => {
       "    context infra server status hetzner",
     ])
     expect(alerts([], on(40))).toBe("✓ nothing is known to be wrong")
+  })
+})
+
+describe("a list of the newest", () => {
+  const render = newest<number>((rows) => rows.join(" "), undefined, 3)
+
+  it("says that there may be more where it is as long as what is shown unasked", () => {
+    expect(render([1, 2, 3], on(80))).toBe("1 2 3\nthe newest 3; --limit shows more")
+    expect(render([1, 2], on(80))).toBe("1 2")
+    expect(newest<number>((rows) => rows.join(" "), 3, 3)([1, 2, 3], on(80))).toBe("1 2 3")
   })
 })
 

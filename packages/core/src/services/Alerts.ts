@@ -180,7 +180,22 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
     const message = `it holds what only a newer version knows (${unknown.join(", ")}): nothing is pushed`
     found.push(about({ severity: "error", message, since: null, next: "upgrade context on this machine" }))
   }
+  found.push(...asks(status.asking).map(about))
   return found
+}
+
+/** Who waits for this machine to decide. How many are told is bounded: whoever holds the token may ask. */
+const asks = (asking: SyncStatus["asking"]): ReadonlyArray<Omit<Alert, "kind" | "subject">> => {
+  const told = asking.slice(0, named).map(({ fingerprint, name }) => ({
+    message: `${name} asks to write to this log; its fingerprint is ${fingerprint}`,
+    next: `context infra machine approve ${fingerprint}, if ${name} shows the same; machine revoke turns it away`,
+  }))
+  const more = asking.length - told.length
+  const rest = {
+    message: `${more} more ${more === 1 ? "asks" : "ask"} to write to it`,
+    next: "context infra machine list",
+  }
+  return [...told, ...(more === 0 ? [] : [rest])].map((one) => ({ ...one, severity: "warning", since: null }))
 }
 
 const rootAlert = (root: PendingRoot): Omit<Alert, "kind" | "subject"> => ({

@@ -59,6 +59,8 @@ export interface SyncStatus {
   readonly clonedAt: string | null
   /** Whether this machine may write to the log; `unsigned` where nothing is signed, `no-root` where nobody says who may. */
   readonly enrolment: "enrolled" | "waiting" | "revoked" | "not-enrolled" | "no-root" | "unsigned"
+  /** The machines that wait to be let in; none unless this machine is one that decides who writes. */
+  readonly asking: ReadonlyArray<{ readonly name: string; readonly fingerprint: string }>
   /** What this log lacks of what this machine has seen of it, shared or not; `null` if nothing. */
   readonly loss: Loss | null
 }

@@ -33,6 +33,7 @@ const well: SyncStatus = {
   wrongClocks: [],
   clonedAt: null,
   enrolment: "enrolled",
+  asking: [],
   loss: null,
 }
 
@@ -192,6 +193,20 @@ describe("trouble with the shared log", () => {
     expect(alert?.message.length).toBeLessThan(300)
     const breaks = [{ position: 9, message: "unit 3 of laptop is missing" }]
     expect(kinds({ breaks })[0]).toContain("context infra machine acknowledge")
+  })
+
+  it("names the machines that ask to write to the log, a few of them, each with what leads on", () => {
+    const asking = Array.from({ length: 20 }, (_, index) => ({ name: `w${index}`, fingerprint: `f${index}` }))
+    const found = syncAlerts({ ...well, asking }, now)
+    expect(found.map(({ message }) => message)).toEqual([
+      "w0 asks to write to this log; its fingerprint is f0",
+      "w1 asks to write to this log; its fingerprint is f1",
+      "w2 asks to write to this log; its fingerprint is f2",
+      "17 more ask to write to it",
+    ])
+    expect(found[0]).toMatchObject({ kind: "sync", severity: "warning" })
+    expect(found[0]?.next).toContain("context infra machine approve f0")
+    expect(found[3]?.next).toBe("context infra machine list")
   })
 
   it("is none where events have just been appended, or clocks differ by seconds", () => {

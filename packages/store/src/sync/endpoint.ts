@@ -41,6 +41,11 @@ export const endpointOf = (
   if (parsed.username !== "" || parsed.password !== "" || parsed.searchParams.has("authToken")) {
     return refuse("must not hold a token: that goes into TURSO_AUTH_TOKEN, or to the standard input of sync connect")
   }
+  // The client asks at the root of a host, whatever comes after that. One that is kept already goes on.
+  if (field === "url" && (!["", "/"].includes(parsed.pathname) || parsed.hash !== ""))
+    return refuse(
+      `must end with the host: what comes after it is not used (${addressOf(`${parsed.protocol}//${parsed.host}`)})`,
+    )
   if (!token) return Effect.succeed({ url })
   // What would not go into a header is told with all of it by whoever refuses it there.
   if (!/^[\x21-\x7e]+$/.test(token))

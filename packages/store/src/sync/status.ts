@@ -1,5 +1,5 @@
 /** How this machine stands to the shared log, from its own file alone. */
-import { adminsOf } from "@context-engine/core/domain/Membership"
+import { adminsOf, isAdmin, type Membership } from "@context-engine/core/domain/Membership"
 import { SyncError } from "@context-engine/core/Errors"
 import type { InertEvent, SyncFailure, SyncStatus } from "@context-engine/core/services/Sync"
 import { wayOut } from "@context-engine/core/services/sync/wayOut"
@@ -8,6 +8,7 @@ import { wrongClocks } from "../happened.js"
 import { notYet } from "../record.js"
 import type { Signer } from "../Signer.js"
 import { readHead } from "../standing.js"
+import { fingerprint } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { readAsked, readPending } from "../trust/verdicts.js"
 import { enrolmentOf, withheldBy } from "./enrolling.js"
@@ -53,8 +54,14 @@ export const readStatus = (
     wrongClocks: wrongClocks(connection, new Date(Date.now() + (state.skew ?? 0)).toISOString()),
     clonedAt: lastOf(connection, "cloned"),
     enrolment: enrolmentOf(members, signer),
+    asking: isAdmin(members, signer?.id ?? "") ? askingOf(members) : [],
   }
 }
+
+const askingOf = ({ machines }: Membership): SyncStatus["asking"] =>
+  [...machines.values()]
+    .filter(({ status }) => status === "waiting")
+    .map(({ name, publicKey }) => ({ name, fingerprint: fingerprint(publicKey) }))
 
 /** What the last exchange failed by, with what leads on. */
 export const readTrouble = (connection: Connection, { keyFile, signer }: Own): SyncStatus["lastError"] => {

@@ -14,8 +14,8 @@ export const importLog = leaf({
   description:
     "Takes an exported log over, into an empty log or one that is a beginning of it. The chain is verified on the way in; " +
     "a line that breaks it refuses everything.",
-  examples: ["audit import log.jsonl --db copy.db"],
-  args: { file: argument("file", "A file that audit export wrote") },
+  examples: ["audit import log.jsonl --db copy.db", "audit import - --db copy.db < log.jsonl"],
+  args: { file: argument("file", "A file that audit export wrote; - is standard input") },
   run: (given) =>
     withAudit(given, ({ audit, maintenance }) =>
       Effect.gen(function* () {

@@ -9,5 +9,11 @@ export const log = leaf({
   examples: ["sync log --limit 10"],
   options: { limit: integer("limit", "How many to show (default: 50)") },
   run: (given) => withSync(given, (sync) => sync.log(given.limit)),
-  render: async () => (await import("../../render/sync.js")).entries,
+  render: async ({ limit }) => {
+    const [{ entries }, { newest }] = await Promise.all([
+      import("../../render/sync.js"),
+      import("../../render/newest.js"),
+    ])
+    return newest(entries, limit, 50)
+  },
 })
