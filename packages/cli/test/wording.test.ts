@@ -1,5 +1,7 @@
 /** What is said reads as one sentence, and names what there is. */
 import { writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it, vi } from "vitest"
 import { signing } from "./support/enrolled.js"
@@ -28,6 +30,27 @@ describe("words", () => {
     await ada.succeed("server add beta --local")
     const lines = (await ada.succeed(`restore ${backup} --yes`)).trim().split("\n")
     expect(lines.map((line) => line.slice(0, 10))).toEqual(["✓ restored", "  the back", "  given up"])
+  })
+
+  it("of what was done, where somebody stops waiting for the shared log", async () => {
+    const mute = createServer(() => {})
+    await new Promise<void>((done) => mute.listen(0, "127.0.0.1", done))
+    const TURSO_URL = `http://127.0.0.1:${(mute.address() as AddressInfo).port}`
+    let interrupted = false
+    const ended = await ada.run("server add patient --ip 10.0.0.9 --wait-sync", {
+      env: { CONTEXT_SYNC: "", TURSO_URL, TERM: "xterm" },
+      terminal: true,
+      watch: (soFar, _, type) => {
+        if (interrupted || !soFar.includes("waiting until")) return
+        interrupted = true
+        type("\u0003")
+      },
+    })
+    mute.close()
+    mute.closeAllConnections()
+    expect(ended.code).toBe(130)
+    expect(ended.stdout).toContain("done and kept here, not yet shared: context infra sync status")
+    expect((await ada.json("server show patient")).name).toBe("patient")
   })
 
   it("of settings and files that are wrong", async () => {

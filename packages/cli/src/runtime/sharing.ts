@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { failAfterwards } from "../afterwards.js"
 import { uses } from "../codeCache.js"
 import { count } from "../render/units.js"
-import { say } from "../terminal.js"
+import { progress, say } from "../terminal.js"
 import { Refused } from "../usage.js"
 import { signingEnvironment } from "./key.js"
 import type { LogOptions } from "./log.js"
@@ -41,7 +41,9 @@ const alone = new Refused({
 const now = (options: LogOptions): Effect.Effect<void, unknown> =>
   Effect.gen(function* () {
     const { open } = yield* Effect.promise(() => import("./sync.js"))
-    const { pending, rejected } = yield* open(options, (sync) => sync.now({ wait: true }))
+    const { pending, rejected } = yield* open(options, (sync) =>
+      progress("waiting until it is in the shared log")(sync.now({ wait: true })),
+    )
     const refused = rejected.find(({ outcome }) => outcome === "refused")
     if (refused !== undefined) {
       return yield* new Refused({ message: `${refused.what}: ${refused.reason}`, next: "context infra sync rejected" })
