@@ -106,7 +106,9 @@ const statusOf = (error: unknown): number | undefined =>
 const describe = (error: unknown): string => {
   const last = causes(error).at(-1)
   const name = last?.name === "Error" || last?.name === undefined ? "" : `${last.name}: `
-  return `${name}${last?.code ? `${last.code} ` : ""}${last?.message ?? String(last)}`.slice(0, 300)
+  // OpenSSL's message is its stack, with a path of where it was built; its reason is what it says.
+  const message = last?.reason && /:error:/.test(last?.message) ? last.reason : (last?.message ?? String(last))
+  return `${name}${last?.code ? `${last.code} ` : ""}${message}`.slice(0, 300)
 }
 
 /** The same address without TLS. */

@@ -38,3 +38,13 @@ it("a server that wants a token says so where none was given, and where one was,
   }
   expect((await failure(401, { url, token: Redacted.make("x") })).message).toContain("wrong or has expired")
 })
+
+it("a server without TLS that is asked with it is told so in one sentence, with the address that may do", async () => {
+  for (const scheme of ["libsql", "https"]) {
+    const { message, reason } = await failure(200, { url: url.replace(/^http/, scheme) })
+    expect(reason).toBe("protocol")
+    expect(message).toContain("does not answer with TLS (ERR_SSL_WRONG_VERSION_NUMBER wrong version number)")
+    expect(message).toContain(`try ${url}`)
+    expect(message).not.toContain("openssl")
+  }
+})
