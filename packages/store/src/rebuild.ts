@@ -39,36 +39,41 @@ export const catchUp = (connection: Connection, doubles: Doubles, limit: number)
 /** Folds what is left, compares, and puts the doubles in the place of the live tables. */
 export const swap = (connection: Connection, doubles: Doubles) => {
   catchUp(connection, doubles, Number.MAX_SAFE_INTEGER)
-  const versions = new Map(connection.prepare("SELECT name, version FROM projections").all() as Array<[string, number]>)
   let rows = 0
   let differing = 0
   for (const table of tables) {
     const names = { now: `${table.name}${suffix}`, before: table.name }
-    const { count, different } = compare(connection, table, versions.get(table.name) === table.version, names)
+    const { count, different } = settle(connection, table, names)
     rows += count
     differing += different
     connection.exec(
       `DROP TABLE IF EXISTS "${table.name}"; ALTER TABLE "${table.name}${suffix}" RENAME TO "${table.name}"`,
     )
-    connection
-      .prepare("INSERT OR REPLACE INTO projections (name, version) VALUES (?, ?)")
-      .run(table.name, table.version)
   }
   connection.exec(indexes)
   connection.prepare("UPDATE checkpoint SET position = ?").run(doubles.position)
   return { events: doubles.position, rows, differing }
 }
 
+/** Compares a table's rows with those before it, and says that they are of this version. */
+export const settle = (connection: Connection, table: Table, names: Names) => {
+  const version = connection.prepare("SELECT version FROM projections WHERE name = ?").get(table.name)?.[0]
+  const compared = compare(connection, table, version === table.version, names)
+  connection.prepare("INSERT OR REPLACE INTO projections (name, version) VALUES (?, ?)").run(table.name, table.version)
+  return compared
+}
+
+/** The tables in which the rows are now, and in which those are that they are compared with. */
+interface Names {
+  readonly now: string
+  readonly before: string
+}
+
 /**
  * How many rows a table has now, and how many of them the one before has otherwise or not at all, or has beyond them. One of
  * another version has other columns: nothing can be said of it.
  */
-export const compare = (
-  connection: Connection,
-  table: Table,
-  comparable: boolean,
-  { before, now }: { readonly before: string; readonly now: string },
-) => {
+const compare = (connection: Connection, table: Table, comparable: boolean, { before, now }: Names) => {
   const number = (sql: string): number => connection.prepare(sql).get()[0]
   const count = number(`SELECT count(*) FROM "${now}"`)
   if (!comparable) return { count, different: 0 }

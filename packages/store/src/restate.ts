@@ -5,7 +5,7 @@
 import { StorageError } from "@context-engine/core/Errors"
 import { projections } from "@context-engine/core/views/all"
 import { type Connection, codeOf } from "./connection.js"
-import { compare } from "./rebuild.js"
+import { settle } from "./rebuild.js"
 import { columns, decode, type EventRow } from "./record.js"
 import { writeRows } from "./rows.js"
 import { indexes } from "./schema.js"
@@ -95,14 +95,9 @@ const foldWaiting = (connection: Connection, rows: ReadonlyArray<EventRow>, keep
 
 const end = (connection: Connection): number => {
   let differing = 0
-  const versions = new Map(connection.prepare("SELECT name, version FROM projections").all() as Array<[string, number]>)
   for (const table of tables) {
-    const same = versions.get(table.name) === table.version
-    differing += compare(connection, table, same, { now: table.name, before: `${table.name}${suffix}` }).different
+    differing += settle(connection, table, { now: table.name, before: `${table.name}${suffix}` }).different
     connection.exec(`DROP TABLE "${table.name}${suffix}"`)
-    connection
-      .prepare("INSERT OR REPLACE INTO projections (name, version) VALUES (?, ?)")
-      .run(table.name, table.version)
   }
   connection.exec(indexes)
   connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)

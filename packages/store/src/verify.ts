@@ -4,35 +4,30 @@ import { definitions } from "@context-engine/core/domain/Events"
 import { isEnrolled, nobody } from "@context-engine/core/domain/Membership"
 import type { Recorded } from "@context-engine/core/Event"
 import { Fold, findClash } from "@context-engine/core/Fold"
-import type { AuditReport, Finding, MachineReport } from "@context-engine/core/services/Audit"
+import type { AuditReport, Finding } from "@context-engine/core/services/Audit"
 import { projections } from "@context-engine/core/views/all"
 import { decode, type EventRow, genesis, matchesDigest, notYet } from "./record.js"
-import { signedOf, verifies } from "./Signer.js"
 import { clashes } from "./sync/judging.js"
 import { claimsOf } from "./sync/status.js"
 import { Admission } from "./trust/Admission.js"
 import { claimedKey, isRoot } from "./trust/chain.js"
-import { keyId } from "./trust/keys.js"
 import { alone, type Setting } from "./verifySetting.js"
+import { Signers } from "./verifySigners.js"
 
 const limit = 100
 
 /** The walk along the log, fed one row at a time in the order of positions. */
 export class Walk {
   readonly findings: Array<Finding> = []
-  readonly machines = new Map<string, MachineReport & { readonly publicKey: string }>()
   readonly unknownTypes: Record<string, number> = {}
   readonly fold = new Fold(projections)
   readonly head = { position: 0, hash: genesis }
   readonly inert: Array<{ readonly position: number; readonly reason: string; readonly claims: string }> = []
   readonly breaks: Array<{ readonly position: number; readonly message: string }> = []
   events = 0
-  signed = 0
-  unsigned = 0
   /** What waits here under a key that may not write. */
   withheld: AuditReport["withheld"] = { events: 0, because: "waiting" }
-  /** What was signed before there was a root, by a key that had not joined. */
-  readonly #strangers: Array<ReadonlyArray<EventRow>> = []
+  readonly #signers = new Signers((position, message) => this.find("signature", position, message))
   #versions = new Map<string, number>()
   /** Rows of one signature, which may be a unit. */
   #run: Array<EventRow> = []
@@ -55,6 +50,18 @@ export class Walk {
     return this.#admission.membership
   }
 
+  get machines() {
+    return this.#signers.machines
+  }
+
+  get signed() {
+    return this.#signers.signed
+  }
+
+  get unsigned() {
+    return this.#signers.unsigned
+  }
+
   next(row: EventRow): void {
     this.events += 1
     this.#checkPlace(row)
@@ -68,7 +75,7 @@ export class Walk {
   /** To be called after the last row. */
   end(): void {
     this.#judgeRun()
-    this.#judgeStrangers()
+    this.#signers.judgeStrangers(this.membership)
     this.#tellInert()
     this.#compareKept()
   }
@@ -164,7 +171,7 @@ export class Walk {
 
   #takeOwn(run: ReadonlyArray<EventRow>): void {
     const [first] = run as [EventRow]
-    if (first[11] === null) this.unsigned += run.length
+    if (first[11] === null) this.#signers.unsigned += run.length
     else {
       const isRevoked = this.membership.machines.get(claimedKey(first) ?? "")?.status === "revoked"
       this.withheld = { events: this.withheld.events + run.length, because: isRevoked ? "revoked" : "waiting" }
@@ -198,19 +205,16 @@ export class Walk {
       return
     }
     for (const event of events) {
-      if (event.type === "MachineJoined") this.#meet(event as Recorded<any>)
+      if (event.type === "MachineJoined") this.#signers.meet(event as Recorded<any>)
       this.#fold(event)
     }
     const key = claimedKey(first)
     const member = this.membership.machines.get(key ?? "")
     if (this.membership.root === null || key === undefined || member === undefined) {
-      this.#checkOlder(rows)
+      this.#signers.checkOlder(rows)
       return
     }
-    this.signed += rows.length
-    const before = this.machines.get(member.machineId)?.events ?? 0
-    const { machineId, name, publicKey } = member
-    this.machines.set(machineId, { machineId, name, publicKey, events: before + rows.length })
+    this.#signers.credit(member, rows.length)
   }
 
   /** Whether events cannot be folded beside what is there. What they did is taken back. */
@@ -240,65 +244,6 @@ export class Walk {
     }
     for (const { message, position } of this.breaks)
       if (position > after) this.find("sequence", position, `at position ${position}: ${message}`)
-  }
-
-  #meet(event: Recorded<any>): void {
-    const { machineId, name, publicKey } = event.data
-    if (keyId(publicKey) !== machineId) {
-      this.find(
-        "signature",
-        event.position,
-        `the key at position ${event.position} is not that of machine ${machineId}`,
-      )
-    }
-    // One that lost its file and began anew joins again.
-    const events = this.machines.get(machineId)?.events ?? 0
-    this.machines.set(machineId, { machineId, name, publicKey, events })
-  }
-
-  /** Events older than a root: those of one append carry one signature over all of them, by a key that joined by itself. */
-  #checkOlder(append: ReadonlyArray<EventRow>): void {
-    const [first] = append
-    if (first === undefined) return
-    const signature = first[11]
-    if (signature === null) {
-      this.unsigned += append.length
-      return
-    }
-    const key = claimedKey(first)
-    const author = [...this.machines.values()].find(({ publicKey }) =>
-      verifies(publicKey, append.map(signedOf), signature, key === undefined ? undefined : ""),
-    )
-    if (author === undefined) {
-      this.#strangers.push(append)
-      return
-    }
-    this.signed += append.length
-    this.machines.set(author.machineId, { ...author, events: author.events + append.length })
-  }
-
-  /** A key that a root enrols afterwards is known all the same: the root accepts what precedes it. */
-  #judgeStrangers(): void {
-    for (const append of this.#strangers) {
-      const [first] = append as [EventRow]
-      const member = this.membership.machines.get(claimedKey(first) ?? "")
-      if (member !== undefined && verifies(member.publicKey, append.map(signedOf), first[11] as string, "")) {
-        this.signed += append.length
-        const events = this.machines.get(member.machineId)?.events ?? 0
-        this.machines.set(member.machineId, { ...member, events: events + append.length })
-      } else this.#tellStranger(append)
-    }
-  }
-
-  #tellStranger(append: ReadonlyArray<EventRow>): void {
-    const [first] = append as [EventRow]
-    const where =
-      append.length === 1 ? `position ${first[0]}` : `positions ${first[0]} to ${append[append.length - 1]?.[0]}`
-    this.find(
-      "signature",
-      first[0],
-      `the signature at ${where} is that of no machine in this log: the content was changed, or it is not from where it says`,
-    )
   }
 }
 

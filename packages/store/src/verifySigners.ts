@@ -1,0 +1,74 @@
+/** Whose events a log holds. Those older than its root are checked here: their keys joined by themselves, and each append has one signature. */
+import type { Member, Membership } from "@context-engine/core/domain/Membership"
+import type { Recorded } from "@context-engine/core/Event"
+import type { MachineReport } from "@context-engine/core/services/Audit"
+import type { EventRow } from "./record.js"
+import { signedOf, verifies } from "./Signer.js"
+import { claimedKey } from "./trust/chain.js"
+import { keyId } from "./trust/keys.js"
+
+type Known = Pick<Member, "machineId" | "name" | "publicKey">
+
+export class Signers {
+  readonly machines = new Map<string, MachineReport & { readonly publicKey: string }>()
+  signed = 0
+  unsigned = 0
+  /** What was signed before there was a root, by a key that had not joined. */
+  readonly #strangers: Array<ReadonlyArray<EventRow>> = []
+
+  /** `find` is told what does not hold. */
+  constructor(readonly find: (position: number, message: string) => void) {}
+
+  /** Counts events whose signature is a machine's. */
+  credit({ machineId, name, publicKey }: Known, count: number): void {
+    this.signed += count
+    const events = (this.machines.get(machineId)?.events ?? 0) + count
+    this.machines.set(machineId, { machineId, name, publicKey, events })
+  }
+
+  /** A machine that joins by itself. One that lost its file and began anew joins again. */
+  meet({ data, position }: Recorded<any>): void {
+    const { machineId, name, publicKey } = data
+    if (keyId(publicKey) !== machineId)
+      this.find(position, `the key at position ${position} is not that of machine ${machineId}`)
+    this.credit({ machineId, name, publicKey }, 0)
+  }
+
+  /** Events older than a root: those of one append carry one signature over all of them, by a key that joined by itself. */
+  checkOlder(append: ReadonlyArray<EventRow>): void {
+    const [first] = append
+    if (first === undefined) return
+    const signature = first[11]
+    if (signature === null) {
+      this.unsigned += append.length
+      return
+    }
+    const key = claimedKey(first)
+    const author = [...this.machines.values()].find(({ publicKey }) =>
+      verifies(publicKey, append.map(signedOf), signature, key === undefined ? undefined : ""),
+    )
+    if (author === undefined) this.#strangers.push(append)
+    else this.credit(author, append.length)
+  }
+
+  /** A key that a root enrols afterwards is known all the same: the root accepts what precedes it. */
+  judgeStrangers({ machines }: Membership): void {
+    for (const append of this.#strangers) {
+      const [first] = append as [EventRow]
+      const member = machines.get(claimedKey(first) ?? "")
+      if (member !== undefined && verifies(member.publicKey, append.map(signedOf), first[11] as string, ""))
+        this.credit(member, append.length)
+      else this.#tellStranger(append)
+    }
+  }
+
+  #tellStranger(append: ReadonlyArray<EventRow>): void {
+    const [first] = append as [EventRow]
+    const where =
+      append.length === 1 ? `position ${first[0]}` : `positions ${first[0]} to ${append[append.length - 1]?.[0]}`
+    this.find(
+      first[0],
+      `the signature at ${where} is that of no machine in this log: the content was changed, or it is not from where it says`,
+    )
+  }
+}
