@@ -25,7 +25,7 @@ interface SchemaObject {
   readonly sql: string
 }
 
-/** Compares what a file holds with what its version of the schema makes. Reads only; the rows of the schema, not of tables. */
+/** Compares what a file holds with what its version of the schema makes. Reads only: the schema, and the tables that have one row. */
 export const checkSchema = (connection: Connection, own: ReadonlyArray<string> = []): ReadonlyArray<SchemaFinding> => {
   const [version] = connection.prepare("SELECT user_version FROM pragma_user_version").get()
   const expected = new Map(reference(version, own).map((object) => [keyOf(object), object]))
@@ -43,8 +43,32 @@ export const checkSchema = (connection: Connection, own: ReadonlyArray<string> =
   for (const [key, object] of expected) {
     if (!found.has(key) && !isOf(renewed, object)) findings.push(finding(object, missing(object)))
   }
-  return findings
+  return findings.length > 0 ? findings : strangeRows(connection)
 }
+
+/** The tables of one row, which every command reads: whatever else is there was not written by a program of ours. */
+const singles: ReadonlyArray<readonly [table: string, isWell: string]> = [
+  [
+    "sync",
+    `CASE WHEN json_valid(unknown) THEN json_type(unknown) = 'array' ELSE 0 END
+     AND CASE WHEN error IS NULL THEN 1 WHEN json_valid(error) THEN json_type(error, '$.reason') IS 'text'
+       AND json_type(error, '$.message') IS 'text' AND json_type(error, '$.at') IS 'text' ELSE 0 END`,
+  ],
+  ["checkpoint", "position >= 0"],
+]
+
+const strangeRows = (connection: Connection): ReadonlyArray<SchemaFinding> =>
+  singles.flatMap(([table, isWell]) => {
+    const exists = connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(table)
+    if (exists === undefined) return []
+    const [rows, well] = connection.prepare(`SELECT count(*), coalesce(sum(${isWell}), 0) FROM ${table}`).get()
+    if (rows === 1 && well === 1) return []
+    const message =
+      rows === 1
+        ? `the row of the table ${table} is not as a log has it`
+        : `the table ${table} has ${rows} rows, where one belongs`
+    return [{ kind: "schema", message }]
+  })
 
 const finding = (object: SchemaObject, message: string): SchemaFinding => ({
   kind: object.type === "trigger" ? "trigger" : "schema",

@@ -6,11 +6,12 @@ import { StorageError } from "@context-engine/core/Errors"
 import { projections } from "@context-engine/core/views/all"
 import { type Connection, codeOf } from "./connection.js"
 import { settle } from "./rebuild.js"
-import { columns, decode, type EventRow } from "./record.js"
+import { columns, decode, type EventRow, genesis } from "./record.js"
 import { writeRows } from "./rows.js"
 import { indexes } from "./schema.js"
 import { readHead, readShared } from "./standing.js"
-import { BrokenChain, foldJudged, judgeAfter } from "./sync/judging.js"
+import { BrokenChain, foldJudged, judgeAfter, noteUnknown } from "./sync/judging.js"
+import { readState } from "./sync/state.js"
 import { tables } from "./tables.js"
 import { isRoot } from "./trust/chain.js"
 import { acceptRoot, markClockSteps } from "./trust/verdicts.js"
@@ -26,6 +27,7 @@ const page = 2_000
  */
 export const restate = (connection: Connection): number => {
   refuseCutOff(connection)
+  settleState(connection)
   const { confirmed } = readSetting(connection)
   const until = confirmed ?? readHead(connection).position
   const { confirmed: keepAsOf } = readShared(connection)
@@ -45,6 +47,27 @@ const refuseCutOff = (connection: Connection): void => {
   const message = `the rows are those of position ${folded}, and the log ends at ${position}: its end is missing`
   throw new StorageError({ reason: "corrupt", message })
 }
+
+/** What the file remembers of the shared log is taken as far as its own events bear it out; the next contact says the rest. */
+const settleState = (connection: Connection): void => {
+  const { position: head } = readHead(connection)
+  const { confirmed, recorded } = readState(connection)
+  const [least, most] = [Math.min(confirmed.position, recorded), Math.max(confirmed.position, recorded)]
+  if (least < 0 || most > head) {
+    const message = `it says that ${least < 0 ? least : most} events of it are shared, and it has ${head}`
+    throw new StorageError({ reason: "corrupt", message })
+  }
+  connection
+    .prepare(
+      `UPDATE sync SET hash = coalesce((SELECT hash FROM events WHERE events.position = sync.position), ?), remote_head = position,
+       rebases = max(rebases, 0), skew = CASE WHEN abs(skew) < ? THEN skew END, error = NULL, unknown = '[]',
+       contacted_at = CASE WHEN julianday(contacted_at) IS NOT NULL THEN contacted_at END`,
+    )
+    .run(genesis, century)
+}
+
+/** In milliseconds: no clock that anybody reads is wrong by so much. */
+const century = 3_155_760_000_000
 
 const begin = (connection: Connection): void => {
   for (const [name] of connection
@@ -68,6 +91,7 @@ const judgeAnew = (connection: Connection, rows: ReadonlyArray<EventRow>, accept
     if (found.verdict === "counts" && isRoot(first)) acceptRoot(connection, first[1])
   }
   foldJudged(connection, judged)
+  noteUnknown(connection, judged)
 }
 
 const judging = <A>(body: () => A): A => {

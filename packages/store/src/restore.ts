@@ -16,10 +16,11 @@ import { identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
 import { replace } from "./replace.js"
 import { restate } from "./restate.js"
-import { findSigner } from "./Signer.js"
+import { findSigner, type Signer } from "./Signer.js"
 import * as SqlAudit from "./SqlAudit.js"
 import * as SqlEventLog from "./SqlEventLog.js"
 import { staging } from "./staging.js"
+import { endChain } from "./standing.js"
 import { noteError } from "./sync/state.js"
 import { strangersThatWait } from "./trust/waiting.js"
 
@@ -72,10 +73,14 @@ export const prepare = (
       place: new StorageError({ reason: "corrupt", message: `${backup} does not hold: ${problems[0]}` }),
     })
     if (foreign.length > 0) return refused(foreign)
-    const { differing, problems, report } = yield* verified(copy, onProgress)
+    // The copy is gone when this is read.
+    const aboutBackup = ({ message, reason }: StorageError) =>
+      new StorageError({ reason, message: message.replaceAll(copy, backup) })
+    const { differing, problems, report } = yield* Effect.mapError(verified(copy, onProgress), aboutBackup)
     if (report.replayed !== null) return yield* notForWork(backup, report.replayed)
     if (problems.length > 0) return refused(problems)
-    const strangers = keyPath === undefined ? [] : yield* attempt(backup, () => strangersIn(copy, keyPath))
+    const signer = yield* attempt(backup, () => (keyPath === undefined ? undefined : findSigner(keyPath)))
+    const strangers = yield* attempt(backup, () => strangersIn(copy, signer))
     if (strangers.length > 0) return refused([notOurs(strangers)])
     const there = join(directory, "there.db")
     yield* Effect.catchIf(
@@ -86,7 +91,7 @@ export const prepare = (
     )
     const compared = yield* compare(copy, there)
     const final = join(directory, basename(path))
-    yield* attempt(path, () => finish(copy, final, shared && isStrange(compared.likeness)))
+    yield* attempt(path, () => finish(copy, final, { signer, strange: shared && isStrange(compared.likeness) }))
     const place = Effect.suspend(() => replace({ final, path, backup }))
     return { events: report.events, problems: [], differing, compared, place }
   })
@@ -128,10 +133,10 @@ const strangeIn = (copy: string, own: ReadonlyArray<string>): ReadonlyArray<stri
   }
 }
 
-const strangersIn = (copy: string, keyPath: string): ReadonlyArray<number> => {
+const strangersIn = (copy: string, own: Signer | undefined): ReadonlyArray<number> => {
   const connection = new NativeConnection(copy, 5_000)
   try {
-    return strangersThatWait(connection, findSigner(keyPath))
+    return strangersThatWait(connection, own)
   } finally {
     connection.close()
   }
@@ -182,11 +187,15 @@ const othersConnection = {
 } as const
 
 /** A new file that no connection has ever had open, with all in it, and in the mode that lets many work on it. */
-const finish = (copy: string, final: string, strange: boolean): void => {
+const finish = (
+  copy: string,
+  final: string,
+  { signer, strange }: { readonly signer: Signer | undefined; readonly strange: boolean },
+): void => {
   const from = new NativeConnection(copy, 5_000)
   try {
-    // The log may have gone on since: what this machine writes from here on is a chain of its own.
-    from.prepare("UPDATE checkpoint SET machine = NULL").run()
+    // The log may have gone on since.
+    endChain(from, signer?.id ?? null)
     if (strange) noteError(from, othersConnection, new Date().toISOString())
     copyInto(from, final)
   } finally {

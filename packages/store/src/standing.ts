@@ -111,7 +111,7 @@ const sharedOf = ([logId, position, rebases, skew, unkept, since, recorded, repl
 })
 
 const signingOf = ([machine, root, session, number, unit, occurredAt]: ReadonlyArray<any>): Signing | undefined =>
-  machine === null ? undefined : { machine, root, session, number, unit, occurredAt }
+  machine === null || session === null ? undefined : { machine, root, session, number, unit, occurredAt }
 
 /** The chain that this file's own units go on with from now on. */
 export const writeSigning = (connection: Connection, signing: Signing): void => {
@@ -120,8 +120,17 @@ export const writeSigning = (connection: Connection, signing: Signing): void => 
 
 /** What this file signs from here on is signed under that root, and so in another chain than before. */
 export const endOtherChains = (connection: Connection, root: string): void => {
-  connection.prepare("UPDATE checkpoint SET machine = NULL WHERE root <> ?").run(root)
+  connection.prepare("UPDATE checkpoint SET session = NULL WHERE root <> ?").run(root)
 }
+
+/** What this file signs from here on is a chain of its own: its log may have gone on elsewhere. `machine` is the key that has it now. */
+export const endChain = (connection: Connection, machine: string | null): void => {
+  connection.prepare("UPDATE checkpoint SET machine = ?, session = NULL").run([machine])
+}
+
+/** The key that last signed in this file, or that has had it since; `undefined` where none has. */
+export const readMachine = (connection: Connection): string | undefined =>
+  connection.prepare("SELECT machine FROM checkpoint").get()?.[0] ?? undefined
 
 const signingSet = "machine = ?, root = ?, session = ?, number = ?, unit = ?, occurred_at = ?"
 

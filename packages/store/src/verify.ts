@@ -171,10 +171,13 @@ export class Walk {
 
   #takeOwn(run: ReadonlyArray<EventRow>): void {
     const [first] = run as [EventRow]
+    const { machines, root } = this.membership
+    const member = machines.get(claimedKey(first) ?? "")
+    if (root !== null) this.#signers.checkWaiting(run, member, root.eventId)
     if (first[11] === null) this.#signers.unsigned += run.length
     else {
-      const isRevoked = this.membership.machines.get(claimedKey(first) ?? "")?.status === "revoked"
-      this.withheld = { events: this.withheld.events + run.length, because: isRevoked ? "revoked" : "waiting" }
+      const because = member?.status === "revoked" ? "revoked" : "waiting"
+      this.withheld = { events: this.withheld.events + run.length, because }
     }
     for (const position of this.#admission.pass(run)) this.#tellUnchained(position)
     for (const row of run) this.#foldIn(row)

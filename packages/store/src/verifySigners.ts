@@ -62,13 +62,31 @@ export class Signers {
     }
   }
 
+  /** What waits here beside a signed log: it counts on this machine, so it has to be what a machine wrote. `root` names the log. */
+  checkWaiting(run: ReadonlyArray<EventRow>, member: Known | undefined, root: string): void {
+    const [first] = run as [EventRow]
+    const [position, signature] = [first[0], first[11]]
+    if (signature === null) {
+      const message = `what stands at ${where(run)} is not signed, and this log is: it counts on this machine alone, and nobody can say who wrote it`
+      this.find(position, message)
+      return
+    }
+    const holds = ({ publicKey }: Known) =>
+      ["", root].some((of) => verifies(publicKey, run.map(signedOf), signature, of))
+    if (member !== undefined && !holds(member))
+      this.find(position, `the signature at ${where(run)} is not that of ${member.name}, whom it names`)
+  }
+
   #tellStranger(append: ReadonlyArray<EventRow>): void {
     const [first] = append as [EventRow]
-    const where =
-      append.length === 1 ? `position ${first[0]}` : `positions ${first[0]} to ${append[append.length - 1]?.[0]}`
     this.find(
       first[0],
-      `the signature at ${where} is that of no machine in this log: the content was changed, or it is not from where it says`,
+      `the signature at ${where(append)} is that of no machine in this log: the content was changed, or it is not from where it says`,
     )
   }
+}
+
+const where = (rows: ReadonlyArray<EventRow>): string => {
+  const [first] = rows as [EventRow]
+  return rows.length === 1 ? `position ${first[0]}` : `positions ${first[0]} to ${rows[rows.length - 1]?.[0]}`
 }

@@ -10,7 +10,7 @@ import { readMembership } from "../src/trust/membership.js"
 import { damaged, withNoise } from "./support/audited.js"
 import { enrol, revoke } from "./support/enrolment.js"
 import { freshPath } from "./support/files.js"
-import { draft, signed, slipIn, stranger } from "./support/forger.js"
+import { draft, signed, slipIn, stranger, unsigned } from "./support/forger.js"
 import { inLog, serverNames, verify } from "./support/live.js"
 import { beginLog, give, machine, rowsHash, signerOf } from "./support/machines.js"
 
@@ -50,6 +50,7 @@ const derived = (path: string) =>
       connection.prepare(`SELECT * FROM ${table} ORDER BY 1`).all(),
     ),
     connection.prepare("SELECT event_id, accepted_at IS NULL FROM roots ORDER BY 1").all(),
+    connection.prepare("SELECT * FROM sync").all(),
   ])
 
 const doctored: Readonly<Record<string, (connection: Connection) => void>> = {
@@ -62,6 +63,12 @@ const doctored: Readonly<Record<string, (connection: Connection) => void>> = {
   "a break that never was": (c) => c.exec("INSERT INTO breaks VALUES (2, 'x')"),
   "a clock that never went back": (c) => c.exec("INSERT INTO clock_steps VALUES (2)"),
   "rows to go back to": (c) => c.exec(`INSERT INTO sync_rows VALUES ('servers', 'x', 1, '{"id":"x"}')`),
+  "another hash of what is shared": (c) => c.exec("UPDATE sync SET hash = 'e'"),
+  "another length of the shared log": (c) => c.exec("UPDATE sync SET remote_head = 9000000000000000"),
+  "what only a newer version would know": (c) => c.exec(`UPDATE sync SET unknown = '["Foo@9"]'`),
+  "a trouble that never was": (c) =>
+    c.exec(`UPDATE sync SET error = '{"reason":"foreign","message":"x","at":"2026-01-01"}'`),
+  "a clock that is a thousand years wrong": (c) => c.exec("UPDATE sync SET skew = 31557600000000, contacted_at = 'x'"),
   "other rows": (c) => c.exec("UPDATE servers SET notes = 'x'"),
 }
 
@@ -97,6 +104,38 @@ describe("a doctored backup is made what its events say", () => {
     expect(await inLog(path, serverNames)).toEqual(["alpha", "beta"])
     expect((await inLog(path, verify)).findings.map(({ kind }) => kind)).toEqual(["inert", "inert"])
   })
+
+  it.each([
+    ["UPDATE sync SET position = 999", /says that 999 events of it are shared, and it has \d/],
+    ["UPDATE sync SET recorded = -1", /says that -1 events of it are shared/],
+    ["DELETE FROM sync", /table sync has 0 rows, where one belongs/],
+    ["INSERT INTO checkpoint SELECT * FROM checkpoint", /table checkpoint has 2 rows, where one belongs/],
+    ["UPDATE sync SET unknown = '{bad'", /row of the table sync is not as a log has it/],
+    ["UPDATE sync SET error = '7'", /row of the table sync is not as a log has it/],
+  ])("is refused where no log of ours could be so: %s", async (statement, words) => {
+    const { backup } = await begun()
+    on(backup, (connection) => connection.exec(statement))
+    const refused = await Effect.runPromise(Effect.flip(restore(backup, freshPath())))
+    expect(refused.message).toMatch(words)
+    expect(refused.message).toContain(backup)
+    expect(refused.message).not.toContain("unfinished")
+  })
+
+  it.each([false, true])(
+    "nothing that waits in it is this machine's unless a key of the log signed it (claims a key: %s)",
+    async (claims) => {
+      const { backup, root } = await begun()
+      on(backup, (connection) => {
+        connection.exec("UPDATE sync SET recorded = (SELECT max(position) FROM events)")
+        slipIn(connection, claims ? signed([draft()], mallory, root) : unsigned([draft()]))
+        connection.exec("UPDATE checkpoint SET position = (SELECT max(position) FROM events)")
+      })
+      const refused = await Effect.runPromise(Effect.flip(restore(backup, freshPath())))
+      expect(refused.message).toContain(
+        claims ? "passed on as this machine's own work" : "is not signed, and this log is",
+      )
+    },
+  )
 
   it.each([100, 8_192, 20_000])("takes the place of a log that was cut off after %i bytes", async (size) => {
     const { a, backup } = await begun()

@@ -114,7 +114,9 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
     }),
     now: Effect.fn("Sync.now")((options: SyncOptions = {}) => run(options, catchUp)),
     log: (limit = 50) => database.read((connection) => readHistory(connection, limit)),
-    contact: Effect.flatMap(connected, (one) => meet(database, one)),
+    contact: Effect.flatMap(Effect.zip(connected, signing({ reading: true })), ([one, signer]) =>
+      meet(database, one, signer?.id),
+    ),
     heal: Effect.fn("Sync.heal")((options: SyncOptions = {}) => run(options, heal)),
     join: Effect.fn("Sync.join")((options: SyncOptions = {}) => run(options, join)),
     // Not in the middle of a synchronisation, which would go on with what it knew.
@@ -224,12 +226,12 @@ const firstContact = (parts: Parts, mayMerge: boolean): Effect.Effect<void, Fail
     })
   })
 
-const meetOrCreate = ({ database, remote }: Parts) =>
+const meetOrCreate = ({ author, database, remote }: Parts) =>
   Effect.gen(function* () {
-    const before = yield* meet(database, remote)
+    const before = yield* meet(database, remote, author.signer?.id)
     if (before.state !== "empty") return before
     yield* remote.create(randomUUID())
-    const after = yield* meet(database, remote)
+    const after = yield* meet(database, remote, author.signer?.id)
     return after.state === "empty" ? yield* untrue(remote.address, "no log where one was just made") : after
   })
 
@@ -249,12 +251,12 @@ const merged = (met: { readonly logId: string | null; readonly ours: number }, b
 /** Gives back what was lost: what both still have is the common ground, and all that follows here is pushed again. */
 const heal: Way = (parts, tally, options) =>
   Effect.gen(function* () {
-    const { database, remote } = parts
+    const { author, database, remote } = parts
     const state = yield* database.read(readState)
     const { logId } = state
     if (logId === null) return yield* catchUp(parts, tally, options)
     yield* repair(parts, logId)
-    const met = yield* meet(database, remote)
+    const met = yield* meet(database, remote, author.signer?.id)
     if (met.state === "foreign") return yield* exchangeAll(parts, tally, options)
     if (met.state === "reset") yield* remote.create(logId)
     if (met.state === "rolled-back" || met.state === "reset") {
@@ -287,7 +289,7 @@ const repair = ({ database, remote }: Parts, logId: string): Effect.Effect<void,
 /** Joins the log that is there, whether another one was known before or none. Nothing of either is lost. */
 const join: Way = (parts, tally, options) =>
   Effect.gen(function* () {
-    const met = yield* meet(parts.database, parts.remote)
+    const met = yield* meet(parts.database, parts.remote, parts.author.signer?.id)
     if (met.state === "foreign") yield* bindMerged(parts, met)
     yield* firstContact(parts, true)
     // However it ends, this is the log from here on, by a person's word: it begins with other events than the one that was here.

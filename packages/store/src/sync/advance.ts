@@ -6,10 +6,19 @@ import { readHead } from "../standing.js"
 import { claimedKey, isRoot, isSelfSigned } from "../trust/chain.js"
 import { acceptRoot, knownAt, readInert } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
-import { BrokenChain, type Judged, judge, judgeAfter, remember, type Stop, takeIncoming } from "./judging.js"
+import {
+  BrokenChain,
+  type Judged,
+  judge,
+  judgeAfter,
+  noteUnknown,
+  remember,
+  type Stop,
+  takeIncoming,
+} from "./judging.js"
 import type { Answer, Place } from "./protocol.js"
 import { readTail, rebase } from "./rebase.js"
-import { forgetRows, note, readState, setConfirmed, setUnknown } from "./state.js"
+import { forgetRows, note, readState, setConfirmed } from "./state.js"
 import { unguarded } from "./triggers.js"
 import { unfold } from "./unfold.js"
 
@@ -137,13 +146,4 @@ const noteClone = (connection: Connection): void => {
   const detail =
     "another place writes with this machine's key: a copy of its disk, or an older copy of this file; what was written there and here is told apart and kept"
   note(connection, { at: new Date().toISOString(), what: "cloned", detail })
-}
-
-/** Types and shapes that only a newer version knows are remembered until this one does. */
-const noteUnknown = (connection: Connection, { units }: Judged): void => {
-  const found = units.flatMap(({ judged }) => (judged.verdict === "counts" ? judged.unknown : []))
-  if (found.length === 0) return
-  const before = readState(connection).unknown
-  const all = [...new Set([...before, ...found])]
-  if (all.length > before.length) setUnknown(connection, all)
 }

@@ -22,8 +22,12 @@ export interface Met extends Contact {
 
 const beginning: Place = { position: 0, hash: genesis }
 
-/** Looks at the shared log and changes nothing. */
-export const meet = (database: Database["Type"], remote: RemoteLog["Type"]): Effect.Effect<Met, Failed> =>
+/** Looks at the shared log and changes nothing. `own` is this machine's key. */
+export const meet = (
+  database: Database["Type"],
+  remote: RemoteLog["Type"],
+  own: string | undefined,
+): Effect.Effect<Met, Failed> =>
   Effect.gen(function* () {
     const { head, state } = yield* database.read((connection) => ({
       head: readHead(connection).position,
@@ -39,7 +43,7 @@ export const meet = (database: Database["Type"], remote: RemoteLog["Type"]): Eff
       logId: first.logId,
       remoteEvents: first.head,
       common: place.position,
-      ours: yield* database.read((connection) => countOwn(connection, place.position)),
+      ours: yield* database.read((connection) => countOwn(connection, place.position, own ?? "")),
       place,
     }
     const named = nameOf(state, first.logId, first.head, head, place)

@@ -5,7 +5,7 @@ import { SyncError } from "@context-engine/core/Errors"
 import type { SyncStatus } from "@context-engine/core/services/Sync"
 import type { Connection } from "../connection.js"
 import type { Signer } from "../Signer.js"
-import { readHead, readSigning } from "../standing.js"
+import { readHead, readMachine } from "../standing.js"
 import { decodeInvite, fingerprint, inviteKey, prove, publicHalf } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { type Draft, isOwn, rootDraft } from "../trust/sealing.js"
@@ -61,9 +61,9 @@ export const withheldBy = (
 /** Whether this machine's own events could be pushed now, for all that the file says. */
 export const mayPush = (connection: Connection): boolean => {
   const members = readMembership(connection)
-  const own = readSigning(connection)?.machine ?? ""
+  const own = readMachine(connection) ?? ""
   if (members.root !== null && !isEnrolled(members, own) && lastWord(connection, own) === undefined) return false
-  if (members.root === null && readSigning(connection) !== undefined) return false
+  if (members.root === null && own !== "") return false
   return touchesUnknown(connection) === undefined
 }
 

@@ -20,6 +20,7 @@ import {
   partBefore,
   writeLinks,
 } from "../trust/verdicts.js"
+import { readState, setUnknown } from "./state.js"
 
 /** Why nothing after a place can be judged. */
 export interface Stop {
@@ -171,4 +172,13 @@ const attempt = (connection: Connection, events: ReadonlyArray<Recorded>, keepAs
     if (isDriverError(error) && !(error instanceof UniqueViolation)) throw error
     return false
   }
+}
+
+/** Types and shapes that only a newer version knows are remembered until this one does. */
+export const noteUnknown = (connection: Connection, { units }: Judged): void => {
+  const found = units.flatMap(({ judged }) => (judged.verdict === "counts" ? judged.unknown : []))
+  if (found.length === 0) return
+  const before = readState(connection).unknown
+  const all = [...new Set([...before, ...found])]
+  if (all.length > before.length) setUnknown(connection, all)
 }

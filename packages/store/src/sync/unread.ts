@@ -6,14 +6,13 @@ import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
 import type { Database } from "../Database.js"
 import { genesis } from "../record.js"
-import { readSigning } from "../standing.js"
 import { claimedKey } from "../trust/chain.js"
 import { readMembership } from "../trust/membership.js"
 import { rebuildLinks } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
 import type { Place } from "./protocol.js"
 import { putBack, readTail, takeOut } from "./rebase.js"
-import { bind, countRebase } from "./state.js"
+import { bind, countRebase, readState } from "./state.js"
 
 /** Whether what was read is not the log that an invite is for. */
 export const isOfOther = ({ reason }: SyncError | StorageError): boolean =>
@@ -25,34 +24,37 @@ export const unread = (database: Database["Type"]): Effect.Effect<void, StorageE
   const empty = database.write((connection) => {
     takeOut(connection, nowhere, readTail(connection, 0))
     for (const table of ["chains", "roots"]) connection.exec(`DELETE FROM ${table}`)
-    connection.exec("UPDATE checkpoint SET position = 0, machine = NULL")
+    connection.exec("UPDATE checkpoint SET position = 0, machine = NULL, session = NULL")
     bind(connection, null, nowhere)
   })
   return Effect.zipRight(empty, Effect.asVoid(database.memory.accept))
 }
 
-/** The key of which alone something in this file is this machine's; nothing where all of it is, because the machine belongs to the log. */
-const readsAs = (connection: Connection): string | undefined => {
+/**
+ * Up to where a file only reads the log of others, to which its key does not belong: what stands there is theirs, unless that key
+ * signed it. What this machine did alone, before it ever met a shared log, is its own in any case. 0 where all of it is.
+ */
+const readsUntil = (connection: Connection, own: string): number => {
   const members = readMembership(connection)
-  const own = readSigning(connection)?.machine ?? ""
-  return members.root === null || isEnrolled(members, own) ? undefined : own
+  return members.root === null || isEnrolled(members, own) ? 0 : readState(connection).recorded
 }
 
-/** How many events after a place are this machine's. */
-export const countOwn = (connection: Connection, after: number): number => {
-  const own = readsAs(connection)
-  const condition =
-    own === undefined ? "" : `AND iif(json_valid(meta), meta ->> 'key', NULL) = ?2 AND stream <> '${machinesStream}'`
-  const statement = connection.prepare(`SELECT count(*) FROM events WHERE position > ?1 ${condition}`)
-  return (own === undefined ? statement.get(after) : statement.get(after, own))[0]
-}
+/** How many events after a place are this machine's, whose key is `own`. */
+export const countOwn = (connection: Connection, after: number, own: string): number =>
+  connection
+    .prepare(
+      `SELECT count(*) FROM events WHERE position > ?1 AND (position > ?2
+       OR (iif(json_valid(meta), meta ->> 'key', NULL) = ?3 AND stream <> '${machinesStream}'))`,
+    )
+    .get(after, readsUntil(connection, own), own)[0]
 
 /** Takes out of a file what it only read of a log to which this machine does not belong: under its key it would be its own word. */
 export const leaveOthers = (connection: Connection, place: Place, author: Author): void => {
-  const own = readsAs(connection)
-  if (own === undefined) return
+  const own = author.signer?.id ?? ""
+  const until = readsUntil(connection, own)
+  if (until <= place.position) return
   const counted = takeOut(connection, place, readTail(connection, place.position))
-  const mine = counted.filter((row) => claimedKey(row) === own && row[2] !== machinesStream)
+  const mine = counted.filter((row) => row[0] > until || (claimedKey(row) === own && row[2] !== machinesStream))
   countRebase(connection)
   rebuildLinks(connection, place.position)
   putBack(connection, mine, author)

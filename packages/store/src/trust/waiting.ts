@@ -3,7 +3,7 @@ import { isEnrolled } from "@context-engine/core/domain/Membership"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow } from "../record.js"
 import { type Signer, signedBytes, signedOf } from "../Signer.js"
-import { readState } from "../sync/state.js"
+import { readSetting } from "../verifySetting.js"
 import { claimedKey, runsOf } from "./chain.js"
 import { holds } from "./keys.js"
 import { readMembership } from "./membership.js"
@@ -13,13 +13,13 @@ import { readMembership } from "./membership.js"
  * unsigned log has no such.
  */
 export const strangersThatWait = (connection: Connection, own: Signer | undefined): ReadonlyArray<number> => {
-  const { confirmed, logId } = readState(connection)
+  const { confirmed } = readSetting(connection)
   const members = readMembership(connection)
-  if (logId === null || members.root === null) return []
+  if (confirmed === undefined || members.root === null) return []
   const root = members.root.eventId
   const rows = connection
     .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position`)
-    .all(confirmed.position) as ReadonlyArray<EventRow>
+    .all(confirmed) as ReadonlyArray<EventRow>
   return runsOf(rows).flatMap((unit) => {
     const key = claimedKey(unit[0] as EventRow) ?? ""
     const enrolled = isEnrolled(members, key) ? members.machines.get(key)?.publicKey : undefined
