@@ -71,7 +71,7 @@ const writeCache = (files, data, used) => {
   for (const file of files) {
     const temporary = `${file}.${process.pid}`
     try {
-      fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+      makeDirectory(path.dirname(file))
       const fd = fs.openSync(temporary, "wx", 0o644)
       try {
         fs.writeSync(fd, data)
@@ -87,6 +87,13 @@ const writeCache = (files, data, used) => {
       remove(temporary)
     }
   }
+}
+
+/** Step by step: Node's own `recursive` never ends where a parent takes no child, as under /proc. */
+const makeDirectory = (directory) => {
+  if (fs.existsSync(directory)) return
+  makeDirectory(path.dirname(directory))
+  fs.mkdirSync(directory, { mode: 0o700 })
 }
 
 const remove = (file) => {

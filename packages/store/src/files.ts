@@ -18,10 +18,28 @@ import {
 import { basename, dirname, join, resolve } from "node:path"
 import { randomBytes } from "@context-engine/core/random"
 
-/** Makes a directory, and those above it, for its owner alone. Those that are there keep their rights. */
+/**
+ * Makes a directory, and those above it, for its owner alone. Those that are there keep their rights. Step by step: Node's
+ * `recursive` never ends where a directory is there and takes none into it, as /proc does and a mount that has gone away
+ * (https://github.com/openclaw/openclaw/issues/130807); files.test.ts tells when it does.
+ */
 export const makeDirectory = (path: string): void => {
-  const first = mkdirSync(path, { recursive: true, mode: 0o700 })
-  if (first !== undefined) syncPath(dirname(first))
+  const missing: Array<string> = []
+  let there = resolve(path)
+  for (; statSync(there, { throwIfNoEntry: false }) === undefined; there = dirname(there)) missing.unshift(there)
+  for (const one of missing) makeOne(one)
+  // What lies there and is no directory is told as what it is.
+  if (missing.length === 0 && !statSync(there).isDirectory()) mkdirSync(there)
+  if (missing.length > 0) syncPath(there)
+}
+
+const makeOne = (path: string): void => {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process was faster.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error
+  }
 }
 
 /** Makes an empty file for its owner alone, unless there is one. What SQLite puts beside it gets the same rights. */

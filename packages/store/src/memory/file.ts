@@ -1,6 +1,7 @@
 /** What this machine remembers of a log, in a small file of its own, outside the log. */
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs" // biome-ignore format: one line
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs" // biome-ignore format: one line
 import { join, resolve } from "node:path"
+import { makeDirectory } from "../files.js"
 
 /** An event, named so that it is found again wherever it stands. */
 export interface Mark {
@@ -91,7 +92,7 @@ export const writeRemembered = (directory: string, remembered: Remembered): void
   const file = fileOf(directory, remembered.path)
   const isNew = !existsSync(file)
   const draft = `${file}.${process.pid}`
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory)
   try {
     writeFileSync(draft, `${JSON.stringify(remembered)}\n`, { mode: 0o600 })
     chmodSync(draft, 0o600)
