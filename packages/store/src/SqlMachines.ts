@@ -228,7 +228,7 @@ const rootless =
   "nobody has said yet who may write to this log: context infra machine root makes this machine the one that says so"
 
 const notAdmin = (members: Membership): string =>
-  `only an admin machine may do this: ${adminsOf(members).join(", ") || "there is none left"}`
+  `only an admin machine may do this: ${adminsOf(members).join(", ") || "there is none left"}. If all their keys are lost, context infra machine root --keys-lost makes this one`
 
 const rowOf = (state: Membership, { publicKey, ...member }: Member, signer: Signer | undefined): MachineRow => ({
   ...member,

@@ -76,12 +76,17 @@ const trouble = (found: SyncStatus, screen: Screen, isAlone: boolean): ReadonlyA
   if (lastError !== null && !lastError.message.includes(lastError.next)) rows.push(["", `→ ${lastError.next}`])
   if (rejected > 0) rows.push(["rejected", `${count(rejected, "command")}: context infra sync rejected`, "bad"])
   if (clonedAt !== null) rows.push(["its key", `was used in another place too, ${ago(screen, clonedAt)}`, "warn"])
-  if (!isAlone && enrolment !== "unsigned") rows.push(["this machine", standings[enrolment], styleOf(enrolment)])
+  if (!isAlone && enrolment !== "unsigned") rows.push(["this machine", standingOf(found), styleOf(enrolment)])
   if (asking.length > 0)
     rows.push(["asking", `${asking.map(({ name }) => name).join(", ")}: context infra machine list`, "warn"])
   if (unknown.length > 0) rows.push(["newer", `${unknown.join(", ")}: update context`, "warn"])
   return rows
 }
+
+const standingOf = ({ enrolment, remote }: SyncStatus): string =>
+  enrolment === "not-enrolled" && remote === null
+    ? "not enrolled: context infra sync connect <url> asks for it"
+    : standings[enrolment]
 
 const standings: Record<SyncStatus["enrolment"], string> = {
   enrolled: "enrolled",

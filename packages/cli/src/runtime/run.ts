@@ -1,5 +1,8 @@
 /** How commands work on the log. */
 import { ReadModels } from "@context-engine/core/ReadModels"
+import type { SyncFailure } from "@context-engine/core/services/Sync"
+import { Database } from "@context-engine/store/Database"
+import { readState } from "@context-engine/store/sync/state"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { databasePath, isPast, isShared, type LogOptions, syncMode } from "./log.js"
@@ -19,18 +22,33 @@ export const run = <A, E, S>(
   }
   const shared = isShared(options.db)
   if (isPast(options) || !(shared || options.waitSync)) return runAlone(options, services, effect)
-  return Effect.flatMap(runAlone(options, services, noticing(effect)), ({ value, wrote }) =>
-    Effect.as(wrote ? share(options, shared) : Effect.void, value),
+  return Effect.flatMap(runAlone(options, services, noticing(effect)), ({ value, withheld, wrote }) =>
+    Effect.as(wrote ? Effect.zipRight(told(options.waitSync ? undefined : withheld), share(options, shared)) : Effect.void, value),
   )
 }
+
+/** That what was done counts on this machine alone, and what to do about it. Not where it is waited for: then it is the answer. */
+const told = (withheld: string | undefined) =>
+  withheld === undefined
+    ? Effect.void
+    : Effect.flatMap(
+        Effect.promise(() => import("../enrolling.js")),
+        ({ explain }) => explain(`done here, and with nobody else: ${withheld}`),
+      )
 
 const noticing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const { asOf } = yield* ReadModels
     const before = yield* asOf
     const value = yield* effect
-    return { value, wrote: (yield* asOf).position !== before.position }
+    const wrote = (yield* asOf).position !== before.position
+    const error = wrote ? (yield* (yield* Database).read(readState)).error : null
+    const withheld = error !== null && held.has(error.reason) ? error.message : undefined
+    return { value, wrote, withheld }
   })
+
+/** Why nothing of this machine may be pushed, as the last exchange has found it. */
+const held: ReadonlySet<SyncFailure> = new Set(["not-enrolled", "no-root", "new-root"])
 
 /** Waits for it only if that is asked for: a command is done when its machine has it. */
 const share = (options: LogOptions, shared: boolean): Effect.Effect<void, unknown> =>

@@ -167,7 +167,8 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   found.push(...untrusted(status).map((message) => about({ severity: "error", message, since: null, next })))
   if (waits) {
     const message = `${pending === 1 ? "an event waits" : `${pending} events wait`} to be pushed`
-    found.push(about({ severity: "warning", message, since: pendingSince, next: "context infra sync now" }))
+    const next = status.remote === null ? "context infra sync connect <url>" : "context infra sync now"
+    found.push(about({ severity: "warning", message, since: pendingSince, next }))
   }
   if (skew !== null && Math.abs(skew) > skewLimit) {
     const message = `this machine's clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew < 0 ? "ahead" : "behind"}`

@@ -149,18 +149,25 @@ type Way = (parts: Parts, tally: Tally, options: SyncOptions) => Effect.Effect<v
 const catchUp: Way = (parts, tally, options) =>
   Effect.gen(function* () {
     const isFresh = yield* parts.database.read((c) => readState(c).logId === null && readHead(c).position === 0)
-    yield* firstContact(parts, false)
-    yield* Effect.tapError(goOn(parts, tally, options), (error) =>
-      isFresh && options.invite !== undefined && isOfOther(error) ? unread(parts.database) : Effect.void,
+    const restoreUntil = yield* firstContact(parts, false)
+    yield* Effect.tapError(goOn(parts, tally, options, restoreUntil), (error) =>
+      isFresh && options.invite !== undefined && isOfOther(error) ? unlessHeard(parts) : Effect.void,
     )
   })
 
-/** Exchanges, after what an invite is for: this machine's enrolment. */
-const goOn: Way = (parts, tally, options) =>
+/** Forgets what was read, unless this machine was heard there: then it is the log that the invite was for, and used up meanwhile. */
+const unlessHeard = ({ author, database }: Parts): Effect.Effect<void, StorageError> =>
+  Effect.flatMap(
+    database.read((c) => readMembership(c, confirmedOf(c)).machines.has(author.signer?.id ?? "")),
+    (heard) => (heard ? Effect.void : unread(database)),
+  )
+
+/** Exchanges, after what an invite is for: this machine's enrolment. Up to `restoreUntil` events keep their times. */
+const goOn = (parts: Parts, tally: Tally, options: SyncOptions, restoreUntil: number): Effect.Effect<void, Failed> =>
   Effect.gen(function* () {
     if (parts.vouched !== undefined) yield* checkRoot(parts, tally, parts.vouched)
     if (options.invite !== undefined) yield* present(parts, tally, options.invite)
-    yield* exchangeAll(parts, tally, options)
+    yield* exchangeAll(parts, tally, options, restoreUntil)
   })
 
 /** Learns what the shared log says of an invite, before anything of this machine is written there. */
@@ -208,15 +215,19 @@ const inWords = ({ moved, pulled, pushed, rejected }: Tally): string => {
     .join(", ")
 }
 
-/** Binds this log to the shared one when they meet for the first time. An empty one is made ours. */
-const firstContact = (parts: Parts, mayMerge: boolean): Effect.Effect<void, Failed> =>
+/**
+ * Binds this log to the shared one when they meet for the first time. An empty one is made ours. Gives up to where events were
+ * shared by way of another server before: there they keep the times that others have of them.
+ */
+const firstContact = (parts: Parts, mayMerge: boolean): Effect.Effect<number, Failed> =>
   Effect.gen(function* () {
     const { database, remote } = parts
-    const { logId } = yield* database.read(readState)
-    if (logId !== null) return
+    const { logId, recorded } = yield* database.read(readState)
+    if (logId !== null) return 0
     const met = yield* meetOrCreate(parts)
     if (met.state === "to-merge") {
-      return yield* mayMerge ? bindMerged(parts, met) : refuseToMerge(remote.address, met)
+      yield* mayMerge ? bindMerged(parts, met) : refuseToMerge(remote.address, met)
+      return 0
     }
     yield* database.write((connection) => {
       bind(connection, met.logId, met.place)
@@ -224,6 +235,7 @@ const firstContact = (parts: Parts, mayMerge: boolean): Effect.Effect<void, Fail
       const detail = `to the log ${met.logId} of ${count(met.remoteEvents, "event")}`
       note(connection, { at: now(), what: "connected", detail })
     })
+    return met.remoteEvents === 0 ? recorded : 0
   })
 
 const meetOrCreate = ({ author, database, remote }: Parts) =>
@@ -291,9 +303,9 @@ const join: Way = (parts, tally, options) =>
   Effect.gen(function* () {
     const met = yield* meet(parts.database, parts.remote, parts.author.signer?.id)
     if (met.state === "foreign") yield* bindMerged(parts, met)
-    yield* firstContact(parts, true)
+    const restoreUntil = yield* firstContact(parts, true)
     // However it ends, this is the log from here on, by a person's word: it begins with other events than the one that was here.
-    yield* Effect.ensuring(goOn(parts, tally, options), Effect.ignore(parts.database.memory.accept))
+    yield* Effect.ensuring(goOn(parts, tally, options, restoreUntil), Effect.ignore(parts.database.memory.accept))
   })
 
 /** A whole copy of the file beside it, as it is before two histories become one. */

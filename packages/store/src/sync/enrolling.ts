@@ -4,6 +4,7 @@ import { isEnrolled, isFull, isOpen, type Membership, mostWaiting } from "@conte
 import { SyncError } from "@context-engine/core/Errors"
 import type { SyncStatus } from "@context-engine/core/services/Sync"
 import type { Connection } from "../connection.js"
+import type { EventRow } from "../record.js"
 import type { Signer } from "../Signer.js"
 import { readHead, readMachine } from "../standing.js"
 import { decodeInvite, fingerprint, inviteKey, prove, publicHalf } from "../trust/keys.js"
@@ -11,14 +12,20 @@ import { readMembership } from "../trust/membership.js"
 import { type Draft, isOwn, rootDraft } from "../trust/sealing.js"
 import { acceptRoot, readAsked } from "../trust/verdicts.js"
 import { type Author, write } from "./author.js"
-import { readTail, rebase } from "./rebase.js"
+import { isWish, readTail, rebase } from "./rebase.js"
 import { readState } from "./state.js"
 
-/** How this machine stands to the log, its own events that wait included. */
-export const enrolmentOf = (members: Membership, signer: Signer | undefined): SyncStatus["enrolment"] => {
-  if (signer === undefined) return "unsigned"
+/**
+ * How this machine stands to the log, its own events that wait included. Where a key file is named that is not there, its next
+ * event makes one.
+ */
+export const enrolmentOf = (
+  members: Membership,
+  { keyFile, signer }: { readonly signer: Signer | undefined; readonly keyFile?: string | undefined },
+): SyncStatus["enrolment"] => {
+  if (signer === undefined && keyFile === undefined) return "unsigned"
   if (members.root === null) return "no-root"
-  return members.machines.get(signer.id)?.status ?? "not-enrolled"
+  return members.machines.get(signer?.id ?? "")?.status ?? "not-enrolled"
 }
 
 /**
@@ -113,14 +120,20 @@ export const askToJoin = (connection: Connection, author: Author, invite: string
   const known = members.machines.get(signer.id)
   if (known?.status === "revoked") return false
   const proof = proofFor(members, signer, invite)
-  if (proof === null && (known !== undefined || isFull(members))) return false
   const { confirmed } = readState(connection)
+  const there = readMembership(connection, confirmed.position)
+  const tail = readTail(connection, confirmed.position)
+  if (proof === null && (isFull(there) || hasAsked(there, tail, signer))) return false
   const data = { machineId: signer.id, name: signer.name, publicKey: signer.publicKey, invite: proof }
   const meta = { actor: signer.name, via: "library" as const, machine: signer.name, commandId: author.id() }
   const wish: Draft = write(author, machinesStream, EnrolmentRequested, data, meta)
-  rebase(connection, confirmed, readTail(connection, confirmed.position), undefined, author, [wish])
+  rebase(connection, confirmed, tail, undefined, author, [wish])
   return true
 }
+
+/** Whether this machine's request is in the shared log, or the next thing to be pushed: behind other work it would never arrive. */
+const hasAsked = (there: Membership, tail: ReadonlyArray<EventRow>, signer: Signer): boolean =>
+  there.machines.has(signer.id) || tail.slice(0, 1).some(isWish)
 
 /**
  * Where other machines began roots that nobody has judged, a newcomer cannot know which log it comes to: it asks nobody to be let

@@ -1,5 +1,4 @@
 /** Pushes and pulls, page by page, until both logs are the same. */
-import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/Machine"
 import { type StorageError, SyncError } from "@context-engine/core/Errors"
 import type { SyncOptions } from "@context-engine/core/services/Sync"
 import { units } from "@context-engine/core/services/sync/units"
@@ -19,7 +18,7 @@ import type { Author } from "./author.js"
 import { askToJoin, lastWord, mayPush, rootsInDoubt, withheldBy } from "./enrolling.js"
 import { BrokenChain, type Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
-import { readTail } from "./rebase.js"
+import { isWish, readTail } from "./rebase.js"
 import { readState, setUnknown } from "./state.js"
 
 type Failed = SyncError | StorageError
@@ -136,7 +135,7 @@ const prepare = (connection: Connection, author: Author, restoreUntil: number, m
 
 /** This machine's request to be enrolled, where that is what waits first. */
 const wishOf = (connection: Connection, after: number): ReadonlyArray<EventRow> =>
-  readTail(connection, after, 1).filter((row) => row[2] === machinesStream && row[4] === EnrolmentRequested.type)
+  readTail(connection, after, 1).filter(isWish)
 
 const understands = (one: string): boolean => {
   const at = one.lastIndexOf("@")

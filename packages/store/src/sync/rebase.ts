@@ -2,6 +2,7 @@
  * Puts this machine's own last events after those of others that came first, each command decided again on what there is
  * then. What cannot stand becomes a `CommandRejected` in its place; nothing that was acknowledged vanishes.
  */
+import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/Machine"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Rejected } from "@context-engine/core/services/Sync"
 import { projections } from "@context-engine/core/views/all"
@@ -92,6 +93,9 @@ const unjudged = (position: number): StorageError =>
     message: `what stands at position ${position} cannot be judged; nothing was changed`,
   })
 
+/** Whether an event asks to be let in. */
+export const isWish = (row: EventRow): boolean => row[2] === machinesStream && row[4] === EnrolmentRequested.type
+
 /** What follows a place here. */
 export const readTail = (connection: Connection, after: number, limit = -1): ReadonlyArray<EventRow> =>
   connection
@@ -120,7 +124,9 @@ export const putBack = (
   author: Author,
   first: ReadonlyArray<Draft> = [],
 ): Rebased => {
-  const events = mine.map((row): Placed => ({ ...decode(row), row }))
+  // A request that is made again is not made twice.
+  const asks = first.some(({ type }) => type === EnrolmentRequested.type)
+  const events = mine.filter((row) => !(asks && isWish(row))).map((row): Placed => ({ ...decode(row), row }))
   const members = readMembership(connection)
   const head = readHead(connection)
   const { kept, rejected } = decide(connection, events, author, members)

@@ -43,7 +43,7 @@ export const reseal = (
       continue
     }
     const taken =
-      !unit.fresh && begun.same && chainOf(unit.rows)?.session === chain.session && isTaken(unit.rows, chain)
+      !unit.fresh && begun.same && chainOf(unit.rows)?.session === chain.session && isTaken(unit.rows, begun.chain)
     if (taken && !cloned) {
       cloned = true
       chain = newSession(signer.id, chain.root)
@@ -94,11 +94,9 @@ const rootOf = (units: ReadonlyArray<Standing>, members: Membership): string => 
 const chainOf = (rows: ReadonlyArray<EventRow>): Meta | undefined =>
   rows[0]?.[13] == null ? undefined : (JSON.parse(rows[0][7]) as Meta)
 
-/** Whether the log has a unit of this number in the session already, which is not this one. */
-const isTaken = (rows: ReadonlyArray<EventRow>, chain: Signing): boolean => {
-  const number = chainOf(rows)?.number ?? 0
-  return number <= chain.number
-}
+/** Whether the log has a unit of this number in the session already, which is not this one. `confirmed`: where it ends there. */
+const isTaken = (rows: ReadonlyArray<EventRow>, confirmed: Signing): boolean =>
+  (chainOf(rows)?.number ?? 0) <= confirmed.number
 
 /** The chain after a unit that is the next one of it; `undefined` if it is not. */
 const continued = (rows: ReadonlyArray<EventRow>, chain: Signing): Signing | undefined => {

@@ -53,7 +53,7 @@ export const readStatus = (
     roots: readAsked(connection, members.acknowledged),
     wrongClocks: wrongClocks(connection, new Date(Date.now() + (state.skew ?? 0)).toISOString()),
     clonedAt: lastOf(connection, "cloned"),
-    enrolment: enrolmentOf(members, signer),
+    enrolment: enrolmentOf(members, { keyFile, signer }),
     asking: isAdmin(members, signer?.id ?? "") ? askingOf(members) : [],
   }
 }
@@ -69,7 +69,7 @@ export const readTrouble = (connection: Connection, { keyFile, signer }: Own): S
   if (error === null || isSettled(connection, error.reason, signer)) return null
   const members = readMembership(connection)
   const stuck = {
-    enrolment: enrolmentOf(members, signer),
+    enrolment: enrolmentOf(members, { keyFile, signer }),
     roots: readAsked(connection, members.acknowledged),
     name: members.machines.get(signer?.id ?? "")?.name,
     admins: adminsOf(members),

@@ -5,6 +5,7 @@ import { Sync, type SyncOptions } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { Database } from "../../src/Database.js"
+import { prepare } from "../../src/restore.js"
 import * as SqlMachines from "../../src/SqlMachines.js"
 import { type Batch, make } from "../../src/sync/RemoteLog.js"
 import { fingerprint } from "../../src/trust/keys.js"
@@ -45,10 +46,10 @@ const standings = async (of: Machine, others: ReadonlyArray<Machine>) => {
   return others.map((other) => rows.find(({ machineId }) => machineId === signerOf(other).id)?.status)
 }
 
-it.each([true, false])("of two at the same moment both are heard; with an invite: %s", async (invited) => {
+it.each([2, 1, 0])("of two at the same moment both are heard; with an invite for %i", async (uses) => {
   const { batch } = makeSequencer()
   const a = await begun("a", batch, "alpha")
-  const code = invited ? await invite(a, 2) : undefined
+  const code = uses > 0 ? await invite(a, uses) : undefined
   await sync(a)
   const how = code === undefined ? {} : { invite: code }
   const first = machine("first", make("memory", batch))
@@ -63,12 +64,14 @@ it.each([true, false])("of two at the same moment both are heard; with an invite
     )
   }
   const second = machine("second", make("memory", late))
-  if (invited) expect(await now(second, how)).toMatchObject({ pending: 0 })
+  if (uses === 2) expect(await now(second, how)).toMatchObject({ pending: 0 })
   else expect((await failure(second)).message).toContain("waits to be enrolled")
   expect(raced).toBe(true)
   await sync(a)
-  const state = invited ? "enrolled" : "waiting"
-  expect(await standings(a, [a, first, second])).toEqual(["enrolled", state, state])
+  const states = [1, 2].map((place) => (uses >= place ? "enrolled" : "waiting"))
+  expect(await standings(a, [a, first, second])).toEqual(["enrolled", ...states])
+  // Whoever waits there is connected, and goes on by itself once it is let in.
+  expect((await status(second)).logId).not.toBeNull()
   for (const one of [a, first, second]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
 })
 
@@ -212,4 +215,87 @@ it("a member begins a root where the admin's key is lost; an admin needs none", 
   await sync(b)
   expect(await standings(b, [a, b])).toEqual([undefined, "enrolled"])
   expect(await verify(b)).toMatchObject({ ok: true, inert: 0 })
+})
+
+/** The same machine on its backup, as it was restored. */
+const restored = async (of: Machine, batch: Batch) => {
+  await of.close()
+  const path = freshPath()
+  const keyPath = `${path}.key`
+  cpSync(`${of.path}.key`, keyPath)
+  await Effect.runPromise(Effect.scoped(Effect.flatMap(prepare(of.path, path, { keyPath }), ({ place }) => place)))
+  return machine(of.name, make("memory", batch), { path })
+}
+
+it("what a restored file holds is this machine's work, where it comes to a log with a history", async () => {
+  const { batch } = makeSequencer()
+  const a = await begun("a", batch, "alpha")
+  const code = await invite(a)
+  await sync(a)
+  const alone = machine("alone", make("memory", batch))
+  await beginLog(alone)
+  await add(alone, "own")
+  const back = await restored(alone, batch)
+  expect(await back.run(Effect.flatMap(Sync, (service) => service.contact))).toMatchObject({ ours: 2 })
+  await back.run(Effect.flatMap(Sync, (service) => service.join({ invite: code })))
+  await sync(a)
+  expect(JSON.stringify(await give(a, (r) => r.servers.list()))).toContain('"own"')
+  expect(rowsHash(back.path)).toBe(rowsHash(a.path))
+  for (const one of [a, back]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
+
+it("what a restored file holds is this machine's work, where its log was begun anew on another server", async () => {
+  const [lost, fresh] = [makeSequencer(), makeSequencer()]
+  const a = await begun("a", lost.batch, "alpha")
+  const code = await invite(a)
+  await sync(a)
+  const b = machine("b", make("memory", lost.batch))
+  await now(b, { invite: code })
+  await sync(a)
+  await add(b, "own")
+  await a.run(Effect.flatMap(Sync, (service) => service.disconnect))
+  await a.close()
+  const again = machine("a", make("memory", fresh.batch), { path: a.path })
+  await sync(again)
+  const back = await restored(b, fresh.batch)
+  await back.run(Effect.flatMap(Sync, (service) => service.join()))
+  await sync(again)
+  expect(JSON.stringify(await give(again, (r) => r.servers.list()))).toContain('"own"')
+  expect(rowsHash(back.path)).toBe(rowsHash(again.path))
+  // What both had kept its time, so that what one exports is what the other does.
+  expect(eventsOf(back.path)).toEqual(eventsOf(again.path))
+  for (const one of [again, back]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
+
+it("a request that only a lost server had is made again, before the work that waits", async () => {
+  const [lost, fresh] = [makeSequencer(), makeSequencer()]
+  const a = await begun("a", lost.batch, "alpha")
+  const code = await invite(a)
+  await sync(a)
+  const b = machine("b", make("memory", lost.batch))
+  await now(b, { invite: code })
+  await machines(b, (service) => service.beginRoot(false))
+  await sync(b)
+  await add(a, "own")
+  await sync(a).catch(() => undefined)
+  await machines(a, (service) => service.trust(fingerprint(signerOf(b).publicKey)))
+  expect((await failure(a)).message).toContain("waits to be enrolled")
+  await a.close()
+  await b.close()
+  const [root, other] = [b, a].map(({ name, path }) => machine(name, make("memory", fresh.batch), { path })) as [
+    Machine,
+    Machine,
+  ]
+  await heal(root)
+  await other.run(Effect.flatMap(Sync, (service) => Effect.either(service.heal())))
+  expect((await failure(other)).message).toContain("waits to be enrolled")
+  await sync(root)
+  expect(await standings(root, [root, other])).toEqual(["enrolled", "waiting"])
+  await machines(root, (service) => service.approve(fingerprint(signerOf(other).publicKey), "member"))
+  for (const one of [root, other, root]) await sync(one)
+  expect(JSON.stringify(await give(root, (r) => r.servers.list()))).toContain('"own"')
+  expect(rowsHash(other.path)).toBe(rowsHash(root.path))
+  // Nobody else has its key.
+  expect(await status(other)).toMatchObject({ clonedAt: null, enrolment: "enrolled" })
+  for (const one of [root, other]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
 })

@@ -64,7 +64,7 @@ export const withNewKey = (keyFile: string | undefined): string =>
 
 /** How one that waits is let in. */
 export const toApprove = (name: string | undefined, admins: ReadonlyArray<string>): string =>
-  `context infra machine approve ${name === undefined ? "<name>" : word(name)}, on an admin machine${admins.length === 0 ? "" : ` (${admins.join(", ")})`}`
+  `context infra machine approve ${name === undefined ? "<name>" : word(name)}, on an admin machine${admins.length === 0 ? "" : ` (${admins.join(", ")})`}; if the keys of all of those are lost, context infra machine root --keys-lost`
 
 const toEnrol = ({ admins, enrolment, keyFile, name }: Stuck): string => {
   if (enrolment === "revoked") return withNewKey(keyFile)
