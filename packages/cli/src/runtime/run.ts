@@ -23,7 +23,10 @@ export const run = <A, E, S>(
   const shared = isShared(options.db)
   if (isPast(options) || !(shared || options.waitSync)) return runAlone(options, services, effect)
   return Effect.flatMap(runAlone(options, services, noticing(effect)), ({ value, withheld, wrote }) =>
-    Effect.as(wrote ? Effect.zipRight(told(options.waitSync ? undefined : withheld), share(options, shared)) : Effect.void, value),
+    Effect.as(
+      wrote ? Effect.zipRight(told(options.waitSync ? undefined : withheld), share(options, shared)) : Effect.void,
+      value,
+    ),
   )
 }
 

@@ -137,6 +137,10 @@ const establish = (state: Membership, { accepts, event, id, position, signer }: 
     const called = freeName({ machines: found }, one.name, one.machineId)
     found.set(one.machineId, { ...one, name: called, status: "enrolled", position, by: null, invite: null })
   }
+  // Who was turned away stays so, under any root, until an admin says otherwise.
+  for (const one of state.machines.values())
+    if (one.status === "revoked" && !found.has(one.machineId))
+      found.set(one.machineId, { ...one, name: freeName({ machines: found }, one.name, one.machineId) })
   const root = { eventId: id, machineId, position, cutoff: cutoff.position }
   const before = state.root === null ? [] : [{ root: state.root.eventId, machines: state.machines }]
   const earlier = [...state.earlier, ...before]

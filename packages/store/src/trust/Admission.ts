@@ -6,13 +6,14 @@
 import { definitions } from "@context-engine/core/domain/Events"
 import { machinesStream, membershipTypes } from "@context-engine/core/domain/Machine"
 import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
-import type { Recorded } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
-import { decode, type EventRow, hashOf, matchesDigest } from "../record.js"
+import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { type Chain, chainOf, endOfRun, isRoot, ownKey } from "./chain.js"
+import { alteredIn, counts, inert, isInert, type Judged, wrongIn } from "./judged.js"
 import { holds } from "./keys.js"
 import { proves } from "./membership.js"
+import { type Asked, underOther, wasEnrolled } from "./otherRoots.js"
 import { lastStated } from "./sealing.js"
 import { misfit } from "./shapes.js"
 
@@ -30,6 +31,8 @@ export interface Known {
   readonly link: (machine: string, session: string) => Link | undefined
   /** Roots that a person on this machine has accepted, by the id of their event. */
   readonly accepted: ReadonlySet<string>
+  /** Roots that wait for a person's word. */
+  readonly asked?: ReadonlyArray<Asked>
   /** Whether a log that has no root yet may get one without a person's word: where a person takes over the whole of it. */
   readonly acceptsFirst?: boolean
   /** The hash of the last event before, and when that happened as its writer says. */
@@ -40,21 +43,6 @@ export interface Known {
   /** Whether this machine signed a unit itself, so that its signature needs no check. */
   readonly trusted?: (first: EventRow) => boolean
 }
-
-export type Judged =
-  | { readonly verdict: "counts"; readonly events: ReadonlyArray<Recorded>; readonly unknown: ReadonlyArray<string> }
-  | { readonly verdict: "inert"; readonly reason: string }
-  /**
-   * Nothing from here on can be judged: a person has to accept a root, a newer version knows what this says, or the data of what
-   * counts is not what was written.
-   */
-  | {
-      readonly verdict: "stop"
-      readonly why: "root" | "newer" | "altered"
-      readonly position: number
-      readonly detail: string
-      readonly row: EventRow
-    }
 
 /** What the chain of a machine's units says beside the verdict. */
 export interface Judgement {
@@ -87,11 +75,13 @@ const costOfOne = 100
 export class Admission {
   membership: Membership
   readonly #links = new Map<string, Link>()
+  readonly #asked: Array<Asked>
   #hash: string
   #statedAt: string
 
   constructor(readonly known: Known) {
     this.membership = known.membership
+    this.#asked = [...(known.asked ?? [])]
     this.#hash = known.hash
     this.#statedAt = known.statedAt ?? ""
   }
@@ -159,6 +149,7 @@ export class Admission {
     if (found.verdict !== "counts" || chain === undefined) {
       const asksToBeRoot =
         isRoot(first) && unit.length === 1 && found.verdict === "inert" && this.#isAsked(first, chain)
+      if (asksToBeRoot) this.#asked.push(askedOf(first))
       return { rows: unit, judged: found, asksToBeRoot }
     }
     return { rows: unit, judged: found, ...this.#follow(unit, chain) }
@@ -178,10 +169,10 @@ export class Admission {
     const publicKey =
       this.membership.machines.get(chain.key)?.publicKey ?? (asks ? ownKey(first, chain.key) : undefined)
     const enrolled = isEnrolled(this.membership, chain.key)
-    if (!enrolled && !asks) return inert(this.#underEarlier(unit, chain.key) ?? this.#unheard(chain.key))
+    if (!enrolled && !asks) return inert(this.#underOther(unit, chain.key) ?? this.#unheard(chain.key))
     if (publicKey === undefined) return inert("it is signed with a key that nobody has enrolled")
     const root = isRoot(first) ? first[1] : (this.membership.root?.eventId ?? "")
-    if (!this.#holds(publicKey, unit, root)) return inert(this.#underEarlier(unit, chain.key) ?? badSignature)
+    if (!this.#holds(publicKey, unit, root)) return inert(this.#underOther(unit, chain.key) ?? badSignature)
     const altered = alteredIn(unit)
     // Whoever has a key of its own can say anything of itself: that may stop nobody.
     if (!enrolled && altered !== undefined) return inert("its data is not the data that was signed")
@@ -200,13 +191,9 @@ export class Admission {
       : `machine ${known.name} is not enrolled`
   }
 
-  /** What a machine wrote before it knew of this root is no forgery: it is told as what it is, and counts for nothing all the same. */
-  #underEarlier(unit: ReadonlyArray<EventRow>, key: string): string | undefined {
-    const under = this.membership.earlier.find((one) => {
-      const publicKey = wasEnrolled(one, key) ? one.machines.get(key)?.publicKey : undefined
-      return publicKey !== undefined && holds(publicKey, signedBytes(unit.map(signedOf), one.root), unit[0]?.[11] ?? "")
-    })
-    return under && `${under.machines.get(key)?.name} signed it under the root before this one`
+  /** Not a forgery, if another root explains it. */
+  #underOther(unit: ReadonlyArray<EventRow>, key: string): string | undefined {
+    return underOther(this.membership, this.#asked, unit, key)
   }
 
   #holds(publicKey: string, unit: ReadonlyArray<EventRow>, root: string): boolean {
@@ -288,34 +275,10 @@ export class Admission {
   }
 }
 
-/**
- * The chain and the signature cover the digest of an event's data. Where the data is another, whoever sent it changed it on the
- * way: others have what was written under the same hash, so it is not for this machine to say that it counts for nothing.
- */
-const alteredIn = (unit: ReadonlyArray<EventRow>): Judged | undefined => {
-  const row = unit.find((one) => !matchesDigest(one))
-  return row && { verdict: "stop", why: "altered", position: row[0], detail: row[1], row }
+const askedOf = (row: EventRow): Asked => {
+  const { machineId, publicKey } = decode(row).data as { readonly machineId: string; readonly publicKey: string }
+  return { eventId: row[1], position: row[0], machineId, publicKey }
 }
-
-const wasEnrolled = ({ machines }: Membership["earlier"][number], key: string): boolean =>
-  machines.get(key)?.status === "enrolled"
-
-const inert = (reason: string): Judged => ({ verdict: "inert", reason })
-
-const isInert = ({ judged }: Pick<Judgement, "judged">, reason: string): boolean =>
-  judged.verdict === "inert" && judged.reason === reason
-
-/** The positions at which the hash is not that of the event and what precedes it. */
-const wrongIn = (before: string, rows: ReadonlyArray<EventRow>): ReadonlyArray<number> =>
-  rows.flatMap((row, index) => (hashOf(rows[index - 1]?.[10] ?? before, row) === row[10] ? [] : [row[0]]))
-
-const counts = (unit: ReadonlyArray<EventRow>): Judged => {
-  const unknown = unit.filter((row) => !isKnown(row[4], row[5])).map((row) => `${row[4]}@${row[5]}`)
-  return { verdict: "counts", events: unit.map(decode), unknown }
-}
-
-/** Whether this version knows a type of event in that shape. */
-export const isKnown = (type: string, schema: number): boolean => (definitions.get(type)?.schema ?? 0) >= schema
 
 /** By what the check of a unit's signature is found again. */
 export const checkOf = (publicKey: string, bytes: Buffer, signature: string): string =>

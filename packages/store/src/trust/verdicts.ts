@@ -7,7 +7,7 @@ import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
 import { type Known, type Link, notWhole } from "./Admission.js"
 import { chainOf, isRoot, isSelfSigned } from "./chain.js"
-import { fingerprint } from "./keys.js"
+import { fingerprint, keyId } from "./keys.js"
 import { readMembership } from "./membership.js"
 import { lastStated, unitHash } from "./sealing.js"
 
@@ -16,6 +16,7 @@ export const knownAt = (connection: Connection, position: number): Known => ({
   membership: readMembership(connection, position),
   link: (machine, session) => readLink(connection, machine, session),
   accepted: readAccepted(connection),
+  asked: readPending(connection).map((one) => ({ ...one, machineId: keyId(one.publicKey) })),
   ...endAt(connection, position),
 })
 

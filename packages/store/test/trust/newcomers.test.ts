@@ -299,3 +299,38 @@ it("a request that only a lost server had is made again, before the work that wa
   expect(await status(other)).toMatchObject({ clonedAt: null, enrolment: "enrolled" })
   for (const one of [root, other]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
 })
+
+it("work under a root that waits for a word is told as that, and who was revoked before it stays so", async () => {
+  const { batch } = makeSequencer()
+  const a = await begun("a", batch, "alpha")
+  const code = await invite(a, 3)
+  await sync(a)
+  const [b, c, stolen] = ["b", "c", "stolen"].map((name) => machine(name, make("memory", batch))) as [
+    Machine,
+    Machine,
+    Machine,
+  ]
+  for (const one of [b, c, stolen]) await now(one, { invite: code })
+  await sync(a)
+  await machines(a, (service) => service.revoke(fingerprint(signerOf(stolen).publicKey)))
+  for (const one of [a, b]) await sync(one)
+  await machines(b, (service) => service.beginRoot(false))
+  await add(b, "later")
+  await sync(b)
+  await sync(c)
+  const reasons = (await status(c)).inertEvents.map(({ reason }) => reason)
+  expect(reasons).toHaveLength(2)
+  expect(reasons[0]).toBe("no person on this machine has accepted this root")
+  expect(reasons[1]).toMatch(
+    /^it was signed under the root at position \d+, and no person on this machine has accepted this root$/,
+  )
+  expect(await standings(b, [b, stolen, c])).toEqual(["enrolled", "revoked", undefined])
+  await failure(stolen)
+  await machines(stolen, (service) => service.trust(fingerprint(signerOf(b).publicKey)))
+  await failure(stolen)
+  await sync(b)
+  expect(await standings(b, [stolen])).toEqual(["revoked"])
+  await machines(c, (service) => service.trust(fingerprint(signerOf(b).publicKey)))
+  expect((await status(c)).inert).toBe(0)
+  for (const one of [b, c]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
