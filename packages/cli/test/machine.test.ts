@@ -98,7 +98,10 @@ describe("machines of one log", () => {
     expect(now.code).toBe(1)
     expect(now.stderr).toContain(`machine approve ${name}`)
     expect(await phone.json("alert")).toMatchObject([{ kind: "sync", severity: "warning" }])
-    await sameWayOut(phone, `context infra machine approve ${name}, on an admin machine (laptop)`)
+    await sameWayOut(
+      phone,
+      `context infra machine approve ${name}, on an admin machine (laptop); if the keys of all of those are lost, context infra machine root --keys-lost`,
+    )
     expect((await phone.json("sync status")).enrolment).toBe("waiting")
     expect((await phone.json("doctor")).findings).toContainEqual(
       expect.objectContaining({ check: "key", level: "warning", found: expect.stringContaining(fingerprint) }),

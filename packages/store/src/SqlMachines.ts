@@ -264,7 +264,9 @@ const begin = (
   const writer = author(signer)
   const meta = { ...origin, commandId: writer.id() }
   const others = keep ? candidates(connection, signer) : []
-  const draft = rootDraft(signer, { meta, occurredAt: writer.now() }, base, others)
+  // It is called what it was called before.
+  const name = state.machines.get(signer.id)?.name ?? signer.name
+  const draft = rootDraft({ ...signer, name }, { meta, occurredAt: writer.now() }, base, others)
   rebase(connection, base, readTail(connection, base.position), undefined, writer, [draft])
   acceptRoot(connection, draft.id)
   return undefined

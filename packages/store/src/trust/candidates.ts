@@ -11,10 +11,13 @@ interface Candidate {
   readonly role: Role
 }
 
-/** The other machines that a new root would enrol: those that are, or, in a log older than roots, those that joined it. */
+/**
+ * The other machines that a new root would enrol: those that are members, or, in a log older than roots, those that joined it. Admins
+ * are none of them: there is another root only because their keys are lost.
+ */
 export const candidates = (connection: Connection, signer: Signer | undefined): ReadonlyArray<Candidate> => {
   const state = readMembership(connection)
-  const enrolled = [...state.machines.values()].filter(({ status }) => status === "enrolled")
+  const enrolled = [...state.machines.values()].filter(({ role, status }) => status === "enrolled" && role === "member")
   const joined = connection
     .prepare("SELECT data FROM events WHERE type = 'MachineJoined' AND stream LIKE 'machine-%' ORDER BY position")
     .all()

@@ -19,7 +19,7 @@ it("what a person decides is what is advised", () => {
 
 it("who may not write is told how it is let in: by its name, and on which machines", () => {
   expect(wayOut("not-enrolled", { ...stuck, enrolment: "waiting" })).toBe(
-    "context infra machine approve 'web 1', on an admin machine (laptop)",
+    "context infra machine approve 'web 1', on an admin machine (laptop); if the keys of all of those are lost, context infra machine root --keys-lost",
   )
   expect(wayOut("not-enrolled", { ...stuck, enrolment: "not-enrolled" })).toContain("--invite <code>")
   expect(wayOut("not-enrolled", { ...stuck, enrolment: "unsigned" })).toBe("leave out CONTEXT_KEY=off")
