@@ -3,7 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { type InvalidInput, NotFound, type StorageError } from "../Errors.js"
+import { InvalidInput, NotFound, type StorageError } from "../Errors.js"
 import type { Meta, Recorded } from "../Event.js"
 import { EventLog } from "../EventLog.js"
 import { type Cut, isIn } from "../effectiveTime.js"
@@ -70,12 +70,11 @@ export class History extends Context.Tag("@context-engine/core/History")<
     Effect.map(EventLog, (log) =>
       History.of({
         diff: Effect.fn("History.diff")(function* (from: string, to: string) {
-          const a = yield* cutOf(log, from, { field: "from" })
-          const b = yield* cutOf(log, to, { field: "to" })
-          const [start, end] = isEarlier(b, a) ? [b, a] : [a, b]
+          const start = yield* cutOf(log, from, { field: "from" })
+          const end = yield* cutOf(log, to, { field: "to" })
+          if (isEarlier(end, start)) return yield* new InvalidInput({ field: "from", reason: turned })
           const ends = new Ends(start, end)
-          const until = Math.max(start.until, end.until)
-          yield* Stream.runForEach(log.readAll({ until }), (event) => Effect.sync(() => ends.apply(event)))
+          yield* Stream.runForEach(log.readAll({ until: end.until }), (event) => Effect.sync(() => ends.apply(event)))
           const { after, before, causes } = ends.done()
           const changes = after.projections.flatMap(({ name }) =>
             compare(name, before.tables.get(name) as Rows, after.tables.get(name) as Rows, causes),
@@ -104,6 +103,8 @@ export class History extends Context.Tag("@context-engine/core/History")<
     ),
   )
 }
+
+const turned = "is later than the other moment: name the earlier one first"
 
 /** Of two parts of the log of which one has all of the other, which has less. */
 const isEarlier = (a: Cut, b: Cut): boolean => a.until < b.until || (a.until === b.until && a.skip.size > b.skip.size)
