@@ -32,8 +32,8 @@ export const askedFor = (command: string, given: Asked) =>
   Effect.gen(function* () {
     const span = (name: string, value: string | undefined) => millis(name, value, command)
     const { healthCount } = given
-    if (healthCount !== undefined && (healthCount < 1 || healthCount > 100)) {
-      return yield* unreadable(command, `--health-count must be from 1 to 100, not ${healthCount}`)
+    if (healthCount !== undefined && healthCount > 100) {
+      return yield* unreadable(command, `--health-count must be at most 100, not ${healthCount}`)
     }
     return {
       notes: given.note || undefined,

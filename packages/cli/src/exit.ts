@@ -75,6 +75,9 @@ const flags: Record<string, string> = {
   from: "<from>",
   moment: "--to",
   expiresAt: "--expires",
+  "resources.cpu": "--cpu",
+  "resources.ram": "--ram",
+  "resources.disk": "--disk",
   "deploySettings.pre": "--pre",
   "deploySettings.post": "--post",
   "deploySettings.env": "--deploy-env",
@@ -92,8 +95,11 @@ const describe = (failure: Failure): string => {
   if (field === "") return reason
   // Settings of the environment and files are called what they are.
   if (/^[A-Z]|[/\\]/.test(path)) return `${path} ${reason}`
-  return `${flags[`${field}.${part}`] ?? flags[field] ?? `--${field}`} ${reason}`
+  return `${flags[`${field}.${part}`] ?? flags[field] ?? `--${kebab(field)}`} ${reason}`
 }
+
+/** `knownAt` as the option is written: `known-at`. */
+const kebab = (field: string): string => field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
 const lists: Record<string, string> = {
   server: "context infra server list",

@@ -117,6 +117,7 @@ const parse = (path: string, argv: ReadonlyArray<string>, options: AnyOptions, a
       )
       values[key] = value
     }
+    if (values.at !== undefined && values.knownAt !== undefined) return yield* refuse(twoMoments)
     let words = sorted.words
     for (const [key, arg] of Object.entries(args)) {
       const [left, value] = yield* Args.validate(arg, words, config).pipe(
@@ -128,6 +129,8 @@ const parse = (path: string, argv: ReadonlyArray<string>, options: AnyOptions, a
     if (words.length > 0) return yield* refuse(`there is one word too many: ${JSON.stringify(words[0])}`)
     return values
   }) as Effect.Effect<Record<string, unknown>, UsageError>
+
+const twoMoments = "--at asks what had happened by then, --known-at what this log had recorded by then: give one"
 
 /** Adds the option that was probably meant. */
 const explain = (problem: Unsortable, options: AnyOptions): Effect.Effect<string> => {

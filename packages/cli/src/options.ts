@@ -8,6 +8,13 @@ import * as Option from "effect/Option"
 /** An argument can never hold NUL, so it can stand for the empty value, which @effect/cli drops from a repeated option. */
 export const emptyValue = "\u0000"
 
+const notEmpty = (value: string): string => {
+  if (value.trim() === "") throw new Error("must not be empty")
+  return value
+}
+
+const reasonOf = (error: unknown): HelpDoc.HelpDoc => HelpDoc.p(error instanceof Error ? error.message : String(error))
+
 const repeatable = new WeakSet<object>()
 
 /** Whether an option may be given more than once. */
@@ -71,19 +78,34 @@ export const parsed = <A>(
   description: string,
   read: (text: string) => A,
 ): Options.Options<A | undefined> =>
-  orUndefined(
-    required(name, what, description).pipe(
-      Options.mapTryCatch(read, (error) => HelpDoc.p(error instanceof Error ? error.message : String(error))),
-    ),
-  )
+  orUndefined(required(name, what, description).pipe(Options.mapTryCatch(read, reasonOf)))
 
-/** A whole number. */
-export const integer = (name: string, description: string): Options.Options<number | undefined> =>
-  parsed(name, "number", description, readInteger)
+/** A whole number from `least` on: most of them count something. */
+export const integer = (name: string, description: string, least = 1): Options.Options<number | undefined> =>
+  parsed(name, "number", description, (value) => readInteger(value, least))
 
-/** A whole number, or nothing at all to take it away: for updates. */
-export const integerOrNone = (name: string, description: string): Options.Options<number | null | undefined> =>
-  parsed(name, "number", description, (value) => (value === "" ? null : readInteger(value)))
+/** The same, or nothing at all to take it away: for updates. */
+export const integerOrNone = (
+  name: string,
+  description: string,
+  least = 1,
+): Options.Options<number | null | undefined> =>
+  parsed(name, "number", description, (value) => (value === "" ? null : readInteger(value, least)))
+
+/** A size as people write it; empty text takes it away. */
+export const size = (name: string, description: string, example: string): Options.Options<string | undefined> =>
+  parsed(name, "size", `${description}, for example ${example}`, (value) => {
+    if (value === "" || /^\d/.test(value)) return value
+    throw new Error(`must be a size such as ${example}, not ${JSON.stringify(value)}`)
+  })
+
+/** A file that may be named. */
+export const file = (name: string, description: string, what = "file"): Options.Options<string | undefined> =>
+  parsed(name, what, description, notEmpty)
+
+/** A file that must be named. */
+export const requiredFile = (name: string, description: string): Options.Options<string> =>
+  required(name, "file", description).pipe(Options.mapTryCatch(notEmpty, reasonOf))
 
 /** A JSON object; empty text takes it away. */
 export const jsonObject = (
@@ -97,9 +119,12 @@ export const jsonObject = (
     throw new Error('must be a JSON object, for example {"workers": 4}')
   })
 
-/** A positional argument. */
+/** A positional argument. Empty, it is most probably a variable of a script that has no value. */
 export const argument = (name: string, description: string): Args.Args<string> =>
-  Args.text({ name }).pipe(Args.withDescription(description))
+  Args.text({ name }).pipe(
+    Args.withDescription(description),
+    Args.mapTryCatch(notEmpty, (error) => HelpDoc.p(`<${name}> ${(error as Error).message}`)),
+  )
 
 /** A positional argument that may be left out. */
 export const optionalArgument = (name: string, description: string): Args.Args<string | undefined> =>
@@ -112,7 +137,7 @@ export const argumentList = (name: string, description: string): Args.Args<Reado
 /** What every leaf takes. */
 export const shared = {
   json: flag("json", "Print one JSON document and nothing else"),
-  db: text("db", "path", "The log's file (default: $CONTEXT_DB, else ~/.claude/infra.db)"),
+  db: file("db", "The log's file (default: $CONTEXT_DB, else ~/.claude/infra.db)", "path"),
   waitSync: flag("wait-sync", "Wait until what it wrote is in the shared log"),
 }
 
@@ -150,9 +175,10 @@ export const changeList = (values: ReadonlyArray<string>): ReadonlyArray<string>
 export const given = <A extends object>(fields: A): { [K in keyof A]: Exclude<A[K], undefined> } =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as never
 
-const readInteger = (value: string): number => {
-  if (/^[+-]?\d{1,15}$/.test(value)) return Number(value)
-  throw new Error(`must be a whole number, not ${JSON.stringify(value)}`)
+const readInteger = (value: string, least: number): number => {
+  if (!/^[+-]?\d{1,15}$/.test(value)) throw new Error(`must be a whole number, not ${JSON.stringify(value)}`)
+  if (Number(value) < least) throw new Error(`must be at least ${least}, not ${value}`)
+  return Number(value)
 }
 
 const parseJson = (value: string): unknown => {

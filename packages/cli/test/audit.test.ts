@@ -1,6 +1,7 @@
 /** The log itself, by hand: verified, compared, taken out, brought in, rebuilt, copied and put back. */
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
+import { hostname } from "node:os"
 import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "vitest"
 import { damaged } from "../../store/test/support/audited.js"
@@ -70,6 +71,64 @@ describe("audit log", () => {
     expect(life.map((event: { type: string }) => event.type)).toEqual(["ServerAdded", "ServerRenamed"])
     expect(await ws.succeed("audit log omega", key)).toContain("name: alpha → omega")
     expect(await ws.run("audit log nobody")).toMatchObject({ code: 1 })
+  })
+})
+
+describe("who wrote it, and who may", () => {
+  const own = workspace()
+  const desk = { env: { CONTEXT_KEY: join(own.directory, "desk.key"), CONTEXT_ACTOR: "ada" } }
+  let job: { readonly env: Readonly<Record<string, string>> }
+  let ids: Readonly<Record<string, string>>
+
+  /** The root (1), a server (2), two machines (3, 4, 6), one of which writes (5), and is revoked (7). */
+  beforeAll(async () => {
+    await own.succeed("server add alpha --ip 192.0.2.1", desk)
+    const [{ machineId }] = (await own.json("machine list", desk)).machines
+    await own.succeed(`machine rename ${machineId} desk`, desk)
+    const made = await own.json("machine add job", desk)
+    job = { env: { CONTEXT_KEY: made.key, CONTEXT_ACTOR: "ada" } }
+    ids = { desk: machineId, job: made.machine.machineId }
+    await own.succeed("server update alpha --notes hello", job)
+    await own.succeed("machine rename job build", desk)
+    await own.succeed("machine revoke build --yes", desk)
+  })
+
+  it("names the machine whose key signed an event, as it is called now, not what its host says of itself", async () => {
+    expect(await own.json("audit log alpha", desk)).toMatchObject([
+      { position: 2, machine: "desk", key: ids.desk },
+      { position: 5, machine: "build", key: ids.job },
+    ])
+    const text = await own.succeed("audit log alpha", desk)
+    expect(text).toMatch(/ServerAdded at 2, .* by ada via cli on desk$/m)
+    expect(text).toMatch(/ServerUpdated at 5, .* by ada via cli on build$/m)
+    const [change] = (await own.json("diff 4 5", desk)).changes
+    expect(change.causes).toMatchObject([{ position: 5, machine: "build", key: ids.job }])
+  })
+
+  it("keeps to the host's own word where nobody signed, and names no key", async () => {
+    const plain = workspace()
+    await plain.succeed("server add alpha")
+    const [event] = await plain.json("audit log alpha")
+    expect(event).toMatchObject({ machine: hostname() })
+    expect(event).not.toHaveProperty("key")
+  })
+
+  it("says in diff what became of machines, and not that nothing changed", async () => {
+    const { changes, machines } = await own.json("diff 5 7", desk)
+    expect(changes).toEqual([])
+    expect(machines).toMatchObject([
+      { position: 6, type: "MachineRenamed", machine: "desk", key: ids.desk, data: { from: "job", to: "build" } },
+      { position: 7, type: "MachineRevoked", machine: "desk", data: { machineId: ids.job } },
+    ])
+    const text = await own.succeed("diff 5 7", desk)
+    expect(text).toContain("from position 5 to 7: 2 events about machines")
+    expect(text).toMatch(/machine job is called build\n +MachineRenamed at 6, .* on desk/)
+    expect(text).toMatch(/machine build revoked\n +MachineRevoked at 7, .* by ada via cli on desk/)
+    const all = await own.succeed("diff 0", desk)
+    expect(all).toContain("1 change, 5 events about machines")
+    expect(all).toMatch(/the log begins with \S+ as its root/)
+    expect(all).toMatch(/machine job enrolled as member/)
+    expect((await own.json("diff 7 7", desk)).machines).toEqual([])
   })
 })
 

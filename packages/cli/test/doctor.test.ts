@@ -425,6 +425,16 @@ describe("context doctor, of the shared log", { timeout: 120_000 }, () => {
     expect((await one.examine(shared())).of("clock")).toMatchObject([{ level: "ok" }])
   })
 
+  it("does not say that a clock is right which it cannot compare now", async () => {
+    const one = patient()
+    await one.give("server add theta --local --wait-sync", { env: shared() })
+    expect((await one.examine(shared())).of("clock")).toMatchObject([{ level: "ok" }])
+    const gone = { ...shared(), TURSO_URL: "http://127.0.0.1:9" }
+    const last = "not known now; it was within a minute of the shared log's when that last answered"
+    expect((await one.examine(gone)).of("clock")).toMatchObject([{ level: "warning", found: last }])
+    expect((await patient().examine(gone)).of("clock")).toMatchObject([{ level: "warning", found: "not known now" }])
+  })
+
   it("does not wait for a shared log that is silent", async () => {
     const silent = createServer((socket) => void socket.on("error", () => {}).resume()).listen(0, "127.0.0.1")
     await new Promise((resolve) => silent.once("listening", resolve))

@@ -74,6 +74,8 @@ export class EventLog extends Context.Tag("@context-engine/core/EventLog")<
     readonly believedAt: (positions: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, string>, StorageError>
     /** The time in milliseconds since 1970: by the shared log's clock, as far as it was measured, else by this machine's. */
     readonly now: Effect.Effect<number, StorageError>
+    /** What the machines are called now that are or were enrolled, by the ids of their keys: `Meta.key`. */
+    readonly machineNames: Effect.Effect<ReadonlyMap<string, string>, StorageError>
     /** Everything appended from now on, by this process or another on the same log. */
     readonly changes: Stream.Stream<Recorded, StorageError>
   }

@@ -5,10 +5,29 @@ import { InvalidInput } from "./Errors.js"
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 
+/** Some thirty thousand years: a longer span leads out of the calendar. */
+const longest = 1e15
+
 /** A span such as `90d` in milliseconds, or `undefined` if it is not one. */
 export const spanMillis = (text: string): number | undefined => {
   const match = /^(\d{1,9})(s|m|h|d|w)$/.exec(text)
-  return match === null ? undefined : Number(match[1]) * (units[match[2] as string] as number)
+  const millis = match === null ? undefined : Number(match[1]) * (units[match[2] as string] as number)
+  return millis === undefined || millis > longest ? undefined : millis
+}
+
+/**
+ * The time that a date or a time of ISO 8601 names, in milliseconds since 1970; without a zone it is UTC. `undefined` if it is
+ * neither, or of a day that no calendar has: the 31st of November is not the 1st of December.
+ */
+export const instantMillis = (text: string): number | undefined => {
+  const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)\s*(Z|[+-]\d{2}:?\d{2})?)?$/.exec(
+    text,
+  )
+  const [, day = "", time = "00:00", zone = "Z"] = match ?? []
+  const midnight = Date.parse(`${day}T00:00Z`)
+  if (Number.isNaN(midnight) || !new Date(midnight).toISOString().startsWith(day)) return undefined
+  const millis = Date.parse(`${day}T${time}${zone}`)
+  return Number.isNaN(millis) ? undefined : millis
 }
 
 /** A moment of the log: a position, or an instant (ISO 8601 UTC). */
@@ -23,12 +42,8 @@ export type Moment =
 export const parseMoment = (text: string, now: number, field = "at"): Either.Either<Moment, InvalidInput> => {
   if (/^\d{1,15}$/.test(text)) return Either.right({ _tag: "Position", position: Number(text) })
   const span = text === "now" ? 0 : spanMillis(text)
-  const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)\s*(Z|[+-]\d{2}:?\d{2})?)?$/.exec(
-    text,
-  )
-  const written = match && Date.parse(`${match[1]}T${match[2] ?? "00:00"}${match[3] ?? "Z"}`)
-  const millis = span === undefined ? written : now - span
-  return millis === null || Number.isNaN(millis)
+  const millis = span === undefined ? instantMillis(text) : now - span
+  return millis === undefined
     ? Either.left(new InvalidInput({ field, reason: notAMoment(text) }))
     : Either.right({ _tag: "Instant", instant: new Date(millis).toISOString() })
 }

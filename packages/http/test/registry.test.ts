@@ -145,6 +145,13 @@ describe("what the registry refuses", () => {
       400,
       { message: 'role: must be "production" or "staging" or "development" or "homelab" or null' },
     ],
+    ["POST /v1/servers", { name: "c", resources: { cpu: -1, ram: null, disk: null } }, 400, { field: "resources.cpu" }],
+    ["PATCH /v1/servers/base", { resources: { cpu: null, ram: "-3GB", disk: null } }, 400, { field: "resources.ram" }],
+    ["POST /v1/deployments", { service: "api", version: "1", status: "success", startedAt: "2026-02-30T12:00Z" }, 400, { field: "startedAt" }], // biome-ignore format: one request
+    ["GET /v1/servers?at=2026-02-30", undefined, 400, { field: "at" }],
+    ["GET /v1/servers?knownAt=2026-11-31", undefined, 400, { field: "knownAt" }],
+    ["GET /v1/servers?at=2999-01-01", undefined, 400, { field: "at" }],
+    ["GET /v1/events?since=2026-02-30", undefined, 400, { field: "since" }],
     ["POST /v1/services", { name: "x", server: "base", port: 70000 }, 400, { field: "port" }],
     ["POST /v1/services", { name: "x", server: "bass" }, 404, { suggestions: ["base"] }],
     ["POST /v1/deps", { service: "api" }, 400, { field: "on" }],

@@ -18,6 +18,7 @@ import { believedAt, cutAt } from "./happened.js"
 import { decode, type StoredRow, stored } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
 import { readHead, readShared } from "./standing.js"
+import { readNames } from "./trust/names.js"
 
 export interface Options {
   /** The file with this machine's key. Without one, what is appended is not signed. */
@@ -71,6 +72,7 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
     believedAt: (positions) =>
       database.read((connection) => believedAt(connection, positions, new Date(timeOf(connection)).toISOString())),
     now: database.read(timeOf),
+    machineNames: database.read(readNames),
     changes: Stream.unwrap(Effect.map(head, (from) => follow(database, from))),
   })
 }

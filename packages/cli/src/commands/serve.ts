@@ -17,7 +17,7 @@ export const serve = leaf({
     "one that is made up and shown once. While a shared log is configured, a process beside it keeps both logs together.",
   examples: ["serve --port 4400", "serve --no-sync"],
   options: {
-    port: integer("port", "The port to listen on (default: 4400)"),
+    port: integer("port", "The port to listen on (default: 4400)", 0),
     host: text("host", "address", "The address to listen on (default: 127.0.0.1)"),
     noSync: flag("no-sync", "Do not keep this log and the shared one together meanwhile"),
   },

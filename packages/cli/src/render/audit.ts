@@ -1,7 +1,15 @@
 /** Audits, differences and lives, for people. */
 import { unaccepted } from "@context-engine/core/domain/Membership"
 import type { AuditReport } from "@context-engine/core/services/Audit"
-import type { Cause, Difference, EntityChange, FieldChange, LifeEvent } from "@context-engine/core/services/History"
+import type {
+  Cause,
+  Difference,
+  EntityChange,
+  FieldChange,
+  LifeEvent,
+  MachineChange,
+} from "@context-engine/core/services/History"
+import { membershipTold } from "./membership.js"
 import { safe } from "./safe.js"
 import { table } from "./table.js"
 import { paint, type Renderer, type Screen, wrap } from "./text.js"
@@ -73,12 +81,27 @@ export const exported: Renderer<{ readonly into: string; readonly events: number
     ? ""
     : `${paint(screen, "good", "✓")} exported ${count(value.events, "event")} into ${safe(value.into)}`
 
-/** What changed, entity by entity. */
-export const difference: Renderer<Difference> = ({ changes, from, names, to }, screen) =>
-  [
-    `from position ${from} to ${to}: ${changes.length === 0 ? "nothing changed" : count(changes.length, "change")}`,
+/** What changed, entity by entity, and what became of the machines that may write. */
+export const difference: Renderer<Difference> = ({ changes, from, machines, names, to }, screen) => {
+  const counted = [
+    ...(changes.length === 0 ? [] : [count(changes.length, "change")]),
+    ...(machines.length === 0 ? [] : [`${count(machines.length, "event")} about machines`]),
+  ]
+  return [
+    `from position ${from} to ${to}: ${counted.length === 0 ? "nothing changed" : counted.join(", ")}`,
     ...changes.map((change) => entity(change, names, screen)),
+    ...machines.map((event) => aboutMachine(event, screen)),
   ].join("\n")
+}
+
+const aboutMachine = (event: MachineChange, screen: Screen): string => {
+  const [sign, style, what] = membershipTold(event)
+  return [
+    "",
+    lines(screen, `${paint(screen, style, sign)} ${paint(screen, "strong", what)}`),
+    lines(screen, paint(screen, "faint", `    ${told(event)}`)),
+  ].join("\n")
+}
 
 const marks = { added: ["+", "good"], changed: ["~", "warn"], removed: ["-", "bad"] } as const
 

@@ -96,7 +96,12 @@ export const invited: Renderer<Shown> = (made, screen) => {
   const left =
     screen.now === undefined ? undefined : Math.max(1, Math.round((Date.parse(expiresAt) - screen.now) / 1000))
   const good = left === undefined ? `until ${moment(expiresAt)}` : `for ${span(left)}`
+  const unshared = [
+    `${paint(screen, "warn", "!")} nothing is shared from here yet, so nobody can come by it; first, on this machine:`,
+    "  context infra sync connect <url>",
+  ]
   return [
+    ...(remote === null ? unshared : []),
     `${done} an invite for ${uses === 1 ? `one ${role}` : count(uses, role)}, good ${good}; it is shown this once. There:`,
     // It is there to be copied, so it is not broken into lines.
     `  context infra sync connect ${safe(remote ?? "<url>")} --invite ${code}`,

@@ -5,17 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { moment } from "../render/units.js"
 import { say } from "../terminal.js"
-import { UsageError } from "../usage.js"
 import type { LogOptions } from "./log.js"
 
-/** As of `--at`, or `--known-at`. */
+/** As of `--at`, or `--known-at`; a command line that has both is refused before. */
 export const asOf = ({ at, knownAt }: Pick<LogOptions, "at" | "knownAt">) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
-      if (at !== undefined && knownAt !== undefined) {
-        const message = "--at asks what had happened by then, --known-at what this log had recorded by then: give one"
-        return yield* new UsageError({ message, see: "context infra status --help" })
-      }
       const by: Clock = at === undefined ? "recorded" : "happened"
       const { layer } = yield* Effect.promise(() => import("@context-engine/core/services/AsOf"))
       return layer(at ?? knownAt ?? "now", { by, tell: (last) => announce(last, by) })

@@ -64,11 +64,8 @@ export const checkSettings: Effect.Effect<void, Refused | UsageError> = Effect.s
 const defaultPath = () => setting(process.env, "CONTEXT_DB") ?? join(homedir(), ".claude", "infra.db")
 
 /** The log's file: `--db`, else `CONTEXT_DB`, else `~/.claude/infra.db`. */
-export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> => {
-  if (db?.trim() === "")
-    return new Refused({ message: "--db is empty", next: "name the log's file, or leave --db out" })
-  return Effect.as(checkSettings, plainPath(fromHome(db ?? defaultPath())))
-}
+export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> =>
+  Effect.as(checkSettings, plainPath(fromHome(db ?? defaultPath())))
 
 /** Refuses what makes sense for a file only: `what` would be done to it. */
 export const needsFile = (what: string): Effect.Effect<void, Refused> =>
@@ -104,8 +101,7 @@ export const endpointFile = (): string =>
   setting(process.env, "CONTEXT_SYNC_FILE") ?? join(configDirectory(), "sync.json")
 
 /** Whose connection to a shared log is meant: a file's own, never another's. */
-export const owner = (db: string | undefined): Owner =>
-  ownerOf(fromHome(db?.trim() ? db : defaultPath()), fromHome(defaultPath()))
+export const owner = (db: string | undefined): Owner => ownerOf(fromHome(db ?? defaultPath()), fromHome(defaultPath()))
 
 /** Whether the log is shared with other machines. */
 export const isShared = (db: string | undefined): boolean =>

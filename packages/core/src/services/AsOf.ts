@@ -50,6 +50,12 @@ const foldAt = (log: EventLog["Type"], moment: string, options: Options): Effect
     return fold
   })
 
+/** By so much the clock of who asks may be ahead of this log's. */
+const tolerance = 60_000
+
+const beyond = (now: number): string =>
+  `is beyond now, which is ${new Date(now).toISOString().slice(0, 16)}Z by this log's clock; leave it out for what there is now`
+
 /** The part of the log that a moment such as `2h`, `2026-11-01T12:00Z` or `1234` means. */
 export const cutOf = (
   log: EventLog["Type"],
@@ -61,8 +67,10 @@ export const cutOf = (
     const parsed = yield* parseMoment(moment, now, field)
     const head = yield* log.head
     if (parsed._tag === "Instant") {
+      const ahead = Date.parse(parsed.instant) - now
+      if (ahead > tolerance) return yield* new InvalidInput({ field, reason: beyond(now) })
       // Nothing in the log can have happened later than now, whatever a clock said when it was written.
-      if (parsed.instant >= new Date(now).toISOString()) return upTo(head)
+      if (ahead >= 0) return upTo(head)
       return by === "happened" ? yield* log.cutAt(parsed.instant) : upTo(yield* log.positionAt(parsed.instant))
     }
     if (parsed.position <= head) return upTo(parsed.position)

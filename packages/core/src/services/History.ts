@@ -3,7 +3,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { type InvalidInput, NotFound, type StorageError } from "../Errors.js"
+import { MachineJoined, membershipTypes } from "../domain/Machine.js"
+import { InvalidInput, NotFound, type StorageError } from "../Errors.js"
 import type { Meta, Recorded } from "../Event.js"
 import { EventLog } from "../EventLog.js"
 import { type Cut, isIn } from "../effectiveTime.js"
@@ -23,7 +24,15 @@ export interface Cause {
   readonly statedAt?: string
   readonly actor: Meta["actor"]
   readonly via: Meta["via"]
+  /** What the machine is called now whose key signed it; where no machine of this log did, what its host calls itself. */
   readonly machine: Meta["machine"]
+  /** The id of that key; absent where no machine of this log signed it. */
+  readonly key?: string
+}
+
+/** An event about the machines that may write: one enrolled, revoked, renamed, … */
+export interface MachineChange extends Cause {
+  readonly data: unknown
 }
 
 export interface FieldChange {
@@ -46,6 +55,8 @@ export interface Difference {
   readonly from: number
   readonly to: number
   readonly changes: ReadonlyArray<EntityChange>
+  /** What became of the machines that may write. They are in no view, and the names in it are those of that time. */
+  readonly machines: ReadonlyArray<MachineChange>
   /** What the things are called that the changed fields refer to, by their ids. */
   readonly names: Readonly<Record<string, string>>
 }
@@ -70,23 +81,24 @@ export class History extends Context.Tag("@context-engine/core/History")<
     Effect.map(EventLog, (log) =>
       History.of({
         diff: Effect.fn("History.diff")(function* (from: string, to: string) {
-          const a = yield* cutOf(log, from, { field: "from" })
-          const b = yield* cutOf(log, to, { field: "to" })
-          const [start, end] = isEarlier(b, a) ? [b, a] : [a, b]
+          const start = yield* cutOf(log, from, { field: "from" })
+          const end = yield* cutOf(log, to, { field: "to" })
+          if (isEarlier(end, start)) return yield* new InvalidInput({ field: "from", reason: turned })
           const ends = new Ends(start, end)
-          const until = Math.max(start.until, end.until)
-          yield* Stream.runForEach(log.readAll({ until }), (event) => Effect.sync(() => ends.apply(event)))
+          yield* Stream.runForEach(log.readAll({ until: end.until }), (event) => Effect.sync(() => ends.apply(event)))
           const { after, before, causes } = ends.done()
           const changes = after.projections.flatMap(({ name }) =>
             compare(name, before.tables.get(name) as Rows, after.tables.get(name) as Rows, causes),
           )
           const tables = [...before.tables.values(), ...after.tables.values()]
-          const told = yield* believed(
-            log,
-            changes.flatMap(({ causes }) => causes),
-          )
-          const dated = changes.map((change) => ({ ...change, causes: change.causes.map(told) }))
-          return { from: start.until, to: end.until, changes: dated, names: referredTo(changes, tables) }
+          const told = yield* telling(log, [...changes.flatMap(({ causes }) => causes), ...ends.machines])
+          return {
+            from: start.until,
+            to: end.until,
+            changes: changes.map((change) => ({ ...change, causes: change.causes.map(told) })),
+            machines: ends.machines.map(told),
+            names: referredTo(changes, tables),
+          }
         }),
         life: Effect.fn("History.life")(function* (name: string) {
           const names = new Map<string, Set<string>>()
@@ -98,20 +110,26 @@ export class History extends Context.Tag("@context-engine/core/History")<
           }
           const lives = yield* Effect.forEach([...streams], (stream) => log.read(stream))
           const events = lives.flatMap((events) => tell(events)).sort((x, y) => x.position - y.position)
-          return events.map(yield* believed(log, events))
+          return events.map(yield* telling(log, events))
         }),
       }),
     ),
   )
 }
 
+const turned = "is later than the other moment: name the earlier one first"
+
 /** Of two parts of the log of which one has all of the other, which has less. */
 const isEarlier = (a: Cut, b: Cut): boolean => a.until < b.until || (a.until === b.until && a.skip.size > b.skip.size)
+
+/** The events that say who may write, and how that was said before there were roots. */
+const about: ReadonlySet<string> = new Set([...membershipTypes, MachineJoined.type])
 
 /** Folds two parts of one log at once: once for both as long as they are the same. */
 class Ends {
   readonly after = new Fold(projections.filter((view) => view !== infraEvents))
   readonly causes = new Causes(this.after.projections)
+  readonly machines: Array<MachineChange> = []
   #before: Fold | undefined
 
   constructor(
@@ -124,6 +142,7 @@ class Ends {
     if (wasThere !== isThere) {
       this.#before ??= this.after.copy()
       this.causes.note(event)
+      if (about.has(event.type)) this.machines.push({ ...causeOf(event), data: event.data })
     }
     if (wasThere) this.#before?.apply(event)
     if (isThere) this.after.apply(event)
@@ -153,25 +172,28 @@ class Causes {
   }
 }
 
-const causeOf = ({ meta, occurredAt, position, type }: Recorded): Cause => ({
+const causeOf = ({ meta, occurredAt, position, signature, type }: Recorded): Cause => ({
   position,
   type,
   at: occurredAt,
   actor: meta.actor,
   via: meta.via,
   machine: meta.machine,
+  ...(meta.key === undefined || signature === null ? {} : { key: meta.key }),
 })
 
-/** Dates events by when they happened, as `--at` does. */
-const believed = (log: EventLog["Type"], events: ReadonlyArray<Cause>) =>
-  Effect.map(
-    log.believedAt([...new Set(events.map(({ position }) => position))]),
-    (times) =>
-      <C extends Cause>(one: C): C => {
-        const at = times.get(one.position)
-        return at === undefined ? one : { ...one, at, statedAt: one.at }
-      },
-  )
+/** Dates events by when they happened, as `--at` does, and names the machines that signed them, as they are called now. */
+const telling = (log: EventLog["Type"], events: ReadonlyArray<Cause>) =>
+  Effect.gen(function* () {
+    const times = yield* log.believedAt([...new Set(events.map(({ position }) => position))])
+    const names = yield* log.machineNames
+    return <C extends Cause>({ key, ...one }: C) => {
+      const at = times.get(one.position)
+      const machine = names.get(key ?? "")
+      const dated = at === undefined ? one : { ...one, at, statedAt: one.at }
+      return (machine === undefined ? dated : { ...dated, machine, key }) as C
+    }
+  })
 
 const compare = (view: string, before: Rows, after: Rows, causes: Causes): ReadonlyArray<EntityChange> => {
   const ids = new Set([...before.keys(), ...after.keys()])

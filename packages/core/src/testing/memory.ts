@@ -39,6 +39,7 @@ export const layerMemory = (
         cutAt: (instant) => Effect.sync(() => memory.cutAt(instant)),
         believedAt: () => Effect.succeed(new Map()),
         now: Clock.currentTimeMillis,
+        machineNames: Effect.succeed(new Map()),
         changes: Stream.fromPubSub(hub),
       })
       const models = Layer.succeed(ReadModels, memory.fold.readModels)

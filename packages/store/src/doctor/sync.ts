@@ -142,7 +142,7 @@ export const sharedLog = ({ database, deadline = Duration.seconds(6), env, file,
       return [
         ...expiry,
         trouble("shared log", message, wayOut(reason, { enrolment: "enrolled", roots: [], admins: [] })),
-        ...clock(skew ?? undefined),
+        lastClock(skew ?? undefined),
       ]
     }
     const [survey, { now, write }] = [answered.right[0], readTouch(answered.right[1])]
@@ -170,6 +170,15 @@ const readTouch = (touched: Either.Either<Touched, SyncError>) => {
   const fix = "get a token that may write: context infra sync connect <url>"
   const found = reason === "read-only" ? "may only read: what is done here cannot be pushed" : message
   return { now: undefined, write: [warning("token", found, fix)] }
+}
+
+/** The clock as it was when the shared log last answered: what is not known now is not called well. */
+const lastClock = (skew: number | undefined): Finding => {
+  const [last] = clock(skew)
+  if (last === undefined) return warning("clock", "not known now")
+  return last.level === "ok"
+    ? warning("clock", `not known now; it was ${last.found} when that last answered`)
+    : { ...last, found: `${last.found} when that last answered` }
 }
 
 const clock = (skew: number | undefined): ReadonlyArray<Finding> => {

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { leaf } from "../../leaf.js"
-import { text } from "../../options.js"
+import { file } from "../../options.js"
 import { withAudit } from "../../runtime.js"
 import { print } from "../../terminal.js"
 
@@ -12,7 +12,7 @@ export const exportLog = leaf({
     "Writes the whole log as lines of canonical JSON, one an event: byte for byte the same for the same log. " +
     "Without --into it goes to standard output.",
   examples: ["audit export > log.jsonl", "audit export --into log.jsonl"],
-  options: { into: text("into", "file", "The file to write; it must not exist yet") },
+  options: { into: file("into", "The file to write; it must not exist yet") },
   run: (given) =>
     withAudit(given, ({ audit }) =>
       given.into === undefined

@@ -1,7 +1,7 @@
 /** `context infra audit replay --to <moment> --into <file>` */
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
-import { moments, required } from "../../options.js"
+import { moments, required, requiredFile } from "../../options.js"
 import { withAudit } from "../../runtime.js"
 import { progress } from "../../terminal.js"
 
@@ -12,7 +12,7 @@ export const replay = leaf({
   examples: ["audit replay --to 2026-11-01 --into november.db"],
   options: {
     to: required("to", "moment", moments),
-    into: required("into", "file", "The database to write; it must not exist yet"),
+    into: requiredFile("into", "The database to write; it must not exist yet"),
   },
   run: (given) =>
     withAudit(given, ({ audit }) =>

@@ -1,6 +1,6 @@
 /** The options that set a server's fields, for `add` and `update`. */
 import type { Resources, ServerRole, SshConfig } from "@context-engine/core/domain/Server"
-import { change, changeList, choice, given, integerOrNone, many, parsed, text } from "../../options.js"
+import { change, changeList, choice, given, integerOrNone, many, parsed, size, text } from "../../options.js"
 import { parseSsh, type SshSettings } from "../../ssh.js"
 
 const roles = ["production", "staging", "development", "homelab"] as const satisfies ReadonlyArray<ServerRole>
@@ -14,8 +14,8 @@ export const fieldOptions = {
   ),
   os: text("os", "name", "Its operating system; found out by server status, too"),
   cpu: integerOrNone("cpu", "How many processors it has"),
-  ram: text("ram", "size", "How much memory it has, for example 32GB"),
-  disk: text("disk", "size", "How much disk it has, for example 1TB"),
+  ram: size("ram", "How much memory it has", "32GB"),
+  disk: size("disk", "How much disk it has", "1TB"),
   tag: many("tag", "tag", "A word to find it by. May be given several times"),
   notes: text("notes", "text", "Anything worth knowing"),
 }

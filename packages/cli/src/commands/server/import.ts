@@ -4,7 +4,7 @@ import { join, resolve } from "node:path"
 import type { Imported, ImportFinding, ImportReport } from "@context-engine/core/services/ServerImport"
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
-import { choosing, text } from "../../options.js"
+import { choosing, file } from "../../options.js"
 import { mayPick, pick } from "../../picking.js"
 import { load, withDiscovery } from "../../runtime.js"
 import { print, progress, screen } from "../../terminal.js"
@@ -16,7 +16,7 @@ export const importServers = leaf({
     "Reads the servers of ~/.ssh/config, with all that it includes, and shows which are new, changed or registered already. " +
     "Each is what ssh itself says it would do (ssh -G). Registers nothing unless --apply says so, and connects to none of them.",
   examples: ["server import", "server import --apply", "server import --config ./work-hosts --apply --yes"],
-  options: { ...choosing, config: text("config", "path", "Another file than ~/.ssh/config") },
+  options: { ...choosing, config: file("config", "Another file than ~/.ssh/config", "path") },
   run: (given) =>
     Effect.gen(function* () {
       yield* mayPick(given, `server import${given.config === undefined ? "" : ` --config ${given.config}`}`)

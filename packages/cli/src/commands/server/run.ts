@@ -31,7 +31,6 @@ export const run = leaf({
       const { all, concurrency, json, names, rest, tag } = given
       if (rest.length === 0) return yield* unusable("name a command after --")
       if (names.length === 0 && tag === undefined && !all) return yield* unusable("say where: <name>, --tag or --all")
-      if (concurrency !== undefined && concurrency < 1) return yield* unusable("--concurrency must be at least 1")
       const timeout = yield* millis("--timeout", given.timeout, "server run")
       return yield* withRunning(given, ({ commands }) =>
         load(

@@ -11,7 +11,7 @@ export const status = leaf({
   description: "Asks a service at its health endpoint now, and shows the end of its log.",
   examples: ["service status api", "service status myserver/api --lines 50"],
   args: { name: argument("name", "The service: api, or myserver/api") },
-  options: { ...connecting, lines: integer("lines", "How many lines of its log to show (default: 10)") },
+  options: { ...connecting, lines: integer("lines", "How many lines of its log to show (default: 10)", 0) },
   run: (given) =>
     withOperations(given, (operations) =>
       Effect.gen(function* () {

@@ -16,6 +16,7 @@ import { InvalidInput, type RegistryError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import { Origin } from "../../Origin.js"
 import type { ReadModels } from "../../ReadModels.js"
+import { instantMillis } from "../../Time.js"
 import type { DeploymentRow } from "../../views/deployments.js"
 import { findById, findService, type Placed } from "../names.js"
 import { decode } from "../registry/crud.js"
@@ -123,8 +124,8 @@ const eventsOf = (placed: Placed, input: RecordDeployment) =>
   })
 
 const instant = (field: string, text: string): Effect.Effect<string, InvalidInput> => {
-  const millis = Date.parse(text)
-  return Number.isNaN(millis)
-    ? new InvalidInput({ field, reason: "must be an ISO 8601 time" })
+  const millis = instantMillis(text)
+  return millis === undefined
+    ? new InvalidInput({ field, reason: "must be an ISO 8601 time, for example 2026-11-01T12:00Z" })
     : Effect.succeed(new Date(millis).toISOString())
 }

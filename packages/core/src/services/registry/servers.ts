@@ -41,6 +41,7 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
     get,
     add: Effect.fn("Registry.addServer")(function* (input: ServerInput) {
       const data = yield* decode(entity.input, input)
+      yield* checkResources(data)
       const id = yield* Id.make
       const plan = Effect.as(checkJump(models, data), [add(entity.aggregate, id, data)])
       yield* execute(commands, { entity: "server", name: data.name }, plan, jumpOf(data) !== undefined)
@@ -49,6 +50,7 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
     update: Effect.fn("Registry.updateServer")(function* (name: string, changes: Partial<Server>) {
       const patch = yield* decode(entity.patch, changes)
       yield* refuseRename(patch)
+      yield* checkResources(patch)
       const plan = Effect.zipRight(
         checkJump(models, patch),
         Effect.map(get(name), (server) => [update(entity.aggregate, server.id, patch)]),
@@ -105,6 +107,15 @@ const jumpOf = (server: Partial<Server>): string | undefined => {
 const checkJump = (models: ReadModels["Type"], server: Partial<Server>): Effect.Effect<void, RegistryError> => {
   const jump = jumpOf(server)
   return jump === undefined ? Effect.void : Effect.asVoid(findServer(models, jump))
+}
+
+/** Nothing has fewer processors than one, or less than no memory. Events that say so are older, and stay as they are. */
+const checkResources = ({ resources }: Partial<Server>): Effect.Effect<void, InvalidInput> => {
+  const { cpu = null, disk = null, ram = null } = resources ?? {}
+  if (cpu !== null && !(cpu > 0)) return new InvalidInput({ field: "resources.cpu", reason: "must be more than 0" })
+  const wrong = Object.entries({ disk, ram }).find(([, size]) => size !== null && !/^\d/.test(size))
+  const reason = "must be a size such as 32GB"
+  return wrong === undefined ? Effect.void : new InvalidInput({ field: `resources.${wrong[0]}`, reason })
 }
 
 /** `update` never changes a name: that has its own command, and its own event. */

@@ -1,0 +1,23 @@
+/** What machines are called, by the ids of their keys. */
+import { MachineJoined } from "@context-engine/core/domain/Machine"
+import type { Connection } from "../connection.js"
+import { keyId } from "./keys.js"
+import { readMembership } from "./membership.js"
+
+/** Those that are or were enrolled, under any root, and before them those that joined a log older than roots. */
+export const readNames = (connection: Connection): ReadonlyMap<string, string> => {
+  const { earlier, machines } = readMembership(connection)
+  const enrolled = [...earlier.map((before) => before.machines), machines].flatMap((all) => [...all.values()])
+  const known = enrolled.filter(({ status }) => status !== "waiting")
+  return new Map([...joined(connection), ...known].map(({ machineId, name }) => [machineId, name]))
+}
+
+const joined = (connection: Connection): ReadonlyArray<{ readonly machineId: string; readonly name: string }> =>
+  connection
+    .prepare(
+      `SELECT data FROM events WHERE type = ? AND stream LIKE 'machine-%'
+         AND position NOT IN (SELECT position FROM inert) ORDER BY position`,
+    )
+    .all(MachineJoined.type)
+    .map(([data]) => JSON.parse(data))
+    .filter(({ machineId, publicKey }) => keyId(publicKey) === machineId)
