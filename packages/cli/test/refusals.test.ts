@@ -102,6 +102,7 @@ describe("refusals", () => {
     ['status --db ""', 2, /--db must not be empty/],
     ['machine approve ""', 2, /<name> must not be empty/],
     ['audit log ""', 2, /<name> must not be empty/],
+    ['events --server ""', 1, /no server named ""\n/],
     ['server status ""', 2, /<name> must not be empty/],
     ['server rename node1 ""', 2, /<new> must not be empty/],
     ["deploy api --health-timeout soon", 2, /--health-timeout must be a span/],

@@ -121,8 +121,9 @@ const isMistakable = <A>(
         .some((name) => name.startsWith(text)),
   )
 
-/** The one or two known names that a person most probably meant. */
+/** The one or two known names that a person most probably meant. No name at all is near none. */
 export const nearest = (name: string, known: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (name === "") return []
   const wanted = name.toLowerCase()
   const limit = Math.max(1, Math.floor(name.length / 3))
   return [...new Set(known)]
