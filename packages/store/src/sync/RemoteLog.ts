@@ -136,8 +136,9 @@ const repairWith = (batch: Batch) => (log: Known) =>
     const has = (name: string) => objects.some((object) => object.type === "table" && object.name === name)
     if (!has("events")) {
       // A name with no log to it: then the log is gone, and made again.
-      if (has("log")) yield* batch([{ sql: "DROP TABLE log", args: [] }], "write")
-      return has("log") ? ["what was left of a log was taken away"] : []
+      if (!Repair.hasName(objects)) return []
+      yield* batch([{ sql: "DROP TABLE log", args: [] }], "write")
+      return ["what was left of a log was taken away"]
     }
     const [about, first] = Repair.identityStatements as [Protocol.Statement, Protocol.Statement]
     const [names = []] = (has("log") ? yield* batch([about], "read") : undefined) ?? []
