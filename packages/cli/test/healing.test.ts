@@ -1,8 +1,6 @@
 /** `sync heal`, where whoever holds the token of a plain server has changed what is kept there. */
-import { createClient } from "@libsql/client/http"
-import * as Redacted from "effect/Redacted"
 import { afterAll, beforeAll, expect, it, vi } from "vitest"
-import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
+import { clientOf, type Sqld, startSqld } from "../../store/test/support/sqld.js"
 import { invited, signing, token } from "./support/enrolled.js"
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 })
@@ -18,7 +16,7 @@ it("puts it right, says what it was, and names a way on where it cannot", async 
   for (const name of ["alpha", "beta", "gamma"]) await ada.succeed(`server add ${name}`)
   await ada.succeed(`sync connect ${sqld.url}`, token(sqld))
   await ada.succeed("sync now")
-  const client = createClient({ url: sqld.url, authToken: Redacted.value(sqld.token()) })
+  const client = clientOf(sqld)
   const unguarded = "DROP TRIGGER IF EXISTS events_no_update; DROP TRIGGER IF EXISTS events_no_delete;"
 
   for (const sql of [

@@ -1,10 +1,9 @@
 /** A shared log on a real server, and what somebody does to it who may run any SQL there. */
 import { Audit } from "@context-engine/core/services/Audit"
 import { Sync, type SyncOptions } from "@context-engine/core/services/Sync"
-import { type Client, createClient } from "@libsql/client/http"
+import type { Client } from "@libsql/client/http"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { afterEach, expect } from "vitest"
 import { Database } from "../../src/Database.js"
@@ -13,7 +12,7 @@ import { expectedSchema } from "../../src/schema.js"
 import { remoteLog } from "../../src/sync/http.js"
 import { invite as makeInvite } from "./enrolment.js"
 import { beginLog, eventsOf, give, type Machine, machine, rowsHash, status, sync, verify } from "./machines.js"
-import { type Sqld, startSqld } from "./sqld.js"
+import { clientOf, type Sqld, startSqld } from "./sqld.js"
 
 /** A server is started for each of these tests. */
 export const timeout = 60_000
@@ -65,7 +64,7 @@ export const shared = async ({ more = 0 } = {}): Promise<World> => {
   for (const name of ["five", "six"]) await give(b, (r) => r.servers.add({ name }))
   for (let i = 0; i < more; i++) await give(b, (r) => r.servers.add({ name: `more-${i}` }))
   for (const one of [b, a]) await sync(one)
-  const client = createClient({ url: sqld.url, authToken: Redacted.value(sqld.token()), intMode: "number" })
+  const client = clientOf(sqld)
   opened.push(() => sqld.close())
   const known = eventsOf(a.path)
   expect(known.length).toBe(8 + more)

@@ -33,6 +33,23 @@ it.each([
   await expectWhole(world, ["the shared log had kept 0 of 8 events"])
 })
 
+it("where something else has the id of an event that is gone, it is told and left", { timeout }, async () => {
+  const world = await shared()
+  const [, id] = world.known[2] as EventRow
+  const other = (world.known[7] as EventRow).with(0, 9).with(1, id).with(2, "server-z").with(3, 1).with(10, "ab")
+  await tamper(world.client, "DELETE FROM events WHERE position = 3", true)
+  await world.client.execute({
+    sql: `INSERT INTO events (${columns}) VALUES (${other.map(() => "?").join(", ")})`,
+    args: other as Array<string>,
+  })
+  const damaged = await rowsThere(world.client)
+  const error = await refusal(world.a)
+  expect(error).toMatchObject({ reason: "damaged", message: expect.stringMatching(told) })
+  expect(error.message).toContain("position 9")
+  expect(await rowsThere(world.client)).toEqual(damaged)
+  expect(await status(world.a)).toMatchObject({ confirmed: 8, pending: 0 })
+})
+
 it("a heal whose exchange cannot go on leaves the file where it was, and names a way that works", {
   timeout,
 }, async () => {
