@@ -133,7 +133,7 @@ export class RemoteError extends Data.TaggedError("RemoteError")<{
  * state of this log, or one that went on from an older state. `to-merge`: both have a history and never met; a person decides
  * whether they become one. `newer-schema`: written by a version that knows more than this one. `not-enrolled`: this machine waits
  * to be enrolled, or was revoked. `no-root`: nobody has said yet who may write. `new-root`: a person has to say whether a root is
- * the right one.
+ * the right one. `damaged`: somebody changed what is kept there in a way that it cannot be put right where it is.
  */
 export class SyncError extends Data.TaggedError("SyncError")<{
   readonly reason:
@@ -150,6 +150,7 @@ export class SyncError extends Data.TaggedError("SyncError")<{
     | "no-root"
     | "new-root"
     | "protocol"
+    | "damaged"
   readonly message: string
   readonly cause?: unknown
 }> {}

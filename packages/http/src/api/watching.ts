@@ -34,6 +34,7 @@ const reasons = [
   "no-root",
   "new-root",
   "protocol",
+  "damaged",
   "busy",
   "full",
   "corrupt",

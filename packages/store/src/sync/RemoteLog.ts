@@ -9,6 +9,7 @@ import * as Answers from "./answers.js"
 import { portraitStatements, readPortrait } from "./portrait.js"
 import * as Protocol from "./protocol.js"
 import * as Repair from "./repair.js"
+import { type Restore, restoreWith } from "./restoring.js"
 
 /** Runs statements there as one transaction, in one round trip. `null`: a table or a column that should be there is not. */
 export type Batch = (
@@ -42,6 +43,8 @@ export class RemoteLog extends Context.Tag("@context-engine/store/RemoteLog")<
      * where it is as it should be, or where there is no log at all.
      */
     readonly repair: (log: Known) => Effect.Effect<ReadonlyArray<string>, SyncError>
+    /** Writes events again that are not there as they were written, up to the last that both logs have. */
+    readonly restore: Restore
     /** What it is about, for a person. */
     readonly portrait: Effect.Effect<Side, SyncError>
   }
@@ -88,10 +91,16 @@ export const make = (address: string, run: Batch): RemoteLog["Type"] => {
     )
     return true
   })
+  const brought: Batch = (statements, mode) =>
+    Effect.gen(function* () {
+      const found = yield* batch(statements, mode)
+      return found === null && (yield* upgraded) ? yield* batch(statements, mode) : found
+    })
   return RemoteLog.of({
     address,
     survey,
     repair: repairWith(batch),
+    restore: restoreWith(address, brought),
     portrait: Effect.map(batch(portraitStatements, "read"), (found) => readPortrait(found ?? [])),
     exchange: (exchange) =>
       Effect.gen(function* () {
@@ -99,8 +108,7 @@ export const make = (address: string, run: Batch): RemoteLog["Type"] => {
         const asked = (inHex: boolean) =>
           Effect.gen(function* () {
             const statements = Protocol.exchangeStatements(exchange, inHex)
-            const first = yield* batch(statements, mode)
-            const found = first === null && (yield* upgraded) ? yield* batch(statements, mode) : first
+            const found = yield* brought(statements, mode)
             return found === null ? undefined : yield* Answers.readAnswer(address, found, exchange, inHex)
           })
         return yield* asked(false).pipe(
@@ -128,8 +136,9 @@ const repairWith = (batch: Batch) => (log: Known) =>
     const has = (name: string) => objects.some((object) => object.type === "table" && object.name === name)
     if (!has("events")) {
       // A name with no log to it: then the log is gone, and made again.
-      if (has("log")) yield* batch([{ sql: "DROP TABLE log", args: [] }], "write")
-      return has("log") ? ["what was left of a log was taken away"] : []
+      if (!Repair.hasName(objects)) return []
+      yield* batch([{ sql: "DROP TABLE log", args: [] }], "write")
+      return ["what was left of a log was taken away"]
     }
     const [about, first] = Repair.identityStatements as [Protocol.Statement, Protocol.Statement]
     const [names = []] = (has("log") ? yield* batch([about], "read") : undefined) ?? []

@@ -17,7 +17,7 @@ import { Database } from "../Database.js"
 import { keyFileOf } from "../identity.js"
 import { genesis } from "../record.js"
 import { findSigner, loadSigner } from "../Signer.js"
-import { hashAt, readHead } from "../standing.js"
+import { readHead } from "../standing.js"
 import { decodeInvite, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { untrue } from "./answers.js"
@@ -26,6 +26,7 @@ import { author } from "./author.js"
 import { type Met, meet, refuseToMerge } from "./contact.js"
 import { beginOwn, checkInvite } from "./enrolling.js"
 import { exchangeAll, isPushable, pullAll } from "./exchangeAll.js"
+import { heal as healShared } from "./healing.js"
 import { acquire, acquireWhenFree } from "./lock.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { bind, type Failure, note, noteError, noteSuccess, readHistory, readState } from "./state.js"
@@ -260,43 +261,11 @@ const bindMerged = ({ author, database }: Parts, met: Met): Effect.Effect<void, 
 const merged = (met: { readonly logId: string | null; readonly ours: number }, backup: string): string =>
   `${count(met.ours, "event")} of this machine put after those of the log ${met.logId}; as it was before, it is in ${backup}`
 
-/** Gives back what was lost: what both still have is the common ground, and all that follows here is pushed again. */
+/** A log that was never shared has nothing to be given back. */
 const heal: Way = (parts, tally, options) =>
-  Effect.gen(function* () {
-    const { author, database, remote } = parts
-    const state = yield* database.read(readState)
-    const { logId } = state
-    if (logId === null) return yield* catchUp(parts, tally, options)
-    yield* repair(parts, logId)
-    const met = yield* meet(database, remote, author.signer?.id)
-    if (met.state === "foreign") return yield* exchangeAll(parts, tally, options)
-    if (met.state === "reset") yield* remote.create(logId)
-    if (met.state === "rolled-back" || met.state === "reset") {
-      yield* database.write((connection) => {
-        bind(connection, logId, met.place)
-        const had = `${met.common} of ${count(state.confirmed.position, "event")}`
-        note(connection, {
-          at: now(),
-          ...(options.moving
-            ? { what: "connected", detail: `to another server, which had ${had}` }
-            : { what: "healed", detail: `the shared log had kept ${had}` }),
-        })
-      })
-    }
-    // Only what goes back to its own place keeps its time.
-    const restoreUntil = met.remoteEvents === met.common ? state.confirmed.position : 0
-    yield* exchangeAll(parts, tally, options, restoreUntil)
-  })
-
-/** Puts right what somebody changed of the shared log's tables, where its events are still those of this log. */
-const repair = ({ database, remote }: Parts, logId: string): Effect.Effect<void, Failed> =>
-  Effect.gen(function* () {
-    const first = yield* database.read((connection) => hashAt(connection, 1))
-    const done = first === undefined ? [] : yield* remote.repair({ logId, first })
-    if (done.length === 0) return
-    const detail = `somebody had changed the shared log's tables: ${done.join("; ")}`
-    yield* database.write((connection) => note(connection, { at: now(), what: "healed", detail }))
-  })
+  Effect.flatMap(parts.database.read(readState), ({ logId }) =>
+    logId === null ? catchUp(parts, tally, options) : healShared(parts, tally, options, logId),
+  )
 
 /** Joins the log that is there, whether another one was known before or none. Nothing of either is lost. */
 const join: Way = (parts, tally, options) =>

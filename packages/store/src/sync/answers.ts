@@ -49,7 +49,7 @@ export const readAnswer = (
   )
 }
 
-const fromHex = (row: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
+export const fromHex = (row: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
   row.map((column) => (isText(column) ? Buffer.from(column, "hex").toString("utf8") : column))
 
 /** Reads hashes at positions, of which it may lack some. */
@@ -78,12 +78,19 @@ export const readCount = (address: string, rows: Rows): Effect.Effect<number, Sy
     return count
   })
 
-/** A failure because of what it answered. */
 /** What to do about a server of ours that is not in order. */
 export const repairable = "If it is, context infra sync heal puts right what somebody changed of its tables"
+const isIt = "Is it the right server?"
+/** What to do about a log that lost something. */
+export const givesBack = "context infra sync heal gives it back what it lost"
 
+/** What went wrong, without what a person is advised to do about it. */
+export const withoutAdvice = (message: string): string =>
+  [repairable, isIt, givesBack].reduce((rest, advice) => rest.replace(advice, ""), message).replace(/[.\s]+$/, "")
+
+/** A failure because of what it answered. */
 export const untrue = (address: string, what: string): SyncError => {
-  const message = `${address} does not answer as a shared log does: it gives ${what}. Nothing of it was taken over. Is it the right server? ${repairable}`
+  const message = `${address} does not answer as a shared log does: it gives ${what}. Nothing of it was taken over. ${isIt} ${repairable}`
   return new SyncError({ reason: "protocol", message })
 }
 
@@ -104,7 +111,7 @@ function require(holds: boolean, what: string): asserts holds {
 const isLength = (value: unknown): value is number => value === 0 || isCount(value)
 
 /** As SQLite writes one: with milliseconds, in UTC. */
-const isTime = (value: unknown): value is string =>
+export const isTime = (value: unknown): value is string =>
   isText(value) && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value) && Number.isFinite(Date.parse(value))
 
 /** What was pushed is there whole, or not at all. */

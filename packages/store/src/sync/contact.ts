@@ -7,6 +7,7 @@ import type { Connection } from "../connection.js"
 import type { Database } from "../Database.js"
 import { genesis } from "../record.js"
 import { readHead } from "../standing.js"
+import { givesBack } from "./answers.js"
 import { portraitOf } from "./portrait.js"
 import type { Answer, Place } from "./protocol.js"
 import type { RemoteLog } from "./RemoteLog.js"
@@ -112,13 +113,12 @@ export const recognise = (
 ): Effect.Effect<Answer, SyncError> => {
   const refuse = (reason: SyncError["reason"], what: string, then: string) =>
     new SyncError({ reason, message: `${address}: ${what}. Nothing was pushed; all work is kept here. ${then}` })
-  const heal = "context infra sync heal gives it back what it lost"
   const { position } = state.confirmed
   if (answer === undefined)
     return refuse(
       "reset",
       `the shared log is gone: there is nothing any more where ${count(position, "event")} used to be`,
-      heal,
+      givesBack,
     )
   if (answer.logId !== state.logId) {
     return refuse(
@@ -131,14 +131,14 @@ export const recognise = (
     return refuse(
       "rolled-back",
       `the shared log is an older copy of itself: it ends at ${answer.head}, and this machine has ${count(position, "event")} of it`,
-      heal,
+      givesBack,
     )
   }
   if (answer.hashAtFrom !== state.confirmed.hash) {
     return refuse(
       "rolled-back",
       `the shared log went on from an older copy of itself: it has another event at ${position}`,
-      heal,
+      givesBack,
     )
   }
   return Effect.succeed(answer)

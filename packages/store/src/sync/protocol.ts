@@ -51,9 +51,9 @@ export interface Answer {
 export const pageCharacters = 4_000_000
 
 /** The hash as it is compared and gone on with: one that is none has the name of its place. */
-const hash = "iif(length(CAST(hash AS BLOB)) <= 300 AND hash NOT GLOB '*[^ -~]*', hash, 'inert-' || position)"
+export const hash = "iif(length(CAST(hash AS BLOB)) <= 300 AND hash NOT GLOB '*[^ -~]*', hash, 'inert-' || position)"
 
-const clock = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+export const clock = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
 /** A clock that somebody put far ahead is not gone on with. */
 const sane = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 hour')"
@@ -89,16 +89,41 @@ const within = (column: keyof typeof bounds | "type" | "occurred_at" | "signatur
 
 /** A name that the file here could not tell from another is replaced: the event counts for nothing anyhow. */
 const isPlain = (column: string): string => `(${fits(column, bound)} AND ${column} NOT GLOB '*[^ -~]*')`
-const named = (column: string): string => `iif(${isPlain(column)}, ${column}, 'inert-' || position)`
+export const named = (column: string): string => `iif(${isPlain(column)}, ${column}, 'inert-' || position)`
+
+/** The largest whole number that every program can say. */
+export const largest = Number.MAX_SAFE_INTEGER
 
 /** What of an event travels: all of one of ours, and little of what cannot be one. */
-export const bounded = `position, ${named("id")} AS id, ${named("stream")} AS stream, iif(${isPlain("stream")}, version, 1) AS version,
-  ${within("type")} AS type, iif(schema BETWEEN 1 AND 9007199254740991, schema, 1) AS schema, ${within("data")} AS data,
-  ${within("meta")} AS meta, ${within("occurred_at")} AS occurred_at, ${named("recorded_at")} AS recorded_at, ${hash} AS hash,
-  ${within("signature")} AS signature, ${within("salt")} AS salt, ${within("digest")} AS digest`
+const travels: Readonly<Record<string, string>> = {
+  position: "position",
+  id: named("id"),
+  stream: named("stream"),
+  version: `iif(${isPlain("stream")} AND version BETWEEN 1 AND ${largest}, version, 1)`,
+  type: within("type"),
+  schema: `iif(schema BETWEEN 1 AND ${largest}, schema, 1)`,
+  data: within("data"),
+  meta: within("meta"),
+  occurred_at: within("occurred_at"),
+  recorded_at: named("recorded_at"),
+  hash,
+  signature: within("signature"),
+  salt: within("salt"),
+  digest: within("digest"),
+}
+
+export const bounded = Object.entries(travels)
+  .map(([column, what]) => `${what} AS ${column}`)
+  .join(", ")
+
+/** Whether all of an event travels as it is. When it was recorded is of no account in this. */
+export const isWhole = Object.entries(travels)
+  .filter(([column]) => column !== "recorded_at")
+  .map(([column, what]) => `${column} IS ${what}`)
+  .join(" AND ")
 
 /** As they are; or each text in hex, which can be told of bytes that are no text. */
-const selected = (inHex: boolean): string =>
+export const selected = (inHex: boolean): string =>
   inHex ? columns.split(", ").map((name) => (numbers.has(name) ? name : `iif(${name} IS NULL, NULL, hex(${name}))`)).join(", ") : columns // biome-ignore format: one choice
 
 const numbers: ReadonlySet<string> = new Set(["position", "version", "schema"])

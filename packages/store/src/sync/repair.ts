@@ -58,7 +58,7 @@ export const repairsOfName = (
   schema: number,
 ): ReadonlyArray<Repair> => {
   const made = objects.find(({ name }) => name === "log")
-  const isMade = made?.type === "table" && made.sql === squeeze(tableOfName)
+  const isMade = hasName(objects)
   if (isMade && found.length === 1) return []
   if (isMade && found.length > 1 && !found.some(([id]) => id === logId)) return []
   const remake = isMade ? [] : [...(made ? [`DROP ${made.type} log`] : []), tableOfName]
@@ -73,6 +73,10 @@ export const repairsOfName = (
     },
   ]
 }
+
+/** Whether there is the table that names a log: another program may have one that is only called so. */
+export const hasName = (objects: ReadonlyArray<SchemaObject>): boolean =>
+  objects.some(({ name, sql, type }) => type === "table" && name === "log" && sql === squeeze(tableOfName))
 
 const tableOfName = remoteSchema[remoteSchema.length - 1] as string
 

@@ -6,6 +6,7 @@ import { createRequire } from "node:module"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { type Client, createClient } from "@libsql/client/http"
 import * as Redacted from "effect/Redacted"
 
 /** What a token may do, and until when (seconds since 1970). */
@@ -91,6 +92,10 @@ export const startSqld = async (): Promise<Sqld> => {
     },
   }
 }
+
+/** What whoever holds a token of it can say there: any SQL. */
+export const clientOf = ({ token, url }: Sqld): Client =>
+  createClient({ url, authToken: Redacted.value(token()), intMode: "number" })
 
 const jwt = (claims: Claims, signed: (text: string) => Buffer): string => {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url")

@@ -81,3 +81,17 @@ it.each(damages)("$what", { timeout: 60_000 }, async ({ sql, told }) => {
   for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true })
   await sqld.close()
 })
+
+it("a table of another program that is only called like one of ours is left", { timeout: 60_000 }, async () => {
+  const sqld = await startSqld()
+  const a = machine("a", remoteLog({ url: sqld.url, token: sqld.token() }))
+  await beginLog(a)
+  await sync(a)
+  const client = createClient({ url: sqld.url, authToken: Redacted.value(sqld.token()) })
+  await client.executeMultiple(
+    "DROP TABLE events; DROP TABLE log; CREATE TABLE log (line TEXT); INSERT INTO log VALUES ('x')",
+  )
+  expect(await heal(a).then(() => undefined, String)).toContain("an empty database")
+  expect((await client.execute("SELECT line FROM log")).rows.map(({ line }) => line)).toEqual(["x"])
+  await sqld.close()
+})

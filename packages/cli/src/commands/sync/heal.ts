@@ -1,6 +1,8 @@
 /** `context infra sync heal` */
 
+import type { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { leaf } from "../../leaf.js"
 import { removing } from "../../options.js"
 import { confirmed } from "../../removal.js"
@@ -13,7 +15,8 @@ import { progress } from "../../terminal.js"
 export const heal = leaf({
   name: "heal",
   description:
-    "Gives the shared log back what it lost: everything if it was reset, the rest if an older copy of it was restored. " +
+    "Gives the shared log back what it lost: everything if it was reset, the rest if an older copy of it was restored, " +
+    "and single events that somebody took away or changed there. " +
     "A person decides it, because somebody may have had a reason.",
   examples: ["sync heal", "sync heal --yes"],
   options: { yes: removing.yes },
@@ -22,9 +25,7 @@ export const heal = leaf({
       needsFile("heal it from"),
       withSync(given, (sync) =>
         Effect.gen(function* () {
-          const { common, ours, remoteEvents, state } = yield* sync.contact
-          const what = `push ${count(ours, "event")} to the shared log, which is ${state} (${common} of its ${count(remoteEvents, "event")} known here)`
-          yield* confirmed(given.yes, what)
+          yield* confirmed(given.yes, yield* intention(sync))
           return yield* progress("healing")(sync.heal({ wait: true }))
         }),
       ),
@@ -32,3 +33,16 @@ export const heal = leaf({
   render: async () => (await import("../../render/sync.js")).report,
   unwell: refused,
 })
+
+/** What is to be confirmed. What was changed there may be such that nothing can be told of it before it is put right. */
+const intention = (sync: Sync["Type"]) =>
+  Effect.gen(function* () {
+    const met = yield* Effect.either(sync.contact)
+    if (Either.isRight(met)) {
+      const { common, ours, remoteEvents, state } = met.right
+      return `push ${count(ours, "event")} to the shared log, which is ${state} (${common} of its ${count(remoteEvents, "event")} known here)`
+    }
+    const { logId, remote } = yield* sync.status
+    if (logId === null || !["foreign", "protocol"].includes(met.left.reason)) return yield* met.left
+    return `put right what is kept at ${remote}, if the events there are those of this log`
+  })

@@ -27,6 +27,8 @@ export const wayOut = (reason: SyncFailure, stuck: Stuck): string => {
       return "context infra sync join, or sync connect <url> with the right address"
     case "protocol":
       return "context infra sync heal if the address is right, or sync connect <url> with the right one"
+    case "damaged":
+      return "an empty database in the place of the shared log, then context infra sync heal on the machine that knows most of it"
     case "to-merge":
       return "context infra sync join"
     case "newer-schema":
