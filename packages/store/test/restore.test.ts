@@ -209,10 +209,14 @@ describe("what waits in a backup to be shared", () => {
     Effect.runPromise(Effect.scoped(Effect.map(prepare(backup, freshPath(), { keyPath }), ({ problems }) => problems)))
 
   it.each([
-    ["unsigned", () => unsigned([draft()])],
-    ["signed by a key that nobody knows", (root: string) => signed([draft()], stranger(), root)],
-  ] as const)("is refused where it is %s: this machine would sign it as its own", async (_, rows) => {
-    expect(await prepared(await withTail(rows))).toEqual([expect.stringContaining("1 event from position 2 on")])
+    ["unsigned", () => unsigned([draft()]), "what stands at position 2 is not signed, and this log is"],
+    [
+      "signed by a key that nobody knows",
+      (root: string) => signed([draft()], stranger(), root),
+      "1 event from position 2 on would be passed on as this machine's own work",
+    ],
+  ] as const)("is refused where it is %s: this machine would sign it as its own", async (_, rows, words) => {
+    expect(await prepared(await withTail(rows))).toEqual([expect.stringContaining(words)])
   })
 
   it("is taken where this machine's key signed it", async () => {
