@@ -24,7 +24,7 @@ import type { Event, Meta } from "@context-engine/core/Event"
 import { EventLog } from "@context-engine/core/EventLog"
 import * as Id from "@context-engine/core/Id"
 import { Origin } from "@context-engine/core/Origin"
-import { type MachineRow, Machines } from "@context-engine/core/services/Machines"
+import { type MachineRow, Machines, type PendingRoot } from "@context-engine/core/services/Machines"
 import { theOne } from "@context-engine/core/services/names"
 import { decode as decodeInput } from "@context-engine/core/services/registry/crud"
 import * as DateTime from "effect/DateTime"
@@ -51,7 +51,7 @@ import {
 } from "./trust/keys.js"
 import { readMembership } from "./trust/membership.js"
 import { rootDraft } from "./trust/sealing.js"
-import { acceptRoot, findRoots, type Pending } from "./trust/verdicts.js"
+import { acceptRoot, findRoots, type Pending, readAsked } from "./trust/verdicts.js"
 
 export interface Options {
   /** The file with this machine's key, or the key itself as one line. */
@@ -206,7 +206,9 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       })
       return pendingOf(chosen)
     }),
-    acknowledge: Effect.gen(function* () {
+    acknowledge: Effect.fn("Machines.acknowledge")(function* (turnsDownRoots) {
+      const [root] = yield* database.read((c) => readAsked(c, readMembership(c).acknowledged))
+      if (root !== undefined && !turnsDownRoots) return yield* new InvalidInput({ field: "", reason: rootWaits(root) })
       const { count, until } = yield* database.read(toAcknowledge)
       if (count > 0) yield* decide(() => Effect.succeed(InertAcknowledged({ until, count })))
       return count
@@ -221,6 +223,9 @@ const rootOf = ({ machines, root }: Membership): Vouched => {
 }
 
 const taken = (name: string): string => `a machine named ${JSON.stringify(name)} is there already; choose another name`
+
+const rootWaits = ({ fingerprint: print, name, position }: PendingRoot): string =>
+  `${name} began another root of this log at position ${position}, and that is no matter of acknowledging: if it is the right one, context infra machine trust ${print}, if ${name} shows the same; if it is not, context infra machine acknowledge --roots turns it down`
 
 const unsigned = "nothing is signed here (CONTEXT_KEY=off), so nobody can be enrolled"
 

@@ -8,14 +8,25 @@ import { type Connection, codeOf } from "./connection.js"
 import { settle } from "./rebuild.js"
 import { columns, decode, type EventRow, genesis } from "./record.js"
 import { writeRows } from "./rows.js"
+import type { Signer } from "./Signer.js"
 import { indexes } from "./schema.js"
 import { readHead, readShared } from "./standing.js"
 import { BrokenChain, foldJudged, judgeAfter, noteUnknown } from "./sync/judging.js"
 import { readState } from "./sync/state.js"
 import { tables } from "./tables.js"
 import { isRoot } from "./trust/chain.js"
-import { acceptRoot, markClockSteps } from "./trust/verdicts.js"
+import { acceptOwn, acceptRoot, markClockSteps } from "./trust/verdicts.js"
 import { readSetting } from "./verifySetting.js"
+
+/** What is known otherwise than by the file. */
+export interface Believed {
+  /** Roots that a person on this machine has accepted, by the ids of their events. */
+  readonly roots: ReadonlySet<string>
+  /** This machine's key: a root that it began is the right one. */
+  readonly signer: Signer | undefined
+}
+
+const nothingElse: Believed = { roots: new Set(), signer: undefined }
 
 const suffix = "__before"
 
@@ -25,14 +36,18 @@ const page = 2_000
  * Within a transaction of a copy that nobody else uses. Gives how many rows were not what the events say. Throws `StorageError`
  * where the events themselves do not hold.
  */
-export const restate = (connection: Connection): number => {
+export const restate = (connection: Connection, believed: Believed = nothingElse): number => {
   refuseCutOff(connection)
   settleState(connection)
   const { confirmed } = readSetting(connection)
   const until = confirmed ?? readHead(connection).position
   const { confirmed: keepAsOf } = readShared(connection)
   begin(connection)
-  for (const rows of wholeRuns(connection, until)) judgeAnew(connection, rows, confirmed === undefined)
+  for (const eventId of believed.roots) acceptRoot(connection, eventId)
+  for (const rows of wholeRuns(connection, until)) {
+    acceptOwn(connection, rows, believed.signer)
+    judgeAnew(connection, rows)
+  }
   const waiting = rowsAfter(connection, until, -1)
   markClockSteps(connection, waiting)
   foldWaiting(connection, waiting, keepAsOf)
@@ -79,12 +94,13 @@ const begin = (connection: Connection): void => {
     connection.exec(create(name))
   }
   for (const name of ["inert", "breaks", "clock_steps", "chains", "sync_rows"]) connection.exec(`DELETE FROM ${name}`)
-  // Whose root is the right one a person has said; who else asks to be one is in the events.
-  connection.exec("DELETE FROM roots WHERE accepted_at IS NULL")
+  // Whose root is the right one a person says, and not the file: who asks to be one is in the events.
+  connection.exec("DELETE FROM roots")
 }
 
-const judgeAnew = (connection: Connection, rows: ReadonlyArray<EventRow>, acceptsFirst: boolean): void => {
-  const judged = judging(() => judgeAfter(connection, (rows[0] as EventRow)[0] - 1, rows, { acceptsFirst }))
+/** The first root is that of the log: whether that is the right one, who restores it compares. */
+const judgeAnew = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
+  const judged = judging(() => judgeAfter(connection, (rows[0] as EventRow)[0] - 1, rows, { acceptsFirst: true }))
   if (judged.stop !== undefined) throw unfit(judged.stop.position)
   for (const { judged: found, rows: unit } of judged.units) {
     const [first] = unit as [EventRow]

@@ -1,6 +1,7 @@
 /** Puts a backup in the place of a log: verified first, in a copy of its own. What was there is kept aside, never deleted. */
 import { existsSync, lstatSync, realpathSync, statSync } from "node:fs"
 import { basename, join } from "node:path"
+import { unaccepted } from "@context-engine/core/domain/Membership"
 import { StorageError } from "@context-engine/core/Errors"
 import { Audit, type Progress } from "@context-engine/core/services/Audit"
 import { count } from "@context-engine/core/words"
@@ -15,13 +16,14 @@ import { copyPrivately, syncPath } from "./files.js"
 import { identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
 import { replace } from "./replace.js"
-import { restate } from "./restate.js"
+import { type Believed, restate } from "./restate.js"
 import { findSigner, type Signer } from "./Signer.js"
 import * as SqlAudit from "./SqlAudit.js"
 import * as SqlEventLog from "./SqlEventLog.js"
 import { staging } from "./staging.js"
 import { endChain } from "./standing.js"
 import { noteError } from "./sync/state.js"
+import { readAccepted } from "./trust/verdicts.js"
 import { strangersThatWait } from "./trust/waiting.js"
 
 /** A backup that has been looked at. */
@@ -32,6 +34,10 @@ export interface Prepared {
   readonly problems: ReadonlyArray<string>
   /** How many rows were not what the events say, and were built anew. */
   readonly differing: number
+  /** Whether it has a root that nobody on this machine has accepted, so that what is under it counts for nothing yet. */
+  readonly rootWaits: boolean
+  /** How many events of the log that is there were never shared, and are not in the backup. */
+  readonly unshared: number
   /** How it stands to the log that is there; absent where it cannot be put in place. */
   readonly compared?: Compared
   /** Puts it in the place of the log. Gives where that is now; `null` if there was none. */
@@ -70,18 +76,15 @@ export const prepare = (
       events: 0,
       problems,
       differing: 0,
+      rootWaits: false,
+      unshared: 0,
       place: new StorageError({ reason: "corrupt", message: `${backup} does not hold: ${problems[0]}` }),
     })
     if (foreign.length > 0) return refused(foreign)
     // The copy is gone when this is read.
     const aboutBackup = ({ message, reason }: StorageError) =>
       new StorageError({ reason, message: message.replaceAll(copy, backup) })
-    const { differing, problems, report } = yield* Effect.mapError(verified(copy, onProgress), aboutBackup)
-    if (report.replayed !== null) return yield* notForWork(backup, report.replayed)
-    if (problems.length > 0) return refused(problems)
     const signer = yield* attempt(backup, () => (keyPath === undefined ? undefined : findSigner(keyPath)))
-    const strangers = yield* attempt(backup, () => strangersIn(copy, signer))
-    if (strangers.length > 0) return refused([notOurs(strangers)])
     const there = join(directory, "there.db")
     yield* Effect.catchIf(
       attempt(path, () => copyStill(path, there)),
@@ -89,11 +92,19 @@ export const prepare = (
       ({ reason }) => reason !== "full",
       () => Effect.void,
     )
+    const believed = { roots: rootsOf(there), signer }
+    const { differing, problems, report } = yield* Effect.mapError(verified(copy, believed, onProgress), aboutBackup)
+    if (report.replayed !== null) return yield* notForWork(backup, report.replayed)
+    if (problems.length > 0) return refused(problems)
+    const strangers = yield* attempt(backup, () => strangersIn(copy, signer))
+    if (strangers.length > 0) return refused([notOurs(strangers)])
     const compared = yield* compare(copy, there)
+    const unshared = unsharedBeside(there, copy)
     const final = join(directory, basename(path))
     yield* attempt(path, () => finish(copy, final, { signer, strange: shared && isStrange(compared.likeness) }))
     const place = Effect.suspend(() => replace({ final, path, backup }))
-    return { events: report.events, problems: [], differing, compared, place }
+    const rootWaits = report.findings.some(({ message }) => message.includes(unaccepted))
+    return { events: report.events, problems: [], differing, rootWaits, unshared, compared, place }
   })
 
 /** Verifies a backup and puts it in place. Gives where the log that was there is now; `null` if there was none. */
@@ -142,6 +153,42 @@ const strangersIn = (copy: string, own: Signer | undefined): ReadonlyArray<numbe
   }
 }
 
+/** The roots that a person has accepted in the log that is there; none where it cannot be read. */
+const rootsOf = (there: string): ReadonlySet<string> => reading(there, readAccepted) ?? new Set()
+
+/** How many events of the log that is there were never shared and are not in the backup: afterwards they are in no log that is used. */
+const unsharedBeside = (there: string, copy: string): number => {
+  const waiting = reading(there, (connection) =>
+    connection
+      .prepare(
+        "SELECT id FROM events WHERE position > (SELECT position FROM sync) AND (SELECT log_id FROM sync) IS NOT NULL",
+      )
+      .all()
+      .map(([id]) => id as string),
+  )
+  if (waiting === undefined || waiting.length === 0) return 0
+  const kept = reading(copy, (connection) =>
+    connection
+      .prepare("SELECT count(*) FROM events WHERE id IN (SELECT value FROM json_each(?))")
+      .get(JSON.stringify(waiting)),
+  )
+  return waiting.length - (kept?.[0] ?? 0)
+}
+
+/** What is found in a log; `undefined` where there is none that can be read. */
+const reading = <A>(path: string, body: (connection: NativeConnection) => A): A | undefined => {
+  let connection: NativeConnection | undefined
+  try {
+    if (identify(path) !== "log") return undefined
+    connection = new NativeConnection(path, 5_000)
+    return body(connection)
+  } catch {
+    return undefined
+  } finally {
+    connection?.close()
+  }
+}
+
 const notOurs = (positions: ReadonlyArray<number>): string =>
   `${count(positions.length, "event")} from position ${positions[0]} on would be passed on as this machine's own work, and neither its key nor a machine of that log signed them; restore it on the machine that wrote them, or a backup from before`
 
@@ -149,11 +196,11 @@ const notOurs = (positions: ReadonlyArray<number>): string =>
  * Of a backup nothing but its events is believed: all else is made anew from them, and then the whole is verified. Where its events
  * do not hold, it is verified as it is, which says what does not.
  */
-const verified = (copy: string, onProgress: OnProgress | undefined) =>
+const verified = (copy: string, believed: Believed, onProgress: OnProgress | undefined) =>
   Effect.gen(function* () {
     const audit = yield* Audit
     const database = yield* Database
-    const differing = yield* Effect.either(database.write(restate))
+    const differing = yield* Effect.either(database.write((connection) => restate(connection, believed)))
     if (differing._tag === "Left" && differing.left.reason !== "corrupt") return yield* differing.left
     const report = yield* audit.verify(onProgress)
     // What counts for nothing harms nothing: it is kept as what it is.

@@ -1,11 +1,13 @@
 /** A backup that somebody had in hand: nothing but its events is believed, for only they are signed. */
-import { cpSync, truncateSync } from "node:fs"
+import { cpSync, rmSync, truncateSync } from "node:fs"
 import { MachineEnrolled, machinesStream } from "@context-engine/core/domain/Machine"
 import { isEnrolled } from "@context-engine/core/domain/Membership"
+import { Machines } from "@context-engine/core/services/Machines"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { type Connection, NativeConnection } from "../src/connection.js"
-import { restore } from "../src/restore.js"
+import { prepare, restore } from "../src/restore.js"
+import * as SqlMachines from "../src/SqlMachines.js"
 import { readMembership } from "../src/trust/membership.js"
 import { damaged, withNoise } from "./support/audited.js"
 import { enrol, revoke } from "./support/enrolment.js"
@@ -85,6 +87,41 @@ describe("a doctored backup is made what its events say", () => {
     expect(on(restored, (c) => isEnrolled(readMembership(c), lost.id))).toBe(false)
     expect(await inLog(restored, serverNames)).toEqual(["alpha", "beta"])
     expect(await inLog(restored, verify)).toMatchObject({ ok: true, inert: 0 })
+  })
+
+  it("a root counts where a person on this machine accepted it, not where the file says so", async () => {
+    const { a, backup } = await begun()
+    await a.close()
+    rmSync(`${a.path}.key`)
+    const later = machine("later", undefined, { path: a.path })
+    await later.run(
+      Effect.flatMap(Machines, (service) => service.beginRoot(false)).pipe(
+        Effect.provide(SqlMachines.layer({ keyPath: `${a.path}.key` })),
+      ),
+    )
+    await give(later, (r) => r.servers.add({ name: "gamma" }))
+    await later.close()
+    const second = `${freshPath()}`
+    cpSync(a.path, second)
+    const place = (path: string, keyPath?: string) =>
+      Effect.runPromise(
+        Effect.scoped(
+          Effect.flatMap(prepare(second, path, keyPath === undefined ? {} : { keyPath }), (found) =>
+            Effect.as(found.place, found.rootWaits),
+          ),
+        ),
+      )
+    // Over the log from before: nobody there has accepted it.
+    const before = withNoise(freshPath())
+    cpSync(backup, before)
+    expect(await place(before)).toBe(true)
+    expect(await inLog(before, serverNames)).toEqual(["alpha", "beta"])
+    // On the machine that began it, and over a log in which it was accepted.
+    expect(await place(freshPath(), `${a.path}.key`)).toBe(false)
+    const accepted = freshPath()
+    cpSync(a.path, accepted)
+    expect(await place(accepted)).toBe(false)
+    expect(await inLog(accepted, serverNames)).toEqual(["alpha", "beta", "gamma"])
   })
 
   it("what was forged into it counts for nothing, though the file says that it does", async () => {

@@ -39,15 +39,36 @@ export const restore = leaf({
       yield* agreedToReplace({ ...given, db, events: found.events, compared })
       const aside = yield* found.place
       const givenUp = yield* withAudit({ db, remembered: "quietly" }, ({ audit }) => audit.accept)
-      const { events, differing } = found
-      return { file: given.file, db, events, rebuilt: differing, aside, givenUp, ...compared, shared: how.shared }
+      const { events, differing, rootWaits, unshared } = found
+      return {
+        file: given.file,
+        db,
+        events,
+        rebuilt: differing,
+        rootWaits,
+        unshared,
+        aside,
+        givenUp,
+        ...compared,
+        shared: how.shared,
+      }
     }).pipe(Effect.scoped),
-  said: ({ aside, db, events, givenUp, likeness, rebuilt, shared }) => {
+  said: ({ aside, db, events, givenUp, likeness, rebuilt, rootWaits, shared, unshared }) => {
     const strange = likeness === "another" || likeness === "unsigned"
     return [
       `restored ${count(events, "event")} into ${db}` +
         (rebuilt === 0 ? "" : `; ${rebuiltInWords(rebuilt)}`) +
         (aside === null ? "" : `; what was there is in ${aside}`),
+      ...(unshared === 0
+        ? []
+        : [
+            `${count(unshared, "event")} of the log that was there ${unshared === 1 ? "was" : "were"} never shared and ${unshared === 1 ? "is" : "are"} not in the backup: ${unshared === 1 ? "it is" : "they are"} in ${aside} alone`,
+          ]),
+      ...(rootWaits
+        ? [
+            "it has a root that nobody here has accepted, and what is under that counts for nothing yet: context infra machine list shows it, machine trust <fingerprint> accepts it",
+          ]
+        : []),
       ...(likeness === "new" ? [] : [`the backup was ${likenessInWords[likeness]}`]),
       ...(givenUp === null ? [] : givenUpInWords(givenUp, shared && !strange)),
       ...(givenUp === null && shared && likeness === "older" ? [broughtBack] : []),

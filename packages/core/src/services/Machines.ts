@@ -71,7 +71,10 @@ export class Machines extends Context.Tag("@context-engine/core/Machines")<
     readonly beginRoot: (keep: boolean) => Effect.Effect<MachineRow, Refused>
     /** Accepts a root that another machine began, by its fingerprint. */
     readonly trust: (fingerprint: string) => Effect.Effect<PendingRoot, Refused>
-    /** Says that an admin has seen the events that count for nothing. Gives how many there were. */
-    readonly acknowledge: Effect.Effect<number, Refused>
+    /**
+     * Says that an admin has seen the events that count for nothing. Gives how many there were. `turnsDownRoots`: none of the roots
+     * that wait for a word is the right one; without that it is refused where one waits.
+     */
+    readonly acknowledge: (turnsDownRoots: boolean) => Effect.Effect<number, Refused>
   }
 >() {}

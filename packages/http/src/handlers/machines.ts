@@ -20,7 +20,9 @@ export const layer = HttpApiBuilder.group(Api, "machines", (handlers) =>
       ),
     )
     .handle("withdraw", ({ path }) => machines((_) => _.withdraw(path.id)))
-    .handle("acknowledge", () => machines((_) => Effect.map(_.acknowledge, (acknowledged) => ({ acknowledged }))))
+    .handle("acknowledge", () =>
+      machines((_) => Effect.map(_.acknowledge(false), (acknowledged) => ({ acknowledged }))),
+    )
     .handle("approve", ({ path, payload: { role = "member" } }) => machines((_) => _.approve(path.id, role)))
     .handle("revoke", ({ path }) => machines((_) => _.revoke(path.id)))
     .handle("rename", ({ path, payload }) => machines((_) => _.rename(path.id, payload.to))),

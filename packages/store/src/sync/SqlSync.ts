@@ -92,7 +92,7 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
       for (let ours = free; ours && (yield* database.read(isPushable)); )
         ours = yield* alone(wait, exchangeAll(ready, tally, options))
       const { confirmed, pending } = yield* database.write((connection) => {
-        if (free) noteSuccess(connection)
+        if (free) noteSuccess(connection, way === heal)
         if (tally.pushed + tally.pulled > 0) note(connection, { at: now(), what: "synced", detail: inWords(tally) })
         return ends(connection)
       })

@@ -3,8 +3,8 @@ import type { Rejected } from "@context-engine/core/services/Sync"
 import type { Connection } from "../connection.js"
 import { decode, type EventRow } from "../record.js"
 import { readHead } from "../standing.js"
-import { claimedKey, isRoot, isSelfSigned } from "../trust/chain.js"
-import { acceptRoot, knownAt, readInert } from "../trust/verdicts.js"
+import { claimedKey } from "../trust/chain.js"
+import { acceptOwn, knownAt, readInert } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
 import {
   BrokenChain,
@@ -56,7 +56,7 @@ export const advance = (
   follow(base, incoming)
   keepTimes(connection, ours, times, tail[ours.length])
   confirmOwn(connection, from, ours, author)
-  acceptOwn(connection, incoming, author)
+  acceptOwn(connection, incoming, author.signer)
   const judged = judgeAfter(connection, base.position, incoming, verified && { verified })
   const moved = takeIn(connection, base, tail.slice(ours.length), judged, author)
   setConfirmed(connection, placeOf(judged.rows[judged.rows.length - 1]) ?? base)
@@ -79,12 +79,6 @@ const confirmOwn = (connection: Connection, from: Place, ours: ReadonlyArray<Eve
     verdict === "inert" ? rows.filter((row) => !inert.has(row[0])).map(decode) : [],
   )
   if (fallen.length > 0) unfold(connection, fallen)
-}
-
-/** A root that this machine's own key began is one that a person on it has accepted, though an older file knows nothing of it. */
-const acceptOwn = (connection: Connection, rows: ReadonlyArray<EventRow>, { signer }: Author): void => {
-  for (const row of rows)
-    if (isRoot(row) && claimedKey(row) === signer?.id && isSelfSigned(row)) acceptRoot(connection, row[1])
 }
 
 const placeOf = (row: EventRow | undefined): Place | undefined => row && { position: row[0], hash: row[10] }

@@ -46,7 +46,10 @@ export const repairsOfTriggers = (objects: ReadonlyArray<SchemaObject>): Readonl
       what: `a trigger that is not of a log was taken away (${name.slice(0, 60)})`,
       statements: [statement(`DROP TRIGGER ${quoted(name)}`)],
     })),
-    ...gone.map(([name, sql]) => ({ what: `the trigger ${name} was made again`, statements: [statement(sql)] })),
+    ...gone.map(([name, sql]) => ({
+      what: `the trigger ${name} was made again`,
+      statements: [statement(`DROP TRIGGER IF EXISTS ${name}`), statement(sql)],
+    })),
   ]
 }
 

@@ -125,7 +125,8 @@ const readWindow = (address: string, run: Batch, after: number, to: number) =>
     )
     const last = rows[rows.length - 1]
     const end = rows.length < count && last !== undefined ? Number(last.row[0]) : to
-    if (!(end > after)) return yield* untrue(address, "none of the events that it was asked for")
+    if (!Number.isSafeInteger(end) || end <= after || end > to)
+      return yield* untrue(address, "none of the events that it was asked for")
     return { to: end, rows: new Map(rows.map((found) => [Number(found.row[0]), found])) }
   })
 

@@ -71,9 +71,14 @@ export const noteContact = (connection: Connection, head: number, skew: number, 
   connection.prepare("UPDATE sync SET remote_head = ?, skew = ?, contacted_at = ?").run(head, skew, at)
 }
 
-/** An exchange has gone through to its end. */
-export const noteSuccess = (connection: Connection): void => {
-  connection.prepare("UPDATE sync SET error = NULL WHERE error IS NOT NULL").run()
+/**
+ * An exchange has gone through to its end. That the shared log is damaged where this machine does not look any more, only a look at
+ * the whole of it, `healed`, can take back.
+ */
+export const noteSuccess = (connection: Connection, healed: boolean): void => {
+  connection
+    .prepare("UPDATE sync SET error = NULL WHERE error IS NOT NULL AND (? OR error ->> 'reason' <> 'damaged')")
+    .run(healed ? 1 : 0)
 }
 
 export interface Failure {

@@ -6,7 +6,7 @@ import type { PendingRoot } from "@context-engine/core/services/Machines"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
 import { type Known, type Link, notWhole } from "./Admission.js"
-import { chainOf, isRoot, isSelfSigned } from "./chain.js"
+import { chainOf, claimedKey, isRoot, isSelfSigned } from "./chain.js"
 import { fingerprint, keyId } from "./keys.js"
 import { readMembership } from "./membership.js"
 import { lastStated, unitHash } from "./sealing.js"
@@ -40,6 +40,16 @@ export const acceptRoot = (connection: Connection, eventId: string): void => {
       "INSERT INTO roots (event_id, accepted_at) VALUES (?1, ?2) ON CONFLICT (event_id) DO UPDATE SET accepted_at = ?2",
     )
     .run(eventId, new Date().toISOString())
+}
+
+/** A root that this machine's own key began is one that a person on it has accepted, though an older file knows nothing of it. */
+export const acceptOwn = (
+  connection: Connection,
+  rows: ReadonlyArray<EventRow>,
+  signer: { readonly id: string } | undefined,
+): void => {
+  for (const row of rows)
+    if (isRoot(row) && claimedKey(row) === signer?.id && isSelfSigned(row)) acceptRoot(connection, row[1])
 }
 
 /** Whoever holds the token can begin any number of roots: more than these nobody is asked about. */

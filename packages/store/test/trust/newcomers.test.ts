@@ -324,6 +324,12 @@ it("work under a root that waits for a word is told as that, and who was revoked
   expect(reasons[1]).toMatch(
     /^it was signed under the root at position \d+, and no person on this machine has accepted this root$/,
   )
+  // An admin under the root before says which is right, and does not wave the other through.
+  await sync(a)
+  await expect(machines(a, (service) => service.acknowledge(false))).rejects.toThrow("began another root of this log")
+  expect((await status(a)).roots).toHaveLength(1)
+  expect(await machines(a, (service) => service.acknowledge(true))).toBe(2)
+  expect((await status(a)).roots).toEqual([])
   expect(await standings(b, [b, stolen, c])).toEqual(["enrolled", "revoked", undefined])
   await failure(stolen)
   await machines(stolen, (service) => service.trust(fingerprint(signerOf(b).publicKey)))

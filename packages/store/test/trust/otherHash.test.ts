@@ -27,9 +27,13 @@ it.each([
   expect(eventsOf(world.a.path)).toEqual(before.events)
   expect(after).toMatchObject({ confirmed: 8, pending: 0, lastError: { reason: "damaged" } })
   expect(after.lastError?.next).toMatch(/empty database/)
+  // An exchange goes past it, and does not see it: that is not to say that it is gone.
+  await sync(world.a)
+  expect((await status(world.a)).lastError).toMatchObject({ reason: "damaged" })
   // The way that it names.
   await world.client.executeMultiple("DROP TABLE events; DROP TABLE log")
   await heal(world.a)
+  expect((await status(world.a)).lastError).toBeNull()
   await expectWhole(world, ["the shared log had kept 0 of 8 events"])
 })
 

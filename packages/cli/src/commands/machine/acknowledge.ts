@@ -1,7 +1,7 @@
 /** `context infra machine acknowledge` */
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
-import { removing } from "../../options.js"
+import { flag, removing } from "../../options.js"
 import { confirmed } from "../../removal.js"
 import { count } from "../../render/units.js"
 import { withMachines } from "../../runtime.js"
@@ -11,9 +11,10 @@ export const acknowledge = leaf({
   name: "acknowledge",
   description:
     "Says, signed by this admin machine, that a person has seen the events of the shared log that count for nothing, and what is wrong " +
-    "with running numbers. They stay what they are; alert and audit verify stop naming them.",
-  examples: ["machine acknowledge", "machine acknowledge --yes --json"],
-  options: removing,
+    "with running numbers. They stay what they are; alert and audit verify stop naming them. Where another root waits for a word, it is " +
+    "refused without --roots.",
+  examples: ["machine acknowledge", "machine acknowledge --yes --json", "machine acknowledge --roots"],
+  options: { ...removing, roots: flag("roots", "Roots that wait for a word, too: none of them is the right one") },
   run: (given) =>
     withMachines(given, ({ machines, sync }) =>
       Effect.gen(function* () {
@@ -28,7 +29,7 @@ export const acknowledge = leaf({
           ...(breaks.length === 0 ? [] : [`${count(breaks.length, "break")} in running numbers`]),
         ]
         yield* confirmed(given.yes, `acknowledge ${parts.join(" and ")}`)
-        return { acknowledged: yield* machines.acknowledge }
+        return { acknowledged: yield* machines.acknowledge(given.roots) }
       }),
     ),
   said: ({ acknowledged }) =>
