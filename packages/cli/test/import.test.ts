@@ -70,7 +70,7 @@ Host "ev\u001b[31mil\u202e"
       stderr: expect.stringContaining("look first: context infra server import; then add --yes"),
     })
     expect(await ws.run("server import --yes")).toMatchObject({ code: 2 })
-    expect(await ws.run(["server", "import", "--config", ""])).toMatchObject({ code: 1 })
+    expect(await ws.run(["server", "import", "--config", ""])).toMatchObject({ code: 2 })
   })
 
   it("registers what a person marks, and says what that leaves out", async () => {
