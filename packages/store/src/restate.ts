@@ -26,8 +26,6 @@ export interface Believed {
   readonly signer: Signer | undefined
 }
 
-const nothingElse: Believed = { roots: new Set(), signer: undefined }
-
 const suffix = "__before"
 
 const page = 2_000
@@ -36,7 +34,7 @@ const page = 2_000
  * Within a transaction of a copy that nobody else uses. Gives how many rows were not what the events say. Throws `StorageError`
  * where the events themselves do not hold.
  */
-export const restate = (connection: Connection, believed: Believed = nothingElse): number => {
+export const restate = (connection: Connection, believed: Believed): number => {
   refuseCutOff(connection)
   settleState(connection)
   const { confirmed } = readSetting(connection)

@@ -134,24 +134,21 @@ const copyStill = (backup: string, copy: string): void => {
   throw new StorageError({ reason: "busy", message })
 }
 
-/** Before anything of ours runs on it: what was added could act on what we write. */
-const strangeIn = (copy: string, own: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const connection = new NativeConnection(copy, 5_000)
+const using = <A>(path: string, body: (connection: NativeConnection) => A): A => {
+  const connection = new NativeConnection(path, 5_000)
   try {
-    return checkSchema(connection, own).map(({ message }) => message)
+    return body(connection)
   } finally {
     connection.close()
   }
 }
 
-const strangersIn = (copy: string, own: Signer | undefined): ReadonlyArray<number> => {
-  const connection = new NativeConnection(copy, 5_000)
-  try {
-    return strangersThatWait(connection, own)
-  } finally {
-    connection.close()
-  }
-}
+/** Before anything of ours runs on it: what was added could act on what we write. */
+const strangeIn = (copy: string, own: ReadonlyArray<string>): ReadonlyArray<string> =>
+  using(copy, (connection) => checkSchema(connection, own).map(({ message }) => message))
+
+const strangersIn = (copy: string, own: Signer | undefined): ReadonlyArray<number> =>
+  using(copy, (connection) => strangersThatWait(connection, own))
 
 /** The roots that a person has accepted in the log that is there; none where it cannot be read. */
 const rootsOf = (there: string): ReadonlySet<string> => reading(there, readAccepted) ?? new Set()
@@ -177,15 +174,10 @@ const unsharedBeside = (there: string, copy: string): number => {
 
 /** What is found in a log; `undefined` where there is none that can be read. */
 const reading = <A>(path: string, body: (connection: NativeConnection) => A): A | undefined => {
-  let connection: NativeConnection | undefined
   try {
-    if (identify(path) !== "log") return undefined
-    connection = new NativeConnection(path, 5_000)
-    return body(connection)
+    return identify(path) === "log" ? using(path, body) : undefined
   } catch {
     return undefined
-  } finally {
-    connection?.close()
   }
 }
 
@@ -239,15 +231,12 @@ const finish = (
   final: string,
   { signer, strange }: { readonly signer: Signer | undefined; readonly strange: boolean },
 ): void => {
-  const from = new NativeConnection(copy, 5_000)
-  try {
+  using(copy, (from) => {
     // The log may have gone on since.
     endChain(from, signer?.id ?? null)
     if (strange) noteError(from, othersConnection, new Date().toISOString())
     copyInto(from, final)
-  } finally {
-    from.close()
-  }
+  })
   const connection = new NativeConnection(final, 0, "")
   try {
     connection.exec("PRAGMA journal_mode = WAL")

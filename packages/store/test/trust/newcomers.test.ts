@@ -40,6 +40,16 @@ const begun = async (name: string, batch: Batch, server: string) => {
   return root
 }
 
+/** A log that a machine began and shares, and another that came to it by an invite. */
+const withMember = async (batch: Batch) => {
+  const a = await begun("a", batch, "alpha")
+  const code = await invite(a)
+  await sync(a)
+  const b = machine("b", make("memory", batch))
+  await now(b, { invite: code })
+  return { a, b }
+}
+
 /** How a machine's log stands to others, by their keys: a newcomer calls itself by its host. */
 const standings = async (of: Machine, others: ReadonlyArray<Machine>) => {
   const { machines: rows } = await machines(of, (service) => service.list)
@@ -121,11 +131,7 @@ it("an invite says which root is right, and is asked no more", async () => {
 
 it("a file from before its machine began a root takes that root for its own", async () => {
   const { batch } = makeSequencer()
-  const a = await begun("a", batch, "alpha")
-  const b = machine("b", make("memory", batch))
-  const code = await invite(a)
-  await sync(a)
-  await now(b, { invite: code })
+  const { b } = await withMember(batch)
   await b.close()
   const older = freshPath()
   for (const end of ["", ".key"]) cpSync(`${b.path}${end}`, `${older}${end}`)
@@ -205,11 +211,7 @@ it("what a server lost of who came by an invite is given back with the rest", as
 
 it("a member begins a root where the admin's key is lost; an admin needs none", async () => {
   const { batch } = makeSequencer()
-  const a = await begun("a", batch, "alpha")
-  const code = await invite(a)
-  await sync(a)
-  const b = machine("b", make("memory", batch))
-  await now(b, { invite: code })
+  const { a, b } = await withMember(batch)
   await expect(machines(a, (service) => service.beginRoot(false))).rejects.toThrow("is an admin of this log")
   expect(await machines(b, (service) => service.beginRoot(false))).toMatchObject({ root: true, status: "enrolled" })
   await sync(b)
@@ -246,11 +248,7 @@ it("what a restored file holds is this machine's work, where it comes to a log w
 
 it("what a restored file holds is this machine's work, where its log was begun anew on another server", async () => {
   const [lost, fresh] = [makeSequencer(), makeSequencer()]
-  const a = await begun("a", lost.batch, "alpha")
-  const code = await invite(a)
-  await sync(a)
-  const b = machine("b", make("memory", lost.batch))
-  await now(b, { invite: code })
+  const { a, b } = await withMember(lost.batch)
   await sync(a)
   await add(b, "own")
   await a.run(Effect.flatMap(Sync, (service) => service.disconnect))
@@ -269,11 +267,7 @@ it("what a restored file holds is this machine's work, where its log was begun a
 
 it("a request that only a lost server had is made again, before the work that waits", async () => {
   const [lost, fresh] = [makeSequencer(), makeSequencer()]
-  const a = await begun("a", lost.batch, "alpha")
-  const code = await invite(a)
-  await sync(a)
-  const b = machine("b", make("memory", lost.batch))
-  await now(b, { invite: code })
+  const { a, b } = await withMember(lost.batch)
   await machines(b, (service) => service.beginRoot(false))
   await sync(b)
   await add(a, "own")
