@@ -32,7 +32,8 @@ const places = (key) => {
   const file = `context-${key}.cache`
   const home = process.env.HOME ?? process.env.USERPROFILE
   const xdg = process.env.XDG_CACHE_HOME
-  const user = xdg !== undefined && path.isAbsolute(xdg) ? xdg : home && path.join(home, ".cache")
+  const isPath = (named) => named !== undefined && path.isAbsolute(named)
+  const user = isPath(xdg) ? xdg : isPath(home) && path.join(home, ".cache")
   const beside = path.join(path.dirname(bundle), file)
   return user ? [beside, path.join(user, "context", file)] : [beside]
 }

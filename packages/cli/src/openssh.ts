@@ -6,9 +6,10 @@
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { constants as access, accessSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { constants, homedir, tmpdir } from "node:os"
+import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import type { HostKey, SshEndpoint, Target } from "@context-engine/core/Remote"
+import { fromHome } from "@context-engine/core/Remote/Home"
 import * as Effect from "effect/Effect"
 import { ExitStatus, Refused } from "./usage.js"
 
@@ -51,7 +52,7 @@ export const connect = (
 /** Refuses a key file that cannot be used, before anything is sent anywhere. */
 export const checkKey = (keyPath: string | null | undefined, server: string): Effect.Effect<void, Refused> => {
   if (keyPath === null || keyPath === undefined) return Effect.void
-  const path = keyPath.startsWith("~/") ? join(homedir(), keyPath.slice(2)) : keyPath
+  const path = fromHome(keyPath)
   const problem = unreadable(path)
   if (problem === undefined) return Effect.void
   return new Refused({

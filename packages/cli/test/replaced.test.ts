@@ -65,7 +65,7 @@ describe("under a server", () => {
     expect((await call("/v1/servers", { name: "first" })).status).toBe(201)
     expect(await at.run(`restore ${copy} --yes`)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining("is in use; end what has it open"),
+      stderr: expect.stringContaining("end what else has it open"),
     })
     expect((await call("/v1/servers", { name: "later" })).status).toBe(201)
     const kept = (await at.json("server list")).map(({ name }: { readonly name: string }) => name)

@@ -74,7 +74,7 @@ const settle = (path: string): boolean => {
     connection.close()
   }
   if (lstatSync(`${path}-wal`, { throwIfNoEntry: false }) === undefined) return true
-  const message = `${path} is in use; end what has it open (context infra serve, sync watch, a bot, a program of yours) and try again`
+  const message = `${path} is in use. A push in the background ends by itself in a moment; end what else has it open (context infra serve, sync watch, a bot, a program of yours) and try again`
   throw new StorageError({ reason: "busy", message })
 }
 

@@ -1,7 +1,7 @@
 /** Puts a backup in the place of a log: verified first, in a copy of its own. What was there is kept aside, never deleted. */
 import { existsSync, lstatSync, realpathSync, statSync } from "node:fs"
 import { basename, join } from "node:path"
-import { unaccepted } from "@context-engine/core/domain/Membership"
+import { isOfWaitingRoot } from "@context-engine/core/domain/Membership"
 import { StorageError } from "@context-engine/core/Errors"
 import { Audit, type Progress } from "@context-engine/core/services/Audit"
 import { count } from "@context-engine/core/words"
@@ -103,7 +103,7 @@ export const prepare = (
     const final = join(directory, basename(path))
     yield* attempt(path, () => finish(copy, final, { signer, strange: shared && isStrange(compared.likeness) }))
     const place = Effect.suspend(() => replace({ final, path, backup }))
-    const rootWaits = report.findings.some(({ message }) => message.includes(unaccepted))
+    const rootWaits = report.findings.some(({ message }) => isOfWaitingRoot(message))
     return { events: report.events, problems: [], differing, rootWaits, unshared, compared, place }
   })
 

@@ -1,11 +1,10 @@
 /** The check of what SSH needs: the program, the agent, the key files, and the servers' own keys. */
 import { execFile } from "node:child_process"
 import { statSync } from "node:fs"
-import { homedir } from "node:os"
-import { join } from "node:path"
 import type { RemoteError } from "@context-engine/core/Errors"
 import { type Identity, isHere } from "@context-engine/core/Here"
 import { nobody } from "@context-engine/core/Origin"
+import { fromHome } from "@context-engine/core/Remote/Home"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import { targetOf } from "@context-engine/core/services/targets"
@@ -94,7 +93,7 @@ const agent = (withoutKey: ReadonlyArray<ServerRow>): Effect.Effect<Finding> =>
 const keyFile = ({ name, sshConfig }: ServerRow): ReadonlyArray<Finding> => {
   const named = sshConfig?.keyPath
   if (!named) return []
-  const path = named.startsWith("~/") ? join(homedir(), named.slice(2)) : named
+  const path = fromHome(named)
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined) {
     const fix = `context infra server update ${word(name)} --ssh "key=<path>"`

@@ -1,5 +1,5 @@
 /** Audits, differences and lives, for people. */
-import { unaccepted } from "@context-engine/core/domain/Membership"
+import { isOfWaitingRoot } from "@context-engine/core/domain/Membership"
 import type { AuditReport } from "@context-engine/core/services/Audit"
 import type {
   Cause,
@@ -65,12 +65,12 @@ const origin = ({ findings, root, unsigned }: AuditReport): ReadonlyArray<string
     : unsigned > 0
       ? ["an unsigned log: nothing shows who wrote it, nor that nobody wrote it anew"]
       : []),
-  ...(findings.some(({ message }) => message.includes(unaccepted))
+  ...(findings.some(({ message }) => isOfWaitingRoot(message))
     ? [
         "a root waits for your word: context infra machine list shows it, context infra machine trust <fingerprint> accepts it",
       ]
     : []),
-  ...(findings.some(({ kind, message }) => (kind === "inert" || kind === "sequence") && !message.includes(unaccepted))
+  ...(findings.some(({ kind, message }) => (kind === "inert" || kind === "sequence") && !isOfWaitingRoot(message))
     ? ["when you know why, on an admin machine: context infra machine acknowledge"]
     : []),
 ]

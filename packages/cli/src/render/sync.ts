@@ -1,6 +1,13 @@
 /** Synchronisation, for people. */
 import type { Role } from "@context-engine/core/domain/Machine"
-import { type SyncEntry, type SyncReport, type SyncStatus, skewLimit } from "@context-engine/core/services/Sync"
+import {
+  besideRoots,
+  type SyncEntry,
+  type SyncReport,
+  type SyncStatus,
+  skewLimit,
+  type Untrusted,
+} from "@context-engine/core/services/Sync"
 import type { RejectionRow } from "@context-engine/core/views/rejections"
 import { safe } from "./safe.js"
 import { table } from "./table.js"
@@ -35,7 +42,10 @@ export const status: Renderer<SyncStatus> = (found, screen) => {
   const isAlone = found.remote === null && found.logId === null
   if (isAlone) lost.push("this machine works alone", "  share its log: context infra sync connect <url>")
   const rows = [...(isAlone ? [] : shared(found, screen)), ...trouble(found, screen, isAlone)]
-  const told = [...found.roots.map((root) => newRoot(root, screen)), untrusted(found, screen)]
+  const told = [
+    ...found.roots.map((root) => newRoot(root, screen)),
+    untrusted({ ...besideRoots(found), rootWaits: found.roots.length > 0 }, screen),
+  ]
     .filter((text) => text !== "")
     .join("\n")
   return [...lost, ...rows.flatMap((row) => shown(row, screen)), ...(told === "" ? [] : ["", told])].join("\n")
@@ -107,8 +117,9 @@ const newRoot = ({ fingerprint, name, position }: SyncStatus["roots"][number], s
   ].join("\n")
 
 /** What in the shared log is not to be believed: events that count for nothing, and what is wrong with running numbers. */
-export const untrusted: Renderer<Pick<SyncStatus, "breaks" | "inert" | "inertEvents">> = (found, screen) => {
-  const { breaks, inert, inertEvents } = found
+export const untrusted: Renderer<Untrusted & { readonly rootWaits?: boolean }> = (found, screen) => {
+  const { breaks, inert, inertEvents, rootWaits = false } = found
+  const when = rootWaits ? "when the root is settled and you know why" : "when you know why"
   if (inert + breaks.length === 0) return ""
   const bad = paint(screen, "bad", "✗")
   const more = inert - inertEvents.length
@@ -122,7 +133,7 @@ export const untrusted: Renderer<Pick<SyncStatus, "breaks" | "inert" | "inertEve
     ),
     ...(more > 0 ? [`    and ${more} more`] : []),
     ...breaks.map(({ message, position }) => `${bad} ${line(screen, `at ${position}: ${message}`)}`),
-    below(screen, "when you know why, on an admin machine: context infra machine acknowledge"),
+    below(screen, `${when}, on an admin machine: context infra machine acknowledge`),
   ].join("\n")
 }
 

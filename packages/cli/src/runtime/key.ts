@@ -2,12 +2,14 @@
  * This machine's key, which signs what it appends: `CONTEXT_KEY` is the path of its file, `off` for none, or the key itself as one
  * line, as `machine add` prints it for a job. What it holds may be a secret that was put there wrongly, so it is never shown.
  */
+
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { fromHome } from "@context-engine/core/Remote/Home"
 import { setting } from "@context-engine/store/setting"
 import * as Effect from "effect/Effect"
 import { Refused } from "../usage.js"
-import { configDirectory, fromHome } from "./places.js"
+import { configDirectory } from "./places.js"
 
 const prefix = "context-key-"
 

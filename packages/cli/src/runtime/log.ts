@@ -1,8 +1,9 @@
 /** Which log a command works on, and on whose behalf. */
-import { homedir, hostname, userInfo } from "node:os"
+import { hostname, userInfo } from "node:os"
 import { join } from "node:path"
 import type { Identity } from "@context-engine/core/Here"
 import type { OriginData } from "@context-engine/core/Origin"
+import { fromHome, home } from "@context-engine/core/Remote/Home"
 import { plainPath } from "@context-engine/store/files"
 import type { MemoryOptions } from "@context-engine/store/memory/LogMemory"
 import { setting } from "@context-engine/store/setting"
@@ -12,7 +13,7 @@ import { safe } from "../render/safe.js"
 import { sayNow } from "../terminal.js"
 import { Refused, UsageError } from "../usage.js"
 import { checkKey, machineKey } from "./key.js"
-import { configDirectory, fromHome } from "./places.js"
+import { configDirectory } from "./places.js"
 
 /** Which log, and as of when. */
 export interface LogOptions {
@@ -61,7 +62,7 @@ export const checkSettings: Effect.Effect<void, Refused | UsageError> = Effect.s
   Effect.zipRight(checkSyncMode(), checkKey),
 )
 
-const defaultPath = () => setting(process.env, "CONTEXT_DB") ?? join(homedir(), ".claude", "infra.db")
+const defaultPath = () => setting(process.env, "CONTEXT_DB") ?? join(home(), ".claude", "infra.db")
 
 /** The log's file: `--db`, else `CONTEXT_DB`, else `~/.claude/infra.db`. */
 export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> =>

@@ -1,7 +1,7 @@
 /** Remote for this machine: child processes and loopback, no SSH. */
 import { type ChildProcessByStdio, spawn } from "node:child_process"
 import { existsSync } from "node:fs"
-import { constants, homedir } from "node:os"
+import { constants } from "node:os"
 import type { Readable, Writable } from "node:stream"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -11,6 +11,7 @@ import { RemoteError } from "../Errors.js"
 import { Remote, type RemoteCommand, type RemoteRequest, type Target } from "../Remote.js"
 import * as CommandLine from "./CommandLine.js"
 import { execute, type Running, signalStatus } from "./Execution.js"
+import { home } from "./Home.js"
 import { httpGet, within } from "./HttpGet.js"
 import { clean } from "./Text.js"
 
@@ -91,7 +92,7 @@ const launch = (command: RemoteCommand): Child | Error => {
   try {
     const { input } = command
     const child = spawn("/bin/sh", ["-c", CommandLine.posixLine(command)], {
-      cwd: existsSync(homedir()) ? homedir() : "/",
+      cwd: existsSync(home()) ? home() : "/",
       detached: true,
       stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     }) as Child

@@ -116,6 +116,9 @@ export const lastAdmin =
 /** Why a root counts for nothing that somebody has to be asked about. */
 export const unaccepted = "no person on this machine has accepted this root"
 
+/** Whether words about an event are about a root that waits for a person's: that is no matter of acknowledging. */
+export const isOfWaitingRoot = (message: string): boolean => message.includes(unaccepted)
+
 /** The members after an event of `machine-all`, or why the event counts for nothing. */
 export const admit = (state: Membership, submitted: Submitted): Either.Either<Membership, string> => {
   const { event, signer } = submitted

@@ -13,7 +13,7 @@ import type { Loss } from "./Audit.js"
 import type { PendingRoot } from "./Machines.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
-import { Sync, type SyncStatus, skewLimit, type WrongClock } from "./Sync.js"
+import { besideRoots, Sync, type SyncStatus, skewLimit, type WrongClock } from "./Sync.js"
 import { toTrust } from "./sync/wayOut.js"
 
 export interface Alert {
@@ -214,10 +214,7 @@ const named = 3
 
 /** What in the shared log is not to be believed, and whom it claims to be of. */
 const untrusted = (status: SyncStatus): ReadonlyArray<string> => {
-  const { breaks, roots } = status
-  // A root that waits for a word is told by itself.
-  const inertEvents = status.inertEvents.filter(({ position }) => !roots.some((root) => root.position === position))
-  const inert = status.inert - (status.inertEvents.length - inertEvents.length)
+  const { breaks, inert, inertEvents } = besideRoots(status)
   const first = inertEvents.slice(0, named)
   const told = first.map(
     ({ claims, position, reason, type }) => `${type} at ${position}, which says it is of ${claims} (${reason})`,

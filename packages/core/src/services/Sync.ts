@@ -86,6 +86,20 @@ export interface InertEvent {
   readonly type: string
 }
 
+/** What the shared log has that is not to be believed. */
+export type Untrusted = Pick<SyncStatus, "breaks" | "inert" | "inertEvents">
+
+/** The same beside the roots that wait for a person's word, each of which is told by itself. */
+export const besideRoots = ({
+  breaks,
+  inert,
+  inertEvents,
+  roots,
+}: Untrusted & Pick<SyncStatus, "roots">): Untrusted => {
+  const others = inertEvents.filter(({ position }) => !roots.some((root) => root.position === position))
+  return { breaks, inert: inert - (inertEvents.length - others.length), inertEvents: others }
+}
+
 /** From how many milliseconds on a clock counts as wrong: times in the log are the shared log's, those on screens are not. */
 export const skewLimit = 60_000
 

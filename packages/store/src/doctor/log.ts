@@ -1,4 +1,5 @@
 /** The check of the log itself: the chain, the signatures and the rows, from the first event, as far as a moment's patience goes. */
+import { isOfWaitingRoot } from "@context-engine/core/domain/Membership"
 import type * as Audit from "@context-engine/core/services/Audit"
 import { type Finding, ok, trouble } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
@@ -36,6 +37,8 @@ const isOlder = (connection: NativeConnection): boolean =>
 const restore = "context infra restore <backup>"
 const anew = "context infra audit export --into log.jsonl, then context infra audit import log.jsonl --db <new file>"
 
+const trust =
+  "context infra machine list shows the root that waits; context infra machine trust <fingerprint>, if the machine that began it shows the same"
 const acknowledge = "context infra audit verify names them; context infra machine acknowledge, on an admin machine"
 
 /** What mends each kind. What concerns the events comes first: rows folded from events that do not hold say nothing. */
@@ -74,7 +77,8 @@ const verdict = ({ rows, total, walk }: Audited, { budget }: Options): ReadonlyA
 const told = (found: ReadonlyArray<Audit.Finding>): Finding => {
   const [first] = found as readonly [Audit.Finding]
   const more = found.length === 1 ? "" : ` (and ${found.length - 1} more: context infra audit verify)`
-  return trouble("log", `${first.message}${more}`, mend[first.kind][1])
+  const fix = found.some(({ message }) => isOfWaitingRoot(message)) ? trust : mend[first.kind][1]
+  return trouble("log", `${first.message}${more}`, fix)
 }
 
 const count = (n: number): string => n.toLocaleString("en")

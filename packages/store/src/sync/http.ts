@@ -86,6 +86,8 @@ const syncError = (address: string, mode: string, endpoint: Endpoint, error: unk
       "protocol",
       `does not answer with TLS (${said}); if it is a server of your own without it, try ${plainOf(endpoint.url)}`,
     )
+  if (causes(error).some((one) => one instanceof RangeError))
+    return fail("protocol", `gave a number above 2^53, which no log of context has. ${repairable}`)
   if (causes(error).some((one) => one instanceof NetworkFailure)) return fail("offline", `cannot be reached (${said})`)
   return fail("protocol", `refused what was asked: ${said}. ${repairable}`)
 }

@@ -28,7 +28,8 @@ export const readPortrait = ([about = [], names = []]: ReadonlyArray<Rows>): Sid
   return {
     events: Number.isSafeInteger(events) ? (events as number) : 0,
     since: textOf(since),
-    servers: names.slice(0, most).flatMap(([name]) => textOf(name) ?? []),
+    // Events that count for nothing are among them: one name may be added twice.
+    servers: [...new Set(names.slice(0, most).flatMap(([name]) => textOf(name) ?? []))],
   }
 }
 

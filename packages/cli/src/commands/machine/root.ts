@@ -7,6 +7,7 @@ import { flag, removing } from "../../options.js"
 import { confirmed } from "../../removal.js"
 import { needsFile } from "../../runtime/log.js"
 import { withMachines } from "../../runtime.js"
+import { isInteractive } from "../../terminal.js"
 import { Refused } from "../../usage.js"
 
 /** Another root turns away the one that is there: whoever waits to be enrolled might take it for the way in. */
@@ -22,11 +23,16 @@ const besideAdmins = (
   if (admins.length === 0 || keysLost) return Effect.void
   const named = admins.map(({ fingerprint, name }) => `${name} (${fingerprint})`).join(", ")
   const message = `this log has a root, and its admins are ${named}: another root is only for a log whose admin keys are all lost`
-  const next = "on one of them: context infra machine approve, or sync invite; if all are lost, add --keys-lost"
-  return yes
+  const next =
+    "on one of them: context infra machine approve, or sync invite; if all are lost, add --keys-lost, and --yes where nobody can be asked"
+  return yes || !isInteractive()
     ? new Refused({ message, next })
     : explain(`${message[0]?.toUpperCase()}${message.slice(1)}. If one is left, say no: it can take this machine in.`)
 }
+
+/** What `machine add` printed names the root that it is of, and what is written with it stays under that one. */
+const anew =
+  ". Jobs have keys of the root before (CONTEXT_KEY): give each a new one with context infra machine add, and revoke the old"
 
 export const root = leaf({
   name: "root",
@@ -47,7 +53,8 @@ export const root = leaf({
       needsFile("begin a root on"),
       withMachines(given, ({ machines }) =>
         Effect.gen(function* () {
-          yield* besideAdmins(yield* machines.list, given)
+          const before = yield* machines.list
+          yield* besideAdmins(before, given)
           const others = given.onlyThis ? [] : yield* machines.rootPlan
           const named = others.map(({ fingerprint, name }) => `${name} (${fingerprint})`)
           if (!given.yes && named.length > 0)
@@ -57,11 +64,11 @@ export const root = leaf({
           const beside = named.length === 0 ? "and no other machine" : `with ${named.length} beside it`
           yield* confirmed(given.yes, `make this machine the root of the log, ${beside}`)
           const row = yield* machines.beginRoot(!given.onlyThis)
-          return { ...row, beside: others }
+          return { ...row, beside: others, isFirst: !before.machines.some((machine) => machine.root) }
         }),
       ),
     ),
-  said: ({ beside, fingerprint, name }) =>
+  said: ({ beside, fingerprint, isFirst, name }) =>
     `${name} (${fingerprint}) is the root of the log${beside.length === 0 ? "" : `, and beside it are enrolled ${beside.map((one) => one.name).join(", ")}`}; ` +
-    `on every other machine: context infra machine trust ${fingerprint}`,
+    `on every other machine: context infra machine trust ${fingerprint}${isFirst ? "" : anew}`,
 })

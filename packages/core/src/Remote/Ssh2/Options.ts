@@ -1,5 +1,5 @@
 /** What can be set for SSH connections. */
-import { homedir } from "node:os"
+import { home } from "../Home.js"
 
 export interface Ssh2Options {
   /** Milliseconds from dialling a hop to the end of its login. Default 10,000. */
@@ -27,5 +27,5 @@ export const withDefaults = (options: Ssh2Options): Settings => ({
   keepaliveCountMax: options.keepaliveCountMax ?? 3,
   maxSessions: options.maxSessions ?? 9,
   agentSocket: options.agentSocket ?? process.env.SSH_AUTH_SOCK ?? "",
-  home: options.home ?? homedir(),
+  home: options.home ?? home(),
 })

@@ -28,7 +28,7 @@ export const wayOut = (reason: SyncFailure, stuck: Stuck): string => {
     case "protocol":
       return "context infra sync heal if the address is right, or sync connect <url> with the right one"
     case "damaged":
-      return "an empty database in the place of the shared log, then context infra sync heal on the machine that knows most of it"
+      return "context infra sync heal on the other machines first: one that knows more of it may mend it. If none can: an empty database in the place of the shared log, then context infra sync heal on the machine that knows most of it"
     case "to-merge":
       return "context infra sync join"
     case "newer-schema":
@@ -42,7 +42,7 @@ export const wayOut = (reason: SyncFailure, stuck: Stuck): string => {
         toTrust(stuck.roots[0]) ?? "context infra machine list, and machine trust <fingerprint> if it is the right one"
       )
     case "offline":
-      return "context infra sync now, when the network and the server that keeps the log are there again"
+      return "context infra sync now, when the network and the server that keeps the log are there again; if it is at another address now, context infra sync connect <url>"
     case "busy":
       return "context infra sync now"
     case "full":
