@@ -36,7 +36,7 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
   let now = members
   for (const unit of units(tail)) {
     // Who may write to another log is of no meaning in this one.
-    if (unit.some((event) => event.stream === machinesStream) && !isOfRoot(unit, members)) continue
+    if (unit.some((event) => event.stream === machinesStream) && !isOfRoot(unit, now)) continue
     const there = unit.filter(({ id }) => known.get(id) === "same").length
     // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
     if (there === unit.length || refused.has((unit[0] as Placed).id)) continue
@@ -76,11 +76,12 @@ const admitted = (members: Membership, unit: ReadonlyArray<Placed>): Either.Eith
   return admit(members, { id: event.id, position: event.position, event, signer, proves, accepts: () => true })
 }
 
-/** Whether a unit about who may write is of this log: it makes the root, or was signed under it. */
+/** Whether a unit about who may write is of this log: it was signed under its root. */
 const isOfRoot = (unit: ReadonlyArray<Placed>, members: Membership): boolean => {
   const [first] = unit as readonly [Placed, ...Array<Placed>]
   if (members.root === null) return true
-  if (first.type === RootEstablished.type) return first.id === members.root.eventId
+  // One that is gone on with was written before, and what is here of it is a copy of that, or of another log.
+  if (first.type === RootEstablished.type) return false
   const { key } = first.meta
   // Who asks to be let in is not known yet: its request brings the key that it is signed with.
   const asks = first.type === EnrolmentRequested.type

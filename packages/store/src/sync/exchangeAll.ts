@@ -19,6 +19,7 @@ import { askToJoin, lastWord, mayPush, rootsInDoubt, withheldBy } from "./enroll
 import { BrokenChain, type Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
 import { isWish, readTail } from "./rebase.js"
+import { MisplacedRoot } from "./roots.js"
 import { readState, setUnknown } from "./state.js"
 
 type Failed = SyncError | StorageError
@@ -182,6 +183,7 @@ const takeOver = (
         return { advanced, count: next.length, confirmed: readState(connection).confirmed }
       })
       if (step.advanced instanceof BrokenChain) return yield* broken(parts.remote.address, step.advanced)
+      if (step.advanced instanceof MisplacedRoot) return yield* misplaced(parts.remote.address, step.advanced)
       tally.add(step.advanced)
       if (onRejected !== undefined) yield* Effect.forEach(step.advanced.rejected, onRejected, { discard: true })
       const { stop } = step.advanced
@@ -200,8 +202,8 @@ const takeOver = (
 const strideOf = (rows: ReadonlyArray<EventRow>): number =>
   rows.length <= stride ? rows.length : endOfRun(rows, stride - 1)
 
-/** Where the chain breaks, nothing of the step is done. */
-const attempt = (...args: Parameters<typeof advance>): Advanced | BrokenChain => {
+/** Where the chain breaks, or a root would go, nothing of the step is done. */
+const attempt = (...args: Parameters<typeof advance>): Advanced | BrokenChain | MisplacedRoot => {
   const [connection] = args
   connection.prepare("SAVEPOINT step").run()
   try {
@@ -209,7 +211,7 @@ const attempt = (...args: Parameters<typeof advance>): Advanced | BrokenChain =>
     connection.prepare("RELEASE step").run()
     return advanced
   } catch (error) {
-    if (!(error instanceof BrokenChain)) throw error
+    if (!(error instanceof BrokenChain || error instanceof MisplacedRoot)) throw error
     connection.prepare("ROLLBACK TO step").run()
     connection.prepare("RELEASE step").run()
     return error
@@ -220,4 +222,10 @@ const broken = (address: string, { position }: BrokenChain) =>
   new SyncError({
     reason: "protocol",
     message: `${address}: the chain breaks at position ${position}: the event there is not the one that was written. Nothing of it was taken over`,
+  })
+
+const misplaced = (address: string, { name, position }: MisplacedRoot) =>
+  new SyncError({
+    reason: "damaged",
+    message: `${address}: others wrote where ${name} began the root that this machine goes by (position ${position} here), and only ${name} can put it after that: context infra sync heal there comes first. Nothing was changed; all work is kept here`,
   })

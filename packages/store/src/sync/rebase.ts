@@ -20,7 +20,8 @@ import type { Author } from "./author.js"
 import { decide, type Placed } from "./deciding.js"
 import { type Judged, judge, takeIncoming } from "./judging.js"
 import type { Place } from "./protocol.js"
-import { reseal, type Standing } from "./reseal.js"
+import { reseal } from "./reseal.js"
+import { membersAfter, type Part, partsOf } from "./roots.js"
 import { countRebase, forgetRows, readState, setConfirmed } from "./state.js"
 import { unguarded } from "./triggers.js"
 import { unfold } from "./unfold.js"
@@ -47,7 +48,7 @@ export const rebase = (
   countRebase(connection)
   const mine = takeOut(connection, base, tail)
   if (incoming !== undefined) takeIncoming(connection, incoming)
-  return putBack(connection, mine, author, first)
+  return putBack(connection, base, mine, author, first)
 }
 
 /**
@@ -74,11 +75,8 @@ export const rejudge = (connection: Connection, from: number, author: Author): R
     setConfirmed(connection, last === undefined ? { position, hash } : { position: last[0], hash: last[10] })
   const inert = readInert(connection, position)
   const isMine = (row: EventRow) => inert.has(row[0]) && claimedKey(row) === author.signer?.id
-  return putBack(
-    connection,
-    counted.filter((row) => row[0] > until || isMine(row)),
-    author,
-  )
+  const mine = counted.filter((row) => row[0] > until || isMine(row))
+  return putBack(connection, { position, hash }, mine, author)
 }
 
 /** The last position that the rule has spoken of: of a shared log what is confirmed, of one that is alone all. */
@@ -117,28 +115,38 @@ export const takeOut = (
   return counted
 }
 
-/** Puts this machine's own events at the end of the log, each command decided again; `first` come before them. */
+/** Puts this machine's own events, which followed a place, at the end of the log, each command decided again; `first` come before them. */
 export const putBack = (
   connection: Connection,
+  base: Place,
   mine: ReadonlyArray<EventRow>,
   author: Author,
   first: ReadonlyArray<Draft> = [],
 ): Rebased => {
   // A request that is made again is not made twice.
   const asks = first.some(({ type }) => type === EnrolmentRequested.type)
-  const events = mine.filter((row) => !(asks && isWish(row))).map((row): Placed => ({ ...decode(row), row }))
+  const rows = mine.filter((row) => !(asks && isWish(row)))
+  const done = partsOf(connection, base, rows, { author, first }).map((part) => putPart(connection, part, author))
+  return {
+    moved: done.reduce((sum, { moved }) => sum + moved, -first.length),
+    rejected: done.flatMap(({ rejected }) => rejected),
+    cloned: done.some(({ cloned }) => cloned),
+  }
+}
+
+const putPart = (connection: Connection, { first, rows: mine }: Part, author: Author): Rebased => {
   const members = readMembership(connection)
   const head = readHead(connection)
-  const { kept, rejected } = decide(connection, events, author, members)
-  const begun = first.map((draft): Standing => ({ drafts: [draft], recordedAt: "", fresh: true }))
-  const { cloned, rows } = reseal(connection, [...begun, ...kept], author.signer, members, head)
+  const events = mine.map((row): Placed => ({ ...decode(row), row }))
+  const { kept, rejected } = decide(connection, events, author, membersAfter(members, first))
+  const { cloned, rows } = reseal(connection, [...first, ...kept], author.signer, members, head)
   const placed = putAfter(connection, head, rows)
   insertRows(connection, placed)
   assertThere(connection, placed)
   markClockSteps(connection, placed)
   writeRows(connection, projections, placed.map(decode), { keepAsOf: head.position })
   connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
-  return { moved: rows.length - begun.length, rejected, cloned }
+  return { moved: rows.length, rejected, cloned }
 }
 
 /** Gives events the next places of the log: position, version, time and hash. What was signed stays as it was. */

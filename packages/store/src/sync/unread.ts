@@ -57,5 +57,5 @@ export const leaveOthers = (connection: Connection, place: Place, author: Author
   const mine = counted.filter((row) => row[0] > until || (claimedKey(row) === own && row[2] !== machinesStream))
   countRebase(connection)
   rebuildLinks(connection, place.position)
-  putBack(connection, mine, author)
+  putBack(connection, place, mine, author)
 }
