@@ -12,10 +12,12 @@ import {
 } from "@context-engine/core/domain/Machine"
 import {
   adminsOf,
+  invitesOf,
   isAdmin,
   isLastAdmin,
   isOpen,
   lastAdmin,
+  letInBy,
   type Member,
   type Membership,
 } from "@context-engine/core/domain/Membership"
@@ -24,7 +26,7 @@ import type { Event, Meta } from "@context-engine/core/Event"
 import { EventLog } from "@context-engine/core/EventLog"
 import * as Id from "@context-engine/core/Id"
 import { Origin } from "@context-engine/core/Origin"
-import { type MachineRow, Machines, type PendingRoot } from "@context-engine/core/services/Machines"
+import { type MachineRow, Machines, type PendingRoot, type Revoked } from "@context-engine/core/services/Machines"
 import { theOne } from "@context-engine/core/services/names"
 import { decode as decodeInput } from "@context-engine/core/services/registry/crud"
 import * as DateTime from "effect/DateTime"
@@ -149,16 +151,21 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     }),
     revoke: Effect.fn("Machines.revoke")(function* (name) {
       let chosen = ""
+      let had: Pick<Revoked, "ended" | "letIn"> = { ended: [], letIn: [] }
       yield* decide((state) =>
         Effect.flatMap(findMachine(state, name), ({ machineId, name: called, status }) => {
           chosen = machineId
+          had = {
+            ended: invitesOf(state, machineId).map(({ inviteId }) => inviteId),
+            letIn: letInBy(state, machineId).map((one) => one.name),
+          }
           if (status === "revoked") return new InvalidInput({ field: "", reason: `${called} is revoked already` })
           return isLastAdmin(state, machineId)
             ? new InvalidInput({ field: "", reason: `${called} cannot be revoked: ${lastAdmin}` })
             : Effect.succeed(MachineRevoked({ machineId, name: called }))
         }),
       )
-      return yield* about(chosen)
+      return { ...(yield* about(chosen)), ...had }
     }),
     rename: Effect.fn("Machines.rename")(function* (name, to) {
       let chosen = ""

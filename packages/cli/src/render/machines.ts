@@ -24,7 +24,7 @@ export const machines: Renderer<Machines_> = ({ invites, machines: all, pendingR
       : []),
     ...waiting.map((row) => asked(screen, ...request(row, all))),
     all.length === 0 ? nobody : known(all, screen),
-    ...(invites.length === 0 ? [] : [open(invites, screen)]),
+    ...(invites.length === 0 ? [] : [open(invites, all, screen)]),
   ]
   return parts.join("\n\n")
 }
@@ -74,7 +74,7 @@ const known = (all: ReadonlyArray<MachineRow>, screen: Screen): string =>
     [...all].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status) || a.position - b.position),
   )
 
-const open = (invites: Machines_["invites"], screen: Screen): string =>
+const open = (invites: Machines_["invites"], all: ReadonlyArray<MachineRow>, screen: Screen): string =>
   table(
     screen,
     [
@@ -82,6 +82,7 @@ const open = (invites: Machines_["invites"], screen: Screen): string =>
       { title: "role", cell: ({ role }) => role },
       { title: "left", cell: ({ left, uses }) => `${left} of ${uses}`, right: true },
       { title: "expires", cell: ({ expiresAt }) => ago(screen, expiresAt) },
+      { title: "made by", cell: ({ by }) => all.find(({ machineId }) => machineId === by)?.name ?? by },
     ],
     invites,
   )

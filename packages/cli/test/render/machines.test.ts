@@ -55,13 +55,14 @@ describe("machines", () => {
   })
 
   it("fit 40 columns, with the fingerprints whole", () => {
-    const invite = { inviteId: "ffeeddccbbaa9988", role: "member", uses: 3, left: 2, closed: false } as const
+    const invite = { inviteId: "ffeeddccbbaa9988", role: "member", uses: 3, left: 2, closed: false, by: laptop.machineId } as const
     const expiresAt = "2026-11-27T12:10:00.000Z"
     const text = machines({ machines: [laptop, phone], invites: [{ ...invite, expiresAt }], pendingRoots: [] }, on(40))
     expect(widest(text)).toBeLessThanOrEqual(40)
     expect(text).toContain(laptop.fingerprint)
     expect(text).toContain("2 of 3")
     expect(text).toContain("in 10m")
+    expect(text.split("\n").filter((line) => line.includes("laptop"))).toHaveLength(2)
   })
 
   it("say of the one that waits and looks at itself where it is approved", () => {

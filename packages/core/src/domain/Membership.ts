@@ -42,6 +42,8 @@ export interface Invite {
   readonly left: number
   /** Best effort: the log's order decides, so an invite ends when it is used up or closed by an event. */
   readonly expiresAt: string
+  /** The admin machine that made it: its id. Where that is no admin any more, nobody comes by what it made. */
+  readonly by: string
   readonly closed: boolean
 }
 
@@ -185,13 +187,28 @@ const request = (state: Membership, { event, position, proves, signer }: Submitt
 /** Whether somebody may still come by it, as far as the log says. */
 export const isOpen = (invite: Invite): boolean => !invite.closed && invite.left > 0
 
+/** The invites that a machine made, which nobody has used up yet. */
+export const invitesOf = ({ invites }: Membership, machineId: string): ReadonlyArray<Invite> =>
+  [...invites.values()].filter((invite) => invite.by === machineId && isOpen(invite))
+
+/** Who may not decide any more lets nobody in by what it decided to give away before: the code may be in whose hands the key is. */
+const withoutInvitesOf = (state: Membership, machineId: string): Membership["invites"] =>
+  new Map([...state.invites].map(([id, one]) => [id, one.by === machineId ? { ...one, closed: true } : one]))
+
+/** The machines that came by the word of another: approved by it, or with an invite that it made. */
+export const letInBy = ({ invites, machines }: Membership, machineId: string): ReadonlyArray<Member> =>
+  [...machines.values()].filter(
+    ({ by, invite, status }) =>
+      status === "enrolled" && (by === machineId || (invite !== null && invites.get(invite)?.by === machineId)),
+  )
+
 /** What only an admin may say. */
 const decided = (state: Membership, { event, position, signer }: Submitted): Either.Either<Membership, string> => {
   switch (event.type) {
     case InviteIssued.type: {
       const data = (event as DataOf<typeof InviteIssued>).data
       if (state.invites.has(data.inviteId)) return Either.left("this invite is there already")
-      const invite = { ...data, left: data.uses, closed: false }
+      const invite = { ...data, left: data.uses, by: signer, closed: false }
       return Either.right({ ...state, invites: new Map(state.invites).set(data.inviteId, invite) })
     }
     case InviteClosed.type: {
@@ -209,7 +226,8 @@ const decided = (state: Membership, { event, position, signer }: Submitted): Eit
       if (role !== "admin" && isLastAdmin(state, machineId)) return Either.left(lastAdmin)
       const called = freeName(state, name, machineId)
       const member = { machineId, name: called, publicKey, role, status: "enrolled", position, by: signer } as const
-      return Either.right({ ...state, machines: withMember(state, { ...member, invite: null }) })
+      const invites = role === "admin" ? state.invites : withoutInvitesOf(state, machineId)
+      return Either.right({ ...state, invites, machines: withMember(state, { ...member, invite: null }) })
     }
     case MachineRevoked.type: {
       const { machineId } = (event as DataOf<typeof MachineRevoked>).data
@@ -218,6 +236,7 @@ const decided = (state: Membership, { event, position, signer }: Submitted): Eit
       if (isLastAdmin(state, machineId)) return Either.left(lastAdmin)
       return Either.right({
         ...state,
+        invites: withoutInvitesOf(state, machineId),
         machines: withMember(state, { ...known, status: "revoked", position, by: signer }),
       })
     }

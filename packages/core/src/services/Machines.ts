@@ -34,6 +34,14 @@ export interface Invited extends InviteInput {
   readonly inviteId: string
 }
 
+/** A machine that was revoked. */
+export interface Revoked extends MachineRow {
+  /** The invites that it had made and that were open: their ids. They ended with it. */
+  readonly ended: ReadonlyArray<string>
+  /** The names of machines that it approved, or that came by an invite of it. They stay what they are. */
+  readonly letIn: ReadonlyArray<string>
+}
+
 /** What an invite may do. */
 export interface InviteInput {
   readonly role: Role
@@ -54,8 +62,8 @@ export class Machines extends Context.Tag("@context-engine/core/Machines")<
     readonly withdraw: (id: string) => Effect.Effect<void, Refused>
     /** Enrols a machine that waits or was revoked, by its name or fingerprint; or makes an enrolled member an admin. */
     readonly approve: (name: string, role: Role) => Effect.Effect<MachineRow, Refused>
-    /** From now on nothing that its key signs counts. */
-    readonly revoke: (name: string) => Effect.Effect<MachineRow, Refused>
+    /** From now on nothing that its key signs counts, and nobody comes by an invite that it made. */
+    readonly revoke: (name: string) => Effect.Effect<Revoked, Refused>
     readonly rename: (name: string, to: string) => Effect.Effect<MachineRow, Refused>
     /** Makes a key for a job that keeps no home and enrols it; the line is its only copy. */
     readonly add: (

@@ -2,7 +2,13 @@
 
 import { Instant } from "@context-engine/core/domain/fields"
 import { MachineName, Role } from "@context-engine/core/domain/Machine"
-import type { Invited as Invited_, MachineRow, Machines_, PendingRoot } from "@context-engine/core/services/Machines"
+import type {
+  Invited as Invited_,
+  MachineRow,
+  Machines_,
+  PendingRoot,
+  Revoked as Revoked_,
+} from "@context-engine/core/services/Machines"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
@@ -13,7 +19,7 @@ import { row, withCreated } from "./rows.js"
 
 const text = Schema.NullOr(Schema.String)
 
-const Machine = row<MachineRow>("Machine", {
+const machine = {
   machineId: Schema.String,
   name: Schema.String,
   role: Role,
@@ -24,6 +30,13 @@ const Machine = row<MachineRow>("Machine", {
   fingerprint: Schema.String,
   root: Schema.Boolean,
   here: Schema.Boolean,
+}
+const Machine = row<MachineRow>("Machine", machine)
+
+const Revoked = row<Revoked_>("RevokedMachine", {
+  ...machine,
+  ended: Schema.Array(Schema.String),
+  letIn: Schema.Array(Schema.String),
 })
 
 const Invite = row<Machines_["invites"][number]>("Invite", {
@@ -32,6 +45,7 @@ const Invite = row<Machines_["invites"][number]>("Invite", {
   uses: Schema.Number,
   left: Schema.Number,
   expiresAt: Schema.String,
+  by: Schema.String,
   closed: Schema.Boolean,
 })
 
@@ -93,9 +107,12 @@ const approve = HttpApiEndpoint.post("approve", "/machines/:id/approve")
 
 const revoke = HttpApiEndpoint.post("revoke", "/machines/:id/revoke")
   .setPath(Fields.path("id"))
-  .addSuccess(Machine)
+  .addSuccess(Revoked)
   .annotateContext(
-    says("Take from a machine the right to write", `${which} What it wrote before counts; what comes after does not.`),
+    says(
+      "Take from a machine the right to write",
+      `${which} What it wrote before counts; what comes after does not. Invites that it made end: \`ended\`; machines that it let in stay: \`letIn\`.`,
+    ),
   )
 
 const rename = HttpApiEndpoint.post("rename", "/machines/:id/rename")

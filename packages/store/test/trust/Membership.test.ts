@@ -1,5 +1,5 @@
 import { machinesStream } from "@context-engine/core/domain/Machine"
-import { isAdmin, isEnrolled, mostWaiting } from "@context-engine/core/domain/Membership"
+import { invitesOf, isAdmin, isEnrolled, letInBy, mostWaiting } from "@context-engine/core/domain/Membership"
 import { describe, expect, it } from "vitest"
 import type { EventRow } from "../../src/record.js"
 import type { Signer } from "../../src/Signer.js"
@@ -113,6 +113,26 @@ describe("who may write", () => {
       ask(other)
       expect(members().machines.get(other.id)?.status).toBe("waiting")
     })
+
+    const ends: ReadonlyArray<readonly [string, string, unknown]> = [
+      ["was revoked", "MachineRevoked", { machineId: admin.id, name: "admin" }],
+      ["is a member now", "MachineEnrolled", dataOf(admin)],
+    ]
+    for (const [what, type, data] of ends)
+      it(`of an admin that ${what} nobody comes in, nor when it is an admin again`, () => {
+        const { about, ask, members } = invited(3)
+        const early = stranger("early")
+        ask(early)
+        expect(about(root, type, data)).toEqual([undefined])
+        expect(invitesOf(members(), admin.id)).toEqual([])
+        ask(other)
+        expect(about(root, "MachineEnrolled", { ...dataOf(admin), role: "admin" })).toEqual([undefined])
+        const late = stranger("late")
+        ask(late)
+        const statuses = [early, other, late].map(({ id }) => members().machines.get(id)?.status)
+        expect(statuses).toEqual(["enrolled", "waiting", "waiting"])
+        expect(letInBy(members(), admin.id).map(({ name }) => name)).toEqual(["early"])
+      })
 
     it("whoever was revoked does not come back", () => {
       const { about, ask, members } = invited(2)

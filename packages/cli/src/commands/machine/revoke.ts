@@ -4,12 +4,13 @@ import { explain, machineNamed } from "../../enrolling.js"
 import { leaf } from "../../leaf.js"
 import { argument, removing } from "../../options.js"
 import { confirmed } from "../../removal.js"
+import { count } from "../../render/units.js"
 import { withMachines } from "../../runtime.js"
 import { Refused } from "../../usage.js"
 
 const consequences =
   "What it wrote before stays in the log, and counts. What it writes from now on counts for nothing, and so does what it has not " +
-  "pushed yet. It can go on reading for as long as its token is good: change that, too, if the machine is lost."
+  "pushed yet. Invites that it made end; machines that it let in stay, until each is revoked. It can go on reading for as long as its token is good: change that, too, if the machine is lost."
 
 export const revoke = leaf({
   name: "revoke",
@@ -31,5 +32,10 @@ export const revoke = leaf({
         return yield* machines.revoke(row.machineId)
       }),
     ),
-  said: ({ name }) => `revoked ${name}: what it writes from now on counts for nothing`,
+  said: ({ ended, letIn, name }) =>
+    [
+      `revoked ${name}: what it writes from now on counts for nothing`,
+      ...(ended.length === 0 ? [] : [`${count(ended.length, "open invite")} of it ended`]),
+      ...(letIn.length === 0 ? [] : [`it let in ${letIn.join(", ")}: revoke whom you do not know`]),
+    ].join("; "),
 })
