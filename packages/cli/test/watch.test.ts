@@ -192,7 +192,7 @@ describe("context infra sync watch", () => {
     await laptop.run("server update delta --notes mine", off)
     const watcher = laptop.start("sync watch")
     await watcher.until(
-      /✗ "server delta changed: notes": server "delta" is not there any more\n {2}context infra sync rejected/,
+      /✗ "server delta changed: notes": the server "delta" that it was about is not there any more\n {2}context infra sync rejected/,
     )
     await watcher.end()
   })

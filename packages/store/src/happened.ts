@@ -10,6 +10,7 @@ import {
 } from "@context-engine/core/effectiveTime"
 import type { WrongClock } from "@context-engine/core/services/Sync"
 import type { Connection } from "./connection.js"
+import { readNames } from "./trust/names.js"
 
 /** Events that count for something. */
 const counting = "position NOT IN (SELECT position FROM inert)"
@@ -151,15 +152,17 @@ export const wrongClocks = (connection: Connection, now: string): ReadonlyArray<
   const { recorded } = readClocks(connection)
   const [head] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get()
   const [steps] = connection.prepare("SELECT count(*) FROM clock_steps WHERE position > ?").get(head - looked)
-  return steps > 0
-    ? outOfOrder(connection, recorded, head - looked, now)
-    : connection
-        .prepare(`SELECT ${told} FROM events WHERE position > ?1 AND ${counting}
+  const found =
+    steps > 0
+      ? outOfOrder(connection, recorded, head - looked, now)
+      : connection
+          .prepare(`SELECT ${told} FROM events WHERE position > ?1 AND ${counting}
           AND occurred_at > CASE WHEN position <= ?2 THEN recorded_at ELSE ?3 END ORDER BY position DESC LIMIT 1000`)
-        .all(head - looked, recorded, now)
-        .map((row) => wrongClock(row, row[0] <= recorded ? row[2] : now))
-        .filter(isWrong)
-        .slice(0, shown)
+          .all(head - looked, recorded, now)
+          .map((row) => wrongClock(row, row[0] <= recorded ? row[2] : now))
+          .filter(isWrong)
+          .slice(0, shown)
+  return named(connection, found)
 }
 
 const told = `position, occurred_at, recorded_at, meta ->> 'machine',
@@ -185,5 +188,13 @@ const wrongClock = (
   [position, statedAt, , machine, own]: readonly [number, string, string, string, number],
   at: string,
 ): WrongClock => ({ position, machine, own: own === 1, ahead: Date.parse(statedAt) - Date.parse(at), at })
+
+/** By the name that a machine has in the log, for several may call themselves the same. */
+const named = (connection: Connection, clocks: ReadonlyArray<WrongClock>): ReadonlyArray<WrongClock> => {
+  if (clocks.length === 0) return clocks
+  const names = readNames(connection)
+  const keyAt = connection.prepare("SELECT meta ->> 'key' FROM events WHERE position = ?")
+  return clocks.map((clock) => ({ ...clock, machine: names.get(keyAt.get(clock.position)?.[0]) ?? clock.machine }))
+}
 
 const isWrong = ({ ahead }: WrongClock): boolean => Math.abs(ahead) > tolerance

@@ -24,6 +24,8 @@ export interface Believed {
   readonly roots: ReadonlySet<string>
   /** This machine's key: a root that it began is the right one. */
   readonly signer: Signer | undefined
+  /** How wrong this machine's clock is, in milliseconds; `null` where that is not known. A file may come from another machine. */
+  readonly skew: number | null
 }
 
 const suffix = "__before"
@@ -36,7 +38,7 @@ const page = 2_000
  */
 export const restate = (connection: Connection, believed: Believed): number => {
   refuseCutOff(connection)
-  settleState(connection)
+  settleState(connection, believed)
   const { confirmed } = readSetting(connection)
   const until = confirmed ?? readHead(connection).position
   const { confirmed: keepAsOf } = readShared(connection)
@@ -62,7 +64,7 @@ const refuseCutOff = (connection: Connection): void => {
 }
 
 /** What the file remembers of the shared log is taken as far as its own events bear it out; the next contact says the rest. */
-const settleState = (connection: Connection): void => {
+const settleState = (connection: Connection, { skew }: Believed): void => {
   const { position: head } = readHead(connection)
   const { confirmed, recorded } = readState(connection)
   const [least, most] = [Math.min(confirmed.position, recorded), Math.max(confirmed.position, recorded)]
@@ -73,14 +75,11 @@ const settleState = (connection: Connection): void => {
   connection
     .prepare(
       `UPDATE sync SET hash = coalesce((SELECT hash FROM events WHERE events.position = sync.position), ?), remote_head = position,
-       rebases = max(rebases, 0), skew = CASE WHEN abs(skew) < ? THEN skew END, error = NULL, unknown = '[]',
+       rebases = max(rebases, 0), skew = ?, error = NULL, unknown = '[]',
        contacted_at = CASE WHEN julianday(contacted_at) IS NOT NULL THEN contacted_at END`,
     )
-    .run(genesis, century)
+    .run(genesis, skew)
 }
-
-/** In milliseconds: no clock that anybody reads is wrong by so much. */
-const century = 3_155_760_000_000
 
 const begin = (connection: Connection): void => {
   for (const [name] of connection

@@ -22,7 +22,7 @@ import * as SqlAudit from "./SqlAudit.js"
 import * as SqlEventLog from "./SqlEventLog.js"
 import { staging } from "./staging.js"
 import { endChain } from "./standing.js"
-import { noteError } from "./sync/state.js"
+import { noteError, readState } from "./sync/state.js"
 import { readAccepted } from "./trust/verdicts.js"
 import { strangersThatWait } from "./trust/waiting.js"
 
@@ -92,7 +92,7 @@ export const prepare = (
       ({ reason }) => reason !== "full",
       () => Effect.void,
     )
-    const believed = { roots: rootsOf(there), signer }
+    const believed = { roots: rootsOf(there), signer, skew: skewOf(there) }
     const { differing, problems, report } = yield* Effect.mapError(verified(copy, believed, onProgress), aboutBackup)
     if (report.replayed !== null) return yield* notForWork(backup, report.replayed)
     if (problems.length > 0) return refused(problems)
@@ -152,6 +152,9 @@ const strangersIn = (copy: string, own: Signer | undefined): ReadonlyArray<numbe
 
 /** The roots that a person has accepted in the log that is there; none where it cannot be read. */
 const rootsOf = (there: string): ReadonlySet<string> => reading(there, readAccepted) ?? new Set()
+
+/** How wrong this machine's clock was when the log that is there last met the shared one; not known where there is none. */
+const skewOf = (there: string): number | null => reading(there, (connection) => readState(connection).skew) ?? null
 
 /** How many events of the log that is there were never shared and are not in the backup: afterwards they are in no log that is used. */
 const unsharedBeside = (there: string, copy: string): number => {

@@ -70,7 +70,8 @@ const doctored: Readonly<Record<string, (connection: Connection) => void>> = {
   "what only a newer version would know": (c) => c.exec(`UPDATE sync SET unknown = '["Foo@9"]'`),
   "a trouble that never was": (c) =>
     c.exec(`UPDATE sync SET error = '{"reason":"foreign","message":"x","at":"2026-01-01"}'`),
-  "a clock that is a thousand years wrong": (c) => c.exec("UPDATE sync SET skew = 31557600000000, contacted_at = 'x'"),
+  "a clock that was wrong, on another machine": (c) => c.exec("UPDATE sync SET skew = 31536000000"),
+  "a contact at no time": (c) => c.exec("UPDATE sync SET contacted_at = 'x'"),
   "other rows": (c) => c.exec("UPDATE servers SET notes = 'x'"),
 }
 
@@ -87,6 +88,15 @@ describe("a doctored backup is made what its events say", () => {
     expect(on(restored, (c) => isEnrolled(readMembership(c), lost.id))).toBe(false)
     expect(await inLog(restored, serverNames)).toEqual(["alpha", "beta"])
     expect(await inLog(restored, verify)).toMatchObject({ ok: true, inert: 0 })
+  })
+
+  it("how wrong a clock is is said by the log that is there: it is the same machine's", async () => {
+    const { a, backup } = await begun()
+    await a.close()
+    on(backup, (c) => c.exec("UPDATE sync SET skew = 31536000000"))
+    on(a.path, (c) => c.exec("UPDATE sync SET skew = -4000"))
+    await Effect.runPromise(restore(backup, a.path))
+    expect(on(a.path, (c) => c.prepare("SELECT skew FROM sync").get())).toEqual([-4000])
   })
 
   it("a root counts where a person on this machine accepted it, not where the file says so", async () => {

@@ -1,5 +1,5 @@
 /** Behind `withMachines`: who may write to the log, as the shared log has it now, and decisions that are shared at once. */
-import type { InvalidInput, SyncError } from "@context-engine/core/Errors"
+import type { InvalidInput, StorageError, SyncError } from "@context-engine/core/Errors"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Machines } from "@context-engine/core/services/Machines"
 import { Sync, type SyncOptions } from "@context-engine/core/services/Sync"
@@ -50,7 +50,8 @@ const shared = <A, E, R>(options: LogOptions, asked: Effect.Effect<A, E, R>) =>
     const sync = yield* Sync
     const { asOf } = yield* ReadModels
     const together = (how: SyncOptions) => progress("synchronising")(sync.now({ ...how, wait: true }))
-    yield* Effect.catchTag(together({ reading: true }), "SyncError", (error) =>
+    // Who may write is to be seen also where nothing can be: on a full disk, in a file that is for reading only.
+    yield* Effect.catchTag(together({ reading: true }), "SyncError", "StorageError", (error) =>
       isExpected(error) ? Effect.void : explain(`not up to date: ${error.message}`),
     )
     const before = yield* asOf
@@ -66,5 +67,5 @@ const shared = <A, E, R>(options: LogOptions, asked: Effect.Effect<A, E, R>) =>
   })
 
 /** That this machine may not write yet does not keep it from knowing who may. */
-const isExpected = ({ reason }: SyncError): boolean =>
+const isExpected = ({ reason }: SyncError | StorageError): boolean =>
   reason === "not-enrolled" || reason === "no-root" || reason === "new-root"

@@ -55,7 +55,14 @@ describe("machines", () => {
   })
 
   it("fit 40 columns, with the fingerprints whole", () => {
-    const invite = { inviteId: "ffeeddccbbaa9988", role: "member", uses: 3, left: 2, closed: false, by: laptop.machineId } as const
+    const invite = {
+      inviteId: "ffeeddccbbaa9988",
+      role: "member",
+      uses: 3,
+      left: 2,
+      closed: false,
+      by: laptop.machineId,
+    } as const
     const expiresAt = "2026-11-27T12:10:00.000Z"
     const text = machines({ machines: [laptop, phone], invites: [{ ...invite, expiresAt }], pendingRoots: [] }, on(40))
     expect(widest(text)).toBeLessThanOrEqual(40)

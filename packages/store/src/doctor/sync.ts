@@ -96,7 +96,8 @@ const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> =>
   const failed = readTrouble(connection, own)
   const about = `last reached ${state.contactedAt ?? "never"}; ${waiting}`
   return [
-    pending > 0 ? warning("sync", about, now) : ok("sync", about),
+    // What keeps it from going on is what leads on.
+    pending > 0 ? warning("sync", about, failed?.next ?? now) : ok("sync", about),
     ...clocksOf(connection, state.skew ?? 0),
     ...(failed === null ? [] : [trouble("sync", `${failed.at}: ${failed.message}`, failed.next)]),
     ...clonedSince(lastOf(connection, "cloned")),

@@ -77,10 +77,11 @@ export const make = (address: string, run: Batch): RemoteLog["Type"] => {
       const message = `what is kept at ${address} is the database of some other program; nothing was written there. Name an empty one`
       return yield* new SyncError({ reason: "foreign", message })
     })
-  /** Whether what is there was a log of the first schema, and is of today's now. */
+  /** Whether there is a log of today's schema, which one of the first is made. */
   const upgraded = Effect.gen(function* () {
     const found = yield* batch(Protocol.surveyStatements([]), "read")
-    if (found?.[0]?.[0]?.[1] !== 1) return false
+    const schema = found?.[0]?.[0]?.[1]
+    if (schema !== 1) return schema === remoteSchemaVersion
     yield* batch(Protocol.upgradeStatements, "write").pipe(
       // Another machine may have been faster.
       Effect.catchAll((error) =>
@@ -94,12 +95,13 @@ export const make = (address: string, run: Batch): RemoteLog["Type"] => {
   const brought: Batch = (statements, mode) =>
     Effect.gen(function* () {
       const found = yield* batch(statements, mode)
-      return found === null && (yield* upgraded) ? yield* batch(statements, mode) : found
+      if (found !== null || !(yield* upgraded)) return found
+      return (yield* batch(statements, mode)) ?? (yield* Answers.untrue(address, "events without what belongs to them"))
     })
   return RemoteLog.of({
     address,
     survey,
-    repair: repairWith(batch),
+    repair: repairWith(address, batch),
     restore: restoreWith(address, brought),
     portrait: Effect.map(batch(portraitStatements, "read"), (found) => readPortrait(found ?? [])),
     exchange: (exchange) =>
@@ -130,24 +132,36 @@ export const make = (address: string, run: Batch): RemoteLog["Type"] => {
 /** The server could not answer, and that may be because of what it was to tell. */
 const isServers = ({ message, reason }: SyncError): boolean => reason === "offline" && /\(HTTP 5\d\d\)/.test(message)
 
-const repairWith = (batch: Batch) => (log: Known) =>
+const repairWith = (address: string, batch: Batch) => (log: Known) =>
   Effect.gen(function* () {
     const objects = Repair.objectsOf((yield* batch([Repair.objectsStatement], "read"))?.[0] ?? [])
     const has = (name: string) => objects.some((object) => object.type === "table" && object.name === name)
+    const [about, first] = Repair.identityStatements as [Protocol.Statement, Protocol.Statement]
+    const [columns = []] = (yield* batch([Repair.columnsStatement], "read")) ?? []
+    const misfit = Repair.misfitOf(
+      objects,
+      columns.map(([name]) => String(name)),
+    )
+    // Another program may have a table of that name.
+    if (misfit !== undefined && Repair.hasName(objects))
+      return yield* new SyncError({ reason: "protocol", message: `${address}: ${misfit}` })
     if (!has("events")) {
       // A name with no log to it: then the log is gone, and made again.
       if (!Repair.hasName(objects)) return []
       yield* batch([{ sql: "DROP TABLE log", args: [] }], "write")
       return ["what was left of a log was taken away"]
     }
-    const [about, first] = Repair.identityStatements as [Protocol.Statement, Protocol.Statement]
     const [names = []] = (has("log") ? yield* batch([about], "read") : undefined) ?? []
     const [[beginning = []] = []] = (yield* batch([first], "read")) ?? []
     if (beginning[0] !== undefined && beginning[0] !== log.first) return []
     const schema = objects.some(({ name, sql }) => name === "events" && sql.includes("digest TEXT"))
       ? remoteSchemaVersion
       : 1
-    const repairs = [...Repair.repairsOfTriggers(objects), ...Repair.repairsOfName(objects, names, log.logId, schema)]
+    const repairs = [
+      ...Repair.repairsOfIndexes(objects),
+      ...Repair.repairsOfTriggers(objects),
+      ...Repair.repairsOfName(objects, names, log.logId, schema),
+    ]
     if (repairs.length > 0)
       yield* batch(
         repairs.flatMap(({ statements }) => statements),

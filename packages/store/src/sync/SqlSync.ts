@@ -154,7 +154,15 @@ const catchUp: Way = (parts, tally, options) =>
     yield* Effect.tapError(goOn(parts, tally, options, restoreUntil), (error) =>
       isFresh && options.invite !== undefined && isOfOther(error) ? unlessHeard(parts) : Effect.void,
     )
-  })
+  }).pipe(Effect.catchTag("SyncError", (error) => Effect.flatMap(knownDamage(parts, error), (known) => known ?? error)))
+
+/** What heal has found already: where it could do nothing, it is not what leads on from the same trouble. */
+const knownDamage = ({ database }: Parts, { reason }: SyncError): Effect.Effect<SyncError | undefined, StorageError> =>
+  Effect.map(database.read(readState), ({ error }) =>
+    error?.reason === "damaged" && (reason === "protocol" || reason === "foreign")
+      ? new SyncError({ reason: "damaged", message: error.message })
+      : undefined,
+  )
 
 /** Forgets what was read, unless this machine was heard there: then it is the log that the invite was for, and used up meanwhile. */
 const unlessHeard = ({ author, database }: Parts): Effect.Effect<void, StorageError> =>
@@ -263,9 +271,15 @@ const merged = (met: { readonly logId: string | null; readonly ours: number }, b
 
 /** A log that was never shared has nothing to be given back. */
 const heal: Way = (parts, tally, options) =>
-  Effect.flatMap(parts.database.read(readState), ({ logId }) =>
-    logId === null ? catchUp(parts, tally, options) : healShared(parts, tally, options, logId),
-  )
+  Effect.gen(function* () {
+    const { logId } = yield* parts.database.read(readState)
+    if (logId === null) return yield* catchUp(parts, tally, options)
+    const { memory } = parts.database
+    const lacked = yield* memory.look
+    yield* healShared(parts, tally, options, logId)
+    // By a person's word this is the log from here on, and may be shorter: what counted for nothing is not given back.
+    if (lacked === null) yield* memory.accept
+  })
 
 /** Joins the log that is there, whether another one was known before or none. Nothing of either is lost. */
 const join: Way = (parts, tally, options) =>

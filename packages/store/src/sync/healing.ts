@@ -22,10 +22,12 @@ export const heal = (parts: Parts, tally: Tally, options: SyncOptions, logId: st
   Effect.gen(function* () {
     yield* repair(parts, logId)
     const state = yield* parts.database.read(readState)
-    yield* Effect.catchTag(healEvents(parts, tally, options, state, logId), "SyncError", (error) =>
+    yield* healEvents(parts, tally, options, state, logId)
+  }).pipe(
+    Effect.catchTag("SyncError", (error) =>
       error.reason === "protocol" || error.reason === "rolled-back" ? beyondRepair(error.message) : error,
-    )
-  })
+    ),
+  )
 
 /** What cannot be put right in its place: the words say what leads on from there. */
 const beyondRepair = (what: string): SyncError =>

@@ -3,15 +3,19 @@
  * or add a trigger that drops what is pushed. What is needed to put that right, where the events are still those of this log.
  */
 import { squeeze } from "../fileSchema.js"
+import { columns } from "../record.js"
 import { expectedSchema, remoteSchema } from "../schema.js"
 import type { Rows, Statement } from "./protocol.js"
 
 /** What there is of the two tables, and of what acts on them. */
 export const objectsStatement: Statement = {
   sql: `SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema
-    WHERE tbl_name IN ('events', 'log') AND type IN ('table', 'view', 'trigger')`,
+    WHERE tbl_name IN ('events', 'log') AND sql IS NOT NULL`,
   args: [],
 }
+
+/** The columns of the events that are there. */
+export const columnsStatement: Statement = { sql: "SELECT name FROM pragma_table_info('events')", args: [] }
 
 /** The names under which the log is kept, and the hash of its first event. */
 export const identityStatements: ReadonlyArray<Statement> = [
@@ -33,6 +37,30 @@ export interface Repair {
   readonly what: string
   readonly statements: ReadonlyArray<Statement>
 }
+
+/** What keeps the place of the events from being what we made: no statement puts that right without losing what is in it. */
+export const misfitOf = (objects: ReadonlyArray<SchemaObject>, columns: ReadonlyArray<string>): string | undefined => {
+  const events = objects.find(({ name }) => name === "events")
+  if (events === undefined) return undefined
+  if (events.type !== "table") return `a ${events.type} stands in the place of the table of its events`
+  const gone = needed.filter((name) => !columns.includes(name))
+  return gone.length === 0 ? undefined : `the table of its events lacks what was made with it (${gone.join(", ")})`
+}
+
+/** The columns that events have had in every version. */
+const needed = columns
+  .split(",")
+  .map((name) => name.trim())
+  .filter((name) => name !== "salt" && name !== "digest")
+
+/** An index decides what a table takes where it is unique, or where what it is of cannot be told. None is ours. */
+export const repairsOfIndexes = (objects: ReadonlyArray<SchemaObject>): ReadonlyArray<Repair> =>
+  objects
+    .filter(({ type }) => type === "index")
+    .map(({ name }) => ({
+      what: `an index that is not of a log was taken away (${name.slice(0, 60)})`,
+      statements: [statement(`DROP INDEX ${quoted(name)}`)],
+    }))
 
 /** What acts on the tables beside what we made, and what of that is gone. */
 export const repairsOfTriggers = (objects: ReadonlyArray<SchemaObject>): ReadonlyArray<Repair> => {

@@ -3,10 +3,10 @@
  * have, what is not there as it was written is written again. What has another hash is another history, and is not touched.
  */
 import { randomUUID } from "node:crypto"
-import type { StorageError, SyncError } from "@context-engine/core/Errors"
+import { type StorageError, SyncError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import type { EventRow, StoredRow } from "../record.js"
-import { fromHex, untrue } from "./answers.js"
+import { fromHex, isTime, untrue } from "./answers.js"
 import { asTheyWere, type Comparison, compare, type Found, inWords, isMoved, nothingYet, settleTimes, type Wrong } from "./comparing.js" // biome-ignore format: one line
 import { type Place, pageCharacters, type Rows } from "./protocol.js"
 import type { Batch } from "./RemoteLog.js"
@@ -50,15 +50,16 @@ export const restoreWith =
       const [name = []] = (yield* run([nameStatement], "read")) ?? []
       const [[logId, now] = []] = name
       if (name.length !== 1 || logId !== mine.logId || mine.until === 0) return nothing
+      if (!isTime(now)) return yield* untrue(address, "no time")
       const reach = yield* reachOf(run, mine)
       const found = yield* look(address, run, mine, reach.most)
-      settleTimes(found, new Date(Date.parse(String(now)) + 3_600_000).toISOString())
+      settleTimes(found, new Date(Date.parse(now) + 3_600_000).toISOString())
       const inside = found.others.filter((position) => position < reach.least)
       if (inside.length > 0) return { done: [], others: inside }
       // What follows the last common event may be another history: then it is one from there on.
       const until = found.others.length > 0 ? reach.least : reach.most
       const wrong = found.wrong.filter(({ position }) => position <= until)
-      return yield* rewrite(run, mine, wrong)
+      return yield* rewrite(address, run, mine, wrong)
     })
 
 /** How far the shared log has come of what is here: by an event in its place, and by one wherever it stands now. */
@@ -139,7 +140,12 @@ const windowOf = ([counted = [], found = []]: ReadonlyArray<Rows>, inHex: boolea
 })
 
 /** Writes events again, so many at a time: each time is a transaction, and after any of them the rest can be done later. */
-const rewrite = (run: Batch, mine: Mine, wrong: ReadonlyArray<Wrong>): Effect.Effect<Restored, Failed> =>
+const rewrite = (
+  address: string,
+  run: Batch,
+  mine: Mine,
+  wrong: ReadonlyArray<Wrong>,
+): Effect.Effect<Restored, Failed> =>
   Effect.gen(function* () {
     const done: Array<Wrong> = []
     while (done.length < wrong.length) {
@@ -151,10 +157,17 @@ const rewrite = (run: Batch, mine: Mine, wrong: ReadonlyArray<Wrong>): Effect.Ef
       const rewritten = { ...room, logId: mine.logId, wrong: part, rows: asTheyWere(part, rows), unique: randomUUID() }
       const results = yield* run(rewriteStatements(rewritten), "write")
       const back = results?.[results.length - 1]?.[0]?.[0]
-      if (back !== part.length) return { done: inWords(done), others: part.map(({ position }) => position) }
+      if (back !== part.length) return yield* changed(address)
       done.push(...part)
     }
     return { done: inWords(done), others: [] }
+  })
+
+/** Nothing of what was to be written stands there: the log has another name or other events than a moment before. */
+const changed = (address: string): SyncError =>
+  new SyncError({
+    reason: "reset",
+    message: `${address}: somebody else changed the shared log while it was put right. All that is known here is kept; context infra sync heal again goes on`,
   })
 
 const withinPage = (rows: ReadonlyArray<EventRow>): ReadonlyArray<EventRow> => {

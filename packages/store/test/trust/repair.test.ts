@@ -48,6 +48,16 @@ const damages: ReadonlyArray<Damage> = [
     sql: "DELETE FROM log; CREATE TRIGGER never BEFORE INSERT ON log BEGIN SELECT RAISE(IGNORE); END",
     told: healed,
   },
+  {
+    what: "an index refuses what is pushed",
+    sql: `CREATE UNIQUE INDEX "no ""more""" ON events (type) WHERE position > 1`,
+    told: healed,
+  },
+  {
+    what: "an index is of what no event has",
+    sql: "CREATE INDEX never ON events (json('{' || type))  WHERE position > 2",
+    told: healed,
+  },
   { what: "a trigger of ours is gone", sql: "DROP TRIGGER events_no_delete" },
   {
     what: "a trigger of ours does nothing any more",
@@ -95,3 +105,37 @@ it("a table of another program that is only called like one of ours is left", { 
   expect((await client.execute("SELECT line FROM log")).rows.map(({ line }) => line)).toEqual(["x"])
   await sqld.close()
 })
+
+const altered: Readonly<Record<string, string>> = {
+  "a view stands for the events": "ALTER TABLE events RENAME TO away; CREATE VIEW events AS SELECT * FROM away",
+  "a column of the events has another name": "ALTER TABLE events RENAME COLUMN type TO kind",
+  "what was added to the events later is gone": "ALTER TABLE events DROP COLUMN salt",
+}
+
+it.each(Object.keys(altered))(
+  "%s: heal says that it cannot be put right there, and so does every exchange after it, until the way that is told was gone",
+  { timeout: 60_000 },
+  async (what) => {
+    const sqld = await startSqld()
+    const a = machine("a", remoteLog({ url: sqld.url, token: sqld.token() }))
+    await beginLog(a)
+    await give(a, (r) => r.servers.add({ name: "alpha" }))
+    await sync(a)
+    const client = createClient({ url: sqld.url, authToken: Redacted.value(sqld.token()) })
+    await client.executeMultiple(`DROP TRIGGER events_no_update; ${altered[what]}`)
+    await give(a, (r) => r.servers.add({ name: "beta" }))
+    await sync(a).catch(() => {})
+    expect(await heal(a).then(() => undefined, String)).toContain("It cannot be put right where it is")
+    for (const again of [() => sync(a), () => heal(a)]) {
+      await again().catch(() => {})
+      const { lastError } = await status(a)
+      expect(lastError).toMatchObject({ reason: "damaged", next: expect.stringContaining("an empty database") })
+    }
+    await sqld.kill()
+    sqld.restore(undefined)
+    await sqld.start()
+    await heal(a)
+    expect(await status(a)).toMatchObject({ lastError: null, pending: 0 })
+    await sqld.close()
+  },
+)

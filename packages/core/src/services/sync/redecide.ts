@@ -88,7 +88,7 @@ const idleness = (kind: Kind, verb: string, row: Row | undefined, event: Recorde
   if (row === undefined) {
     const name = data.name ?? data.from
     if (verb === "Removed") return { outcome: "moot", reason: `${kind.noun} "${name}" is removed already` }
-    return refused(`${kind.noun} "${name}" is not there any more`)
+    return refused(`the ${kind.noun} "${name}" that it was about is not there any more`)
   }
   const same =
     verb === "Renamed"
