@@ -1,7 +1,8 @@
 /** Who is hostile in a simulated story: a forger with the token, and a sequencer that lies. */
 import * as Effect from "effect/Effect"
+import { insertRows } from "../../src/append.js"
 import type { NativeConnection } from "../../src/connection.js"
-import { columns, type EventRow } from "../../src/record.js"
+import { columns, digestOf, type EventRow } from "../../src/record.js"
 import type { Signer } from "../../src/Signer.js"
 import type { Batch } from "../../src/sync/RemoteLog.js"
 import { serverAdded } from "../support/events.js"
@@ -10,6 +11,7 @@ import {
   draft,
   payload,
   payloads,
+  placed,
   resigned,
   rewritten,
   signed,
@@ -63,7 +65,15 @@ export const forge = ({ careless, enrolled, forged, log, random, revoked }: Forg
     () => resigned(signed([draft()], victim, target.root), victim, "another-root"),
     () => (revoked.length === 0 ? [] : signed([draft(), draft()], random.pick(revoked), target.root)),
   ]
-  for (const id of slipIn(log, (random.pick(choices) as () => ReadonlyArray<EventRow>)())) forged.add(id)
+  const chosen = (random.pick(choices) as () => ReadonlyArray<EventRow>)()
+  for (const id of random.next() < 0.2 ? slipInUnchained(log, chosen) : slipIn(log, chosen)) forged.add(id)
+}
+
+/** The same under hashes that follow from nothing. */
+const slipInUnchained = (log: NativeConnection, rows: ReadonlyArray<EventRow>): ReadonlyArray<string> => {
+  const made = placed(log, rows).map((row) => row.with(10, digestOf("no chain", row[1])) as unknown as EventRow)
+  insertRows(log, made)
+  return made.map((row) => row[1])
 }
 
 /** Signed as it should be, and of whatever content: units that clash with each other and with what is there, and give way again. */
@@ -97,7 +107,13 @@ export interface Liar {
   readonly redirect: (to: Sequencer | undefined) => void
 }
 
-export const makeLiar = (random: Random, { batch, connection }: Sequencer, lying: boolean): Liar => {
+/** The ids of what it makes up go into `forged`. */
+export const makeLiar = (
+  random: Random,
+  { batch, connection }: Sequencer,
+  lying: boolean,
+  forged: Set<string> = new Set(),
+): Liar => {
   let lies = 0
   let on = lying
   let shown: Sequencer | undefined
@@ -111,9 +127,18 @@ export const makeLiar = (random: Random, { batch, connection }: Sequencer, lying
       const shadow = shadowOf(connection, mode === "write" ? rows : rows.slice(0, 1 + random.below(rows.length)))
       return Effect.ensuring(
         shadow.batch(statements, mode),
-        Effect.sync(() => shadow.connection.close()),
+        Effect.sync(() => {
+          if (random.next() < 0.5) copySignature(rowsOf(shadow.connection).slice(rows.length))
+          shadow.connection.close()
+        }),
       )
     })
+  /** It has seen what was signed before anybody else: it puts a copy of the signature before what bears it. */
+  const copySignature = (pushed: ReadonlyArray<EventRow>): void => {
+    if (pushed.length === 0) return
+    const copy = rewritten(random.pick(pushed), { id: draft().id })
+    for (const id of slipIn(connection, [copy])) forged.add(id)
+  }
   return {
     batch: (statements, mode) => {
       if (shown !== undefined) return shown.batch(statements, mode)

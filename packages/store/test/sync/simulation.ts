@@ -95,7 +95,8 @@ const begin = (random: Random, signed: boolean): Story => {
   const sequencer = makeSequencer()
   const players: Array<Player> = []
   const has = { forger: random.next() < 0.7, careless: random.next() < 0.2, revocation: random.next() < 0.3 }
-  const liar = makeLiar(random, sequencer, signed && random.next() < 0.3)
+  const forged = new Set<string>()
+  const liar = makeLiar(random, sequencer, signed && random.next() < 0.3, forged)
   let depth = 0
   const meanwhile = async (name: string) => {
     if (depth >= 3) return
@@ -109,7 +110,7 @@ const begin = (random: Random, signed: boolean): Story => {
   const network = makeNetwork(random, liar.batch, meanwhile)
   const story: Story = {
     ...{ random, directory, sequencer, network, players, has, liar },
-    ...{ acknowledged: new Map(), forged: new Set(), careless: new Set(), revoked: new Set() },
+    ...{ acknowledged: new Map(), forged, careless: new Set(), revoked: new Set() },
   }
   const count = 2 + random.below(3)
   for (let i = 0; i < count; i++) {
