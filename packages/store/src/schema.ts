@@ -171,6 +171,9 @@ UPDATE checkpoint SET (machine, root, session, number, unit, occurred_at) =
 DROP TABLE signing;
 `
 
+/** The ids of decisions about who may write that the shared log had and lost: JSON. */
+const displaced = "ALTER TABLE sync ADD COLUMN displaced TEXT NOT NULL DEFAULT '[]';"
+
 /**
  * The migrations, one entry a schema version: never edited, only added to. The number that the file's header holds
  * (`PRAGMA user_version`) is how many of them it has had.
@@ -182,6 +185,7 @@ export const migrations: ReadonlyArray<string> = [
   sync,
   trust,
   oneCheckpoint,
+  displaced,
 ]
 
 /** What a shared log consists of: the same events, and one row that names the log. */

@@ -24,6 +24,7 @@ import { untrue } from "./answers.js"
 import { type Parts, Tally } from "./asking.js"
 import { author } from "./author.js"
 import { type Met, meet, refuseToMerge } from "./contact.js"
+import { forgetDisplaced } from "./displaced.js"
 import { beginOwn, checkInvite } from "./enrolling.js"
 import { exchangeAll, isPushable, pullAll } from "./exchangeAll.js"
 import { heal as healShared } from "./healing.js"
@@ -93,6 +94,7 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
         ours = yield* alone(wait, exchangeAll(ready, tally, options))
       const { confirmed, pending } = yield* database.write((connection) => {
         if (free) noteSuccess(connection, way === heal)
+        if (free && ends(connection).pending === 0) forgetDisplaced(connection)
         if (tally.pushed + tally.pulled > 0) note(connection, { at: now(), what: "synced", detail: inWords(tally) })
         return ends(connection)
       })

@@ -15,6 +15,7 @@ import { verifyAhead } from "../trust/verifying.js"
 import { type Advanced, advance } from "./advance.js"
 import { ask, type Parts, sizeOf, type Tally } from "./asking.js"
 import type { Author } from "./author.js"
+import { Displaced } from "./displaced.js"
 import { askToJoin, lastWord, mayPush, rootsInDoubt, withheldBy } from "./enrolling.js"
 import { BrokenChain, type Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
@@ -182,8 +183,7 @@ const takeOver = (
         const advanced = attempt(connection, from, { taken, rows: next }, author, verified)
         return { advanced, count: next.length, confirmed: readState(connection).confirmed }
       })
-      if (step.advanced instanceof BrokenChain) return yield* broken(parts.remote.address, step.advanced)
-      if (step.advanced instanceof MisplacedRoot) return yield* misplaced(parts.remote.address, step.advanced)
+      if (isRefused(step.advanced)) return yield* refused(parts.remote.address, step.advanced)
       tally.add(step.advanced)
       if (onRejected !== undefined) yield* Effect.forEach(step.advanced.rejected, onRejected, { discard: true })
       const { stop } = step.advanced
@@ -202,8 +202,11 @@ const takeOver = (
 const strideOf = (rows: ReadonlyArray<EventRow>): number =>
   rows.length <= stride ? rows.length : endOfRun(rows, stride - 1)
 
-/** Where the chain breaks, or a root would go, nothing of the step is done. */
-const attempt = (...args: Parameters<typeof advance>): Advanced | BrokenChain | MisplacedRoot => {
+/** Where the chain breaks, or a decision would go, nothing of the step is done. */
+const refusals = [BrokenChain, MisplacedRoot, Displaced]
+type Refused = BrokenChain | MisplacedRoot | Displaced
+
+const attempt = (...args: Parameters<typeof advance>): Advanced | Refused => {
   const [connection] = args
   connection.prepare("SAVEPOINT step").run()
   try {
@@ -211,21 +214,29 @@ const attempt = (...args: Parameters<typeof advance>): Advanced | BrokenChain | 
     connection.prepare("RELEASE step").run()
     return advanced
   } catch (error) {
-    if (!(error instanceof BrokenChain || error instanceof MisplacedRoot)) throw error
+    if (!refusals.some((refusal) => error instanceof refusal)) throw error
     connection.prepare("ROLLBACK TO step").run()
     connection.prepare("RELEASE step").run()
-    return error
+    return error as Refused
   }
 }
 
-const broken = (address: string, { position }: BrokenChain) =>
-  new SyncError({
-    reason: "protocol",
-    message: `${address}: the chain breaks at position ${position}: the event there is not the one that was written. Nothing of it was taken over`,
-  })
+const isRefused = (advanced: Advanced | Refused): advanced is Refused =>
+  refusals.some((refusal) => advanced instanceof refusal)
 
-const misplaced = (address: string, { name, position }: MisplacedRoot) =>
-  new SyncError({
+const refused = (address: string, why: Refused): SyncError => {
+  const { position } = why
+  if (why instanceof BrokenChain)
+    return new SyncError({
+      reason: "protocol",
+      message: `${address}: the chain breaks at position ${position}: the event there is not the one that was written. Nothing of it was taken over`,
+    })
+  const what =
+    why instanceof MisplacedRoot
+      ? `others wrote where ${why.name} began the root that this machine goes by (position ${position} here), and only ${why.name} can put it after that: context infra sync heal there comes first`
+      : `the shared log was put back to before decisions about who may write, and ${why.name} wrote there (position ${position}), who may not write after them`
+  return new SyncError({
     reason: "damaged",
-    message: `${address}: others wrote where ${name} began the root that this machine goes by (position ${position} here), and only ${name} can put it after that: context infra sync heal there comes first. Nothing was changed; all work is kept here`,
+    message: `${address}: ${what}. Nothing of it was taken over; all that is known here is kept`,
   })
+}

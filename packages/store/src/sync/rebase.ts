@@ -18,6 +18,7 @@ import type { Draft } from "../trust/sealing.js"
 import { forgetAfter, knownAt, markClockSteps, readInert, rebuildLinks } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
 import { decide, type Placed } from "./deciding.js"
+import { membersToKeep, refuseDisplacing } from "./displaced.js"
 import { type Judged, judge, takeIncoming } from "./judging.js"
 import type { Place } from "./protocol.js"
 import { reseal } from "./reseal.js"
@@ -46,7 +47,9 @@ export const rebase = (
   first: ReadonlyArray<Draft> = [],
 ): Rebased => {
   countRebase(connection)
+  const members = membersToKeep(connection, tail)
   const mine = takeOut(connection, base, tail)
+  if (incoming !== undefined && members !== undefined) refuseDisplacing(connection, base, members, incoming)
   if (incoming !== undefined) takeIncoming(connection, incoming)
   return putBack(connection, base, mine, author, first)
 }

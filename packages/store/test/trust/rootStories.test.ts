@@ -97,7 +97,12 @@ const tell = async (random: Random): Promise<void> => {
   for (let i = 0; i < 30; i++) await (random.pick(steps) as () => Promise<unknown>)()
   for (let round = 0; round < 4; round++)
     for (const one of [b, c]) {
-      await sync(one)
+      const ended = await sync(one)
+      // Who has the lost key went on where the server had been put back: what leads on is an empty database.
+      if (one === b && ended._tag === "Left" && (ended.left as { readonly reason: string }).reason === "damaged") {
+        log.exec("DROP TABLE events; DROP TABLE log")
+        await sync(b)
+      }
       if (one === c) await trustAll(c, b)
     }
   expect(eventsOf(c.connection)).toEqual(eventsOf(b.connection))

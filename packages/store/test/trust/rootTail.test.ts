@@ -3,13 +3,20 @@ import { rmSync } from "node:fs"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Machines } from "@context-engine/core/services/Machines"
 import { Sync } from "@context-engine/core/services/Sync"
+import { createClient } from "@libsql/client/http"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import { expect, it } from "vitest"
+import { Database } from "../../src/Database.js"
+import { columns, type EventRow } from "../../src/record.js"
 import * as SqlMachines from "../../src/SqlMachines.js"
+import { remoteSchema } from "../../src/schema.js"
 import { remoteLog } from "../../src/sync/http.js"
 import { make } from "../../src/sync/RemoteLog.js"
 import { fingerprint } from "../../src/trust/keys.js"
 import { withNoise } from "../support/audited.js"
+import { invite } from "../support/enrolment.js"
+import { draft, placed, unsigned } from "../support/forger.js"
 import {
   beginLog,
   eventsOf,
@@ -22,8 +29,9 @@ import {
   sync,
   verify,
 } from "../support/machines.js"
+import { nowOrJoin } from "../support/nowOrJoin.js"
 import { makeSequencer } from "../support/sequencer.js"
-import { startSqld } from "../support/sqld.js"
+import { type Sqld, startSqld } from "../support/sqld.js"
 
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
 const machines = <A, E>(of: Machine, use: (service: Machines["Type"]) => Effect.Effect<A, E, never>) =>
@@ -68,86 +76,187 @@ it("a root that others were faster than stands after what they wrote", async () 
   for (const one of [a, b]) await one.close()
 })
 
-/**
- * `a` had the root; `b` lost a's key to a thief and began another one, and `c` came to it. Then the server was put back to before
- * that, and somebody wrote on it under the first root.
- */
-const wentOn = async () => {
+let current: Sqld | undefined
+type Machines4 = Record<"a" | "b" | "c" | "d", Machine>
+
+/** A log of `a`, and of `b`, `c` and `d` beside it, whose server is put back to before what happened then; `d` was away meanwhile. */
+const putBackAfter = async (happens: (at: Machines4) => Promise<unknown>, before: typeof happens = async () => {}) => {
   const sqld = await startSqld()
+  current = sqld
   const shared = (name: string) => machine(name, remoteLog({ url: sqld.url, token: sqld.token() }))
-  const [a, b, c] = ["a", "b", "c"].map(shared) as [Machine, Machine, Machine]
-  await beginLog(a, b, c)
-  for (const one of [a, b, c]) withNoise(one.path)
+  const all = ["a", "b", "c", "d"].map(shared) as [Machine, Machine, Machine, Machine]
+  const [a, b, c, d] = all
+  await beginLog(a, b, c, d)
+  for (const one of all) withNoise(one.path)
   await add(a, "alpha")
-  for (const one of [a, b, c]) await sync(one)
+  await before({ a, b, c, d })
+  for (const one of all) await sync(one)
   await sqld.kill()
   sqld.save("older")
   await sqld.start()
-  await add(b, "before")
-  await machines(b, (service) => service.beginRoot(true))
-  await sync(b)
-  await sync(c)
-  await trust(c, b)
-  await add(c, "after")
-  for (const one of [c, b]) await sync(one)
+  await happens({ a, b, c, d })
   await sqld.kill()
   sqld.restore("older")
   await sqld.start()
-  await add(a, "stolen")
-  await sync(a)
-  return { a, b, c, sqld }
+  const empty = async () => {
+    await sqld.kill()
+    sqld.restore(undefined)
+    await sqld.start()
+  }
+  const close = async () => {
+    for (const one of all) await one.close()
+    await sqld.close()
+  }
+  return { a, b, c, d, sqld, empty, close }
 }
 
-it("heal puts a root of this machine, and what is under it, after what a server that was put back has instead", {
+/** `b` begins a root because a's key was stolen, and `c` comes to it. */
+const rooted = () =>
+  putBackAfter(async ({ b, c }) => {
+    await add(b, "before")
+    await machines(b, (service) => service.beginRoot(true))
+    await sync(b)
+    await sync(c)
+    await trust(c, b)
+    await add(c, "after")
+    for (const one of [c, b]) await sync(one)
+  })
+
+it("heal puts a root of this machine, and what is under it, after what others wrote on a server that was put back", {
   timeout: 60_000,
 }, async () => {
-  const { a, b, c } = await wentOn()
+  const { b, c, close, d } = await rooted()
+  await add(d, "meanwhile")
+  await sync(d)
   await heal(b)
   expect(await rootOf(b)).toBe(signerOf(b).id)
   await heal(c)
   for (const one of [b, c, b]) await sync(one)
   for (const one of [b, c]) {
     expect(await rootOf(one)).toBe(signerOf(b).id)
-    expect(await servers(one)).toEqual(["after", "alpha", "before", "stolen"])
-    expect(await status(one)).toMatchObject({
-      pending: 0,
-      roots: [],
-      rejected: 0,
-      inert: 0,
-      breaks: [],
-      lastError: null,
-    })
+    expect(await servers(one)).toEqual(["after", "alpha", "before", "meanwhile"])
+    const well = { pending: 0, roots: [], rejected: 0, inert: 0, breaks: [], lastError: null }
+    expect(await status(one)).toMatchObject(well)
   }
   expect(eventsOf(c.path)).toEqual(eventsOf(b.path))
   expect(rowsHash(c.path)).toBe(rowsHash(b.path))
   for (const one of [b, c]) expect(await verify(one)).toMatchObject({ findings: [] })
-  // Who is not of this root decides nothing any more, whatever it still believes.
-  await machines(a, (service) => service.revoke("c"))
-  await sync(a)
-  await sync(b)
-  expect((await members(b)).find(({ name }) => name === "c")).toMatchObject({ status: "enrolled" })
-  for (const one of [a, b, c]) await one.close()
+  await close()
 })
 
 it("heal on another machine leaves a root where it is until the machine that began it has put it in its place", {
   timeout: 60_000,
 }, async () => {
-  const { a, b, c, sqld } = await wentOn()
+  const { b, c, close, d, empty } = await rooted()
+  await add(d, "meanwhile")
+  await sync(d)
   const before = eventsOf(c.path)
   const failed = await c.run(Effect.flatMap(Sync, (service) => Effect.flip(service.heal())))
-  expect(failed).toMatchObject({
-    reason: "damaged",
-    message: expect.stringContaining("context infra sync heal there comes first"),
-  })
+  expect(failed).toMatchObject({ reason: "damaged", message: expect.stringContaining("sync heal there comes first") })
   expect(eventsOf(c.path)).toEqual(before)
   expect((await status(c)).lastError?.next).toContain("context infra sync heal on the other machines first")
   expect(await rootOf(c)).toBe(signerOf(b).id)
   // Where that machine is no more: an empty database, and all is as it was.
-  await sqld.kill()
-  sqld.restore(undefined)
-  await sqld.start()
+  await empty()
   await heal(c)
   expect(await status(c)).toMatchObject({ pending: 0, lastError: null })
   expect(eventsOf(c.path).map(([, id]) => id)).toEqual(before.map(([, id]) => id))
-  for (const one of [a, b, c]) await one.close()
+  await close()
 })
+
+interface Attack {
+  /** What there was before the state that the server is put back to. */
+  readonly before?: (at: Machines4) => Promise<unknown>
+  /** What was decided after it. */
+  readonly decided: (at: Machines4) => Promise<unknown>
+  /** What is done with a key, a code, or the token alone on the server that was put back. */
+  readonly done: (at: Machines4, sqld: Sqld) => Promise<unknown>
+  /** Who heals. */
+  readonly by: "a" | "b"
+}
+
+const write = async (one: Machine): Promise<unknown> => {
+  await add(one, "stolen")
+  return sync(one)
+}
+const beginRoot = async (one: Machine): Promise<unknown> => {
+  await machines(one, (service) => service.beginRoot(true))
+  return sync(one)
+}
+const came = async (name: string, code: string, { token, url }: Sqld): Promise<Machine> => {
+  const one = machine(name, remoteLog({ url, token: token() }))
+  await one.run(nowOrJoin({ invite: code }))
+  return one
+}
+
+let code = ""
+const invites = async ({ a }: Machines4): Promise<void> => {
+  code = await a.run(Effect.flatMap(Database, (db) => Effect.flatMap(db.read((c) => c), (c) => invite(c)))) // biome-ignore format: one line
+}
+
+/** Under the name of the log, one that nobody signed. */
+const another = async (_: Machines4, { token, url }: Sqld): Promise<void> => {
+  const client = createClient({ url, authToken: Redacted.value(token()) })
+  const shadow = makeSequencer().connection
+  for (const sql of remoteSchema) shadow.exec(sql)
+  const [row] = placed(shadow, unsigned([draft()])) as [EventRow]
+  await client.executeMultiple("DROP TRIGGER events_no_delete; DELETE FROM events")
+  const marks = row.map(() => "?").join(", ")
+  await client.execute({ sql: `INSERT INTO events (${columns}) VALUES (${marks})`, args: [...row] })
+}
+
+const attacks: Readonly<Record<string, Attack>> = {
+  "with the key of the root before": { decided: ({ b }) => beginRoot(b), done: ({ a }) => write(a), by: "b" },
+  "with a key that was revoked": {
+    decided: async ({ a, c }) => {
+      await machines(a, (service) => service.revoke(signerOf(c).id))
+      await sync(a)
+    },
+    done: ({ c }) => write(c),
+    by: "a",
+  },
+  "with a code that was used up": {
+    before: invites,
+    decided: async ({ a }) => {
+      await (await came("guest", code, current as Sqld)).close()
+      await sync(a)
+    },
+    done: async (_, sqld) => {
+      const thief = await came("thief", code, sqld)
+      await write(thief)
+      await thief.close()
+    },
+    by: "a",
+  },
+  "by another log under its name": { decided: ({ a }) => add(a, "beta").then(() => sync(a)), done: another, by: "a" },
+  "by another log, where a machine began a root": { decided: ({ b }) => beginRoot(b), done: another, by: "b" },
+}
+
+it.each(Object.keys(attacks))(
+  "what was decided is not got round by an older state of the server: %s",
+  {
+    timeout: 60_000,
+  },
+  async (how) => {
+    const { before, by, decided, done } = attacks[how] as Attack
+    const at = await putBackAfter(decided, before)
+    const healer = at[by]
+    const known = eventsOf(healer.path).map(([, id]) => id)
+    const members4 = await members(healer)
+    await done(at, at.sqld)
+    for (const again of [heal, sync, heal]) {
+      await again(healer).catch(() => {})
+      const { lastError } = await status(healer)
+      expect(lastError).toMatchObject({ reason: expect.stringMatching(/damaged|rolled-back/) })
+      expect(eventsOf(healer.path).map(([, id]) => id)).toEqual(known)
+      expect(await servers(healer)).not.toContain("stolen")
+    }
+    expect((await status(healer)).lastError).toMatchObject({ reason: "damaged" })
+    await at.empty()
+    await heal(healer)
+    expect(await status(healer)).toMatchObject({ lastError: null, pending: 0 })
+    expect(eventsOf(healer.path).map(([, id]) => id)).toEqual(known)
+    expect(await members(healer)).toEqual(members4)
+    await at.close()
+  },
+)
