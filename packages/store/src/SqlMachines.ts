@@ -53,7 +53,15 @@ import {
 } from "./trust/keys.js"
 import { readMembership } from "./trust/membership.js"
 import { rootDraft } from "./trust/sealing.js"
-import { acceptRoot, findRoots, type Pending, readAsked } from "./trust/verdicts.js"
+import {
+  acceptRoot,
+  findRoots,
+  type Pending,
+  readAsked,
+  readEarlier,
+  rootsAfter,
+  turnDownRoots,
+} from "./trust/verdicts.js"
 
 export interface Options {
   /** The file with this machine's key, or the key itself as one line. */
@@ -112,14 +120,17 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
   return Machines.of({
     list: Effect.gen(function* () {
       const signer = yield* found
-      const { pending, state } = yield* database.read((connection) => ({
+      const { earlier, pending, state } = yield* database.read((connection) => ({
         state: readMembership(connection),
+        earlier: readEarlier(connection),
         pending: findRoots(connection),
       }))
+      const isAsked = ({ position }: Pending) => position > state.acknowledged
       return {
         machines: [...state.machines.values()].map((one) => rowOf(state, one, signer)),
         invites: [...state.invites.values()].filter(isOpen).map(({ publicKey: _, ...invite }) => invite),
-        pendingRoots: pending.map(pendingOf),
+        pendingRoots: pending.filter(isAsked).map(pendingOf),
+        otherRoots: [...earlier, ...pending.filter((one) => !isAsked(one))].map(pendingOf),
       }
     }),
     invite: Effect.fn("Machines.invite")(function* (input) {
@@ -205,12 +216,14 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     }),
     trust: Effect.fn("Machines.trust")(function* (print) {
       const signer = yield* found
-      const pending = yield* database.read(findRoots)
-      const chosen = yield* theOne("root", print, pending, ({ publicKey }) => [fingerprint(publicKey)])
-      yield* database.write((connection) => {
-        acceptRoot(connection, chosen.eventId)
-        if (chosen.position <= judgedUntil(connection)) rejudge(connection, chosen.position, author(signer))
-      })
+      const { earlier, pending } = yield* database.read((connection) => ({
+        pending: findRoots(connection),
+        earlier: readEarlier(connection),
+      }))
+      const chosen = yield* theOne("root", print, [...pending, ...earlier], ({ publicKey }) => [fingerprint(publicKey)])
+      yield* database.write((connection) =>
+        pending.includes(chosen) ? goTo(connection, chosen, signer) : goBackTo(connection, chosen, signer),
+      )
       return pendingOf(chosen)
     }),
     acknowledge: Effect.fn("Machines.acknowledge")(function* (turnsDownRoots) {
@@ -282,6 +295,21 @@ const begin = (
   rebase(connection, base, readTail(connection, base.position), undefined, writer, [draft])
   acceptRoot(connection, draft.id)
   return undefined
+}
+
+const goTo = (connection: Connection, { eventId, position }: Pending, signer: Signer | undefined): void => {
+  acceptRoot(connection, eventId)
+  if (position <= judgedUntil(connection)) rejudge(connection, position, author(signer))
+}
+
+/** What came after a root that counted before was a mistake: those roots count no more, and what is under them waits or is decided anew. */
+const goBackTo = (connection: Connection, { position }: Pending, signer: Signer | undefined): void => {
+  const roots = rootsAfter(connection, position)
+  turnDownRoots(
+    connection,
+    roots.map(({ eventId }) => eventId),
+  )
+  rejudge(connection, Math.min(...roots.map((one) => one.position)), author(signer))
 }
 
 const toAcknowledge = (connection: Connection): { readonly until: number; readonly count: number } => {

@@ -7,7 +7,7 @@ import { paint, type Renderer, type Screen, wrap } from "./text.js"
 import { ago, count, moment, span } from "./units.js"
 
 /** All machines: first what somebody has to do something about. */
-export const machines: Renderer<Machines_> = ({ invites, machines: all, pendingRoots }, screen) => {
+export const machines: Renderer<Machines_> = ({ invites, machines: all, otherRoots, pendingRoots }, screen) => {
   const waiting = all.filter(({ status }) => status === "waiting")
   const parts = [
     ...pendingRoots
@@ -25,9 +25,20 @@ export const machines: Renderer<Machines_> = ({ invites, machines: all, pendingR
     ...waiting.map((row) => asked(screen, ...request(row, all))),
     all.length === 0 ? nobody : known(all, screen),
     ...(invites.length === 0 ? [] : [open(invites, all, screen)]),
+    ...otherRoots.slice(0, most).map(other(screen)),
   ]
   return parts.join("\n\n")
 }
+
+const other =
+  (screen: Screen) =>
+  ({ fingerprint, name, position }: Machines_["otherRoots"][number]): string =>
+    wrap(
+      safe(
+        `a root that does not count here: ${name} (${fingerprint}), at position ${position}. To go to it: context infra machine trust ${fingerprint}`,
+      ),
+      screen.columns,
+    ).join("\n")
 
 /** Anybody with the token may begin roots: so many are shown. */
 const most = 5

@@ -37,7 +37,7 @@ const phone = {
 describe("machines", () => {
   it("begin with what somebody has to do something about", () => {
     const pendingRoots = [{ name: "new", fingerprint: "aaaa-bbbb-cccc-dddd", position: 12 }]
-    const text = machines({ machines: [laptop, phone], invites: [], pendingRoots }, on(80))
+    const text = machines({ machines: [laptop, phone], invites: [], otherRoots: [], pendingRoots }, on(80))
     expect(text).toBe(
       [
         "! new began a root of this log at position 12. Its fingerprint is",
@@ -64,7 +64,10 @@ describe("machines", () => {
       by: laptop.machineId,
     } as const
     const expiresAt = "2026-11-27T12:10:00.000Z"
-    const text = machines({ machines: [laptop, phone], invites: [{ ...invite, expiresAt }], pendingRoots: [] }, on(40))
+    const text = machines(
+      { machines: [laptop, phone], invites: [{ ...invite, expiresAt }], pendingRoots: [], otherRoots: [] },
+      on(40),
+    )
     expect(widest(text)).toBeLessThanOrEqual(40)
     expect(text).toContain(laptop.fingerprint)
     expect(text).toContain("2 of 3")
@@ -73,7 +76,10 @@ describe("machines", () => {
   })
 
   it("say of the one that waits and looks at itself where it is approved", () => {
-    const text = machines({ machines: [{ ...phone, here: true }], invites: [], pendingRoots: [] }, on(80))
+    const text = machines(
+      { machines: [{ ...phone, here: true }], invites: [], pendingRoots: [], otherRoots: [] },
+      on(80),
+    )
     expect(text).toContain("! this machine waits to be enrolled")
     expect(text).toContain("on an admin machine: context infra machine approve phone")
   })
@@ -82,20 +88,24 @@ describe("machines", () => {
     const desk = { ...laptop, name: "desk", root: false, here: false }
     const own = { ...phone, name: "tablet", status: "enrolled", here: true } as const
     const text = machines(
-      { machines: [{ ...laptop, here: false }, desk, own, phone], invites: [], pendingRoots: [] },
+      { machines: [{ ...laptop, here: false }, desk, own, phone], invites: [], pendingRoots: [], otherRoots: [] },
       on(200),
     )
     expect(text).toContain("on an admin machine (laptop, desk): context infra machine approve phone")
   })
 
   it("are nobody in a log that is not signed", () => {
-    expect(machines({ machines: [], invites: [], pendingRoots: [] }, on(80))).toContain("context infra machine root")
+    expect(machines({ machines: [], invites: [], pendingRoots: [], otherRoots: [] }, on(80))).toContain(
+      "context infra machine root",
+    )
   })
 
   it("cannot act on the terminal by a name of theirs", () => {
     const hostile = { ...phone, name: "x\u001b[2Jy" }
     for (const columns of [40, 80]) {
-      expect(machines({ machines: [hostile], invites: [], pendingRoots: [] }, on(columns))).not.toContain("\u001b")
+      expect(
+        machines({ machines: [hostile], invites: [], pendingRoots: [], otherRoots: [] }, on(columns)),
+      ).not.toContain("\u001b")
     }
   })
 })

@@ -26,6 +26,8 @@ export interface Machines_ {
   readonly machines: ReadonlyArray<MachineRow>
   readonly invites: ReadonlyArray<Omit<Invite, "publicKey">>
   readonly pendingRoots: ReadonlyArray<PendingRoot>
+  /** Roots that do not count here, and that nobody is asked about: one that counted before, or was turned down. */
+  readonly otherRoots: ReadonlyArray<PendingRoot>
 }
 
 /** An invite that was made: its code, which is shown once, and its id, by which it is withdrawn. */
@@ -77,7 +79,7 @@ export class Machines extends Context.Tag("@context-engine/core/Machines")<
     >
     /** Makes this machine the root of the log: of one that has none yet, or whose keys are lost. */
     readonly beginRoot: (keep: boolean) => Effect.Effect<MachineRow, Refused>
-    /** Accepts a root that another machine began, by its fingerprint. */
+    /** Accepts a root that another machine began, by its fingerprint; or goes back to one that counted before. */
     readonly trust: (fingerprint: string) => Effect.Effect<PendingRoot, Refused>
     /**
      * Says that an admin has seen the events that count for nothing. Gives how many there were. `turnsDownRoots`: none of the roots

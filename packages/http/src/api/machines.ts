@@ -59,6 +59,7 @@ const Machines = row<Machines_>("Machines", {
   machines: Schema.Array(Machine),
   invites: Schema.Array(Invite),
   pendingRoots: Schema.Array(Pending),
+  otherRoots: Schema.Array(Pending),
 })
 
 const Invited = row<Invited_>("InviteCode", {

@@ -20,6 +20,7 @@ import { tables } from "../tables.js"
 import { ownKey } from "../trust/chain.js"
 import { holds } from "../trust/keys.js"
 import { proves } from "../trust/membership.js"
+import { isOwnWord } from "../trust/waiting.js"
 import { type Author, write } from "./author.js"
 import { draftOf, type Standing } from "./reseal.js"
 
@@ -27,7 +28,12 @@ import { draftOf, type Standing } from "./reseal.js"
 export type Placed = Recorded & { readonly row: EventRow }
 
 /** Decides every unit again, in order, on the rows of the log without them. */
-export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Author, members: Membership) => {
+export const decide = (
+  connection: Connection,
+  tail: ReadonlyArray<Placed>,
+  author: Author,
+  { members, roots }: { readonly members: Membership; readonly roots: ReadonlyArray<string> },
+) => {
   const world = loadWorld(connection)
   const known = thereAlready(connection, tail)
   const refused = refusedIn(connection, tail)
@@ -51,8 +57,9 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
       verdict = { outcome: "refused", reason: next.left }
     }
     if (verdict.outcome === "stands") {
-      const others = isOthers(unit, author, now)
-      kept.push(squatted ? issuedAnew(unit, author) : { rows: unit.map(({ row }) => row), others })
+      const rows = unit.map(({ row }) => row)
+      const anew = squatted && isOwnWord(author.signer, rows, roots)
+      kept.push(anew ? issuedAnew(unit, author) : { rows, others: isOthers(unit, author, now) })
       continue
     }
     kept.push({ drafts: [rejection_(author, unit, verdict)], recordedAt: "", fresh: true })

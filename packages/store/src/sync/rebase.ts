@@ -16,6 +16,7 @@ import { claimedKey } from "../trust/chain.js"
 import { readMembership } from "../trust/membership.js"
 import type { Draft } from "../trust/sealing.js"
 import { forgetAfter, knownAt, markClockSteps, readInert, rebuildLinks } from "../trust/verdicts.js"
+import { rootsIn } from "../trust/waiting.js"
 import type { Author } from "./author.js"
 import { decide, type Placed } from "./deciding.js"
 import { membersToKeep, refuseDisplacing } from "./displaced.js"
@@ -51,7 +52,7 @@ export const rebase = (
   const mine = takeOut(connection, base, tail)
   if (incoming !== undefined && members !== undefined) refuseDisplacing(connection, base, members, incoming)
   if (incoming !== undefined) takeIncoming(connection, incoming)
-  return putBack(connection, base, mine, author, first)
+  return putBack(connection, mine, author, first)
 }
 
 /**
@@ -78,8 +79,8 @@ export const rejudge = (connection: Connection, from: number, author: Author): R
     setConfirmed(connection, last === undefined ? { position, hash } : { position: last[0], hash: last[10] })
   const inert = readInert(connection, position)
   const isMine = (row: EventRow) => inert.has(row[0]) && claimedKey(row) === author.signer?.id
-  const mine = counted.filter((row) => row[0] > until || isMine(row))
-  return putBack(connection, { position, hash }, mine, author)
+  const mine = counted.rows.filter((row) => row[0] > until || isMine(row))
+  return putBack(connection, { ...counted, rows: mine }, author)
 }
 
 /** The last position that the rule has spoken of: of a shared log what is confirmed, of one that is alone all. */
@@ -103,33 +104,40 @@ export const readTail = (connection: Connection, after: number, limit = -1): Rea
     .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
     .all(after, limit) as ReadonlyArray<EventRow>
 
-/** Takes all that follows a place out of the log, and its rows back to what they were there. Gives what counted of it. */
-export const takeOut = (
-  connection: Connection,
-  base: Place,
-  tail: ReadonlyArray<EventRow>,
-): ReadonlyArray<EventRow> => {
+/** What was taken out of the log: what counted of it. */
+export interface Taken {
+  /** What it followed. */
+  readonly base: Place
+  readonly rows: ReadonlyArray<EventRow>
+  /** The roots under which this machine may have signed it. */
+  readonly roots: ReadonlyArray<string>
+}
+
+/** Takes all that follows a place out of the log, and its rows back to what they were there. */
+export const takeOut = (connection: Connection, base: Place, tail: ReadonlyArray<EventRow>): Taken => {
+  const roots = rootsIn(connection)
   const inert = readInert(connection, base.position)
-  const counted = tail.filter((row) => !inert.has(row[0]))
+  const rows = tail.filter((row) => !inert.has(row[0]))
   unguarded(connection, () => connection.prepare("DELETE FROM events WHERE position > ?").run(base.position))
   forgetAfter(connection, base.position)
-  unfold(connection, counted.map(decode))
+  unfold(connection, rows.map(decode))
   forgetRows(connection)
-  return counted
+  return { base, rows, roots }
 }
 
 /** Puts this machine's own events, which followed a place, at the end of the log, each command decided again; `first` come before them. */
 export const putBack = (
   connection: Connection,
-  base: Place,
-  mine: ReadonlyArray<EventRow>,
+  { base, roots, rows: mine }: Taken,
   author: Author,
   first: ReadonlyArray<Draft> = [],
 ): Rebased => {
   // A request that is made again is not made twice.
   const asks = first.some(({ type }) => type === EnrolmentRequested.type)
   const rows = mine.filter((row) => !(asks && isWish(row)))
-  const done = partsOf(connection, base, rows, { author, first }).map((part) => putPart(connection, part, author))
+  const done = partsOf(connection, base, rows, { author, first }).map((part) =>
+    putPart(connection, part, author, roots),
+  )
   return {
     moved: done.reduce((sum, { moved }) => sum + moved, -first.length),
     rejected: done.flatMap(({ rejected }) => rejected),
@@ -137,12 +145,17 @@ export const putBack = (
   }
 }
 
-const putPart = (connection: Connection, { first, rows: mine }: Part, author: Author): Rebased => {
+const putPart = (
+  connection: Connection,
+  { first, rows: mine }: Part,
+  author: Author,
+  roots: ReadonlyArray<string>,
+): Rebased => {
   const members = readMembership(connection)
   const head = readHead(connection)
   const events = mine.map((row): Placed => ({ ...decode(row), row }))
-  const { kept, rejected } = decide(connection, events, author, membersAfter(members, first))
-  const { cloned, rows } = reseal(connection, [...first, ...kept], author.signer, members, head)
+  const { kept, rejected } = decide(connection, events, author, { members: membersAfter(members, first), roots })
+  const { cloned, rows } = reseal(connection, [...first, ...kept], author.signer, { members, after: head, roots })
   const placed = putAfter(connection, head, rows)
   insertRows(connection, placed)
   assertThere(connection, placed)

@@ -13,6 +13,7 @@ import type { Signer } from "../Signer.js"
 import { readShared, readSigning, type Signing, writeSigning } from "../standing.js"
 import { type Draft, lastStated, newSession, sealUnit, unitHash } from "../trust/sealing.js"
 import { readLink } from "../trust/verdicts.js"
+import { isOwnWord } from "../trust/waiting.js"
 import type { Place } from "./protocol.js"
 
 /**
@@ -23,13 +24,19 @@ export type Standing =
   | { readonly rows: ReadonlyArray<EventRow>; readonly others: boolean; readonly fresh?: false }
   | { readonly drafts: ReadonlyArray<Draft>; readonly recordedAt: string; readonly fresh: true }
 
+/** What the units come after, and under which roots this machine may have signed them before. */
+interface Settled {
+  readonly members: Membership
+  readonly after: Place
+  readonly roots: ReadonlyArray<string>
+}
+
 /** The units as rows without a place, and whether another place was found to use this machine's key. */
 export const reseal = (
   connection: Connection,
   units: ReadonlyArray<Standing>,
   signer: Signer | undefined,
-  members: Membership,
-  after: Place,
+  { after, members, roots }: Settled,
 ): { readonly rows: ReadonlyArray<EventRow>; readonly cloned: boolean } => {
   if (signer === undefined) return { rows: units.flatMap((unit) => unsigned(unit)), cloned: false }
   const begun = chainAt(connection, signer, rootOf(units, members))
@@ -52,6 +59,10 @@ export const reseal = (
     if (next !== undefined && !unit.fresh) {
       rows.push(...unit.rows)
       chain = next
+      continue
+    }
+    if (!unit.fresh && !isOwnWord(signer, unit.rows, roots)) {
+      rows.push(...unit.rows)
       continue
     }
     const drafts = (unit.fresh ? unit.drafts : unit.rows.map(draftOf)).map((draft) =>

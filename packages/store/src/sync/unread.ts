@@ -54,8 +54,8 @@ export const leaveOthers = (connection: Connection, place: Place, author: Author
   const until = readsUntil(connection, own)
   if (until <= place.position) return
   const counted = takeOut(connection, place, readTail(connection, place.position))
-  const mine = counted.filter((row) => row[0] > until || (claimedKey(row) === own && row[2] !== machinesStream))
+  const mine = counted.rows.filter((row) => row[0] > until || (claimedKey(row) === own && row[2] !== machinesStream))
   countRebase(connection)
   rebuildLinks(connection, place.position)
-  putBack(connection, place, mine, author)
+  putBack(connection, { ...counted, rows: mine }, author)
 }

@@ -42,15 +42,46 @@ export const acceptRoot = (connection: Connection, eventId: string): void => {
     .run(eventId, new Date().toISOString())
 }
 
-/** A root that this machine's own key began is one that a person on it has accepted, though an older file knows nothing of it. */
+/** Takes roots for the right ones no more. They are not asked about again; whoever wants one back can say so. */
+export const turnDownRoots = (connection: Connection, eventIds: ReadonlyArray<string>): void => {
+  const put = connection.prepare(
+    "INSERT INTO roots (event_id) VALUES (?1) ON CONFLICT (event_id) DO UPDATE SET accepted_at = NULL",
+  )
+  for (const id of eventIds) put.run(id)
+}
+
+/** The roots that count after a position, in their order. */
+export const rootsAfter = (connection: Connection, position: number): ReadonlyArray<Pending> =>
+  (
+    connection
+      .prepare(
+        `SELECT ${columns} FROM events WHERE stream = ? AND type = ? AND position > ?
+         AND position NOT IN (SELECT position FROM inert) ORDER BY position`,
+      )
+      .all(machinesStream, RootEstablished.type, position) as ReadonlyArray<EventRow>
+  ).map(pendingOf)
+
+/** The roots that counted before the one that counts now. */
+export const readEarlier = (connection: Connection): ReadonlyArray<Pending> => rootsAfter(connection, 0).slice(0, -1)
+
+/**
+ * A root that this machine's own key began is one that a person on it has accepted, though an older file knows nothing of it; unless
+ * that person has said otherwise since.
+ */
 export const acceptOwn = (
   connection: Connection,
   rows: ReadonlyArray<EventRow>,
   signer: { readonly id: string } | undefined,
 ): void => {
   for (const row of rows)
-    if (isRoot(row) && claimedKey(row) === signer?.id && isSelfSigned(row)) acceptRoot(connection, row[1])
+    if (isRoot(row) && claimedKey(row) === signer?.id && isSelfSigned(row) && !isTurnedDown(connection, row[1]))
+      acceptRoot(connection, row[1])
 }
+
+const isTurnedDown = (connection: Connection, eventId: string): boolean =>
+  connection
+    .prepare("SELECT 1 FROM roots WHERE event_id = ? AND accepted_at IS NULL AND public_key IS NULL")
+    .get(eventId) !== undefined
 
 /** Whoever holds the token can begin any number of roots: more than these nobody is asked about. */
 const mostPending = 20
@@ -74,7 +105,8 @@ export const notePending = (connection: Connection, row: EventRow): void => {
 export const readPending = (connection: Connection): ReadonlyArray<Pending> =>
   connection
     .prepare(
-      "SELECT event_id, position, name, public_key FROM roots WHERE accepted_at IS NULL AND public_key IS NOT NULL ORDER BY position",
+      `SELECT event_id, coalesce((SELECT events.position FROM events WHERE events.id = event_id), position) AS place, name, public_key
+       FROM roots WHERE accepted_at IS NULL AND public_key IS NOT NULL ORDER BY place`,
     )
     .all()
     .map(([eventId, position, name, publicKey]) => ({ eventId, position, name, publicKey }))

@@ -12,7 +12,8 @@ export const trust = leaf({
   name: "trust",
   description:
     "Accepts a root of the log that another machine began: from its place on, it says who may write. Do it only if the machine that " +
-    "began it shows the same fingerprint, and you know why it did.",
+    "began it shows the same fingerprint, and you know why it did. With the fingerprint of a root that counted before, this machine " +
+    "goes back to that one.",
   examples: ["machine trust 7g2k-m0xq-91vd-c3aa"],
   args: { fingerprint: argument("fingerprint", "That of the root, or its beginning, as machine list shows it") },
   options: removing,
@@ -21,9 +22,10 @@ export const trust = leaf({
       needsFile("remember it in"),
       withMachines(given, ({ machines }) =>
         Effect.gen(function* () {
-          const { pendingRoots } = yield* machines.list
-          const root = yield* theOne("root", given.fingerprint, pendingRoots, ({ fingerprint }) => [fingerprint])
-          const what = `accept ${root.name} (${root.fingerprint}) as the root of the log from position ${root.position} on`
+          const { otherRoots, pendingRoots } = yield* machines.list
+          const roots = [...pendingRoots, ...otherRoots]
+          const root = yield* theOne("root", given.fingerprint, roots, ({ fingerprint }) => [fingerprint])
+          const what = `take ${root.name} (${root.fingerprint}) for the root of the log, from position ${root.position} on`
           yield* confirmed(given.yes, what)
           return yield* machines.trust(root.fingerprint)
         }),
