@@ -150,3 +150,44 @@ it("what could not stand any more is in the list of what was refused", async () 
   }
   for (const one of [a, b]) await one.close()
 })
+
+it("a root that was begun by mistake is gone back from, and the work under it arrives where the machine is let in", async () => {
+  const remote = make("memory", makeSequencer().batch)
+  const [a, b] = [machine("a", remote), machine("b", remote)]
+  await beginLog(a, b)
+  for (const one of [a, b]) withNoise(one.path)
+  await add(a, "alpha")
+  for (const one of [a, b]) await sync(one)
+  await machines(b, (service) => service.beginRoot(false))
+  await add(b, "beta")
+  await sync(b)
+  await sync(a)
+  await machines(a, (service) => service.acknowledge(true))
+  await sync(a)
+  const listed = await machines(a, (service) => service.list)
+  expect(listed.pendingRoots).toEqual([])
+  expect(listed.otherRoots).toMatchObject([{ fingerprint: fingerprint(signerOf(b).publicKey) }])
+  await sync(b)
+  const { otherRoots } = await machines(b, (service) => service.list)
+  expect(otherRoots).toMatchObject([{ fingerprint: fingerprint(signerOf(a).publicKey), position: 1 }])
+  await trust(b, a)
+  const after = await machines(b, (service) => service.list)
+  expect(after.machines.find((one) => one.root)).toMatchObject({ machineId: signerOf(a).id })
+  await alike(a, b)
+  expect(await servers(a)).toEqual(["alpha", "beta"])
+  for (const one of [a, b]) {
+    expect(await status(one)).toMatchObject({
+      pending: 0,
+      roots: [],
+      rejected: 0,
+      enrolment: "enrolled",
+      lastError: null,
+    })
+    expect((await verify(one)).findings.every(({ kind }) => kind === "inert")).toBe(true)
+  }
+  // It stays so, whatever comes.
+  await add(b, "gamma")
+  await alike(a, b)
+  expect(await servers(a)).toEqual(["alpha", "beta", "gamma"])
+  for (const one of [a, b]) await one.close()
+})

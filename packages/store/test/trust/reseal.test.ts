@@ -1,12 +1,29 @@
 /** What a machine signed, on its way to another place: bytes that stay, numbers without a gap, and two places with one key. */
 import { cpSync } from "node:fs"
+import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
+import { Database } from "../../src/Database.js"
+import type { EventRow } from "../../src/record.js"
 import { make } from "../../src/sync/RemoteLog.js"
 import { chainOf } from "../../src/trust/chain.js"
+import { damaged, withNoise } from "../support/audited.js"
+import { serverAdded } from "../support/events.js"
 import { freshPath, withSqlite } from "../support/files.js"
-import { beginLog, eventsOf, give, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
+import { draft, resigned, rewritten, signed, slipIn, unsigned } from "../support/forger.js"
+import {
+  beginLog,
+  eventsOf,
+  give,
+  type Machine,
+  machine,
+  rowsHash,
+  signerOf,
+  status,
+  sync,
+  verify,
+} from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
 
 const started = async () => {
@@ -17,6 +34,11 @@ const started = async () => {
   return { remote, a, b, c }
 }
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
+
+const servers = (of: Machine) =>
+  of.run(
+    Effect.flatMap(ReadModels, (models) => Effect.map(models.servers.list(), (all) => all.map(({ name }) => name))),
+  )
 
 /** What was signed of an event: all but its place. */
 const signedPart = (path: string, name: string) =>
@@ -97,4 +119,37 @@ it("two places with one key are noticed, and nothing honest is inert", async () 
   }
   expect(signedPart(c.path, "copy2").length).toBe(1)
   for (const one of [own, copy, a, c]) await one.close()
+})
+
+const evil = () => draft({ body: serverAdded("evil").data })
+const doctored: Readonly<Record<string, (one: Machine) => ReadonlyArray<EventRow>>> = {
+  "that nobody signed": () => unsigned([evil()]),
+  "in the format of before, that nobody signed": () =>
+    unsigned([evil()]).map((row) => rewritten(row, { salt: null, digest: null })),
+  "under a signature of something else": (one) =>
+    signed([evil()], signerOf(one), "x").map((row) => rewritten(row, { signature: "AAAA" })),
+  "for another log": (one) => resigned(signed([evil()], signerOf(one), "x"), signerOf(one), "another"),
+}
+
+it.each(Object.keys(doctored))("what was put into a file %s is not signed on its way", async (how) => {
+  const { a, b, c } = await started()
+  for (const one of [a, c]) withNoise(one.path)
+  // Its own audit says so: what bears its key it takes for its own.
+  damaged(b.path)
+  const rows = (doctored[how] as (typeof doctored)[string])(b)
+  await b.run(Effect.flatMap(Database, (database) => database.write((connection) => slipIn(connection, rows))))
+  await add(b, "honest")
+  await add(a, "first")
+  await sync(a)
+  await b.run(Effect.either(Effect.flatMap(Sync, (service) => service.now())))
+  for (const one of [a, c]) await sync(one)
+  for (const one of [a, c]) {
+    const names = await servers(one)
+    expect(names).toContain("first")
+    expect(names).not.toContain("evil")
+    const found = eventsOf(one.path).filter((row) => row[6].includes("evil"))
+    const there = (await status(one)).inertEvents.map(({ position }) => position)
+    expect(there).toEqual(found.map(([position]) => position))
+  }
+  for (const one of [a, b, c]) await one.close()
 })
