@@ -12,7 +12,12 @@ const unsigned = testServer()
 
 describe("/v1/machines", () => {
   it("has nobody before anything is written, and then its own key for the root", async () => {
-    expect((await signed.call("GET /v1/machines")).body).toEqual({ machines: [], invites: [], pendingRoots: [], otherRoots: [] })
+    expect((await signed.call("GET /v1/machines")).body).toEqual({
+      machines: [],
+      invites: [],
+      pendingRoots: [],
+      otherRoots: [],
+    })
     expect(await signed.call("POST /v1/machines", { name: "ci" })).toMatchObject({ status: 400 })
     await signed.call("POST /v1/servers", { name: "here", local: true })
     const { body } = await signed.call("GET /v1/machines")

@@ -32,13 +32,10 @@ import { decode as decodeInput } from "@context-engine/core/services/registry/cr
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { begin, goBackTo, goTo } from "./changeRoot.js"
 import type { Connection } from "./connection.js"
 import { Database } from "./Database.js"
 import { findSigner, loadSigner, type Signer, signerOf } from "./Signer.js"
-import { readHead } from "./standing.js"
-import { author } from "./sync/author.js"
-import { judgedUntil, readTail, rebase, rejudge } from "./sync/rebase.js"
-import { readState } from "./sync/state.js"
 import { candidates } from "./trust/candidates.js"
 import {
   encodeInvite,
@@ -52,16 +49,7 @@ import {
   type Vouched,
 } from "./trust/keys.js"
 import { readMembership } from "./trust/membership.js"
-import { rootDraft } from "./trust/sealing.js"
-import {
-  acceptRoot,
-  findRoots,
-  type Pending,
-  readAsked,
-  readEarlier,
-  rootsAfter,
-  turnDownRoots,
-} from "./trust/verdicts.js"
+import { findRoots, type Pending, readAsked, readEarlier } from "./trust/verdicts.js"
 
 export interface Options {
   /** The file with this machine's key, or the key itself as one line. */
@@ -270,47 +258,6 @@ const findMachine = ({ machines }: Membership, name: string): Effect.Effect<Memb
     member.machineId,
     fingerprint(member.publicKey),
   ])
-
-/** Puts the root where this machine's own part of the log begins, and signs that part under it. */
-const begin = (
-  connection: Connection,
-  signer: Signer,
-  origin: Omit<Meta, "commandId">,
-  keep: boolean,
-): InvalidInput | undefined => {
-  const state = readMembership(connection)
-  if (isAdmin(state, signer.id)) {
-    const reason =
-      "this machine is an admin of this log and says already who may write to it (machine approve, revoke, sync invite); another root is only for a log whose admin keys are lost"
-    return new InvalidInput({ field: "", reason })
-  }
-  const { confirmed, logId } = readState(connection)
-  const base = logId === null ? readHead(connection) : confirmed
-  const writer = author(signer)
-  const meta = { ...origin, commandId: writer.id() }
-  const others = keep ? candidates(connection, signer) : []
-  // It is called what it was called before.
-  const name = state.machines.get(signer.id)?.name ?? signer.name
-  const draft = rootDraft({ ...signer, name }, { meta, occurredAt: writer.now() }, base, others)
-  rebase(connection, base, readTail(connection, base.position), undefined, writer, [draft])
-  acceptRoot(connection, draft.id)
-  return undefined
-}
-
-const goTo = (connection: Connection, { eventId, position }: Pending, signer: Signer | undefined): void => {
-  acceptRoot(connection, eventId)
-  if (position <= judgedUntil(connection)) rejudge(connection, position, author(signer))
-}
-
-/** What came after a root that counted before was a mistake: those roots count no more, and what is under them waits or is decided anew. */
-const goBackTo = (connection: Connection, { position }: Pending, signer: Signer | undefined): void => {
-  const roots = rootsAfter(connection, position)
-  turnDownRoots(
-    connection,
-    roots.map(({ eventId }) => eventId),
-  )
-  rejudge(connection, Math.min(...roots.map((one) => one.position)), author(signer))
-}
 
 const toAcknowledge = (connection: Connection): { readonly until: number; readonly count: number } => {
   const { acknowledged } = readMembership(connection)

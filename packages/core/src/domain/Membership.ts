@@ -195,12 +195,17 @@ export const invitesOf = ({ invites }: Membership, machineId: string): ReadonlyA
 const withoutInvitesOf = (state: Membership, machineId: string): Membership["invites"] =>
   new Map([...state.invites].map(([id, one]) => [id, one.by === machineId ? { ...one, closed: true } : one]))
 
-/** The machines that came by the word of another: approved by it, or with an invite that it made. */
-export const letInBy = ({ invites, machines }: Membership, machineId: string): ReadonlyArray<Member> =>
-  [...machines.values()].filter(
-    ({ by, invite, status }) =>
-      status === "enrolled" && (by === machineId || (invite !== null && invites.get(invite)?.by === machineId)),
+/** The machines that came by the word of another, approved by it or with an invite that it made, and those that they let in. */
+export const letInBy = ({ invites, machines }: Membership, machineId: string): ReadonlyArray<Member> => {
+  const found = new Set([machineId])
+  const isNew = ({ by, invite, machineId: id }: Member) =>
+    !found.has(id) && (found.has(by ?? "") || found.has(invites.get(invite ?? "")?.by ?? ""))
+  for (let next = [...machines.values()].filter(isNew); next.length > 0; next = [...machines.values()].filter(isNew))
+    for (const { machineId: id } of next) found.add(id)
+  return [...machines.values()].filter(
+    ({ machineId: id, status }) => id !== machineId && found.has(id) && status === "enrolled",
   )
+}
 
 /** What only an admin may say. */
 const decided = (state: Membership, { event, position, signer }: Submitted): Either.Either<Membership, string> => {

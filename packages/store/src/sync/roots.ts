@@ -10,6 +10,7 @@ import type { EventRow } from "../record.js"
 import { claimedKey, isRoot } from "../trust/chain.js"
 import { readMembership } from "../trust/membership.js"
 import type { Draft } from "../trust/sealing.js"
+import { isTurnedDown } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
 import type { Place } from "./protocol.js"
 import { draftOf, type Standing } from "./reseal.js"
@@ -39,7 +40,9 @@ export const partsOf = (
   { author, first }: { readonly author: Author; readonly first: ReadonlyArray<Draft> },
 ): ReadonlyArray<Part> => {
   const begun = first.map((draft): Standing => ({ drafts: [draft], recordedAt: "", fresh: true }))
-  const roots = isSameLog(connection, base) ? mine.filter((row) => isRoot(row) && !isThere(connection, row)) : []
+  const roots = isSameLog(connection, base)
+    ? mine.filter((row) => isRoot(row) && !isThere(connection, row) && !isTurnedDown(connection, row[1]))
+    : []
   const foreign = roots.find((row) => claimedKey(row) !== author.signer?.id)
   if (foreign !== undefined) throw new MisplacedRoot(foreign[0], String(JSON.parse(foreign[6]).name))
   const starts = roots.map((row) => mine.indexOf(row))

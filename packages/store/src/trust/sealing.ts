@@ -183,6 +183,6 @@ const notEnrolled = ({ machines, root }: Membership): StorageError => {
   const by = machines.get(root?.machineId ?? "")?.name ?? "another machine"
   return new StorageError({
     reason: "not-enrolled",
-    message: `this machine's key is not enrolled in this log, which ${by} began; connect it (context infra sync connect <url> --invite <code>), or, if every enrolled key is lost, begin a new root on it (context infra machine root)`,
+    message: `this machine's key is not enrolled in this log, which ${by} began; connect it (context infra sync connect <url> --invite <code>), or, if every enrolled key is lost, begin a new root on it (context infra machine root --keys-lost)`,
   })
 }

@@ -78,7 +78,8 @@ export const acceptOwn = (
       acceptRoot(connection, row[1])
 }
 
-const isTurnedDown = (connection: Connection, eventId: string): boolean =>
+/** Whether a person on this machine has gone back from a root. */
+export const isTurnedDown = (connection: Connection, eventId: string): boolean =>
   connection
     .prepare("SELECT 1 FROM roots WHERE event_id = ? AND accepted_at IS NULL AND public_key IS NULL")
     .get(eventId) !== undefined

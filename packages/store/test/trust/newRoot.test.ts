@@ -191,3 +191,19 @@ it("a root that was begun by mistake is gone back from, and the work under it ar
   expect(await servers(a)).toEqual(["alpha", "beta", "gamma"])
   for (const one of [a, b]) await one.close()
 })
+
+it("a root that was begun by mistake and not shared yet is gone back from, too", async () => {
+  const remote = make("memory", makeSequencer().batch)
+  const [a, b] = [machine("a", remote), machine("b", remote)]
+  await beginLog(a, b)
+  for (const one of [a, b]) await sync(one)
+  await add(b, "alpha")
+  await machines(b, (service) => service.beginRoot(true))
+  await add(b, "beta")
+  await trust(b, a)
+  await alike(a, b)
+  expect(await servers(a)).toEqual(["alpha", "beta"])
+  expect(eventsOf(a.path).filter((row) => row[4] === "RootEstablished")).toHaveLength(1)
+  for (const one of [a, b]) expect(await status(one)).toMatchObject({ pending: 0, roots: [], inert: 0, rejected: 0 })
+  for (const one of [a, b]) await one.close()
+})

@@ -18,8 +18,10 @@ export const acknowledge = leaf({
   run: (given) =>
     withMachines(given, ({ machines, sync }) =>
       Effect.gen(function* () {
-        const { breaks, inert, inertEvents } = yield* sync.status
+        const { breaks, inert, inertEvents, roots } = yield* sync.status
         if (inert + breaks.length === 0) return { acknowledged: 0 }
+        // It is refused: a yes would be in vain.
+        if (roots.length > 0 && !given.roots) return { acknowledged: yield* machines.acknowledge(false) }
         if (!given.yes) {
           const { untrusted } = yield* Effect.promise(() => import("../../render/sync.js"))
           yield* say(untrusted({ breaks, inert, inertEvents }, errorScreen()))

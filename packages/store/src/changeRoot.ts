@@ -1,0 +1,56 @@
+/** What a person on this machine says of the roots of its log: it begins one, goes to one, or goes back to one that counted before. */
+import { isAdmin } from "@context-engine/core/domain/Membership"
+import { InvalidInput } from "@context-engine/core/Errors"
+import type { Meta } from "@context-engine/core/Event"
+import type { Connection } from "./connection.js"
+import type { Signer } from "./Signer.js"
+import { readHead } from "./standing.js"
+import { author } from "./sync/author.js"
+import { judgedUntil, readTail, rebase, rejudge } from "./sync/rebase.js"
+import { readState } from "./sync/state.js"
+import { candidates } from "./trust/candidates.js"
+import { readMembership } from "./trust/membership.js"
+import { rootDraft } from "./trust/sealing.js"
+import { acceptRoot, type Pending, rootsAfter, turnDownRoots } from "./trust/verdicts.js"
+
+/** Puts the root where this machine's own part of the log begins, and signs that part under it. `keep`: members are enrolled beside it. */
+export const begin = (
+  connection: Connection,
+  signer: Signer,
+  origin: Omit<Meta, "commandId">,
+  keep: boolean,
+): InvalidInput | undefined => {
+  const state = readMembership(connection)
+  if (isAdmin(state, signer.id)) {
+    const reason =
+      "this machine is an admin of this log and says already who may write to it (machine approve, revoke, sync invite); another root is only for a log whose admin keys are lost"
+    return new InvalidInput({ field: "", reason })
+  }
+  const { confirmed, logId } = readState(connection)
+  const base = logId === null ? readHead(connection) : confirmed
+  const writer = author(signer)
+  const meta = { ...origin, commandId: writer.id() }
+  const others = keep ? candidates(connection, signer) : []
+  // It is called what it was called before.
+  const name = state.machines.get(signer.id)?.name ?? signer.name
+  const draft = rootDraft({ ...signer, name }, { meta, occurredAt: writer.now() }, base, others)
+  rebase(connection, base, readTail(connection, base.position), undefined, writer, [draft])
+  acceptRoot(connection, draft.id)
+  return undefined
+}
+
+/** From its place on a root says who may write. */
+export const goTo = (connection: Connection, { eventId, position }: Pending, signer: Signer | undefined): void => {
+  acceptRoot(connection, eventId)
+  if (position <= judgedUntil(connection)) rejudge(connection, position, author(signer))
+}
+
+/** What came after a root that counted before was a mistake: those roots count no more, and what is under them is decided anew. */
+export const goBackTo = (connection: Connection, { position }: Pending, signer: Signer | undefined): void => {
+  const later = rootsAfter(connection, position)
+  turnDownRoots(
+    connection,
+    later.map(({ eventId }) => eventId),
+  )
+  rejudge(connection, Math.min(...later.map((one) => one.position)), author(signer))
+}
