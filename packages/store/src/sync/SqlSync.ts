@@ -24,11 +24,11 @@ import { untrue } from "./answers.js"
 import { type Parts, Tally } from "./asking.js"
 import { author } from "./author.js"
 import { type Met, meet, refuseToMerge } from "./contact.js"
-import { forgetDisplaced } from "./displaced.js"
 import { beginOwn, checkInvite } from "./enrolling.js"
 import { exchangeAll, isPushable, pullAll } from "./exchangeAll.js"
 import { heal as healShared } from "./healing.js"
 import { acquire, acquireWhenFree } from "./lock.js"
+import { forgetDisplaced } from "./lost.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { bind, type Failure, note, noteError, noteSuccess, readHistory, readState } from "./state.js"
 import { readStatus } from "./status.js"
@@ -161,7 +161,7 @@ const catchUp: Way = (parts, tally, options) =>
 /** What heal has found already: where it could do nothing, it is not what leads on from the same trouble. */
 const knownDamage = ({ database }: Parts, { reason }: SyncError): Effect.Effect<SyncError | undefined, StorageError> =>
   Effect.map(database.read(readState), ({ error }) =>
-    error?.reason === "damaged" && (reason === "protocol" || reason === "foreign")
+    error?.reason === "damaged" && ["protocol", "foreign", "rolled-back"].includes(reason)
       ? new SyncError({ reason: "damaged", message: error.message })
       : undefined,
   )

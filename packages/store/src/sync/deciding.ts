@@ -2,7 +2,12 @@
  * What becomes of this machine's own units where others came first: each is decided again, in order, on the rows of the log
  * without them.
  */
-import { EnrolmentRequested, machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import {
+  EnrolmentRequested,
+  MachineRevoked,
+  machinesStream,
+  RootEstablished,
+} from "@context-engine/core/domain/Machine"
 import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
 import { CommandRejected, rejection } from "@context-engine/core/domain/Rejection"
 import type { Meta, Recorded } from "@context-engine/core/Event"
@@ -22,6 +27,8 @@ import { holds } from "../trust/keys.js"
 import { proves } from "../trust/membership.js"
 import { isOwnWord } from "../trust/waiting.js"
 import { type Author, write } from "./author.js"
+import { Displaced, nameOf } from "./displaced.js"
+import { renameDisplaced } from "./lost.js"
 import { draftOf, type Standing } from "./reseal.js"
 
 /** A stored event with its row, so that what was signed stays byte for byte. */
@@ -49,6 +56,7 @@ export const decide = (
     const squatted = unit.some(({ id }) => known.get(id) === "other")
     let verdict: Verdict =
       there > 0 ? { outcome: "refused", reason: "the log has a part of it already" } : redecide(unit, world)
+    const before = now
     const next = admitted(now, unit)
     if (Either.isRight(next)) now = next.right
     else {
@@ -58,14 +66,22 @@ export const decide = (
     }
     if (verdict.outcome === "stands") {
       const rows = unit.map(({ row }) => row)
-      const anew = squatted && isOwnWord(author.signer, rows, roots)
-      kept.push(anew ? issuedAnew(unit, author) : { rows, others: isOthers(unit, author, now) })
+      if (!squatted) kept.push({ rows, others: isOthers(unit, author, now) })
+      else if (isOwnWord(author.signer, rows, roots)) kept.push(issuedAnew(connection, unit, author))
+      // Its own machine alone can write it under another id. A revocation is not gone on without.
+      else if (isRevocation(unit, before)) throw new Displaced(rows[0]?.[0] ?? 0, nameOf(before, rows[0] as EventRow))
       continue
     }
     kept.push({ drafts: [rejection_(author, unit, verdict)], recordedAt: "", fresh: true })
     rejected.push({ id: (unit[0] as Placed).id, what: what({ events: unit }), ...verdict })
   }
   return { kept, rejected }
+}
+
+/** Whether a unit takes the right to write from a machine that still has it. */
+const isRevocation = (unit: ReadonlyArray<Placed>, members: Membership): boolean => {
+  const [{ data, type }] = unit as readonly [Placed, ...Array<Placed>]
+  return type === MachineRevoked.type && isEnrolled(members, (data as { readonly machineId: string }).machineId)
 }
 
 /** Whether another machine signed a unit, which was enrolled when it stands there, or asks for just that. */
@@ -101,11 +117,14 @@ const isOfRoot = (unit: ReadonlyArray<Placed>, members: Membership): boolean => 
 }
 
 /** Somebody put events of other content under these ids into the shared log: ours are written again under new ones. */
-const issuedAnew = (unit: ReadonlyArray<Placed>, author: Author): Standing => ({
-  drafts: unit.map(({ row }) => ({ ...draftOf(row), id: author.id() })),
-  recordedAt: unit[0]?.recordedAt ?? "",
-  fresh: true,
-})
+const issuedAnew = (connection: Connection, unit: ReadonlyArray<Placed>, author: Author): Standing => {
+  const drafts = unit.map(({ row }) => {
+    const id = author.id()
+    renameDisplaced(connection, row[1], id)
+    return { ...draftOf(row), id }
+  })
+  return { drafts, recordedAt: unit[0]?.recordedAt ?? "", fresh: true }
+}
 
 /** The rows that decisions are made on, as they are in the tables. */
 const loadWorld = (connection: Connection): Fold => {

@@ -3,18 +3,14 @@
  * somebody may have written on it. By the order of the log that would count, as what comes before a decision does; but it is what
  * the decision was made against. So nothing is put before them but what is of a machine that may write after them, too.
  */
-import {
-  EnrolmentRequested,
-  machinesStream,
-  membershipTypes,
-  RootEstablished,
-} from "@context-engine/core/domain/Machine"
+import { EnrolmentRequested, machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { isAdmin, isEnrolled, isOpen, type Membership } from "@context-engine/core/domain/Membership"
 import type { Connection } from "../connection.js"
 import { decode, type EventRow } from "../record.js"
 import { claimedKey } from "../trust/chain.js"
 import { readMembership } from "../trust/membership.js"
 import type { Judged } from "./judging.js"
+import { readDisplaced } from "./lost.js"
 import type { Place } from "./protocol.js"
 
 /** Somebody wrote, where the shared log had been put back, what counts there and would not after what was there before. */
@@ -25,30 +21,6 @@ export class Displaced {
     readonly name: string,
   ) {}
 }
-
-/** Keeps which decisions were in the shared log up to a place, and are not there now. */
-export const noteDisplaced = (connection: Connection, after: number, until: number): void => {
-  const types = JSON.stringify([...membershipTypes])
-  const waiting = readDisplaced(connection)
-  const found = connection
-    .prepare(
-      `SELECT id FROM events WHERE position > ? AND position <= ? AND stream = ?
-         AND type IN (SELECT value FROM json_each(?)) AND position NOT IN (SELECT position FROM inert)`,
-    )
-    .all(after, until, machinesStream, types)
-    .map(([id]) => id as string)
-  write(connection, [...waiting, ...found])
-}
-
-/** All are in the shared log again. */
-export const forgetDisplaced = (connection: Connection): void => write(connection, [])
-
-const write = (connection: Connection, ids: Iterable<string>): void => {
-  connection.prepare("UPDATE sync SET displaced = ?").run(JSON.stringify([...new Set(ids)]))
-}
-
-const readDisplaced = (connection: Connection): ReadonlySet<string> =>
-  new Set(JSON.parse(connection.prepare("SELECT displaced FROM sync").get()[0]))
 
 /** Who may write after the decisions that wait in a tail to be put back; `undefined` where there are none. */
 export const membersToKeep = (connection: Connection, tail: ReadonlyArray<EventRow>): Membership | undefined => {
@@ -77,7 +49,8 @@ const mayStand = (members: Membership, row: EventRow): boolean => {
   return invite === null || isEnrolled(members, key) || (shown !== undefined && isOpen(shown))
 }
 
-const nameOf = (members: Membership, row: EventRow): string => {
+/** What is to be said of who wrote an event. */
+export const nameOf = (members: Membership, row: EventRow): string => {
   const key = claimedKey(row)
   const known = [members, ...members.earlier].flatMap(({ machines }) => [...machines.values()])
   return known.find(({ machineId }) => machineId === key)?.name ?? (key === undefined ? "nobody known" : key)

@@ -11,7 +11,6 @@ import { withoutAdvice } from "./answers.js"
 import type { Parts, Tally } from "./asking.js"
 import { placesOf } from "./comparing.js"
 import { type Met, meet } from "./contact.js"
-import { noteDisplaced } from "./displaced.js"
 import { exchangeAll } from "./exchangeAll.js"
 import type { Mine } from "./restoring.js"
 import { bind, note, readState, type State, setUnknown } from "./state.js"
@@ -55,10 +54,7 @@ const healEvents = (parts: Parts, tally: Tally, options: SyncOptions, state: Sta
     const exchange = exchangeAll(parts, tally, options, met.state === "foreign" ? 0 : restoreUntil)
     if (met.state !== "rolled-back" && met.state !== "reset") return yield* exchange
     if (met.state === "reset") yield* remote.create(logId)
-    yield* database.write((connection) => {
-      noteDisplaced(connection, met.common, state.confirmed.position)
-      bind(connection, logId, met.place)
-    })
+    yield* database.write((connection) => bind(connection, logId, met.place))
     yield* Effect.tapError(exchange, (error) =>
       error.reason === "offline" ? noteLost(database, options, state, met) : putBack(database, state),
     )

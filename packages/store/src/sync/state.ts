@@ -2,6 +2,7 @@
 import type { SyncEntry, SyncFailure } from "@context-engine/core/services/Sync"
 import type { Connection } from "../connection.js"
 import { rebuildLinks } from "../trust/verdicts.js"
+import { noteDisplaced } from "./lost.js"
 import type { Place } from "./protocol.js"
 
 export interface State {
@@ -45,6 +46,10 @@ export const setConfirmed = (connection: Connection, { hash, position }: Place):
 
 /** Binds this log to a shared one, from a place on that both have. `null` unbinds it. */
 export const bind = (connection: Connection, logId: string | null, common: Place): void => {
+  const before = readState(connection)
+  // What has the same beginning is the same log, whatever it is called now.
+  if (logId !== null && (common.position > 0 || logId === before.logId))
+    noteDisplaced(connection, common.position, Math.max(before.confirmed.position, before.recorded))
   connection.prepare("UPDATE sync SET log_id = ?, error = NULL, unknown = '[]'").run([logId])
   forgetRows(connection)
   // What waits already changed rows that nobody kept: until it is through, none of them is kept as of now.
