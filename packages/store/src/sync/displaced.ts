@@ -3,7 +3,13 @@
  * somebody may have written on it. By the order of the log that would count, as what comes before a decision does; but it is what
  * the decision was made against. So nothing is put before them but what is of a machine that may write after them, too.
  */
-import { EnrolmentRequested, machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import {
+  EnrolmentRequested,
+  InviteIssued,
+  MachineEnrolled,
+  machinesStream,
+  RootEstablished,
+} from "@context-engine/core/domain/Machine"
 import { isAdmin, isEnrolled, isOpen, type Membership } from "@context-engine/core/domain/Membership"
 import type { Connection } from "../connection.js"
 import { decode, type EventRow } from "../record.js"
@@ -32,21 +38,50 @@ export const membersToKeep = (connection: Connection, tail: ReadonlyArray<EventR
 export const refuseDisplacing = (connection: Connection, base: Place, members: Membership, judged: Judged): void => {
   // Without a root nothing shows who wrote what is there.
   const rootless = members.root !== null && readMembership(connection, base.position).root === null
+  const guests: Guests = { machines: new Set(), invites: new Set() }
   for (const { judged: found, rows } of judged.units) {
     if (found.verdict !== "counts") continue
     const first = rows[0] as EventRow
-    if (rootless || !mayStand(members, first)) throw new Displaced(first[0], nameOf(members, first))
+    if (rootless || !mayStand(members, guests, first)) throw new Displaced(first[0], nameOf(members, first))
   }
 }
 
-const mayStand = (members: Membership, row: EventRow): boolean => {
+/** Whom admins let in there who are admins after the decisions, too: they could do so then as well. */
+interface Guests {
+  readonly machines: Set<string>
+  readonly invites: Set<string>
+}
+
+const mayStand = (members: Membership, guests: Guests, row: EventRow): boolean => {
   const key = claimedKey(row) ?? ""
-  if (row[2] !== machinesStream || row[4] === RootEstablished.type) return isEnrolled(members, key)
-  if (row[4] !== EnrolmentRequested.type) return isAdmin(members, key)
-  const { invite } = decode(row).data as { readonly invite: { readonly inviteId: string } | null }
-  const shown = invite === null ? undefined : members.invites.get(invite.inviteId)
-  // Who asks without an invite waits for a person in any case; who came by one before is known.
-  return invite === null || isEnrolled(members, key) || (shown !== undefined && isOpen(shown))
+  if (row[2] !== machinesStream || row[4] === RootEstablished.type)
+    return isEnrolled(members, key) || guests.machines.has(key)
+  const { data } = decode(row) as { readonly data: Partial<Said> }
+  if (row[4] === EnrolmentRequested.type) return comes(members, guests, data)
+  if (!isAdmin(members, key)) return false
+  if (row[4] === InviteIssued.type) guests.invites.add(data.inviteId ?? "")
+  return row[4] !== MachineEnrolled.type || welcome(members, guests, data)
+}
+
+interface Said {
+  readonly inviteId: string
+  readonly machineId: string
+  readonly invite: { readonly inviteId: string } | null
+}
+
+/** Who asks without an invite waits for a person in any case; one that was used up lets nobody in again. */
+const comes = (members: Membership, guests: Guests, { invite, machineId }: Partial<Said>): boolean => {
+  if (!invite || isEnrolled(members, machineId ?? "")) return true
+  const known = members.invites.get(invite.inviteId)
+  const isGood = known === undefined ? guests.invites.has(invite.inviteId) : isOpen(known)
+  return isGood && welcome(members, guests, { machineId })
+}
+
+/** Who was revoked is let in by nobody's earlier word. */
+const welcome = (members: Membership, guests: Guests, { machineId = "" }: Partial<Said>): boolean => {
+  if (members.machines.get(machineId)?.status === "revoked") return false
+  guests.machines.add(machineId)
+  return true
 }
 
 /** What is to be said of who wrote an event. */

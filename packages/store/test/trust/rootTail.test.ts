@@ -15,7 +15,7 @@ import { remoteLog } from "../../src/sync/http.js"
 import { make } from "../../src/sync/RemoteLog.js"
 import { fingerprint } from "../../src/trust/keys.js"
 import { withNoise } from "../support/audited.js"
-import { invite } from "../support/enrolment.js"
+import { enrol, invite } from "../support/enrolment.js"
 import { draft, placed, unsigned } from "../support/forger.js"
 import {
   beginLog,
@@ -304,5 +304,40 @@ it("who did not make a decision waits with it for who did, where somebody took i
     expect(await status(one)).toMatchObject({ pending: 0, lastError: null })
   }
   expect(eventsOf(b.path)).toEqual(eventsOf(a.path))
+  await close()
+})
+
+it("whom an admin let in meanwhile, that is one still, is not kept out by heal, nor is who asks", {
+  timeout: 60_000,
+}, async () => {
+  const { a, b, c, close, sqld } = await putBackAfter(
+    async (at) => {
+      await revoked(at)
+    },
+    async ({ a, b }) => {
+      await a.run(enrol(signerOf(b), "admin"))
+      await sync(a)
+    },
+  )
+  // To b the server is as it always was.
+  await sync(b)
+  const door = await b.run(Effect.flatMap(Database, (db) => Effect.flatMap(db.read((conn) => conn), (conn) => invite(conn)))) // biome-ignore format: one line
+  await sync(b)
+  const guest = await came("guest", door, sqld)
+  await add(guest, "of-guest")
+  await sync(guest)
+  const asks = machine("asks", remoteLog({ url: sqld.url, token: sqld.token() }))
+  await sync(asks).catch(() => {})
+  await heal(a)
+  for (const one of [b, guest]) await heal(one)
+  for (const one of [a, b, guest]) await sync(one)
+  for (const one of [a, b, guest]) {
+    expect(await servers(one)).toEqual(["alpha", "of-guest"])
+    const statuses = (await members(one)).map(({ machineId, status: how }) => [machineId, how])
+    expect(statuses).toContainEqual([signerOf(c).id, "revoked"])
+    expect(statuses).toContainEqual([signerOf(guest).id, "enrolled"])
+    expect(statuses).toContainEqual([signerOf(asks).id, "waiting"])
+  }
+  for (const one of [guest, asks]) await one.close()
   await close()
 })
