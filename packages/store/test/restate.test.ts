@@ -1,5 +1,5 @@
 /** A backup that somebody had in hand: nothing but its events is believed, for only they are signed. */
-import { cpSync, rmSync, truncateSync } from "node:fs"
+import { cpSync, existsSync, rmSync, truncateSync } from "node:fs"
 import { MachineEnrolled, machinesStream } from "@context-engine/core/domain/Machine"
 import { isEnrolled } from "@context-engine/core/domain/Membership"
 import { Machines } from "@context-engine/core/services/Machines"
