@@ -34,13 +34,23 @@ export const membersToKeep = (connection: Connection, tail: ReadonlyArray<EventR
   return displaced.size > 0 && tail.some((row) => displaced.has(row[1])) ? readMembership(connection) : undefined
 }
 
+/** What waits to be put back, what it followed, and who may write after it. */
+interface Waiting {
+  readonly base: Place
+  readonly tail: ReadonlyArray<EventRow>
+  readonly members: Membership
+}
+
 /** Throws `Displaced` where something of others counts before the decisions, and would not after them. */
-export const refuseDisplacing = (connection: Connection, base: Place, members: Membership, judged: Judged): void => {
+export const refuseDisplacing = (connection: Connection, { base, members, tail }: Waiting, judged: Judged): void => {
+  // What this machine has had of it before the decisions is what they were made after.
+  const had = new Map(tail.map((row) => [row[1], row]))
+  const isKnown = (row: EventRow) => had.get(row[1])?.[11] === row[11] && had.get(row[1])?.[6] === row[6]
   // Without a root nothing shows who wrote what is there.
   const rootless = members.root !== null && readMembership(connection, base.position).root === null
   const guests: Guests = { machines: new Set(), invites: new Set() }
   for (const { judged: found, rows } of judged.units) {
-    if (found.verdict !== "counts") continue
+    if (found.verdict !== "counts" || rows.every(isKnown)) continue
     const first = rows[0] as EventRow
     if (rootless || !mayStand(members, guests, first)) throw new Displaced(first[0], nameOf(members, first))
   }

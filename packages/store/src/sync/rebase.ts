@@ -50,7 +50,7 @@ export const rebase = (
   countRebase(connection)
   const members = membersToKeep(connection, tail)
   const mine = takeOut(connection, base, tail)
-  if (incoming !== undefined && members !== undefined) refuseDisplacing(connection, base, members, incoming)
+  if (incoming !== undefined && members !== undefined) refuseDisplacing(connection, { base, tail, members }, incoming)
   if (incoming !== undefined) takeIncoming(connection, incoming)
   return putBack(connection, mine, author, first)
 }
