@@ -94,9 +94,11 @@ const begin = (random: Random, signed: boolean): Story => {
   const directory = mkdtempSync(join(place, "context-simulation-"))
   const sequencer = makeSequencer()
   const players: Array<Player> = []
-  const has = { forger: random.next() < 0.7, careless: random.next() < 0.2, revocation: random.next() < 0.3 }
+  const lying = signed && random.next() < 0.3
+  // A revocation that a liar told as taken is one that the log had and lost: heal then refuses what the revoked machine wrote.
+  const has = { forger: random.next() < 0.7, careless: random.next() < 0.2, revocation: !lying && random.next() < 0.3 }
   const forged = new Set<string>()
-  const liar = makeLiar(random, sequencer, signed && random.next() < 0.3, forged)
+  const liar = makeLiar(random, sequencer, lying, forged)
   let depth = 0
   const meanwhile = async (name: string) => {
     if (depth >= 3) return
