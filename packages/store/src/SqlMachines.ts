@@ -110,8 +110,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const signer = yield* found
       const { earlier, pending, state } = yield* database.read((connection) => ({
         state: readMembership(connection),
-        earlier: readEarlier(connection),
-        pending: findRoots(connection),
+        ...rootsIn(connection),
       }))
       const isAsked = ({ position }: Pending) => position > state.acknowledged
       return {
@@ -204,10 +203,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     }),
     trust: Effect.fn("Machines.trust")(function* (print) {
       const signer = yield* found
-      const { earlier, pending } = yield* database.read((connection) => ({
-        pending: findRoots(connection),
-        earlier: readEarlier(connection),
-      }))
+      const { earlier, pending } = yield* database.read(rootsIn)
       const chosen = yield* theOne("root", print, [...pending, ...earlier], ({ publicKey }) => [fingerprint(publicKey)])
       yield* database.write((connection) =>
         pending.includes(chosen) ? goTo(connection, chosen, signer) : goBackTo(connection, chosen, signer),
@@ -223,6 +219,9 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     }),
   })
 }
+
+/** The roots that do not count now: those that nobody here has accepted, and those that counted before. */
+const rootsIn = (connection: Connection) => ({ pending: findRoots(connection), earlier: readEarlier(connection) })
 
 /** The root of a log that has one, as it is vouched for to who comes. */
 const rootOf = ({ machines, root }: Membership): Vouched => {

@@ -94,9 +94,10 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
         ours = yield* alone(wait, exchangeAll(ready, tally, options))
       const { confirmed, pending } = yield* database.write((connection) => {
         if (free) noteSuccess(connection, way === heal)
-        if (free && ends(connection).pending === 0) forgetDisplaced(connection)
         if (tally.pushed + tally.pulled > 0) note(connection, { at: now(), what: "synced", detail: inWords(tally) })
-        return ends(connection)
+        const ended = ends(connection)
+        if (free && ended.pending === 0) forgetDisplaced(connection)
+        return ended
       })
       const { moved, pulled, pushed, rejected, roundTrips } = tally
       const duration = (performance.now() - started) / 1000

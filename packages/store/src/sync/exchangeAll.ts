@@ -214,15 +214,14 @@ const attempt = (...args: Parameters<typeof advance>): Advanced | Refused => {
     connection.prepare("RELEASE step").run()
     return advanced
   } catch (error) {
-    if (!refusals.some((refusal) => error instanceof refusal)) throw error
+    if (!isRefused(error)) throw error
     connection.prepare("ROLLBACK TO step").run()
     connection.prepare("RELEASE step").run()
-    return error as Refused
+    return error
   }
 }
 
-const isRefused = (advanced: Advanced | Refused): advanced is Refused =>
-  refusals.some((refusal) => advanced instanceof refusal)
+const isRefused = (found: unknown): found is Refused => refusals.some((refusal) => found instanceof refusal)
 
 const refused = (address: string, why: Refused): SyncError => {
   const { position } = why

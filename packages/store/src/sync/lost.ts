@@ -20,7 +20,8 @@ export const noteDisplaced = (connection: Connection, after: number, until: numb
 export const forgetDisplaced = (connection: Connection): void => write(connection, [])
 
 const write = (connection: Connection, ids: Iterable<string>): void => {
-  connection.prepare("UPDATE sync SET displaced = ?").run(JSON.stringify([...new Set(ids)]))
+  // Every exchange that ends well comes here, and nearly always there is nothing to write.
+  connection.prepare("UPDATE sync SET displaced = ?1 WHERE displaced <> ?1").run(JSON.stringify([...new Set(ids)]))
 }
 
 /** Their ids. */

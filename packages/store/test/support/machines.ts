@@ -2,7 +2,9 @@
 
 import { createHash } from "node:crypto"
 import { Origin } from "@context-engine/core/Origin"
+import { ReadModels } from "@context-engine/core/ReadModels"
 import { Audit } from "@context-engine/core/services/Audit"
+import { Machines } from "@context-engine/core/services/Machines"
 import { Registry } from "@context-engine/core/services/Registry"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
@@ -15,9 +17,11 @@ import type { EventRow } from "../../src/record.js"
 import { columns } from "../../src/record.js"
 import { loadSigner, type Signer } from "../../src/Signer.js"
 import * as SqlAudit from "../../src/SqlAudit.js"
+import * as SqlMachines from "../../src/SqlMachines.js"
 import type { RemoteLog } from "../../src/sync/RemoteLog.js"
 import * as SqlSync from "../../src/sync/SqlSync.js"
 import { tables } from "../../src/tables.js"
+import { fingerprint } from "../../src/trust/keys.js"
 import { audited } from "./audited.js"
 import { establish } from "./enrolment.js"
 import { freshPath, withSqlite } from "./files.js"
@@ -82,6 +86,22 @@ export const verify = (of: Machine) => of.run(Effect.flatMap(Audit, (audit) => a
 /** A command, given whether or not it is refused. */
 export const give = (of: Machine, command: (registry: Registry["Type"]) => Effect.Effect<unknown, unknown>) =>
   of.run(Effect.flatMap(Registry, (service) => Effect.either(command(service))))
+
+/** Asks, or decides, who may write to a machine's log. */
+export const machines = <A, E>(of: Machine, use: (service: Machines["Type"]) => Effect.Effect<A, E, never>) =>
+  of.run(Effect.flatMap(Machines, use).pipe(Effect.provide(SqlMachines.layer({ keyPath: `${of.path}.key` }))))
+
+/** A person on a machine takes another's root for the right one. */
+export const trust = (of: Machine, root: Machine) =>
+  machines(of, (service) => service.trust(fingerprint(signerOf(root).publicKey)))
+
+/** The names of the servers that a machine knows, in their order. */
+export const servers = (of: Machine) =>
+  of.run(
+    Effect.flatMap(ReadModels, (models) =>
+      Effect.map(models.servers.list(), (rows) => rows.map(({ name }) => name).sort()),
+    ),
+  )
 
 /** Every event of a file, as any SQLite program would see it. */
 export const eventsOf = (path: string): ReadonlyArray<EventRow> =>

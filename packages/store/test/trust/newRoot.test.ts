@@ -2,12 +2,10 @@
 import { rmSync } from "node:fs"
 import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
-import { Machines } from "@context-engine/core/services/Machines"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { Database } from "../../src/Database.js"
-import * as SqlMachines from "../../src/SqlMachines.js"
 import { make } from "../../src/sync/RemoteLog.js"
 import { fingerprint } from "../../src/trust/keys.js"
 import { withNoise } from "../support/audited.js"
@@ -19,22 +17,19 @@ import {
   give,
   type Machine,
   machine,
+  machines,
   rowsHash,
+  servers,
   signerOf,
   status,
   sync,
+  trust,
   verify,
 } from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
 
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
 const failure = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
-const machines = <A, E>(of: Machine, use: (service: Machines["Type"]) => Effect.Effect<A, E, never>) =>
-  of.run(Effect.flatMap(Machines, use).pipe(Effect.provide(SqlMachines.layer({ keyPath: `${of.path}.key` }))))
-const trust = (of: Machine, root: Machine) =>
-  machines(of, (service) => service.trust(fingerprint(signerOf(root).publicKey)))
-const servers = (of: Machine) =>
-  of.run(Effect.flatMap(ReadModels, (models) => Effect.map(models.servers.list(), (rows) => rows.map(({ name }) => name).sort()))) // biome-ignore format: one line
 const approve = (of: Machine) =>
   of.run(
     Effect.flatMap(Database, (database) =>

@@ -1,17 +1,15 @@
 /** Who comes to a log: at the same moment as another, to one with two roots, to the wrong one, or from another log. */
 import { cpSync, rmSync } from "node:fs"
-import { Machines } from "@context-engine/core/services/Machines"
 import { Sync, type SyncOptions } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { Database } from "../../src/Database.js"
 import { prepare } from "../../src/restore.js"
-import * as SqlMachines from "../../src/SqlMachines.js"
 import { type Batch, make } from "../../src/sync/RemoteLog.js"
 import { fingerprint } from "../../src/trust/keys.js"
 import { invite as makeInvite } from "../support/enrolment.js"
 import { freshPath } from "../support/files.js"
-import { beginLog, eventsOf, give, type Machine, machine, rowsHash, signerOf, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
+import { beginLog, eventsOf, give, type Machine, machine, machines, rowsHash, signerOf, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
 import { makeSequencer } from "../support/sequencer.js"
 
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
@@ -19,8 +17,6 @@ const now = (of: Machine, options: SyncOptions = {}) => of.run(Effect.flatMap(Sy
 const failure = (of: Machine, options: SyncOptions = {}) =>
   of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now(options))))
 const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
-const machines = <A, E>(of: Machine, use: (service: Machines["Type"]) => Effect.Effect<A, E, never>) =>
-  of.run(Effect.flatMap(Machines, use).pipe(Effect.provide(SqlMachines.layer({ keyPath: `${of.path}.key` }))))
 const invite = (of: Machine, uses = 1) =>
   of.run(
     Effect.flatMap(Database, (database) =>

@@ -1,6 +1,5 @@
 /** What a machine signed, on its way to another place: bytes that stay, numbers without a gap, and two places with one key. */
 import { cpSync } from "node:fs"
-import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
@@ -19,6 +18,7 @@ import {
   type Machine,
   machine,
   rowsHash,
+  servers,
   signerOf,
   status,
   sync,
@@ -34,11 +34,6 @@ const started = async () => {
   return { remote, a, b, c }
 }
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
-
-const servers = (of: Machine) =>
-  of.run(
-    Effect.flatMap(ReadModels, (models) => Effect.map(models.servers.list(), (all) => all.map(({ name }) => name))),
-  )
 
 /** What was signed of an event: all but its place. */
 const signedPart = (path: string, name: string) =>

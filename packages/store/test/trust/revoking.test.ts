@@ -1,18 +1,14 @@
 /** An admin machine that takes the right to write from itself, and the last one that cannot. */
-import { Machines } from "@context-engine/core/services/Machines"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
-import * as SqlMachines from "../../src/SqlMachines.js"
 import { make } from "../../src/sync/RemoteLog.js"
 import { enrol } from "../support/enrolment.js"
-import { beginLog, give, type Machine, machine, signerOf, status, sync, verify } from "../support/machines.js"
+import { beginLog, give, type Machine, machine, machines, signerOf, status, sync, verify } from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
 
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
 const failure = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
-const machines = <A, E>(of: Machine, use: (service: Machines["Type"]) => Effect.Effect<A, E, never>) =>
-  of.run(Effect.flatMap(Machines, use).pipe(Effect.provide(SqlMachines.layer({ keyPath: `${of.path}.key` }))))
 
 it("an admin that revokes itself is revoked for everybody; what it writes after that waits", async () => {
   const remote = make("memory", makeSequencer().batch)

@@ -1,7 +1,5 @@
 /** A root that others' events came before on the way to the shared log: it is put after them, and nothing of it is lost. */
 import { rmSync } from "node:fs"
-import { ReadModels } from "@context-engine/core/ReadModels"
-import { Machines } from "@context-engine/core/services/Machines"
 import { Sync } from "@context-engine/core/services/Sync"
 import { createClient } from "@libsql/client/http"
 import * as Effect from "effect/Effect"
@@ -9,11 +7,9 @@ import * as Redacted from "effect/Redacted"
 import { expect, it } from "vitest"
 import { Database } from "../../src/Database.js"
 import { columns, type EventRow } from "../../src/record.js"
-import * as SqlMachines from "../../src/SqlMachines.js"
 import { remoteSchema } from "../../src/schema.js"
 import { remoteLog } from "../../src/sync/http.js"
 import { make } from "../../src/sync/RemoteLog.js"
-import { fingerprint } from "../../src/trust/keys.js"
 import { withNoise } from "../support/audited.js"
 import { enrol, invite } from "../support/enrolment.js"
 import { draft, placed, unsigned } from "../support/forger.js"
@@ -23,10 +19,13 @@ import {
   give,
   type Machine,
   machine,
+  machines,
   rowsHash,
+  servers,
   signerOf,
   status,
   sync,
+  trust,
   verify,
 } from "../support/machines.js"
 import { nowOrJoin } from "../support/nowOrJoin.js"
@@ -34,15 +33,9 @@ import { makeSequencer } from "../support/sequencer.js"
 import { type Sqld, startSqld } from "../support/sqld.js"
 
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
-const machines = <A, E>(of: Machine, use: (service: Machines["Type"]) => Effect.Effect<A, E, never>) =>
-  of.run(Effect.flatMap(Machines, use).pipe(Effect.provide(SqlMachines.layer({ keyPath: `${of.path}.key` }))))
 const members = (of: Machine) => machines(of, (s) => Effect.map(s.list, (found) => found.machines))
 const rootOf = async (of: Machine) => (await members(of)).find(({ root }) => root)?.machineId
-const trust = (of: Machine, root: Machine) =>
-  machines(of, (service) => service.trust(fingerprint(signerOf(root).publicKey)))
 const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
-const servers = (of: Machine) =>
-  of.run(Effect.flatMap(ReadModels, (models) => Effect.map(models.servers.list(), (rows) => rows.map(({ name }) => name).sort()))) // biome-ignore format: one line
 
 /** The machine goes on with another key: the one that it had is lost. */
 const withNewKey = async (old: Machine, remote: Parameters<typeof machine>[1]): Promise<Machine> => {
