@@ -10,7 +10,7 @@ import { Refused } from "./usage.js"
 /** Goes on with a yes, or where there is nothing to be asked. `moving`: the log is to be shared by way of another server than before. */
 export const agreed = (yes: boolean, met: Contact, moving = false): Effect.Effect<void, Refused> =>
   Effect.gen(function* () {
-    const what = moving ? (movedOf(met) ?? whatOf(met)) : whatOf(met)
+    const what = withRoot(met, moving ? (movedOf(met) ?? whatOf(met)) : whatOf(met))
     if (what === undefined) return
     const shown = met.sides === null ? [] : [line("here", met.sides.here), line("there", met.sides.there)]
     if (!yes && !isInteractive()) {
@@ -20,6 +20,15 @@ export const agreed = (yes: boolean, met: Contact, moving = false): Effect.Effec
     if (!yes) yield* Effect.forEach(shown, (text) => say(safe(text)), { discard: true })
     yield* confirmed(yes, what)
   })
+
+/** A root that goes with it is named, and asked about where nothing else would be. */
+const withRoot = ({ beginsRoot, ours }: Contact, what: string | undefined): string | undefined =>
+  beginsRoot
+    ? `${what ?? `push ${count(ours, "event")} of this machine`}, a new root among them, which every other machine asks its person about`
+    : what
+
+/** Where the file as it was is to be found, however the joining ends. */
+export const onCopy = (path: string): Effect.Effect<void> => say(safe(`  as it was before, this log is in ${path}`))
 
 const whatOf = ({ common, ours, remoteEvents, state }: Contact): string | undefined => {
   switch (state) {

@@ -167,7 +167,9 @@ describe("context infra sync", () => {
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("sync join")])
     expect((await other.run("sync status", { env })).code).toBe(1)
     expect(await other.json("server list")).toHaveLength(1)
-    expect((await other.run(`sync connect ${sqld.url} --yes`, { input: token() })).code).toBe(0)
+    const joined = await other.run(`sync connect ${sqld.url} --yes`, { input: token() })
+    const [, copy = ""] = /as it was before, this log is in (\S+)/.exec(joined.stderr) ?? []
+    expect([joined.code, existsSync(copy)], joined.stderr).toEqual([0, true])
     expect((await other.json("server list")).map((row: { name: string }) => row.name)).toEqual(expect.arrayContaining(["alpha", "own"])) // biome-ignore format: one line
   })
 

@@ -135,6 +135,8 @@ export interface SyncOptions {
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => Effect.Effect<void>
   /** Told of each command that could not stand, as soon as that is in the log: also where the synchronisation then fails. */
   readonly onRejected?: (rejected: Rejected) => Effect.Effect<void>
+  /** Told where this log's file is kept as it was before it and another one's history became one. */
+  readonly onCopy?: (path: string) => Effect.Effect<void>
   /** The code of an invite, for a machine that is not enrolled yet. */
   readonly invite?: string
   /** The address is that of another server than before: what is not there is not lost. */
@@ -168,6 +170,8 @@ export interface Contact {
   readonly common: number
   /** How many events of this machine are not there. */
   readonly ours: number
+  /** Whether a root of the log that this machine began is among them: every other machine asks its person about it. */
+  readonly beginsRoot: boolean
   /** Both logs, where they are strangers to each other and a person may want to know which is which; else `null`. */
   readonly sides: { readonly here: Side; readonly there: Side } | null
 }

@@ -1,7 +1,6 @@
 /** One log on many machines, over a local file and a shared log. */
-import { randomUUID } from "node:crypto"
 import { isEnrolled } from "@context-engine/core/domain/Membership"
-import { StorageError, SyncError } from "@context-engine/core/Errors"
+import { type StorageError, SyncError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync, type SyncOptions, type SyncReport } from "@context-engine/core/services/Sync"
@@ -12,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { Connection } from "../connection.js"
-import { writeCopy } from "../copies.js"
 import { Database } from "../Database.js"
 import { keyFileOf } from "../identity.js"
 import { genesis } from "../record.js"
@@ -20,19 +18,19 @@ import { findSigner, loadSigner } from "../Signer.js"
 import { readHead } from "../standing.js"
 import { decodeInvite, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
-import { untrue } from "./answers.js"
 import { type Parts, Tally } from "./asking.js"
 import { author } from "./author.js"
-import { type Met, meet, refuseToMerge } from "./contact.js"
-import { beginOwn, checkInvite } from "./enrolling.js"
+import { meet } from "./contact.js"
+import { checkInvite } from "./enrolling.js"
 import { exchangeAll, isPushable, pullAll } from "./exchangeAll.js"
+import { bindMerged, firstContact } from "./firstContact.js"
 import { heal as healShared } from "./healing.js"
 import { acquire, acquireWhenFree } from "./lock.js"
 import { forgetDisplaced } from "./lost.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { bind, type Failure, note, noteError, noteSuccess, readHistory, readState } from "./state.js"
 import { readStatus } from "./status.js"
-import { isOfOther, leaveOthers, unread } from "./unread.js"
+import { isOfOther, unread } from "./unread.js"
 import { checkRoot, pullVouched } from "./vouching.js"
 
 type Failed = SyncError | StorageError
@@ -153,7 +151,7 @@ type Way = (parts: Parts, tally: Tally, options: SyncOptions) => Effect.Effect<v
 const catchUp: Way = (parts, tally, options) =>
   Effect.gen(function* () {
     const isFresh = yield* parts.database.read((c) => readState(c).logId === null && readHead(c).position === 0)
-    const restoreUntil = yield* firstContact(parts, false)
+    const restoreUntil = yield* firstContact(parts)
     yield* Effect.tapError(goOn(parts, tally, options, restoreUntil), (error) =>
       isFresh && options.invite !== undefined && isOfOther(error) ? unlessHeard(parts) : Effect.void,
     )
@@ -227,51 +225,6 @@ const inWords = ({ moved, pulled, pushed, rejected }: Tally): string => {
     .join(", ")
 }
 
-/**
- * Binds this log to the shared one when they meet for the first time. An empty one is made ours. Gives up to where events were
- * shared by way of another server before: there they keep the times that others have of them.
- */
-const firstContact = (parts: Parts, mayMerge: boolean): Effect.Effect<number, Failed> =>
-  Effect.gen(function* () {
-    const { database, remote } = parts
-    const { logId, recorded } = yield* database.read(readState)
-    if (logId !== null) return 0
-    const met = yield* meetOrCreate(parts)
-    if (met.state === "to-merge") {
-      yield* mayMerge ? bindMerged(parts, met) : refuseToMerge(remote.address, met)
-      return 0
-    }
-    yield* database.write((connection) => {
-      bind(connection, met.logId, met.place)
-      if (met.remoteEvents === 0) beginOwn(connection, parts.author)
-      const detail = `to the log ${met.logId} of ${count(met.remoteEvents, "event")}`
-      note(connection, { at: now(), what: "connected", detail })
-    })
-    return met.remoteEvents === 0 ? recorded : 0
-  })
-
-const meetOrCreate = ({ author, database, remote }: Parts) =>
-  Effect.gen(function* () {
-    const before = yield* meet(database, remote, author.signer?.id)
-    if (before.state !== "empty") return before
-    yield* remote.create(randomUUID())
-    const after = yield* meet(database, remote, author.signer?.id)
-    return after.state === "empty" ? yield* untrue(remote.address, "no log where one was just made") : after
-  })
-
-/** All of ours will be put after the history that is there; the file as it was is kept. */
-const bindMerged = ({ author, database }: Parts, met: Met): Effect.Effect<void, Failed> =>
-  Effect.flatMap(keepCopy(database), (backup) =>
-    database.write((connection) => {
-      leaveOthers(connection, met.place, author)
-      bind(connection, met.logId, met.place)
-      note(connection, { at: now(), what: "merged", detail: merged(met, backup) })
-    }),
-  )
-
-const merged = (met: { readonly logId: string | null; readonly ours: number }, backup: string): string =>
-  `${count(met.ours, "event")} of this machine put after those of the log ${met.logId}; as it was before, it is in ${backup}`
-
 /** A log that was never shared has nothing to be given back. */
 const heal: Way = (parts, tally, options) =>
   Effect.gen(function* () {
@@ -288,16 +241,8 @@ const heal: Way = (parts, tally, options) =>
 const join: Way = (parts, tally, options) =>
   Effect.gen(function* () {
     const met = yield* meet(parts.database, parts.remote, parts.author.signer?.id)
-    if (met.state === "foreign") yield* bindMerged(parts, met)
-    const restoreUntil = yield* firstContact(parts, true)
+    if (met.state === "foreign") yield* bindMerged(parts, met, options)
+    const restoreUntil = yield* firstContact(parts, options)
     // However it ends, this is the log from here on, by a person's word: it begins with other events than the one that was here.
     yield* Effect.ensuring(goOn(parts, tally, options, restoreUntil), Effect.ignore(parts.database.memory.accept))
   })
-
-/** A whole copy of the file beside it, as it is before two histories become one. */
-const keepCopy = (database: Database["Type"]): Effect.Effect<string, StorageError> => {
-  const into = `${database.path}.before-sync-${now().replace(/[:.]/g, "-")}`
-  return Effect.scoped(
-    Effect.flatMap(database.dedicated, (connection) => Effect.as(writeCopy(connection, into), into)),
-  ).pipe(Effect.catchTag("InvalidInput", ({ message }) => new StorageError({ reason: "unavailable", message })))
-}

@@ -12,7 +12,7 @@ import { portraitOf } from "./portrait.js"
 import type { Answer, Place } from "./protocol.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { readState, type State } from "./state.js"
-import { countOwn } from "./unread.js"
+import { beginsRoot, countOwn } from "./unread.js"
 
 type Failed = SyncError | StorageError
 
@@ -36,7 +36,15 @@ export const meet = (
     }))
     const first = yield* remote.survey([])
     if (first._tag === "Empty") {
-      const seen = { logId: null, remoteEvents: 0, common: 0, ours: head, place: beginning, sides: null }
+      const seen = {
+        logId: null,
+        remoteEvents: 0,
+        common: 0,
+        ours: head,
+        beginsRoot: false,
+        place: beginning,
+        sides: null,
+      }
       return { ...seen, state: state.logId === null ? "empty" : "reset" }
     }
     const place = yield* common(database, remote, Math.min(head, first.head))
@@ -44,7 +52,10 @@ export const meet = (
       logId: first.logId,
       remoteEvents: first.head,
       common: place.position,
-      ours: yield* database.read((connection) => countOwn(connection, place.position, own ?? "")),
+      ...(yield* database.read((connection) => ({
+        ours: countOwn(connection, place.position, own ?? ""),
+        beginsRoot: beginsRoot(connection, place.position, own ?? ""),
+      }))),
       place,
     }
     const named = nameOf(state, first.logId, first.head, head, place)

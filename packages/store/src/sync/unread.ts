@@ -1,5 +1,5 @@
 /** What was only read of a log is not this machine's: it is given back where the file goes on with another log. */
-import { machinesStream } from "@context-engine/core/domain/Machine"
+import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { isEnrolled } from "@context-engine/core/domain/Membership"
 import type { StorageError, SyncError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
@@ -47,6 +47,16 @@ export const countOwn = (connection: Connection, after: number, own: string): nu
        OR (iif(json_valid(meta), meta ->> 'key', NULL) = ?3 AND stream <> '${machinesStream}'))`,
     )
     .get(after, readsUntil(connection, own), own)[0]
+
+/** Whether a machine, whose key is `own`, began a root of the log after a place that it shares: that goes with what is put there. */
+export const beginsRoot = (connection: Connection, after: number, own: string): boolean =>
+  after > 0 &&
+  connection
+    .prepare(
+      `SELECT 1 FROM events WHERE position > ? AND type = '${RootEstablished.type}' AND stream = '${machinesStream}'
+       AND iif(json_valid(meta), meta ->> 'key', NULL) = ?`,
+    )
+    .get(after, own) !== undefined
 
 /** Takes out of a file what it only read of a log to which this machine does not belong: under its key it would be its own word. */
 export const leaveOthers = (connection: Connection, place: Place, author: Author): void => {

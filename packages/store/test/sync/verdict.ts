@@ -44,6 +44,8 @@ export interface Told {
   readonly forged: ReadonlySet<string>
   /** What somebody with an enrolled machine's key appended, without looking: it counts or not, but for all alike. */
   readonly careless: ReadonlySet<string>
+  /** What a machine wrote that was revoked, as the log came to say afterwards. */
+  readonly late: ReadonlySet<string>
   readonly liar: { readonly lies: number }
 }
 
@@ -55,7 +57,7 @@ const textOf = (log: ReadonlyArray<EventRow>, lied: boolean): string =>
 export const inertOf = (connection: NativeConnection): ReadonlyArray<[position: number, reason: string]> =>
   connection.prepare("SELECT position, reason FROM inert ORDER BY position").all() as any
 
-export const judge = ({ acknowledged, careless, forged, liar, log: shared, machines }: Told): Simulated => {
+export const judge = ({ acknowledged, careless, forged, late, liar, log: shared, machines }: Told): Simulated => {
   const problems: Array<string> = []
   // Of what cannot be an event of ours little travels: that is what machines have of it.
   const log = shared.prepare(`SELECT ${bounded} FROM events ORDER BY position`).all() as ReadonlyArray<EventRow>
@@ -74,7 +76,7 @@ export const judge = ({ acknowledged, careless, forged, liar, log: shared, machi
     const breaks = connection.prepare("SELECT position, message FROM breaks").all()
     if (breaks.length > 0) problems.push(`${name} sees a break where nobody lied: ${JSON.stringify(breaks)}`)
   }
-  problems.push(...wronglyJudged(log, new Map(inertOf(first.connection)), forged, careless))
+  problems.push(...wronglyJudged(log, new Map(inertOf(first.connection)), forged, new Set([...careless, ...late])))
   // Gapless, chained, signed, and the rows that live are those folded anew.
   const walk = new Walk(readSetting(first.connection))
   for (const row of log) walk.next(row)
@@ -83,7 +85,7 @@ export const judge = ({ acknowledged, careless, forged, liar, log: shared, machi
   compareRows(first.connection, walk)
   const isNoise = (position: number | null) => {
     const row = log[(position ?? 0) - 1]
-    return row !== undefined && (forged.has(row[1]) || careless.has(row[1]) || isRenamed(row))
+    return row !== undefined && ([forged, careless, late].some((ids) => ids.has(row[1])) || isRenamed(row))
   }
   problems.push(
     ...walk.findings

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 import { plain } from "@context-engine/store/setting"
 import * as Effect from "effect/Effect"
-import { agreed } from "../../joining.js"
+import { agreed, onCopy } from "../../joining.js"
 import { leaf } from "../../leaf.js"
 import { argument, flag, removing, text } from "../../options.js"
 import type { Connecting } from "../../runtime/connecting.js"
@@ -42,6 +42,7 @@ export const connect = leaf({
         decide,
         onProgress: walked("synchronising"),
         wait: true,
+        onCopy,
         ...(given.invite && { invite: plain(given.invite) }),
       }
       return yield* load(

@@ -1,6 +1,6 @@
 /** `context infra sync join` */
 import * as Effect from "effect/Effect"
-import { agreed } from "../../joining.js"
+import { agreed, onCopy } from "../../joining.js"
 import { leaf } from "../../leaf.js"
 import { removing } from "../../options.js"
 import { needsFile } from "../../runtime/log.js"
@@ -21,7 +21,7 @@ export const join = leaf({
       withSync(given, (sync) =>
         Effect.gen(function* () {
           yield* agreed(given.yes, yield* sync.contact)
-          return yield* progress("joining")(sync.join({ wait: true }))
+          return yield* progress("joining")(sync.join({ wait: true, onCopy }))
         }),
       ),
     ),
