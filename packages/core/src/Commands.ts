@@ -1,4 +1,5 @@
 /** The way in: read → fold → decide → append. A command that lost a race is decided again on what is there now. */
+
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,6 +12,7 @@ import type { Event, Recorded } from "./Event.js"
 import { EventLog, type NewEvent, type StreamAppend } from "./EventLog.js"
 import * as Id from "./Id.js"
 import { Origin } from "./Origin.js"
+import { isoTime } from "./Time.js"
 
 /** One aggregate and what is asked of it. */
 export interface Request<State, Command, E extends Event, Rejection> {
@@ -90,7 +92,7 @@ const envelopes = (events: ReadonlyArray<Event>, commandId: string) =>
   Effect.gen(function* () {
     const origin = yield* Origin
     const now = yield* Clock.currentTimeMillis
-    const occurredAt = new Date(now).toISOString()
+    const occurredAt = isoTime(now)
     const meta = { ...origin, commandId }
     return events.map((event): NewEvent => ({ id: Id.at(now), ...shaped(event), meta, occurredAt }))
   })

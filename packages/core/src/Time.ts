@@ -50,3 +50,11 @@ export const parseMoment = (text: string, now: number, field = "at"): Either.Eit
 
 const notAMoment = (text: string) =>
   `"${text}" is not a moment: say 2026-11-01T12:00Z, 2h (that long ago), now, or 1234 (a position in the log)`
+
+const [first, last] = [0, Date.parse("9999-12-31T23:59:59.999Z")]
+
+/**
+ * So many milliseconds after 1970 as ISO 8601 in UTC. Times are compared as texts, which is right for years of four digits: a clock,
+ * or what another says of it, that leads out of them is taken for the nearest that does not.
+ */
+export const isoTime = (millis: number): string => new Date(Math.min(last, Math.max(first, millis))).toISOString()

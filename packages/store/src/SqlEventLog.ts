@@ -3,6 +3,7 @@
 import { type StorageError, UniqueViolation, VersionConflict } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
 import { EventLog, type ReadOptions, type StreamAppend } from "@context-engine/core/EventLog"
+import { isoTime } from "@context-engine/core/Time"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -67,10 +68,9 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
           .get(instant)
         return row === undefined ? 0 : (row[0] as number)
       }),
-    cutAt: (instant) =>
-      database.read((connection) => cutAt(connection, instant, new Date(timeOf(connection)).toISOString())),
+    cutAt: (instant) => database.read((connection) => cutAt(connection, instant, isoTime(timeOf(connection)))),
     believedAt: (positions) =>
-      database.read((connection) => believedAt(connection, positions, new Date(timeOf(connection)).toISOString())),
+      database.read((connection) => believedAt(connection, positions, isoTime(timeOf(connection)))),
     now: database.read(timeOf),
     machineNames: database.read(readNames),
     changes: Stream.unwrap(Effect.map(head, (from) => follow(database, from))),

@@ -1,9 +1,11 @@
 /** One append, within a transaction: check, chain, insert, fold. Synchronous; what it throws undoes it. */
+
 import { storedJson } from "@context-engine/core/CanonicalJson"
 import { machinesStream } from "@context-engine/core/domain/Machine"
 import { StorageError, VersionConflict } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
 import type { AppendOptions, StreamAppend } from "@context-engine/core/EventLog"
+import { isoTime } from "@context-engine/core/Time"
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
 import type { HeadCache } from "./HeadCache.js"
@@ -28,7 +30,7 @@ export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft>
   )
 
 const unfit = (name: string): StorageError => {
-  const message = `${JSON.stringify(name.slice(0, 80))} cannot name an event, its type or its stream: it has to be 1 to 300 printable ASCII characters`
+  const message = `${JSON.stringify(name.slice(0, 80))} cannot name an event, its type or its stream: it has to be 1 to 300 printable ASCII characters, and not to begin with inert-`
   return new StorageError({ reason: "unavailable", message })
 }
 
@@ -114,7 +116,7 @@ const timesOf = (drafts: ReadonlyArray<Draft>, before: string, { since, skew }: 
   if (Number.isNaN(own)) return { drafts, wentBack: false }
   const [last, shared] = [Date.parse(before), Date.parse(since)]
   const after = Number.isNaN(last) || own < last - jitter ? own : Math.max(own, last)
-  const at = new Date(Number.isNaN(shared) ? after : Math.max(after, shared)).toISOString()
+  const at = isoTime(Number.isNaN(shared) ? after : Math.max(after, shared))
   return {
     drafts: drafts.map((draft) => (draft.occurredAt === at ? draft : { ...draft, occurredAt: at })),
     wentBack: at < before,

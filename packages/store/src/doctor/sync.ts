@@ -1,10 +1,12 @@
 /** The check of synchronisation: what this machine knows of the shared log, and what the shared log says now. */
+
 import type { SyncError } from "@context-engine/core/Errors"
 import { word } from "@context-engine/core/Shell"
 import { cloned } from "@context-engine/core/services/Alerts"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import type { SyncStatus, WrongClock } from "@context-engine/core/services/Sync"
 import { wayOut } from "@context-engine/core/services/sync/wayOut"
+import { isoTime } from "@context-engine/core/Time"
 import { count } from "@context-engine/core/words"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -70,7 +72,7 @@ const told = ({ ahead, at, machine, own, position }: WrongClock): string =>
 
 /** The latest of what clocks stamped wrongly. It stays as it was written; so it is told, and is no trouble any more. */
 const clocksOf = (connection: Connection, skew: number): ReadonlyArray<Finding> => {
-  const [latest, ...others] = wrongClocks(connection, new Date(Date.now() + skew).toISOString())
+  const [latest, ...others] = wrongClocks(connection, isoTime(Date.now() + skew))
   if (latest === undefined) return []
   const more = others.length === 0 ? "" : `, and ${others.length === 19 ? "at least " : ""}${others.length} more`
   return [warning("clock", `${told(latest)}${more}`)]

@@ -1,6 +1,8 @@
 /** What is asked of the shared log, and made of its answer before anything of it is judged. */
+
 import type { SyncError } from "@context-engine/core/Errors"
 import type { Rejected } from "@context-engine/core/services/Sync"
+import { isoTime } from "@context-engine/core/Time"
 import * as Effect from "effect/Effect"
 import type { Database } from "../Database.js"
 import type { EventRow } from "../record.js"
@@ -85,7 +87,7 @@ const hour = 3_600_000
  * clock can have said, is replaced by the time before it.
  */
 const withSaneTimes = (rows: ReadonlyArray<EventRow>, now: string, since: string): ReadonlyArray<EventRow> => {
-  const most = new Date(Date.parse(now) + hour).toISOString()
+  const most = isoTime(Date.parse(now) + hour)
   let last = since === "" ? now : since
   return rows.map((row) => {
     const isSane = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(row[9]) && row[9] <= most && row[9] >= since

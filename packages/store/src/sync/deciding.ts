@@ -4,6 +4,7 @@
  */
 import {
   EnrolmentRequested,
+  MachineEnrolled,
   MachineRevoked,
   machinesStream,
   RootEstablished,
@@ -27,20 +28,26 @@ import { holds } from "../trust/keys.js"
 import { proves } from "../trust/membership.js"
 import { isOwnWord } from "../trust/waiting.js"
 import { type Author, write } from "./author.js"
-import { Displaced, nameOf } from "./displaced.js"
+import { placeOf, Squatted } from "./displaced.js"
 import { renameDisplaced } from "./lost.js"
 import { draftOf, type Standing } from "./reseal.js"
 
 /** A stored event with its row, so that what was signed stays byte for byte. */
 export type Placed = Recorded & { readonly row: EventRow }
 
+/** What units are decided on. */
+export interface Ground {
+  /** The members of the log without them. */
+  readonly members: Membership
+  /** The roots under which this machine may have signed them. */
+  readonly roots: ReadonlyArray<string>
+  /** Up to here this machine knew of others' events when it decided. */
+  readonly known: number
+}
+
 /** Decides every unit again, in order, on the rows of the log without them. */
-export const decide = (
-  connection: Connection,
-  tail: ReadonlyArray<Placed>,
-  author: Author,
-  { members, roots }: { readonly members: Membership; readonly roots: ReadonlyArray<string> },
-) => {
+export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Author, ground: Ground) => {
+  const { members, roots } = ground
   const world = loadWorld(connection)
   const known = thereAlready(connection, tail)
   const refused = refusedIn(connection, tail)
@@ -54,10 +61,10 @@ export const decide = (
     // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
     if (there === unit.length || refused.has((unit[0] as Placed).id)) continue
     const squatted = unit.some(({ id }) => known.get(id) === "other")
-    let verdict: Verdict =
-      there > 0 ? { outcome: "refused", reason: "the log has a part of it already" } : redecide(unit, world)
+    const outOfDate = there > 0 ? "the log has a part of it already" : turnedAway(unit, tail, now, author, ground)
+    let verdict: Verdict = outOfDate === undefined ? redecide(unit, world) : { outcome: "refused", reason: outOfDate }
     const before = now
-    const next = admitted(now, unit)
+    const next = verdict.outcome === "stands" ? admitted(now, unit) : Either.right(now)
     if (Either.isRight(next)) now = next.right
     else {
       // It asked in vain; whoever decided who writes has to be told that it no longer holds.
@@ -69,7 +76,8 @@ export const decide = (
       if (!squatted) kept.push({ rows, others: isOthers(unit, author, now) })
       else if (isOwnWord(author.signer, rows, roots)) kept.push(issuedAnew(connection, unit, author))
       // Its own machine alone can write it under another id. A revocation is not gone on without.
-      else if (isRevocation(unit, before)) throw new Displaced(rows[0]?.[0] ?? 0, nameOf(before, rows[0] as EventRow))
+      else if (isRevocation(unit, before))
+        throw new Squatted(placeOf(connection, (rows[0] as EventRow)[1]), "revocation")
       continue
     }
     kept.push({ drafts: [rejection_(author, unit, verdict)], recordedAt: "", fresh: true })
@@ -82,6 +90,30 @@ export const decide = (
 const isRevocation = (unit: ReadonlyArray<Placed>, members: Membership): boolean => {
   const [{ data, type }] = unit as readonly [Placed, ...Array<Placed>]
   return type === MachineRevoked.type && isEnrolled(members, (data as { readonly machineId: string }).machineId)
+}
+
+/**
+ * Why a unit stands no more, for others turned a machine away: the one whose key signed it, or the one that an admin here let in
+ * without knowing that. Under another key, or once it is known, a person may say so again.
+ */
+const turnedAway = (
+  unit: ReadonlyArray<Placed>,
+  tail: ReadonlyArray<Placed>,
+  now: Membership,
+  { signer }: Author,
+  { known, members }: Ground,
+): string | undefined => {
+  const [first] = unit as readonly [Placed, ...Array<Placed>]
+  const writer = now.machines.get(first.meta.key ?? "")
+  if (writer?.status === "revoked" && writer.machineId !== signer?.id && first.stream !== machinesStream)
+    return `it was written with the key of ${writer.name}, which is revoked`
+  if (first.type !== MachineEnrolled.type) return undefined
+  const { machineId } = first.data as { readonly machineId: string }
+  const found = members.machines.get(machineId)
+  const isOwn = ({ data, type }: Placed) =>
+    type === MachineRevoked.type && (data as typeof found)?.machineId === machineId
+  if (found?.status !== "revoked" || found.position <= known || tail.some(isOwn)) return undefined
+  return `${found.name} was revoked meanwhile (position ${found.position})`
 }
 
 /** Whether another machine signed a unit, which was enrolled when it stands there, or asks for just that. */

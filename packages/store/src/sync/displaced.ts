@@ -28,6 +28,19 @@ export class Displaced {
   ) {}
 }
 
+/** Somebody took the id of a decision, without which this machine does not go on. */
+export class Squatted {
+  constructor(
+    /** Where what bears it stands. */
+    readonly position: number,
+    readonly what: "revocation" | "root",
+  ) {}
+}
+
+/** Where an event stands under an id; 0 where none does. */
+export const placeOf = (connection: Connection, id: string): number =>
+  connection.prepare("SELECT position FROM events WHERE id = ?").get(id)?.[0] ?? 0
+
 /** Who may write after the decisions that wait in a tail to be put back; `undefined` where there are none. */
 export const membersToKeep = (connection: Connection, tail: ReadonlyArray<EventRow>): Membership | undefined => {
   const displaced = readDisplaced(connection)

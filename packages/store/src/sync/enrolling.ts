@@ -60,7 +60,7 @@ export const withheldBy = (
   }
   const message =
     known.status === "revoked"
-      ? `this machine was revoked: nothing that it writes is taken any more. All work is kept here; with a new key it can ask to be enrolled again, as context infra alert says`
+      ? `this machine was revoked: nothing that it writes is taken any more, and all work is kept here. If that was a mistake, context infra machine approve ${known.name} on an admin machine lets all of it through; with a new key it can ask to be enrolled again, as context infra alert says, and what waits is then told as refused, to be given again (context infra sync rejected)`
       : `this machine waits to be enrolled; until then nothing is pushed, and all work is kept here. On an admin machine: context infra machine approve ${known.name}, if its fingerprint there is ${print}`
   return new SyncError({ reason: "not-enrolled", message })
 }

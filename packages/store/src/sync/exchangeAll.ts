@@ -15,7 +15,7 @@ import { verifyAhead } from "../trust/verifying.js"
 import { type Advanced, advance } from "./advance.js"
 import { ask, type Parts, sizeOf, type Tally } from "./asking.js"
 import type { Author } from "./author.js"
-import { Displaced } from "./displaced.js"
+import { Displaced, Squatted } from "./displaced.js"
 import { askToJoin, lastWord, mayPush, rootsInDoubt, withheldBy } from "./enrolling.js"
 import { BrokenChain, type Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
@@ -203,8 +203,8 @@ const strideOf = (rows: ReadonlyArray<EventRow>): number =>
   rows.length <= stride ? rows.length : endOfRun(rows, stride - 1)
 
 /** Where the chain breaks, or a decision would go, nothing of the step is done. */
-const refusals = [BrokenChain, MisplacedRoot, Displaced]
-type Refused = BrokenChain | MisplacedRoot | Displaced
+const refusals = [BrokenChain, MisplacedRoot, Displaced, Squatted]
+type Refused = BrokenChain | MisplacedRoot | Displaced | Squatted
 
 const attempt = (...args: Parameters<typeof advance>): Advanced | Refused => {
   const [connection] = args
@@ -230,12 +230,18 @@ const refused = (address: string, why: Refused): SyncError => {
       reason: "protocol",
       message: `${address}: the chain breaks at position ${position}: the event there is not the one that was written. Nothing of it was taken over`,
     })
-  const what =
-    why instanceof MisplacedRoot
-      ? `others wrote where ${why.name} began the root that this machine goes by (position ${position} here), and only ${why.name} can put it after that: context infra sync heal there comes first`
-      : `the shared log was put back to before decisions about who may write, and ${why.name} wrote there (position ${position}), who may not write after them`
   return new SyncError({
     reason: "damaged",
-    message: `${address}: ${what}. Nothing of it was taken over; all that is known here is kept`,
+    message: `${address}: ${doing(why)}. Nothing of it was taken over; all that is known here is kept`,
   })
+}
+
+const doing = (why: MisplacedRoot | Displaced | Squatted): string => {
+  const { position } = why
+  if (why instanceof MisplacedRoot)
+    return `others wrote where ${why.name} began the root that this machine goes by (position ${position} here), and only ${why.name} can put it after that: context infra sync heal there comes first`
+  const putBack = "the shared log was put back to before decisions about who may write"
+  return why instanceof Squatted
+    ? `${putBack}, and somebody took the id of a ${why.what} there (position ${position}), so that it cannot be put back`
+    : `${putBack}, and ${why.name} wrote there (position ${position}), who may not write after them`
 }

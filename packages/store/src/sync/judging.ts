@@ -105,10 +105,31 @@ export const takeIncoming = (
   left?: ReadonlyMap<number, string>,
 ): void => {
   if (judged.begun > 0) forgetAfter(connection, (judged.rows[0] as EventRow)[0] - 1)
-  insertRows(connection, judged.rows.slice(judged.begun))
+  insertIncoming(connection, judged.rows.slice(judged.begun))
   assertThere(connection, judged.rows)
   foldJudged(connection, judged, keepAsOf, left)
   connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
+}
+
+/** A server whose guards were taken away may have what no log can: an event under an id that is there, or out of its stream's order. */
+const insertIncoming = (connection: Connection, rows: ReadonlyArray<EventRow>): void => {
+  try {
+    insertRows(connection, rows)
+  } catch (error) {
+    if (!isDriverError(error) || !String(error).includes("append-only")) throw error
+    const [last] = connection.prepare("SELECT max(position) FROM events").get()
+    const unfit = rows.filter(([position]) => position > last).find((row) => !fits(connection, row))
+    throw new BrokenChain(unfit?.[0] ?? last + 1)
+  }
+}
+
+const fits = (connection: Connection, row: EventRow): boolean => {
+  try {
+    insertRows(connection, [row])
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Remembers what the rule found of rows that are in the log, and folds what counts of them. */

@@ -50,8 +50,26 @@ export interface Answer {
 /** At most so many characters of events travel at once; a single event may have more. */
 export const pageCharacters = 4_000_000
 
+/** The most bytes of one column that travel. Whoever holds the token may have put more there; no event of ours has. */
+const bounds = { data: 16_000_000, meta: 20_000 }
+const bound = 300
+
+/** SQLite's own functions and drivers see of a text only what comes before a zero byte: two that differ would be one here. */
+const fits = (column: string, most: number): string =>
+  `length(CAST(${column} AS BLOB)) <= ${most} AND instr(CAST(${column} AS BLOB), x'00') = 0`
+const within = (column: keyof typeof bounds | "type" | "occurred_at" | "signature" | "salt" | "digest"): string =>
+  `iif(${column} IS NULL OR ${fits(column, (bounds as Record<string, number>)[column] ?? bound)}, ${column}, '')`
+
+/**
+ * A name that the file here could not tell from another is replaced by that of its place, and so is one that looks like it: two
+ * would be the same. The event counts for nothing anyhow.
+ */
+const isPlain = (column: string): string =>
+  `(${fits(column, bound)} AND ${column} NOT GLOB '*[^ -~]*' AND ${column} NOT GLOB 'inert-*')`
+export const named = (column: string): string => `iif(${isPlain(column)}, ${column}, 'inert-' || position)`
+
 /** The hash as it is compared and gone on with: one that is none has the name of its place. */
-export const hash = "iif(length(CAST(hash AS BLOB)) <= 300 AND hash NOT GLOB '*[^ -~]*', hash, 'inert-' || position)"
+export const hash = named("hash")
 
 export const clock = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
@@ -78,18 +96,6 @@ const state = `SELECT log_id, schema, (SELECT coalesce(max(position), 0) FROM ev
 const isThere = `EXISTS (SELECT 1 FROM events WHERE position = ?2 AND ${hash} = ?3)`
 
 const taken = `SELECT position, recorded_at FROM events WHERE position > ?1 AND position <= ?2 AND ${isThere} ORDER BY position`
-
-/** The most bytes of one column that travel. Whoever holds the token may have put more there; no event of ours has. */
-const bounds = { data: 16_000_000, meta: 20_000 }
-const bound = 300
-
-const fits = (column: string, most: number): string => `length(CAST(${column} AS BLOB)) <= ${most}`
-const within = (column: keyof typeof bounds | "type" | "occurred_at" | "signature" | "salt" | "digest"): string =>
-  `iif(${column} IS NULL OR ${fits(column, (bounds as Record<string, number>)[column] ?? bound)}, ${column}, '')`
-
-/** A name that the file here could not tell from another is replaced: the event counts for nothing anyhow. */
-const isPlain = (column: string): string => `(${fits(column, bound)} AND ${column} NOT GLOB '*[^ -~]*')`
-export const named = (column: string): string => `iif(${isPlain(column)}, ${column}, 'inert-' || position)`
 
 /** The largest whole number that every program can say. */
 export const largest = Number.MAX_SAFE_INTEGER

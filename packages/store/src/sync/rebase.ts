@@ -80,7 +80,7 @@ export const rejudge = (connection: Connection, from: number, author: Author): R
   const inert = readInert(connection, position)
   const isMine = (row: EventRow) => inert.has(row[0]) && claimedKey(row) === author.signer?.id
   const mine = counted.rows.filter((row) => row[0] > until || isMine(row))
-  return putBack(connection, { ...counted, rows: mine }, author)
+  return putBack(connection, { ...counted, rows: mine, known: until }, author)
 }
 
 /** The last position that the rule has spoken of: of a shared log what is confirmed, of one that is alone all. */
@@ -111,6 +111,8 @@ export interface Taken {
   readonly rows: ReadonlyArray<EventRow>
   /** The roots under which this machine may have signed it. */
   readonly roots: ReadonlyArray<string>
+  /** Up to here this machine knew of others' events when it wrote it. */
+  readonly known: number
 }
 
 /** Takes all that follows a place out of the log, and its rows back to what they were there. */
@@ -122,13 +124,13 @@ export const takeOut = (connection: Connection, base: Place, tail: ReadonlyArray
   forgetAfter(connection, base.position)
   unfold(connection, rows.map(decode))
   forgetRows(connection)
-  return { base, rows, roots }
+  return { base, rows, roots, known: base.position }
 }
 
 /** Puts this machine's own events, which followed a place, at the end of the log, each command decided again; `first` come before them. */
 export const putBack = (
   connection: Connection,
-  { base, roots, rows: mine }: Taken,
+  { base, known, roots, rows: mine }: Taken,
   author: Author,
   first: ReadonlyArray<Draft> = [],
 ): Rebased => {
@@ -136,7 +138,7 @@ export const putBack = (
   const asks = first.some(({ type }) => type === EnrolmentRequested.type)
   const rows = mine.filter((row) => !(asks && isWish(row)))
   const done = partsOf(connection, base, rows, { author, first }).map((part) =>
-    putPart(connection, part, author, roots),
+    putPart(connection, part, author, { roots, known }),
   )
   return {
     moved: done.reduce((sum, { moved }) => sum + moved, -first.length),
@@ -149,12 +151,13 @@ const putPart = (
   connection: Connection,
   { first, rows: mine }: Part,
   author: Author,
-  roots: ReadonlyArray<string>,
+  { known, roots }: Pick<Taken, "known" | "roots">,
 ): Rebased => {
   const members = readMembership(connection)
   const head = readHead(connection)
   const events = mine.map((row): Placed => ({ ...decode(row), row }))
-  const { kept, rejected } = decide(connection, events, author, { members: membersAfter(members, first), roots })
+  const ground = { members: membersAfter(members, first), roots, known }
+  const { kept, rejected } = decide(connection, events, author, ground)
   const { cloned, rows } = reseal(connection, [...first, ...kept], author.signer, { members, after: head, roots })
   const placed = putAfter(connection, head, rows)
   insertRows(connection, placed)

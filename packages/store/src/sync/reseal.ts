@@ -7,6 +7,7 @@ import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import type { Membership } from "@context-engine/core/domain/Membership"
 import type { Meta } from "@context-engine/core/Event"
+import { isoTime } from "@context-engine/core/Time"
 import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
 import type { Signer } from "../Signer.js"
@@ -122,7 +123,7 @@ const continued = (rows: ReadonlyArray<EventRow>, chain: Signing): Signing | und
 const timed = ({ fresh, ...unit }: Standing, draft: Draft, skew: number): Draft =>
   !fresh || skew === 0 || ("recordedAt" in unit && unit.recordedAt !== "")
     ? draft
-    : { ...draft, occurredAt: new Date(Date.parse(draft.occurredAt) + skew).toISOString() }
+    : { ...draft, occurredAt: isoTime(Date.parse(draft.occurredAt) + skew) }
 
 const unsigned = (unit: Standing): ReadonlyArray<EventRow> =>
   unit.fresh

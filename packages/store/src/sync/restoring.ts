@@ -2,8 +2,10 @@
  * Whoever holds the token of a plain server can take away or change single events there. Up to the last event that both logs
  * have, what is not there as it was written is written again. What has another hash is another history, and is not touched.
  */
+
 import { randomUUID } from "node:crypto"
 import { type StorageError, SyncError } from "@context-engine/core/Errors"
+import { isoTime } from "@context-engine/core/Time"
 import * as Effect from "effect/Effect"
 import type { EventRow, StoredRow } from "../record.js"
 import { fromHex, isTime, untrue } from "./answers.js"
@@ -53,7 +55,7 @@ export const restoreWith =
       if (!isTime(now)) return yield* untrue(address, "no time")
       const reach = yield* reachOf(run, mine)
       const found = yield* look(address, run, mine, reach.most)
-      settleTimes(found, new Date(Date.parse(now) + 3_600_000).toISOString())
+      settleTimes(found, isoTime(Date.parse(now) + 3_600_000))
       const inside = found.others.filter((position) => position < reach.least)
       if (inside.length > 0) return { done: [], others: inside }
       // What follows the last common event may be another history: then it is one from there on.

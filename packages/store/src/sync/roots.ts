@@ -12,7 +12,7 @@ import { readMembership } from "../trust/membership.js"
 import type { Draft } from "../trust/sealing.js"
 import { isTurnedDown } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
-import { Displaced } from "./displaced.js"
+import { placeOf, Squatted } from "./displaced.js"
 import type { Place } from "./protocol.js"
 import { draftOf, type Standing } from "./reseal.js"
 
@@ -32,7 +32,7 @@ export interface Part {
 
 /**
  * The events after a place, parted before each root that this machine began there: it is written anew after what comes before it.
- * Of another log than this one no root is gone on with. Throws `MisplacedRoot`, or `Displaced` where somebody took its id.
+ * Of another log than this one no root is gone on with. Throws `MisplacedRoot`, or `Squatted` where somebody took its id.
  */
 export const partsOf = (
   connection: Connection,
@@ -44,8 +44,8 @@ export const partsOf = (
   const roots = isSameLog(connection, base)
     ? mine.filter((row) => isRoot(row) && !isThere(connection, row) && !isTurnedDown(connection, row[1]))
     : []
-  const squatted = roots.map((row) => placeOf(connection, row)).find((position) => position !== undefined)
-  if (squatted !== undefined) throw new Displaced(squatted, "somebody")
+  const squatted = roots.map((row) => placeOf(connection, row[1])).find((position) => position > 0)
+  if (squatted !== undefined) throw new Squatted(squatted, "root")
   const foreign = roots.find((row) => claimedKey(row) !== author.signer?.id)
   if (foreign !== undefined) throw new MisplacedRoot(foreign[0], String(JSON.parse(foreign[6]).name))
   const starts = roots.map((row) => mine.indexOf(row))
@@ -78,7 +78,3 @@ const isSameLog = (connection: Connection, base: Place): boolean =>
 const isThere = (connection: Connection, [, id]: EventRow): boolean =>
   connection.prepare("SELECT 1 FROM events WHERE id = ? AND position NOT IN (SELECT position FROM inert)").get(id) !==
   undefined
-
-/** Where something else stands under its id: then it cannot be put back under that. */
-const placeOf = (connection: Connection, [, id]: EventRow): number | undefined =>
-  connection.prepare("SELECT position FROM events WHERE id = ?").get(id)?.[0]

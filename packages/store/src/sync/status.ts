@@ -1,8 +1,10 @@
 /** How this machine stands to the shared log, from its own file alone. */
+
 import { adminsOf, isAdmin, type Membership } from "@context-engine/core/domain/Membership"
 import { SyncError } from "@context-engine/core/Errors"
 import type { InertEvent, SyncFailure, SyncStatus } from "@context-engine/core/services/Sync"
 import { wayOut } from "@context-engine/core/services/sync/wayOut"
+import { isoTime } from "@context-engine/core/Time"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
 import { notYet } from "../record.js"
@@ -51,7 +53,7 @@ export const readStatus = (
       .all(members.acknowledged)
       .map(([position, message]) => ({ position, message })),
     roots: readAsked(connection, members.acknowledged),
-    wrongClocks: wrongClocks(connection, new Date(Date.now() + (state.skew ?? 0)).toISOString()),
+    wrongClocks: wrongClocks(connection, isoTime(Date.now() + (state.skew ?? 0))),
     clonedAt: lastOf(connection, "cloned"),
     enrolment: enrolmentOf(members, { keyFile, signer }),
     asking: isAdmin(members, signer?.id ?? "") ? askingOf(members) : [],

@@ -94,9 +94,10 @@ export const isMeta = (meta: unknown): boolean => {
 const isShort = (text: unknown): boolean => typeof text === "string" && text.length <= 500
 
 /** Whether a text can name an event, its type or its stream: it is the same text in every program and on every machine. */
-export const isName = (text: unknown): boolean => typeof text === "string" && /^[ -~]{1,300}$/.test(text)
+export const isName = (text: unknown): boolean => typeof text === "string" && /^(?!inert-)[ -~]{1,300}$/.test(text)
 
+/** Times are compared as texts, which is right as long as their years have four digits. */
 const isInstant = (text: string): boolean => {
-  if (!/^[+-]?\d{4,6}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/.test(text)) return false
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/.test(text)) return false
   return !Number.isNaN(Date.parse(text))
 }

@@ -1,10 +1,24 @@
-/** An admin machine that takes the right to write from itself, and the last one that cannot. */
+/** Machines from which the right to write is taken: also one that does it to itself, or that others let in at the same moment. */
+import { rmSync } from "node:fs"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
+import { Database } from "../../src/Database.js"
 import { make } from "../../src/sync/RemoteLog.js"
-import { enrol } from "../support/enrolment.js"
-import { beginLog, give, type Machine, machine, machines, signerOf, status, sync, verify } from "../support/machines.js"
+import { enrol, invite } from "../support/enrolment.js"
+import {
+  beginLog,
+  eventsOf,
+  give,
+  type Machine,
+  machine,
+  machines,
+  servers,
+  signerOf,
+  status,
+  sync,
+  verify,
+} from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
 
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
@@ -39,4 +53,76 @@ it("the last admin cannot be revoked, and it is said what makes another one firs
   expect(refused.message).toContain("--admin")
   expect((await machines(a, (service) => service.list)).machines.every((one) => one.status === "enrolled")).toBe(true)
   for (const one of [a, b]) await one.close()
+})
+
+const rejected = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.rejected))
+const members = (of: Machine) => machines(of, (service) => Effect.map(service.list, (found) => found.machines))
+
+it.each(["let in by an admin that does not know of it", "made an admin by one that does not know of it"] as const)(
+  "a machine that is revoked stays so where it is %s, whoever is first",
+  async (how) => {
+    for (const order of ["revoked first", "revoked last"] as const) {
+      const remote = make("memory", makeSequencer().batch)
+      const [a, b, c] = ["a", "b", "c"].map((name) => machine(name, remote)) as [Machine, Machine, Machine]
+      await beginLog(a, b)
+      await a.run(enrol(signerOf(b), "admin"))
+      for (const one of [a, b]) await sync(one)
+      await sync(c).catch(() => undefined)
+      if (how.startsWith("made")) await a.run(enrol(signerOf(c)))
+      for (const one of [a, b, c, a, b]) await sync(one).catch(() => undefined)
+      await machines(a, (service) => service.revoke(signerOf(c).id))
+      await b.run(enrol(signerOf(c), how.startsWith("made") ? "admin" : "member"))
+      for (const one of order === "revoked first" ? [a, b, a] : [b, a, b]) await sync(one)
+      for (const one of [a, b])
+        expect(await members(one)).toContainEqual(
+          expect.objectContaining({ machineId: signerOf(c).id, status: "revoked" }),
+        )
+      const told = order === "revoked first" ? [expect.objectContaining({ reason: expect.stringMatching(/was revoked meanwhile/) })] : [] // biome-ignore format: one choice
+      for (const one of [a, b]) expect(await rejected(one)).toEqual(told)
+      // Whoever knows of it may let it in again.
+      await b.run(enrol(signerOf(c)))
+      await give(b, (r) => r.servers.add({ name: "waiting" }))
+      await give(a, (r) => r.servers.add({ name: "first" }))
+      for (const one of [a, b, a]) await sync(one)
+      expect(await members(a)).toContainEqual(
+        expect.objectContaining({ machineId: signerOf(c).id, status: "enrolled" }),
+      )
+      for (const one of [a, b, c]) await one.close()
+    }
+  },
+)
+
+it("what waits under a key that was revoked is told as refused under a new one, and can be given again", async () => {
+  for (const invited of [true, false]) {
+    const remote = make("memory", makeSequencer().batch)
+    const [a, before] = [machine("a", remote), machine("b", remote)]
+    await beginLog(a, before)
+    for (const one of [a, before]) await sync(one)
+    await machines(a, (service) => service.revoke(signerOf(before).id))
+    await sync(a)
+    await add(before, "waiting")
+    expect(await failure(before)).toMatchObject({ message: expect.stringContaining("machine approve b") })
+    await before.close()
+    rmSync(`${before.path}.key`)
+    const b = machine("b", remote, { path: before.path })
+    const code = await a.run(Effect.flatMap(Database, (file) => Effect.flatMap(file.read((c) => c), (c) => invite(c)))) // biome-ignore format: one line
+    await sync(a)
+    if (invited) await b.run(Effect.flatMap(Sync, (service) => service.now({ invite: code })))
+    else {
+      await failure(b)
+      await sync(a)
+      await a.run(enrol(signerOf(b)))
+      for (const one of [a, b]) await sync(one)
+    }
+    await sync(a)
+    expect(await servers(b)).toEqual([])
+    const [refused] = await rejected(b)
+    expect(refused).toMatchObject({ what: expect.stringContaining("waiting"), reason: expect.stringContaining("key of b, which is revoked") }) // biome-ignore format: one line
+    await b.run(Effect.flatMap(Sync, (service) => service.retry(refused?.id ?? "")))
+    for (const one of [b, a]) await sync(one)
+    for (const one of [a, b]) expect(await servers(one)).toEqual(["waiting"])
+    expect(eventsOf(b.path)).toEqual(eventsOf(a.path))
+    for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
+    for (const one of [a, b]) await one.close()
+  }
 })
