@@ -52,6 +52,13 @@ const lookIntoFile = (path: string): Content => {
   }
 }
 
+/**
+ * Whether a file, which nobody has open, may have what was last written to it in the one beside it (`-wal`): a copy that
+ * `context infra backup` wrote is whole, and what lies beside it is of something else.
+ * https://www.sqlite.org/fileformat2.html#file_format_version_numbers
+ */
+export const hasWal = (path: string): boolean => headerOf(path)?.readUInt8(18) !== 1
+
 const headerOf = (path: string): Buffer | undefined => {
   const descriptor = openSync(path, "r")
   try {

@@ -13,7 +13,7 @@ import { copyInto } from "./copies.js"
 import { Database, layer as databaseLayer } from "./Database.js"
 import { checkSchema, OwnSchema } from "./fileSchema.js"
 import { copyPrivately, syncPath } from "./files.js"
-import { identify, isLog } from "./identify.js"
+import { hasWal, identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
 import { replace } from "./replace.js"
 import { type Believed, restate } from "./restate.js"
@@ -129,7 +129,11 @@ const copyStill = (backup: string, copy: string): void => {
   companions.forEach((end, index) => {
     if (before[index] !== "") copyPrivately(backup + end, copy + end)
   })
-  if (state().join() === before.join()) return
+  if (state().join() === before.join()) {
+    const wal = statSync(`${copy}-wal`, { throwIfNoEntry: false })?.size ?? 0
+    if (wal > 0 && !hasWal(copy)) throw notItsOwn(backup)
+    return
+  }
   const message = `${backup} is being written at this moment; stop what writes to it, or copy it with context infra backup`
   throw new StorageError({ reason: "busy", message })
 }

@@ -5,7 +5,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { isDriverError, type NativeConnection, storageError } from "./connection.js"
-import { type EventRow, hashOf, notYet } from "./record.js"
+import { columns, type EventRow, hashOf, notYet } from "./record.js"
 import { readHead, readShared } from "./standing.js"
 import { clashes, judgeAfter, takeIncoming } from "./sync/judging.js"
 import { isRoot } from "./trust/chain.js"
@@ -130,12 +130,17 @@ const follow = (head: { readonly position: number; readonly hash: string }, row:
   return { position, hash: row[10] }
 }
 
-/** Whether an event is here already. One that differs makes this another log. */
+/**
+ * Whether an event is here already. One of another hash makes this another log; under the same, all of it has to be what was
+ * written, but for when it was recorded.
+ */
 const isKnown = (connection: NativeConnection, until: number, row: EventRow): boolean => {
   if (row[0] > until) return false
-  const [hash] = connection.prepare("SELECT hash FROM events WHERE position = ?").get(row[0])
-  if (hash === row[10]) return true
-  throw broken(`this log has another event at position ${row[0]}: it is not the same log`)
+  const own: EventRow = connection.prepare(`SELECT ${columns} FROM events WHERE position = ?`).get(row[0])
+  if (own[10] !== row[10]) throw broken(`this log has another event at position ${row[0]}: it is not the same log`)
+  if (row.some((value, index) => index !== 9 && value !== own[index]))
+    throw broken(`what it says of position ${row[0]} is not what was written there`)
+  return true
 }
 
 const broken = (reason: string) => new InvalidInput({ field: "", reason: `nothing was taken over: ${reason}` })

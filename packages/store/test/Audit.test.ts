@@ -286,6 +286,20 @@ describe("export and import", () => {
     ).toBe(0)
   })
 
+  it("refuses a copy of this log in which anything was changed, whatever of it is here already", async () => {
+    const there = freshPath()
+    const lines = await inLog(there, Effect.zipRight(history, exported))
+    const [first] = [...lines] as [string]
+    const { recordedAt: _, ...row } = JSON.parse(first)
+    for (const field of Object.keys(row).filter((name) => name !== "hash")) {
+      const other = typeof row[field] === "number" ? row[field] + 1 : typeof row[field] === "string" ? `${row[field]}x` : { other: 1 } // biome-ignore format: one choice
+      const changed = JSON.stringify({ ...JSON.parse(first), [field]: other })
+      const error = await inLog(there, Effect.flip(importing([changed])))
+      expect(error.message, field).toMatch(/nothing was taken over: /)
+    }
+    expect(await inLog(there, importing([JSON.stringify({ ...JSON.parse(first), recordedAt: "2026-01-01T00:00:00.000Z" })]))).toMatchObject({ events: 0 }) // biome-ignore format: one line
+  })
+
   it("refuses another log", async () => {
     const there = freshPath()
     await inLog(there, history)

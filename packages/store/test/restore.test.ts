@@ -10,6 +10,7 @@ import {
   readFileSync,
   statSync,
   utimesSync,
+  writeFileSync,
 } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { DeployLogs } from "@context-engine/core/DeployLogs"
@@ -88,6 +89,13 @@ describe("restore", () => {
     cpSync(`${old}-wal`, `${path}-wal`)
     expect(await restoring(backup, path)).toBeNull()
     expect(await inLog(path, serverNames)).toEqual(["new"])
+  })
+
+  it.each([8, 4_096, 20_000])("names what lies beside a backup and is not of it: %i bytes", async (length) => {
+    const [path, backup] = [await begun("old"), await backupOf(await begun("new"))]
+    writeFileSync(`${backup}-wal`, Buffer.alloc(length, length === 4_096 ? 0 : "x"))
+    await expect(restoring(backup, path)).rejects.toThrow(`cannot be read together with ${backup}-wal`)
+    expect(await inLog(path, serverNames)).toEqual(["old"])
   })
 
   it("builds rows anew where the events hold, and says so", async () => {
