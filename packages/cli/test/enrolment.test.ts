@@ -145,6 +145,13 @@ it("an admin that revokes itself is revoked for everybody; the last one cannot b
   })
   const twice = await laptop.run(`machine approve ${name} --admin --yes`)
   expect(twice).toMatchObject({ code: 1, stderr: expect.stringContaining("enrolled already, as admin") })
+  // The way back that the refusal names; the last admin stays one.
+  expect(twice.stderr).toContain("add --member")
+  expect((await laptop.run(`machine approve ${name} --member`)).stderr).toContain("decides no more who writes")
+  expect(await laptop.json(`machine approve ${name} --member --yes`)).toMatchObject({ role: "member" })
+  expect((await laptop.run(`machine approve ${print} --member --yes`)).stderr).toContain("the last admin machine")
+  expect((await laptop.run(`machine approve ${name} --member --admin`)).code).toBe(2)
+  await laptop.succeed(`machine approve ${name} --admin --yes`)
   expect((await laptop.run(`machine revoke ${print}`)).stderr).toContain("the machine that you are on")
   expect(await laptop.run(`machine revoke ${print} --yes`)).toMatchObject({ code: 0, stderr: "" })
   expect(await laptop.json("sync status")).toMatchObject({ enrolment: "revoked", pending: 0 })

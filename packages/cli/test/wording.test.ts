@@ -18,6 +18,12 @@ describe("words", () => {
     const taken = 'error: a machine named "ci" is there already; choose another name\n'
     expect(await ada.run("machine add ci")).toMatchObject({ code: 1, stderr: taken })
     expect(await ada.run("machine rename handy ci")).toMatchObject({ code: 1, stderr: taken })
+    // The name of a machine that was revoked becomes free by what is said.
+    await ada.succeed("machine revoke ci --yes")
+    const refused = await ada.run("machine add ci")
+    expect(refused.stderr).toContain("which was revoked: context infra machine rename ci ci-old makes the name free")
+    await ada.succeed("machine rename ci ci-old")
+    await ada.succeed("machine add ci")
     const backup = join(ada.directory, "backup.db")
     await ada.succeed(`backup ${backup}`)
     expect((await ada.run(`backup ${backup}`)).stderr).toMatch(/^error: \/.* exists already; name a file/)

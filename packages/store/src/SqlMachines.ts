@@ -26,6 +26,7 @@ import type { Event, Meta } from "@context-engine/core/Event"
 import { EventLog } from "@context-engine/core/EventLog"
 import * as Id from "@context-engine/core/Id"
 import { Origin } from "@context-engine/core/Origin"
+import { word } from "@context-engine/core/Shell"
 import { type MachineRow, Machines, type PendingRoot, type Revoked } from "@context-engine/core/services/Machines"
 import { theOne } from "@context-engine/core/services/names"
 import { decode as decodeInput } from "@context-engine/core/services/registry/crud"
@@ -140,8 +141,10 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       yield* decide((state) =>
         Effect.flatMap(findMachine(state, name), ({ machineId, name: called, publicKey, role: had, status }) => {
           chosen = machineId
-          return status === "enrolled" && (had === role || role === "member")
-            ? new InvalidInput({ field: "", reason: `${called} is enrolled already, as ${had}` })
+          if (status === "enrolled" && had === role)
+            return new InvalidInput({ field: "", reason: `${called} is enrolled already, as ${had}` })
+          return role === "member" && isLastAdmin(state, machineId)
+            ? new InvalidInput({ field: "", reason: `${called} cannot be made a member: ${lastAdmin}` })
             : Effect.succeed(MachineEnrolled({ machineId, name: called, publicKey, role }))
         }),
       )
@@ -170,8 +173,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       yield* decide((state) =>
         Effect.gen(function* () {
           const { machineId, name: from } = yield* findMachine(state, name)
-          if ([...state.machines.values()].some((other) => other.name === to && other.machineId !== machineId))
-            return yield* new InvalidInput({ field: "", reason: taken(to) })
+          yield* refuseTaken(state, to, machineId)
           chosen = machineId
           return MachineRenamed(yield* decodeInput(MachineRenamed.data, { machineId, from, to }))
         }),
@@ -182,11 +184,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const key = newKey()
       const { id: machineId, publicKey } = signerOf(key)
       const data = yield* decodeInput(MachineEnrolled.data, { machineId, name, publicKey, role })
-      const after = yield* decide((state) =>
-        [...state.machines.values()].some((other) => other.name === name)
-          ? new InvalidInput({ field: "", reason: taken(name) })
-          : Effect.succeed(MachineEnrolled(data)),
-      )
+      const after = yield* decide((state) => Effect.as(refuseTaken(state, name, machineId), MachineEnrolled(data)))
       return { key: keyLine(key, rootOf(after)), machine: yield* about(machineId) }
     }),
     rootPlan: Effect.gen(function* () {
@@ -229,7 +227,17 @@ const rootOf = ({ machines, root }: Membership): Vouched => {
   return { root: root?.eventId ?? "", fingerprint: fingerprint(key) }
 }
 
-const taken = (name: string): string => `a machine named ${JSON.stringify(name)} is there already; choose another name`
+/** A name stays with a machine that was revoked, for the log tells of it by that: it is told how it becomes free. */
+const refuseTaken = ({ machines }: Membership, name: string, machineId: string): Effect.Effect<void, InvalidInput> => {
+  const other = [...machines.values()].find((one) => one.name === name && one.machineId !== machineId)
+  if (other === undefined) return Effect.void
+  const said = `a machine named ${JSON.stringify(name)} is there already`
+  const reason =
+    other.status === "revoked"
+      ? `${said}, which was revoked: context infra machine rename ${word(name)} ${word(`${name}-old`)} makes the name free`
+      : `${said}; choose another name`
+  return new InvalidInput({ field: "", reason })
+}
 
 const rootWaits = ({ fingerprint: print, name, position }: PendingRoot): string =>
   `${name} began another root of this log at position ${position}, and that is no matter of acknowledging: if it is the right one, context infra machine trust ${print}, if ${name} shows the same; if it is not, context infra machine acknowledge --roots turns it down`

@@ -125,12 +125,12 @@ export const believedAt = (
   const happened = steps ? readHappened(connection, recorded, now).happened : undefined
   const rows = connection
     .prepare(
-      `SELECT position, occurred_at, min(occurred_at, CASE WHEN position <= ?2 THEN recorded_at ELSE ?3 END)
+      `SELECT position, occurred_at, CASE WHEN position <= ?2 THEN recorded_at ELSE ?3 END
        FROM events WHERE position IN (SELECT value FROM json_each(?1))`,
     )
     .all(JSON.stringify(positions), recorded, now) as ReadonlyArray<readonly [number, string, string]>
   const found = rows.map(([position, stated, limit]) => {
-    const [at] = [happened?.get(position)?.at ?? limit, limit].sort() as [string, string]
+    const [at] = [happened?.get(position)?.at ?? stated, limit].sort() as [string, string]
     return [position, stated, at] as const
   })
   return new Map(

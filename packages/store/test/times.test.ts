@@ -140,6 +140,21 @@ describe("--at, by when things happened", () => {
     expect(await at(other, "now")).toEqual(await live(other))
   })
 
+  it.each([
+    ["behind", -day],
+    ["ahead", day],
+  ] as const)("the timeline tells when a thing happened, whatever a clock that was %s said", async (_, wrong) => {
+    const one = machine("one", undefined)
+    for (const name of ["first", "second"]) await add(one, name)
+    await add(one, "wrong", wrong)
+    const happened = time
+    await add(one, "after")
+    const [, row] = (await timeline(one, iso(began))).all
+    expect(row).toMatchObject({ title: expect.stringContaining("wrong"), statedAt: iso(happened + wrong) })
+    expect(Math.abs(Date.parse(row?.createdAt ?? "") - happened)).toBeLessThanOrEqual(minute)
+    await one.close()
+  })
+
   it("shows what was done offline in between, on all machines", async () => {
     const remote = shared()
     const machines = ["laptop", "server"].map((name) => machine(name, remote, { signed: false }))

@@ -79,18 +79,18 @@ export const readCount = (address: string, rows: Rows): Effect.Effect<number, Sy
   })
 
 /** What to do about a server of ours that is not in order. */
-export const repairable = "If it is, context infra sync heal puts right what somebody changed of its tables"
-const isIt = "Is it the right server?"
+export const repairable =
+  "If the address is right, context infra sync heal puts right what somebody changed of its tables"
 /** What to do about a log that lost something. */
 export const givesBack = "context infra sync heal gives it back what it lost"
 
 /** What went wrong, without what a person is advised to do about it. */
 export const withoutAdvice = (message: string): string =>
-  [repairable, isIt, givesBack].reduce((rest, advice) => rest.replace(advice, ""), message).replace(/[.\s]+$/, "")
+  [repairable, givesBack].reduce((rest, advice) => rest.replace(advice, ""), message).replace(/[.\s]+$/, "")
 
 /** A failure because of what it answered. */
 export const untrue = (address: string, what: string): SyncError => {
-  const message = `${address} does not answer as a shared log does: it gives ${what}. Nothing of it was taken over. ${isIt} ${repairable}`
+  const message = `${address} does not answer as a shared log does: it gives ${what}. Nothing of it was taken over. ${repairable}`
   return new SyncError({ reason: "protocol", message })
 }
 
