@@ -161,6 +161,9 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
     const { message, next } = lastError
     found.push(about({ severity: passes ? "warning" : "error", message, since: lastContact, next }))
   }
+  // A log that this machine shares says so by the last error.
+  if (status.logId === null && lastError === null && ["not-enrolled", "revoked"].includes(enrolment))
+    found.push(about({ severity: "error", message: strange, since: null, next: toBelong }))
   // Where nothing can be taken over before a person has said so, the last error tells of the root.
   if (lastError?.reason !== "new-root") found.push(...status.roots.map((root) => about(rootAlert(root))))
   const next = toTrust(status.roots[0]) ?? acknowledge
@@ -205,6 +208,11 @@ const rootAlert = (root: PendingRoot): Omit<Alert, "kind" | "subject"> => ({
   since: null,
   next: toTrust(root) as string,
 })
+
+const strange = "this machine's key is not enrolled in the log that is here: nothing can be written to it"
+
+const toBelong =
+  "context infra sync connect <url> --invite <code>; or, if the keys of all its admin machines are lost, context infra machine root --keys-lost"
 
 const acknowledge =
   "context infra sync status shows them; context infra machine acknowledge, on an admin machine, says that they were seen"

@@ -171,6 +171,13 @@ describe("trouble with the shared log", () => {
     expect(kinds({ lastError, enrolment: "revoked" })).toEqual(["error: the way out"])
   })
 
+  it("names a key that may not write to a log that is shared with nobody", () => {
+    const connect = expect.stringContaining("error: context infra sync connect <url> --invite")
+    for (const enrolment of ["not-enrolled", "revoked"] as const)
+      expect(kinds({ logId: null, enrolment })).toEqual([connect])
+    expect(kinds({ enrolment: "not-enrolled" })).toEqual([])
+  })
+
   it("is named with the root that waits for a word, once", () => {
     const roots = [{ name: "desk", position: 9, fingerprint: "7g2k-m0xq-91vd-c3aa" }]
     const inertEvents = [{ position: 9, reason: "not accepted", claims: "ada@desk", type: "RootEstablished" }]

@@ -103,7 +103,7 @@ const enrolled = (key: Signer, { machines, root }: Membership, { isFileless, key
       return severe(
         "key",
         `${print}, which is not enrolled in this log: nothing that it signs counts`,
-        isFileless ? anew : "context infra sync now asks for it; context infra sync connect <url> --invite <code>",
+        isFileless ? anew : "context infra sync connect <url> --invite <code>",
       )
   }
 }
