@@ -142,7 +142,9 @@ export const makeLiar = (
   return {
     batch: (statements, mode) => {
       if (shown !== undefined) return shown.batch(statements, mode)
-      return on && random.next() < 0.05 ? lie(statements, mode) : batch(statements, mode)
+      // What it would gain most by losing.
+      const revokes = statements.some(({ args }) => args.some((text) => String(text).includes('"MachineRevoked"')))
+      return on && random.next() < (revokes ? 0.5 : 0.05) ? lie(statements, mode) : batch(statements, mode)
     },
     redirect: (to) => {
       shown = to

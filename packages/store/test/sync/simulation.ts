@@ -98,7 +98,11 @@ const begin = (random: Random, signed: boolean): Story => {
   const sequencer = makeSequencer()
   const players: Array<Player> = []
   const lying = signed && random.next() < 0.3
-  const has = { forger: random.next() < 0.7, careless: random.next() < 0.2, revocation: random.next() < 0.3 }
+  const has = {
+    forger: random.next() < 0.7,
+    careless: random.next() < 0.2,
+    revocation: random.next() < (lying ? 0.8 : 0.3),
+  }
   const forged = new Set<string>()
   const liar = makeLiar(random, sequencer, lying, forged)
   let depth = 0
@@ -218,7 +222,6 @@ const beginAnew = async ({ players, sequencer }: Story): Promise<void> => {
   const [root] = players as [Player]
   const healed = await root.run(Effect.either(heal))
   if (Either.isRight(healed) || !healed.left.message.includes("before decisions about who may write")) return
-  console.log("EMPTIED")
   sequencer.connection.exec("DROP TABLE events; DROP TABLE log")
   await root.run(heal)
 }

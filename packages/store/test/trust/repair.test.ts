@@ -92,6 +92,42 @@ it.each(damages)("$what", { timeout: 60_000 }, async ({ sql, told }) => {
   await sqld.close()
 })
 
+/** What no log can have, where the guards stood aside: the next event in a place of its stream that is not the next, or under an id that is there. */
+const impossible: Readonly<Record<string, string>> = {
+  "of another version":
+    "INSERT INTO events SELECT position + 1, 'x', stream, version + 76, type, schema, data, meta, occurred_at, recorded_at, hash, NULL, salt, digest FROM events ORDER BY position DESC LIMIT 1",
+  "under an id that is there":
+    "DROP INDEX IF EXISTS events_id; CREATE TABLE plain AS SELECT * FROM events; DROP TABLE events; ALTER TABLE plain RENAME TO events; INSERT INTO events SELECT position + 1, id, 'x', 1, type, schema, data, meta, occurred_at, recorded_at, hash, NULL, salt, digest FROM events ORDER BY position DESC LIMIT 1",
+}
+
+it.each(Object.keys(impossible))(
+  "an event %s is told with its place, and the way out",
+  { timeout: 60_000 },
+  async (what) => {
+    const sqld = await startSqld()
+    const [a, b] = ["a", "b"].map((name) => machine(name, remoteLog({ url: sqld.url, token: sqld.token() }))) as [Machine, Machine] // biome-ignore format: one line
+    await beginLog(a, b)
+    await give(a, (r) => r.servers.add({ name: "alpha" }))
+    for (const one of [a, b]) await sync(one)
+    const client = createClient({ url: sqld.url, authToken: Redacted.value(sqld.token()) })
+    await client.executeMultiple(`DROP TRIGGER events_append_only; ${impossible[what]}`)
+    await give(b, (r) => r.servers.add({ name: "beta" }))
+    for (const one of [a, b]) {
+      const failed = await heal(one).then(() => undefined, String)
+      expect(failed).toContain("an empty database")
+      expect(failed).not.toContain("the database cannot be used")
+      expect(await status(one)).toMatchObject({ lastError: { reason: "damaged" } })
+    }
+    await sqld.kill()
+    sqld.restore(undefined)
+    await sqld.start()
+    for (const one of [a, b, a]) await heal(one)
+    expect(rowsHash(b.path)).toBe(rowsHash(a.path))
+    for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true })
+    await sqld.close()
+  },
+)
+
 it("a table of another program that is only called like one of ours is left", { timeout: 60_000 }, async () => {
   const sqld = await startSqld()
   const a = machine("a", remoteLog({ url: sqld.url, token: sqld.token() }))
