@@ -145,6 +145,8 @@ export interface Waiting {
   readonly name: string
   readonly fingerprint: string
   readonly confirmed: number
+  /** Commands of this file that could not stand, and that nobody has dealt with. */
+  readonly rejected: number
 }
 
 /** A machine that was enrolled before it showed an invite, which `offered` it a role. */

@@ -119,6 +119,6 @@ const waiting = Effect.gen(function* () {
   const { machines } = yield* (yield* Machines).list
   const own = machines.find(({ here, status }) => here && status === "waiting")
   if (own === undefined) return undefined
-  const { confirmed } = yield* (yield* Sync).status
-  return { waiting: true, name: own.name, fingerprint: own.fingerprint, confirmed } satisfies Waiting
+  const { confirmed, rejected } = yield* (yield* Sync).status
+  return { waiting: true, name: own.name, fingerprint: own.fingerprint, confirmed, rejected } satisfies Waiting
 })

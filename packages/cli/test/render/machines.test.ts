@@ -187,7 +187,10 @@ describe("the shared log", () => {
   })
 
   it("shows who waits its fingerprint, and what to type elsewhere", () => {
-    const text = connected({ waiting: true, name: "phone", fingerprint: phone.fingerprint, confirmed: 9 }, on(80))
+    const text = connected(
+      { waiting: true, name: "phone", fingerprint: phone.fingerprint, confirmed: 9, rejected: 0 },
+      on(80),
+    )
     expect(text).toContain(`\n    ${phone.fingerprint}\n`)
     expect(text).toContain("context infra machine approve phone")
   })

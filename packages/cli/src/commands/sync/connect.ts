@@ -7,7 +7,7 @@ import { leaf } from "../../leaf.js"
 import { argument, flag, removing, text } from "../../options.js"
 import type { Connecting } from "../../runtime/connecting.js"
 import { load } from "../../runtime.js"
-import { refused } from "../../syncing.js"
+import { refused, refusedOf } from "../../syncing.js"
 import { isInteractive, progress } from "../../terminal.js"
 import { Refused } from "../../usage.js"
 import { walked } from "../../walk.js"
@@ -51,7 +51,7 @@ export const connect = leaf({
       )
     }),
   render: async () => (await import("../../render/sync.js")).connected,
-  unwell: (done) => ("waiting" in done ? undefined : refused(done)),
+  unwell: (done) => ("waiting" in done ? refusedOf(done.rejected) : refused(done)),
 })
 
 const noInvite = "give the code that context infra sync invite printed, or leave --invite out and wait to be approved"
