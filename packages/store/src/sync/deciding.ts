@@ -105,7 +105,8 @@ const turnedAway = (
 ): string | undefined => {
   const [first] = unit as readonly [Placed, ...Array<Placed>]
   const writer = now.machines.get(first.meta.key ?? "")
-  if (writer?.status === "revoked" && writer.machineId !== signer?.id && first.stream !== machinesStream)
+  const isOther = signer !== undefined && writer?.machineId !== signer.id
+  if (isOther && writer?.status === "revoked" && first.stream !== machinesStream)
     return `it was written with the key of ${writer.name}, which is revoked`
   if (first.type !== MachineEnrolled.type) return undefined
   const { machineId } = first.data as { readonly machineId: string }

@@ -42,11 +42,7 @@ export const withheldBy = (
     const message = `nobody has said yet who may write to the shared log: on the machine that is to say so, context infra machine root. Until then nothing is pushed, and all work is kept here`
     return new SyncError({ reason: "no-root", message })
   }
-  if (signer === undefined) {
-    const message =
-      "the shared log is signed, and what this machine writes is not (CONTEXT_KEY=off): nothing of it can be pushed"
-    return new SyncError({ reason: "not-enrolled", message })
-  }
+  if (signer === undefined) return keylessIn(connection, { signer })
   if (isEnrolled(members, signer.id) || lastWord(connection, signer.id) !== undefined) return touchesUnknown(connection)
   const print = fingerprint(signer.publicKey)
   if (!members.machines.has(signer.id) && isFull(members)) {
@@ -62,6 +58,14 @@ export const withheldBy = (
     known.status === "revoked"
       ? `this machine was revoked: nothing that it writes is taken any more, and all work is kept here. If that was a mistake, context infra machine approve ${known.name} on an admin machine lets all of it through; with a new key it can ask to be enrolled again, as context infra alert says, and what waits is then told as refused, to be given again (context infra sync rejected)`
       : `this machine waits to be enrolled; until then nothing is pushed, and all work is kept here. On an admin machine: context infra machine approve ${known.name}, if its fingerprint there is ${print}`
+  return new SyncError({ reason: "not-enrolled", message })
+}
+
+/** Why nothing is shared of a file that goes on with a signed log, where this process cannot sign. */
+export const keylessIn = (connection: Connection, { signer }: Pick<Author, "signer">): SyncError | undefined => {
+  if (signer !== undefined || readMembership(connection).root === null) return undefined
+  const message =
+    "the shared log is signed, and what this machine writes is not (CONTEXT_KEY=off): nothing of it can be pushed"
   return new SyncError({ reason: "not-enrolled", message })
 }
 

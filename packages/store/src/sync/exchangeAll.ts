@@ -16,7 +16,7 @@ import { type Advanced, advance } from "./advance.js"
 import { ask, type Parts, sizeOf, type Tally } from "./asking.js"
 import type { Author } from "./author.js"
 import { Displaced, Squatted } from "./displaced.js"
-import { askToJoin, lastWord, mayPush, rootsInDoubt, withheldBy } from "./enrolling.js"
+import { askToJoin, keylessIn, lastWord, mayPush, rootsInDoubt, withheldBy } from "./enrolling.js"
 import { BrokenChain, type Stop } from "./judging.js"
 import { type Answer, type Place, pageCharacters } from "./protocol.js"
 import { isWish, readTail } from "./rebase.js"
@@ -45,6 +45,9 @@ export const exchangeAll = (
     let mayWrite: true | SyncError = true
     let hasAsked = false
     while (true) {
+      // What waits is decided again where others were first, and what is said of it then has to be signed as it is.
+      const keyless = yield* database.read((c) => (progress(c).pending > 0 ? keylessIn(c, author) : undefined))
+      if (keyless !== undefined) return yield* keyless
       const { page, state } = yield* database.write((c) => prepare(c, author, restoreUntil, mayWrite === true))
       const restoring = page.length > 0 && (page[page.length - 1] as EventRow)[0] <= restoreUntil
       const asked = yield* Effect.either(ask(parts, tally, state, page, restoring))
