@@ -20,14 +20,22 @@ import { isMeta, isName, misfitOf } from "./trust/shapes.js"
 import { acceptRoot, markClockStep } from "./trust/verdicts.js"
 
 /** Serialises and checks the events of an append, once, outside the lock. Throws `StorageError` for what no machine would take. */
-export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft> =>
-  appends.flatMap(({ events, stream }) =>
+export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft> => {
+  const drafts = appends.flatMap(({ events, stream }) =>
     events.map(({ data, id, meta, occurredAt, schema, type }) => {
       const draft = { id, stream, type, schema, data: storedJson(data), meta, occurredAt }
       refuseMisfit(draft)
       return draft
     }),
   )
+  if (drafts.length > 1 && drafts.some(({ stream }) => stream === machinesStream)) throw notAlone
+  return drafts
+}
+
+const notAlone = new StorageError({
+  reason: "unavailable",
+  message: `an event of ${machinesStream} says who may write, and is appended alone`,
+})
 
 const unfit = (name: string): StorageError => {
   const message = `${JSON.stringify(name.slice(0, 80))} cannot name an event, its type or its stream: it has to be 1 to 300 printable ASCII characters, and not to begin with inert-`

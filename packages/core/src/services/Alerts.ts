@@ -14,6 +14,7 @@ import type { PendingRoot } from "./Machines.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
 import { besideRoots, Sync, type SyncStatus, skewLimit, type WrongClock } from "./Sync.js"
+import { isAboutMachines } from "./sync/settling.js"
 import { toTrust } from "./sync/wayOut.js"
 
 export interface Alert {
@@ -133,14 +134,19 @@ const deploymentAlert = (placed: Placed, last: DeploymentRow | undefined): Alert
   }
 }
 
-const refused = ({ actor, id, machine, reason, rejectedAt, what }: RejectionRow): Alert => ({
-  kind: "rejected",
-  severity: "warning",
-  subject: `${actor}@${machine}`,
-  message: `${what} could not stand: ${reason}`,
-  since: rejectedAt,
-  next: `context infra sync rejected retry ${id}, or drop ${id}`,
-})
+const refused = (row: RejectionRow): Alert => {
+  const { actor, id, machine, reason, rejectedAt, what } = row
+  return {
+    kind: "rejected",
+    severity: "warning",
+    subject: `${actor}@${machine}`,
+    message: `${what} could not stand: ${reason}`,
+    since: rejectedAt,
+    next: isAboutMachines(row)
+      ? `context infra machine list, and decide it anew if it is still meant; then context infra sync rejected drop ${id}`
+      : `context infra sync rejected retry ${id}, or drop ${id}`,
+  }
+}
 
 /** How long events may wait before that is worth a word, in milliseconds. */
 const longest = 600_000

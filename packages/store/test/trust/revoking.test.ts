@@ -79,6 +79,12 @@ it.each(["let in by an admin that does not know of it", "made an admin by one th
         )
       const told = order === "revoked first" ? [expect.objectContaining({ reason: expect.stringMatching(/was revoked meanwhile/) })] : [] // biome-ignore format: one choice
       for (const one of [a, b]) expect(await rejected(one)).toEqual(told)
+      for (const { id } of await rejected(b)) {
+        // Given again it would be decided without looking at what happened meanwhile.
+        const retry = await b.run(Effect.flatMap(Sync, (service) => Effect.flip(service.retry(id))))
+        expect(retry.message).toContain("decide it anew")
+        await b.run(Effect.flatMap(Sync, (service) => service.drop(id)))
+      }
       // Whoever knows of it may let it in again.
       await b.run(enrol(signerOf(c)))
       await give(b, (r) => r.servers.add({ name: "waiting" }))
@@ -87,6 +93,7 @@ it.each(["let in by an admin that does not know of it", "made an admin by one th
       expect(await members(a)).toContainEqual(
         expect.objectContaining({ machineId: signerOf(c).id, status: "enrolled" }),
       )
+      expect(await verify(a)).toMatchObject({ ok: true, findings: [] })
       for (const one of [a, b, c]) await one.close()
     }
   },

@@ -2,6 +2,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { machinesStream } from "../../domain/Machine.js"
 import { RejectionSettled, rejection } from "../../domain/Rejection.js"
 import { type Ambiguous, InvalidInput, type NotFound, type StorageError } from "../../Errors.js"
 import type { Meta, Recorded } from "../../Event.js"
@@ -52,6 +53,13 @@ export const makeSettling = (models: ReadModels["Type"], log: EventLog["Type"]) 
   }
 }
 
+/** Whether it says who may write: that is of the moment at which it was said, and the code of an invite is known no more. */
+export const isAboutMachines = ({ events }: RejectionRow): boolean =>
+  events.some(({ stream }) => stream === machinesStream)
+
+const decidedAnew =
+  "who may write is not decided by giving a command again; if it is still meant, look at context infra machine list and decide it anew, and drop this one"
+
 const schedule = Schedule.jittered(Schedule.exponential("2 millis"))
 
 const envelope = (event: Pick<NewEvent, "type" | "schema" | "data">, meta: Meta) =>
@@ -67,6 +75,7 @@ const envelope = (event: Pick<NewEvent, "type" | "schema" | "data">, meta: Meta)
 /** The events of a refused command as new ones, if they may be done now. */
 const given = (models: ReadModels["Type"], row: RejectionRow, meta: Meta) =>
   Effect.gen(function* () {
+    if (isAboutMachines(row)) return yield* new InvalidInput({ field: "", reason: `${row.what}: ${decidedAnew}` })
     const appends = yield* Effect.forEach(row.events, (event) =>
       Effect.map(
         envelope({ type: event.type, schema: event.schema, data: event.data }, meta),
