@@ -92,6 +92,8 @@ const begin = (connection: Connection): void => {
     connection.exec(create(name))
   }
   for (const name of ["inert", "breaks", "clock_steps", "chains", "sync_rows"]) connection.exec(`DELETE FROM ${name}`)
+  // Of another place with its key the machine knew that wrote it: this may be another one, or have another key by now.
+  connection.exec("DELETE FROM sync_history WHERE what = 'cloned'")
   // Whose root is the right one a person says, and not the file: who asks to be one is in the events.
   connection.exec("DELETE FROM roots")
 }

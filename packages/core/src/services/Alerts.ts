@@ -259,7 +259,7 @@ export const cloned = (since: string): Omit<Alert, "kind" | "subject"> => ({
   severity: "warning",
   message: "another place writes with this machine's key: a copy of its disk, or an older copy of this file",
   since,
-  next: "move that place's key file away, so that it makes one of its own, and enrol it (context infra sync connect <url> --invite <code>)",
+  next: "use a copy of this file that is on this machine (--db) no more; on another machine move the key file away there, so that it makes one of its own, and enrol it (context infra sync connect <url> --invite <code>)",
 })
 
 const wrongClock = ({ ahead, at, machine, position }: WrongClock): Alert => ({

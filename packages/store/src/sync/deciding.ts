@@ -2,6 +2,7 @@
  * What becomes of this machine's own units where others came first: each is decided again, in order, on the rows of the log
  * without them.
  */
+import { idOf } from "@context-engine/core/Aggregate"
 import {
   EnrolmentRequested,
   MachineEnrolled,
@@ -10,7 +11,7 @@ import {
   RootEstablished,
 } from "@context-engine/core/domain/Machine"
 import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
-import { CommandRejected, rejection } from "@context-engine/core/domain/Rejection"
+import { CommandRejected, RejectionSettled, rejection } from "@context-engine/core/domain/Rejection"
 import type { Meta, Recorded } from "@context-engine/core/Event"
 import { Fold } from "@context-engine/core/Fold"
 import type { Rejected } from "@context-engine/core/services/Sync"
@@ -51,6 +52,7 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
   const world = loadWorld(connection)
   const known = thereAlready(connection, tail)
   const refused = refusedIn(connection, tail)
+  const again = givenAgain(connection, tail)
   const kept: Array<Standing> = []
   const rejected: Array<Rejected> = []
   let now = members
@@ -62,7 +64,12 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
     if (there === unit.length || refused.has((unit[0] as Placed).id)) continue
     const squatted = unit.some(({ id }) => known.get(id) === "other")
     const outOfDate = there > 0 ? "the log has a part of it already" : turnedAway(unit, tail, now, author, ground)
-    let verdict: Verdict = outOfDate === undefined ? redecide(unit, world) : { outcome: "refused", reason: outOfDate }
+    let verdict: Verdict =
+      outOfDate !== undefined
+        ? { outcome: "refused", reason: outOfDate }
+        : unit.some(({ stream }) => again.has(stream))
+          ? { outcome: "moot", reason: "it was given again already" }
+          : redecide(unit, world)
     const before = now
     const next = verdict.outcome === "stands" ? admitted(now, unit) : Either.right(now)
     if (Either.isRight(next)) now = next.right
@@ -198,6 +205,16 @@ const refusedIn = (connection: Connection, events: ReadonlyArray<Placed>): Reado
       .all(JSON.stringify(events.map(({ id }) => id)))
       .map(([id]) => id as string),
   )
+
+/** The streams of refused commands that somebody has given again already: a second time they would undo what came after that. */
+const givenAgain = (connection: Connection, events: ReadonlyArray<Placed>): ReadonlySet<string> => {
+  const streams = events.filter(({ type }) => type === RejectionSettled.type).map(({ stream }) => stream)
+  if (streams.length === 0) return new Set()
+  const found = connection
+    .prepare("SELECT id FROM rejections WHERE status = 'retried' AND id IN (SELECT value FROM json_each(?))")
+    .all(JSON.stringify(streams.map(idOf)))
+  return new Set(found.map(([id]) => `${rejection.name}-${id}`))
+}
 
 /** What says in the log that a command could not stand, and why. */
 const rejection_ = (author: Author, unit: ReadonlyArray<Placed>, verdict: Exclude<Verdict, { outcome: "stands" }>) => {

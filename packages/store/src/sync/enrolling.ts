@@ -150,6 +150,8 @@ export const rootsInDoubt = (
 ): SyncError | undefined => {
   const members = readMembership(connection)
   if (signer === undefined || members.root === null || members.machines.has(signer.id)) return undefined
+  // Who went from one root to another has said which is right.
+  if (members.earlier.length > 0) return undefined
   if (invite !== undefined && decodeInvite(invite)?.root === members.root.eventId) return undefined
   const [other] = readAsked(connection, members.acknowledged)
   if (other === undefined) return undefined

@@ -7,6 +7,7 @@ import { Database } from "../../src/Database.js"
 import { prepare } from "../../src/restore.js"
 import { type Batch, make } from "../../src/sync/RemoteLog.js"
 import { fingerprint } from "../../src/trust/keys.js"
+import { withNoise } from "../support/audited.js"
 import { invite as makeInvite } from "../support/enrolment.js"
 import { freshPath } from "../support/files.js"
 import { beginLog, eventsOf, give, type Machine, machine, machines, rowsHash, signerOf, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
@@ -114,6 +115,23 @@ it("who comes to a log with two roots asks nobody before a person has said which
   for (const one of [newcomer, again]) await sync(one)
   expect(rowsHash(newcomer.path)).toBe(rowsHash(again.path))
   for (const one of [again, newcomer]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
+
+it("whoever went to a root by a person's word asks to be let in there, and is not asked about others", async () => {
+  const { again, batch } = await rerooted()
+  // Two more machines begin a root each, and a third goes to the first of them.
+  const [second, b] = [machine("second", make("memory", batch)), machine("b", make("memory", batch))]
+  for (const one of [again, second, b]) withNoise(one.path)
+  for (const one of [second, b]) await failure(one)
+  await machines(second, (service) => service.beginRoot(false))
+  await sync(second)
+  await failure(b)
+  await machines(b, (service) => service.trust(fingerprint(signerOf(second).publicKey)))
+  expect((await failure(b)).message).toContain("machine approve ")
+  await sync(second)
+  const { machines: rows } = await machines(second, (service) => service.list)
+  expect(rows.find(({ status }) => status === "waiting")?.machineId).toBe(signerOf(b).id)
+  for (const one of [again, second, b]) await one.close()
 })
 
 it("an invite says which root is right, and is asked no more", async () => {

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { Database } from "../../src/Database.js"
 import type { EventRow } from "../../src/record.js"
+import { restore } from "../../src/restore.js"
 import { make } from "../../src/sync/RemoteLog.js"
 import { chainOf } from "../../src/trust/chain.js"
 import { damaged, withNoise } from "../support/audited.js"
@@ -106,6 +107,12 @@ it("two places with one key are noticed, and nothing honest is inert", async () 
   expect(noticed.length).toBe(1)
   expect((await status(copy)).clonedAt).toBe(noticed[0]?.at)
   expect((await status(a)).clonedAt).toBeNull()
+  // Of a copy that is restored it is not known: it may be on another machine, or have another key.
+  const place = freshPath()
+  await Effect.runPromise(restore(copy.path, place))
+  const restored = machine("d", undefined, { path: place })
+  expect((await status(restored)).clonedAt).toBeNull()
+  await restored.close()
   for (const one of [own, copy, a, c]) {
     expect(rowsHash(one.path)).toBe(rowsHash(a.path))
     expect(eventsOf(one.path)).toEqual(eventsOf(a.path))

@@ -1,5 +1,6 @@
 /** Machines from which the right to write is taken: also one that does it to itself, or that others let in at the same moment. */
 import { rmSync } from "node:fs"
+import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
@@ -131,5 +132,37 @@ it("what waits under a key that was revoked is told as refused under a new one, 
     expect(eventsOf(b.path)).toEqual(eventsOf(a.path))
     for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
     for (const one of [a, b]) await one.close()
+  }
+})
+
+it("what was refused is given again once: the second time, on another machine, there is nothing left to do", async () => {
+  const remote = make("memory", makeSequencer().batch)
+  const [a, b, c] = ["a", "b", "c"].map((name) => machine(name, remote)) as [Machine, Machine, Machine]
+  await beginLog(a, b, c)
+  for (const one of [a, b, c]) await sync(one)
+  for (const one of [a, b]) await add(one, "same")
+  await give(b, (r) => r.services.add({ name: "api", server: "same", type: "app" }))
+  for (const one of [a, b]) await sync(one)
+  await give(a, (r) => r.servers.rename("same", "other"))
+  for (const one of [a, b, c]) await sync(one)
+  const [service, server] = await rejected(b)
+  for (const one of [b, c])
+    for (const id of [server, service].map((row) => row?.id ?? ""))
+      await one.run(Effect.flatMap(Sync, (found) => found.retry(id)))
+  await sync(b)
+  await give(b, (r) => r.servers.update("same", { notes: "later" }))
+  for (const one of [b, c, a, b]) await sync(one)
+  for (const one of [a, b, c]) {
+    const rows = await one.run(Effect.flatMap(ReadModels, (models) => models.servers.list()))
+    expect(rows.map(({ name, notes }) => [name, notes]).sort()).toEqual([["other", null], ["same", "later"]]) // biome-ignore format: one line
+    const told = await rejected(one)
+    expect(told.map(({ reason, status }) => [status, reason]).sort()).toEqual([
+      ["moot", "it was given again already"],
+      ["moot", "it was given again already"],
+      ["retried", expect.any(String)],
+      ["retried", expect.any(String)],
+    ])
+    expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
+    await one.close()
   }
 })
