@@ -38,7 +38,7 @@ it("an invite that is refused leaves a new machine connected to nothing, and the
   await other.succeed(`sync connect ${sqld.url} --invite ${code}`, token(sqld))
   const refused = await phone.run(`sync connect ${sqld.url} --invite ${code}`, token(sqld))
   expect(refused.code).toBe(1)
-  expect(refused.stderr).toContain("used up or has expired")
+  expect(refused.stderr).toContain("used up, withdrawn or has expired")
   expect(refused.stderr).toContain("connected to nothing")
   expect(await phone.json("sync status")).toMatchObject({ remote: null, logId: null, pending: 0 })
   await invited(phone, laptop, sqld)

@@ -43,7 +43,7 @@ export const approve = leaf({
         return yield* machines.approve(row.machineId, wanted)
       }),
     ),
-  said: ({ fingerprint, name, role }) => `enrolled ${name} (${fingerprint}) as ${role}`,
+  said: ({ fingerprint, name, role }) => `${name} (${fingerprint}) is enrolled as ${role}`,
 })
 
 const asks = ({ fingerprint, name, status }: MachineRow): string =>
