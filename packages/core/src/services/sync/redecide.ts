@@ -7,6 +7,7 @@
 import { idOf } from "../../Aggregate.js"
 import { canonicalJson } from "../../CanonicalJson.js"
 import { cycleThrough } from "../../domain/Dependency.js"
+import { RejectionSettled } from "../../domain/Rejection.js"
 import { AlreadyExists, DependencyCycle, InUse } from "../../Errors.js"
 import type { Recorded } from "../../Event.js"
 import type { Fold } from "../../Fold.js"
@@ -37,13 +38,20 @@ const refused = (reason: string): Verdict => ({ outcome: "refused", reason })
 export const redecide = (unit: ReadonlyArray<Recorded>, world: Fold): Verdict => {
   if (!unit.some(isDecision)) return apply(unit, world)
   const touched = new Map<string, Touched>()
-  const idle: Array<string> = []
+  const idle: Array<{ readonly type: string; readonly reason: string }> = []
   for (const event of unit) {
     const verdict = foldIn(event, world, touched)
     if (verdict.outcome === "refused") return undo(touched, world, verdict)
-    if (verdict.outcome === "moot") idle.push(verdict.reason)
+    if (verdict.outcome === "moot") idle.push({ type: event.type, reason: verdict.reason })
   }
-  if (idle.length === unit.length) return undo(touched, world, { outcome: "moot", reason: idle[0] as string })
+  const [first] = idle
+  // That a refused command was given again is no work of its own.
+  const work = unit.filter(({ type }) => type !== RejectionSettled.type)
+  if (first !== undefined && idle.length === work.length)
+    return undo(touched, world, { outcome: "moot", reason: first.reason })
+  // What is there already would be as it was at first, whatever was done to it since.
+  const again = idle.find(({ type }) => type.endsWith("Added"))
+  if (again !== undefined) return undo(touched, world, refused(again.reason))
   for (const one of touched.values()) {
     const reason = brokenBy(one, world)
     if (reason !== undefined) return undo(touched, world, refused(reason))

@@ -20,6 +20,7 @@ const secret = (id: string, serviceId: string | null, serverId: string | null) =
 const updated = (stream: string, type: string, changes: object) => event(stream, type, { name: "x", changes })
 const renamed = (id: string, from: string, to: string) => event(`server-${id}`, "ServerRenamed", { from, to })
 const removed = (stream: string, type: string) => event(stream, type, { name: "x" })
+const settled = event("rejection-r", "RejectionSettled", { what: "", how: "retried", commandId: "c" })
 const jump = (jumpHost: string) => ({ sshConfig: { user: null, port: 22, keyPath: null, jumpHost } })
 
 /** What becomes of a unit after some events; and that what does not stand leaves nothing behind. */
@@ -38,6 +39,8 @@ const world = [server("s1"), server("s2"), service("api", "s1"), service("db", "
 describe("a decision that others have overtaken", () => {
   const cases: ReadonlyArray<readonly [string, ReadonlyArray<Recorded>, ReadonlyArray<Recorded>, string | RegExp]> = [
     ["adding what nobody has", world, [server("s3")], "stands"],
+    ["adding what is there, as it was given again elsewhere", world, [server("s1"), settled], 'moot: server "s1" is there already'],
+    ["adding what is there beside what is not", world, [server("s1"), service("new", "s1"), settled], 'refused: server "s1" is there already'],
     ["adding a name that is taken", world, [server("other", { name: "s1" })], 'refused: server "s1" already exists'],
     ["adding to what was removed", world, [service("web", "gone")], /refused: the server that service "web" belongs to/],
     ["adding a secret without a place twice", [secret("a", null, null)], [secret("b", null, null)], /refused: .*already/],
