@@ -63,20 +63,15 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
     // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
     if (there === unit.length || refused.has((unit[0] as Placed).id)) continue
     const squatted = unit.some(({ id }) => known.get(id) === "other")
-    const outOfDate = there > 0 ? "the log has a part of it already" : turnedAway(unit, tail, now, author, ground)
-    let verdict: Verdict =
-      outOfDate !== undefined
-        ? { outcome: "refused", reason: outOfDate }
-        : unit.some(({ stream }) => again.has(stream))
-          ? { outcome: "moot", reason: "it was given again already" }
-          : redecide(unit, world)
+    const overtaken = there > 0 ? refusal(partly) : (again(unit) ?? turnedAway(unit, tail, now, author, ground))
+    let verdict = overtaken ?? redecide(unit, world)
     const before = now
     const next = verdict.outcome === "stands" ? admitted(now, unit) : Either.right(now)
     if (Either.isRight(next)) now = next.right
     else {
       // It asked in vain; whoever decided who writes has to be told that it no longer holds.
       if ((unit[0] as Placed).type === EnrolmentRequested.type) continue
-      verdict = { outcome: "refused", reason: next.left }
+      verdict = refusal(next.left)
     }
     if (verdict.outcome === "stands") {
       const rows = unit.map(({ row }) => row)
@@ -92,6 +87,10 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
   }
   return { kept, rejected }
 }
+
+const refusal = (reason: string): Verdict => ({ outcome: "refused", reason })
+
+const partly = "the log has a part of it already"
 
 /** Whether a unit takes the right to write from a machine that still has it. */
 const isRevocation = (unit: ReadonlyArray<Placed>, members: Membership): boolean => {
@@ -109,19 +108,19 @@ const turnedAway = (
   now: Membership,
   { signer }: Author,
   { known, members }: Ground,
-): string | undefined => {
+): Verdict | undefined => {
   const [first] = unit as readonly [Placed, ...Array<Placed>]
   const writer = now.machines.get(first.meta.key ?? "")
   const isOther = signer !== undefined && writer?.machineId !== signer.id
   if (isOther && writer?.status === "revoked" && first.stream !== machinesStream)
-    return `it was written with the key of ${writer.name}, which is revoked`
+    return refusal(`it was written with the key of ${writer.name}, which is revoked`)
   if (first.type !== MachineEnrolled.type) return undefined
   const { machineId } = first.data as { readonly machineId: string }
   const found = members.machines.get(machineId)
   const isOwn = ({ data, type }: Placed) =>
     type === MachineRevoked.type && (data as typeof found)?.machineId === machineId
   if (found?.status !== "revoked" || found.position <= known || tail.some(isOwn)) return undefined
-  return `${found.name} was revoked meanwhile (position ${found.position})`
+  return refusal(`${found.name} was revoked meanwhile (position ${found.position})`)
 }
 
 /** Whether another machine signed a unit, which was enrolled when it stands there, or asks for just that. */
@@ -206,14 +205,15 @@ const refusedIn = (connection: Connection, events: ReadonlyArray<Placed>): Reado
       .map(([id]) => id as string),
   )
 
-/** The streams of refused commands that somebody has given again already: a second time they would undo what came after that. */
-const givenAgain = (connection: Connection, events: ReadonlyArray<Placed>): ReadonlySet<string> => {
+/** Asks of units whether they give a command again that somebody has given again: a second time it would undo what came after that. */
+const givenAgain = (connection: Connection, events: ReadonlyArray<Placed>) => {
   const streams = events.filter(({ type }) => type === RejectionSettled.type).map(({ stream }) => stream)
-  if (streams.length === 0) return new Set()
   const found = connection
     .prepare("SELECT id FROM rejections WHERE status = 'retried' AND id IN (SELECT value FROM json_each(?))")
     .all(JSON.stringify(streams.map(idOf)))
-  return new Set(found.map(([id]) => `${rejection.name}-${id}`))
+  const done = new Set(found.map(([id]) => `${rejection.name}-${id}`))
+  return (unit: ReadonlyArray<Placed>): Verdict | undefined =>
+    unit.some(({ stream }) => done.has(stream)) ? { outcome: "moot", reason: "it was given again already" } : undefined
 }
 
 /** What says in the log that a command could not stand, and why. */

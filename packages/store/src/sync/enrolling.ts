@@ -182,6 +182,8 @@ export const checkInvite = (members: Membership, invite: string, now: number): S
   if (found === undefined)
     return refuse("the log does not have this invite (yet); the machine that made it has to synchronise first")
   if (!isOpen(found) || Date.parse(found.expiresAt) < now)
-    return refuse("this invite was used up, withdrawn or has expired, or who made it is no admin any more; make another with context infra sync invite")
+    return refuse(
+      "this invite was used up, withdrawn or has expired, or who made it is no admin any more; make another with context infra sync invite",
+    )
   return undefined
 }
