@@ -75,11 +75,11 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
     }
     if (verdict.outcome === "stands") {
       const rows = unit.map(({ row }) => row)
-      if (!squatted) kept.push({ rows, others: isOthers(unit, author, now) })
+      if (writtenByRevoked(unit, now, author) !== undefined && isSettling(unit)) kept.push(resigned(unit))
+      else if (!squatted) kept.push({ rows, others: isOthers(unit, author, now) })
       else if (isOwnWord(author.signer, rows, roots)) kept.push(issuedAnew(connection, unit, author))
       // Its own machine alone can write it under another id. A revocation is not gone on without.
-      else if (isRevocation(unit, before))
-        throw new Squatted(placeOf(connection, (rows[0] as EventRow)[1]), "revocation")
+      else if (isRevocation(unit, before)) throw new Squatted(placeOf(connection, rows[0]?.[1] ?? ""), "revocation")
       continue
     }
     kept.push({ drafts: [rejection_(author, unit, verdict)], recordedAt: "", fresh: true })
@@ -106,14 +106,13 @@ const turnedAway = (
   unit: ReadonlyArray<Placed>,
   tail: ReadonlyArray<Placed>,
   now: Membership,
-  { signer }: Author,
+  author: Author,
   { known, members }: Ground,
 ): Verdict | undefined => {
   const [first] = unit as readonly [Placed, ...Array<Placed>]
-  const writer = now.machines.get(first.meta.key ?? "")
-  const isOther = signer !== undefined && writer?.machineId !== signer.id
-  if (isOther && writer?.status === "revoked" && first.stream !== machinesStream)
-    return refusal(`it was written with the key of ${writer.name}, which is revoked`)
+  const writer = writtenByRevoked(unit, now, author)
+  if (writer !== undefined && first.stream !== machinesStream && !isSettling(unit))
+    return refusal(`it was written with the key of ${writer}, which is revoked`)
   if (first.type !== MachineEnrolled.type) return undefined
   const { machineId } = first.data as { readonly machineId: string }
   const found = members.machines.get(machineId)
@@ -122,6 +121,24 @@ const turnedAway = (
   if (found?.status !== "revoked" || found.position <= known || tail.some(isOwn)) return undefined
   return refusal(`${found.name} was revoked meanwhile (position ${found.position})`)
 }
+
+/** The name of a machine that wrote a unit and was turned away since, where that is not the one which decides. */
+const writtenByRevoked = ([first]: ReadonlyArray<Placed>, now: Membership, { signer }: Author): string | undefined => {
+  const writer = now.machines.get(first?.meta.key ?? "")
+  if (signer === undefined || writer?.machineId === signer.id || writer?.status !== "revoked") return undefined
+  return writer.name
+}
+
+/** Whether a unit only tells of a refused command, or lets it go: that changes nothing, and goes on under another key. */
+const isSettling = (unit: ReadonlyArray<Placed>): boolean =>
+  unit.every(({ stream }) => stream.startsWith(`${rejection.name}-`))
+
+/** The same, written anew. */
+const resigned = (unit: ReadonlyArray<Placed>): Standing => ({
+  drafts: unit.map(({ row }) => draftOf(row)),
+  recordedAt: unit[0]?.recordedAt ?? "",
+  fresh: true,
+})
 
 /** Whether another machine signed a unit, which was enrolled when it stands there, or asks for just that. */
 const isOthers = (unit: ReadonlyArray<Placed>, { signer }: Author, members: Membership): boolean => {

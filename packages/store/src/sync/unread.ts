@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
 import type { Database } from "../Database.js"
 import { genesis } from "../record.js"
+import { readHead } from "../standing.js"
 import { claimedKey } from "../trust/chain.js"
 import { readMembership } from "../trust/membership.js"
 import { rebuildLinks } from "../trust/verdicts.js"
@@ -18,16 +19,21 @@ import { bind, countRebase, readState } from "./state.js"
 export const isOfOther = ({ reason }: SyncError | StorageError): boolean =>
   ["not-enrolled", "new-root", "foreign"].includes(reason)
 
-/** A file that had nothing in it has nothing again: what it read of another log would be taken for this machine's own work. */
+/**
+ * A file that had nothing in it has nothing again: what it read of another log would be taken for this machine's own work. What
+ * another process has written meanwhile stays, and so does what that goes on from.
+ */
 export const unread = (database: Database["Type"]): Effect.Effect<void, StorageError> => {
   const nowhere = { position: 0, hash: genesis }
-  const empty = database.write((connection) => {
+  const emptied = database.write((connection) => {
+    if (readHead(connection).position > readState(connection).confirmed.position) return false
     takeOut(connection, nowhere, readTail(connection, 0))
     for (const table of ["chains", "roots"]) connection.exec(`DELETE FROM ${table}`)
     connection.exec("UPDATE checkpoint SET position = 0, machine = NULL, session = NULL")
     bind(connection, null, nowhere)
+    return true
   })
-  return Effect.zipRight(empty, Effect.asVoid(database.memory.accept))
+  return Effect.flatMap(emptied, (done) => (done ? Effect.asVoid(database.memory.accept) : Effect.void))
 }
 
 /**

@@ -9,20 +9,13 @@ import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/
 import * as Either from "effect/Either"
 import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
-import { type Chain, chainOf, endOfRun, isRoot, ownKey } from "./chain.js"
+import { anyUnit, type Chain, chainOf, endOfRun, isRoot, type Link, ownKey, passRefused } from "./chain.js"
 import { alteredIn, counts, inert, isInert, type Judged, wrongIn } from "./judged.js"
 import { holds } from "./keys.js"
 import { proves } from "./membership.js"
 import { type Asked, underOther, wasEnrolled } from "./otherRoots.js"
 import { lastStated } from "./sealing.js"
 import { misfit } from "./shapes.js"
-
-/** The last unit of a session. */
-export interface Link {
-  readonly number: number
-  readonly unit: string
-  readonly occurredAt: string
-}
 
 /** What the rule knows of the log before a unit, and what a person decided here. */
 export interface Known {
@@ -152,7 +145,9 @@ export class Admission {
       if (asksToBeRoot) this.#asked.push(askedOf(first))
       return { rows: unit, judged: found, asksToBeRoot }
     }
-    return { rows: unit, judged: found, ...this.#follow(unit, chain) }
+    const followed = this.#follow(unit, chain)
+    passRefused(this.#links, first, this.known.link)
+    return { rows: unit, judged: found, ...followed }
   }
 
   /** Before there is a root anything counts that has a shape: that is how logs were, and an unsigned log is. */
@@ -269,7 +264,7 @@ export class Admission {
         clockStep,
         broken: `${name} has written unit ${chain.number} of a session before: its key is in two places, or what it wrote was put in another order`,
       }
-    if (chain.previous !== (before?.unit ?? ""))
+    if (before?.unit !== anyUnit && chain.previous !== (before?.unit ?? ""))
       return { clockStep, broken: `what ${name} wrote before it is not what is there` }
     return { clockStep }
   }

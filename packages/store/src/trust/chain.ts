@@ -1,5 +1,6 @@
 /** What rows say of the unit and the chain that they belong to. Nothing of it is believed until the signature holds. */
 import { machinesStream } from "@context-engine/core/domain/Machine"
+import { CommandRejected } from "@context-engine/core/domain/Rejection"
 import type { Meta } from "@context-engine/core/Event"
 import type { EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
@@ -21,21 +22,55 @@ export interface Chain {
 export const chainOf = (row: EventRow): Chain | undefined => {
   if (typeof row[11] !== "string" || row[13] === null || row[7].length > 20_000) return undefined
   try {
-    const { count, key, number, previous, session } = JSON.parse(row[7]) as Meta
-    const isSane =
-      typeof key === "string" &&
-      typeof session === "string" &&
-      /^[0-9a-f]{16}$/.test(session) &&
-      typeof previous === "string" &&
-      Number.isSafeInteger(number) &&
-      (number as number) > 0 &&
-      Number.isSafeInteger(count) &&
-      (count as number) > 0 &&
-      (count as number) <= largest
-    return isSane ? { key, session, number: number as number, previous, count: count as number } : undefined
+    return chainIn(JSON.parse(row[7]))
   } catch {
     return undefined
   }
+}
+
+const chainIn = ({ count, key, number, previous, session }: Partial<Meta>): Chain | undefined => {
+  const isSane =
+    typeof key === "string" &&
+    typeof session === "string" &&
+    /^[0-9a-f]{16}$/.test(session) &&
+    typeof previous === "string" &&
+    Number.isSafeInteger(number) &&
+    (number as number) > 0 &&
+    Number.isSafeInteger(count) &&
+    (count as number) > 0 &&
+    (count as number) <= largest
+  return isSane ? { key, session, number: number as number, previous, count: count as number } : undefined
+}
+
+/** Where a session of a machine ends. */
+export interface Link {
+  readonly number: number
+  /** The hash of its last unit; `anyUnit` where that is not in the log. */
+  readonly unit: string
+  /** The latest time that it has stated. */
+  readonly occurredAt: string
+}
+
+/** Stands for the hash of a unit that is in the log only as refused: what follows it may name any. */
+export const anyUnit = "*"
+
+/**
+ * A machine that puts another's unit back, and finds that it can stand no more, says so in the other's place: the number of that unit
+ * is used up. `links` has where the sessions end, `before` where those end that are not there.
+ */
+export const passRefused = (
+  links: Map<string, Link>,
+  row: EventRow,
+  before: (key: string, session: string) => Link | undefined = () => undefined,
+): void => {
+  if (row[4] !== CommandRejected.type || row[6].length > 16_000_000) return
+  // A newer version may say it in another shape.
+  const carried = chainIn(JSON.parse(row[6])?.events?.[0]?.meta ?? {})
+  if (carried === undefined || carried.key === claimedKey(row)) return
+  const id = `${carried.key} ${carried.session}`
+  const end = links.get(id) ?? before(carried.key, carried.session)
+  if (carried.number === (end?.number ?? 0) + 1)
+    links.set(id, { number: carried.number, unit: anyUnit, occurredAt: end?.occurredAt ?? "" })
 }
 
 /** Whether an event makes a root. */

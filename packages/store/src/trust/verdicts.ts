@@ -5,8 +5,8 @@ import { isApart } from "@context-engine/core/effectiveTime"
 import type { PendingRoot } from "@context-engine/core/services/Machines"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
-import { type Known, type Link, notWhole } from "./Admission.js"
-import { chainOf, claimedKey, isRoot, isSelfSigned } from "./chain.js"
+import { type Known, notWhole } from "./Admission.js"
+import { chainOf, claimedKey, isRoot, isSelfSigned, type Link, passRefused } from "./chain.js"
 import { fingerprint, keyId } from "./keys.js"
 import { readMembership } from "./membership.js"
 import { lastStated, unitHash } from "./sealing.js"
@@ -237,6 +237,7 @@ export const rebuildLinks = (connection: Connection, until: number): void => {
       const id = `${chain.key} ${chain.session}`
       const occurredAt = lastStated(unit, links.get(id)?.occurredAt ?? "")
       links.set(id, { number: chain.number, unit: hash, occurredAt })
+      passRefused(links, first as EventRow)
     }
     unit = []
   }

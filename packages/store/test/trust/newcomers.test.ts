@@ -10,7 +10,7 @@ import { fingerprint } from "../../src/trust/keys.js"
 import { withNoise } from "../support/audited.js"
 import { invite as makeInvite } from "../support/enrolment.js"
 import { freshPath } from "../support/files.js"
-import { beginLog, eventsOf, give, type Machine, machine, machines, rowsHash, signerOf, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
+import { beginLog, eventsOf, give, type Machine, machine, machines, rowsHash, servers, signerOf, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
 import { makeSequencer } from "../support/sequencer.js"
 
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
@@ -347,4 +347,28 @@ it("work under a root that waits for a word is told as that, and who was revoked
   await machines(c, (service) => service.trust(fingerprint(signerOf(b).publicKey)))
   expect((await status(c)).inert).toBe(0)
   for (const one of [b, c]) expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+})
+
+it("an invite that is refused takes nothing with it of what another process writes meanwhile", async () => {
+  const { batch } = makeSequencer()
+  const a = await begun("a", batch, "alpha")
+  const path = freshPath()
+  const other = machine("new", undefined, { path })
+  let asked = 0
+  const slow: typeof batch = (statements, mode) =>
+    Effect.zipRight(
+      Effect.promise(async () => {
+        asked += 1
+        if (asked === 2) await add(other, "meanwhile")
+      }),
+      batch(statements, mode),
+    )
+  const newcomer = machine("new", make("memory", slow), { path })
+  const used = await invite(a)
+  await machines(a, (service) => Effect.flatMap(service.list, ({ invites }) => service.withdraw(invites[0]?.inviteId ?? ""))) // biome-ignore format: one line
+  await sync(a)
+  expect((await newcomer.run(Effect.flatMap(Sync, (s) => Effect.flip(s.now({ invite: used }))))).message).toContain("withdrawn") // biome-ignore format: one line
+  expect(asked).toBe(2)
+  expect((await servers(newcomer)).includes("meanwhile")).toBe(true)
+  for (const one of [a, other, newcomer]) await one.close()
 })

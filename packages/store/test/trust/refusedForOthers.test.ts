@@ -1,0 +1,129 @@
+/**
+ * A machine that puts back what another key wrote, and finds that a part of it can stand no more: what is told as refused is not
+ * missing, and nothing is red where nobody was hostile.
+ */
+import { rmSync } from "node:fs"
+import { Sync } from "@context-engine/core/services/Sync"
+import * as Effect from "effect/Effect"
+import { expect, it } from "vitest"
+import { make } from "../../src/sync/RemoteLog.js"
+import { enrol } from "../support/enrolment.js"
+import { freshPath } from "../support/files.js"
+import {
+  beginLog,
+  eventsOf,
+  give,
+  type Machine,
+  machine,
+  machines,
+  rowsHash,
+  servers,
+  signerOf,
+  status,
+  sync,
+  verify,
+} from "../support/machines.js"
+import { makeSequencer } from "../support/sequencer.js"
+
+const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
+const rejected = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.rejected))
+const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
+const attempt = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.either(service.now())))
+
+/** Three machines of one log, whose server can be put back to what it was. */
+const fleet = async () => {
+  let sequencer = makeSequencer()
+  const remote = make("memory", (statements, mode) => sequencer.batch(statements, mode))
+  const [a, b, c] = ["a", "b", "c"].map((name) => machine(name, remote)) as [Machine, Machine, Machine]
+  await beginLog(a, b, c)
+  for (const one of [a, b, c]) await sync(one)
+  const save = () => {
+    const copy = freshPath()
+    sequencer.connection.exec(`VACUUM INTO '${copy}'`)
+    return () => {
+      sequencer = makeSequencer(copy)
+    }
+  }
+  return { a, b, c, remote, save }
+}
+
+/** The machine goes on with another key. */
+const withNewKey = async (old: Machine, remote: Parameters<typeof machine>[1]): Promise<Machine> => {
+  await old.close()
+  rmSync(`${old.path}.key`)
+  return machine(old.name, remote, { path: old.path })
+}
+
+const alike = async (...all: ReadonlyArray<Machine>) => {
+  for (const one of all) {
+    expect(eventsOf(one.path)).toEqual(eventsOf(all[0]?.path ?? ""))
+    expect(rowsHash(one.path)).toBe(rowsHash(all[0]?.path ?? ""))
+    expect(await status(one)).toMatchObject({ breaks: [], inert: 0, pending: 0 })
+    expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
+  }
+}
+
+it("after a key was lost, and the machine has another", async () => {
+  const { a, b: old, c, remote } = await fleet()
+  for (const name of ["same", "own"]) await add(old, name)
+  await add(a, "same")
+  await sync(a)
+  const b = await withNewKey(old, remote)
+  await attempt(b)
+  await sync(a)
+  await a.run(enrol(signerOf(b)))
+  for (const one of [a, b, c, a]) await sync(one)
+  await alike(a, b, c)
+  expect(await servers(c)).toEqual(["own", "same"])
+  expect(await rejected(c)).toMatchObject([{ status: "open", what: expect.stringContaining("same") }])
+  for (const one of [b, a]) {
+    await add(one, `after-${one.name}`)
+    await sync(one)
+  }
+  await sync(b)
+  await sync(c)
+  await alike(a, b, c)
+  for (const one of [a, b, c]) await one.close()
+})
+
+it.each(["of two, the first is refused", "of three, the last is refused", "all are refused"])(
+  "on a server that was put back, where another machine heals first: %s",
+  async (how) => {
+    const { a, b, c, save } = await fleet()
+    const putBack = save()
+    const [names, taken] = how.startsWith("of two") ? [["x", "y"], ["x"]] : how.startsWith("of three") ? [["x", "y", "z"], ["z"]] : [["x", "y"], ["x", "y"]] // biome-ignore format: one choice
+    for (const name of names) await add(b, name)
+    for (const one of [b, c]) await sync(one)
+    putBack()
+    // What b writes before it knows of that goes on from what was refused.
+    await add(b, "later")
+    for (const name of taken) await add(a, name)
+    await sync(a)
+    for (const one of [c, b, a]) await heal(one)
+    for (const one of [c, b, a, c, b]) await sync(one)
+    await alike(a, b, c)
+    for (const one of [b, c]) await add(one, `after-${one.name}`)
+    for (const one of [b, c, a, b]) await sync(one)
+    await alike(a, b, c)
+    expect(await servers(a)).toEqual([...names, "after-b", "after-c", "later"].sort())
+    for (const one of [a, b, c]) await one.close()
+  },
+)
+
+it("what was told as refused under a key that was revoked is told once, and given again once", async () => {
+  const { a, b: old, c, remote } = await fleet()
+  await add(old, "same")
+  await add(a, "same")
+  await machines(a, (service) => service.revoke(signerOf(old).id))
+  await sync(a)
+  await attempt(old)
+  const b = await withNewKey(old, remote)
+  await attempt(b)
+  await sync(a)
+  await a.run(enrol(signerOf(b)))
+  for (const one of [a, b, c, a]) await sync(one)
+  const found = await rejected(c)
+  expect(found).toMatchObject([{ status: "open", what: '"server same added"' }])
+  await alike(a, b, c)
+  for (const one of [a, b, c]) await one.close()
+})
