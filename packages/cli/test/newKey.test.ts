@@ -45,7 +45,16 @@ describe("what waits under a key that was revoked", () => {
     expect((await sam.run("sync rejected")).stdout).toContain("which is revoked")
     expect((await sam.run("sync rejected retry --all abc")).code).toBe(2)
     expect(await names(sam)).toEqual(["alpha"])
-    await sam.succeed("sync rejected retry --all")
+    // What a machine could not do is its own to give again, after a look at it.
+    await ada.succeed("sync now")
+    await ada.succeed("sync rejected retry --all --yes")
+    expect((await ada.json("sync rejected")).map(({ status }: { status: string }) => status)).toEqual(["open", "open"])
+    const shown = await sam.run("sync rejected retry --all")
+    expect(shown).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/server beta added[\s\S]*service[\s\S]*add --yes/),
+    })
+    await sam.succeed("sync rejected retry --all --yes")
     for (const one of [sam, ada]) await one.succeed("sync now")
     for (const one of [sam, ada]) expect(await names(one)).toEqual(["alpha", "beta"])
     expect(await ada.json("service list")).toMatchObject([{ name: "api" }])

@@ -205,6 +205,8 @@ export class Sync extends Context.Tag("@context-engine/core/Sync")<
     readonly disconnect: Effect.Effect<void, StorageError>
     /** Commands that were refused, open ones first. */
     readonly rejected: Effect.Effect<ReadonlyArray<RejectionRow>, StorageError>
+    /** The open ones that this machine could not let stand, in the order in which they were given. */
+    readonly rejectedHere: Effect.Effect<ReadonlyArray<RejectionRow>, StorageError>
     /** Gives a refused command again, as it was, by its id or the beginning of it: it is decided on what there is now. */
     readonly retry: (
       id: string,

@@ -49,8 +49,13 @@ export const layer = (options: Options): Layer.Layer<Sync, never, Database | Eve
     Effect.gen(function* () {
       const database = yield* Database
       const models = yield* ReadModels
-      return Sync.of({ ...make(database, options), ...makeSettling(models, yield* EventLog) })
+      return Sync.of({ ...make(database, options), ...makeSettling(models, yield* EventLog, ownKey(options)) })
     }),
+  )
+
+const ownKey = ({ keyPath }: Options): Effect.Effect<string | undefined> =>
+  Effect.try(() => (keyPath === undefined ? undefined : findSigner(keyPath)?.id)).pipe(
+    Effect.orElseSucceed(() => undefined),
   )
 
 const make = (database: Database["Type"], { keyPath, remote }: Options) => {

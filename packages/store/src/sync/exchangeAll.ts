@@ -2,6 +2,7 @@
 import { type StorageError, SyncError } from "@context-engine/core/Errors"
 import type { SyncOptions } from "@context-engine/core/services/Sync"
 import { units } from "@context-engine/core/services/sync/units"
+import { outOfDamage } from "@context-engine/core/services/sync/wayOut"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Connection } from "../connection.js"
@@ -235,7 +236,7 @@ const refused = (address: string, why: Refused): SyncError => {
     })
   return new SyncError({
     reason: "damaged",
-    message: `${address}: ${doing(why)}. Nothing of it was taken over; all that is known here is kept`,
+    message: `${address}: ${doing(why)}. Nothing of it was taken over; all that is known here is kept. What leads on: ${outOfDamage}`,
   })
 }
 
@@ -246,5 +247,5 @@ const doing = (why: MisplacedRoot | Displaced | Squatted): string => {
   const putBack = "the shared log was put back to before decisions about who may write"
   return why instanceof Squatted
     ? `${putBack}, and somebody took the id of a ${why.what} there (position ${position}), so that it cannot be put back`
-    : `${putBack}, and ${why.name} wrote there (position ${position}), who may not write after them`
+    : `${putBack}, and ${why.name} wrote there (position ${position}), who may not do that after them`
 }

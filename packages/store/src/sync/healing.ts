@@ -1,6 +1,7 @@
 /** `sync heal`: the shared log gets back what it lost, and what somebody changed of it is put right. */
 import { type StorageError, SyncError } from "@context-engine/core/Errors"
 import type { SyncOptions } from "@context-engine/core/services/Sync"
+import { outOfDamage } from "@context-engine/core/services/sync/wayOut"
 import { count } from "@context-engine/core/words"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
@@ -33,7 +34,7 @@ export const heal = (parts: Parts, tally: Tally, options: SyncOptions, logId: st
 const beyondRepair = (what: string): SyncError =>
   new SyncError({
     reason: "damaged",
-    message: `${withoutAdvice(what)}. It cannot be put right where it is, and all that is known here is kept as it was. Put an empty database in the place of the shared log, then context infra sync heal, on the machine that knows most of it, gives it all that is known`,
+    message: `${withoutAdvice(what)}. It cannot be put right where it is, and all that is known here is kept as it was. What leads on: ${outOfDamage}`,
   })
 
 /** Puts right what somebody changed of the shared log's tables, where its events are still those of this log. */

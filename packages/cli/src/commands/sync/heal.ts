@@ -40,6 +40,8 @@ const intention = (sync: Sync["Type"]) =>
     const met = yield* Effect.either(sync.contact)
     if (Either.isRight(met)) {
       const { common, ours, remoteEvents, state } = met.right
+      if (state === "same" && ours === 0)
+        return "compare the shared log with what is known here, and put right what differs"
       return `push ${count(ours, "event")} to the shared log, which is ${state} (${common} of its ${count(remoteEvents, "event")} known here)`
     }
     const { logId, remote } = yield* sync.status

@@ -2,8 +2,11 @@
 import type { Sync } from "@context-engine/core/services/Sync"
 import type { RejectionRow } from "@context-engine/core/views/rejections"
 import * as Effect from "effect/Effect"
+import { explain } from "../../enrolling.js"
 import { leaf } from "../../leaf.js"
 import { flag, optionalArgument } from "../../options.js"
+import { confirmed } from "../../removal.js"
+import { count } from "../../render/units.js"
 import { withSync } from "../../runtime.js"
 import { Refused, UsageError } from "../../usage.js"
 
@@ -11,19 +14,23 @@ export const rejected = leaf({
   name: "rejected",
   description:
     "Commands that could not stand beside what others did: what was wanted, and why it is refused. " +
-    "`retry` gives one again, as it was; `drop` says that it is not wanted any more; with --all all that are open, " +
-    "in the order in which they were given.",
+    "`retry` gives one again, as it was; `drop` says that it is not wanted any more; with --all all of this " +
+    "machine's own that are open, in the order in which they were given, after a question. What another machine could not do is its own " +
+    "to settle, or yours one by one.",
   examples: [
     "sync rejected",
     "sync rejected retry 019ab3f0",
     "sync rejected drop 019ab3f0",
-    "sync rejected retry --all",
+    "sync rejected retry --all --yes",
   ],
   args: {
     what: optionalArgument("retry|drop", "What to do with one"),
     id: optionalArgument("id", "Its id, or the first letters of it"),
   },
-  options: { all: flag("all", "All that are open, instead of one") },
+  options: {
+    all: flag("all", "All open ones of this machine's own commands, instead of one"),
+    yes: flag("yes", "With --all: do not ask first"),
+  },
   run: ({ all, id, what, ...given }) =>
     withSync(given, (sync) =>
       Effect.gen(function* () {
@@ -34,23 +41,32 @@ export const rejected = leaf({
             see: "context infra sync rejected --help",
           })
         }
-        const settle = (one: string) => (what === "retry" ? sync.retry(one) : sync.drop(one))
-        if (all) return yield* settleAll(sync, settle)
+        if (all) return yield* settleAll(sync, what, given.yes)
         // The input was somebody's, once; now it is the state of things that refuses it.
-        return [yield* Effect.catchTag(settle(id as string), "InvalidInput", ({ message }) => new Refused({ message }))]
+        return [
+          yield* Effect.catchTag(sync[what](id as string), "InvalidInput", ({ message }) => new Refused({ message })),
+        ]
       }),
     ),
   render: async () => (await import("../../render/sync.js")).rejections,
   unwell: (rows, { all, what }) => (what === undefined || all) && rows.some(({ status }) => status === "open"),
 })
 
-/** Each that is open; those that cannot stand yet stay so, with the reason of today. */
-const settleAll = (sync: Sync["Type"], settle: (id: string) => ReturnType<Sync["Type"]["retry"]>) =>
+/** Each of this machine's own that is open, after a look at them; those that cannot stand yet stay so, with the reason of today. */
+const settleAll = (sync: Sync["Type"], how: "retry" | "drop", yes: boolean) =>
   Effect.gen(function* () {
-    const open = (yield* sync.rejected).filter(({ status }) => status === "open")
-    const given = ({ givenAt, id }: RejectionRow) => `${givenAt} ${id}`
-    const inOrder = open.toSorted((a, b) => (given(a) < given(b) ? -1 : 1))
-    return yield* Effect.forEach(inOrder, (row) =>
-      Effect.catchTag(settle(row.id), "InvalidInput", ({ reason }) => Effect.succeed<RejectionRow>({ ...row, reason })),
+    const open = yield* sync.rejectedHere
+    if (open.length === 0) return []
+    if (!yes)
+      for (const { actor, machine, reason, what } of open) yield* explain(`${what}, by ${actor}@${machine}: ${reason}`)
+    const them = count(open.length, "refused command")
+    yield* confirmed(
+      yes,
+      how === "retry" ? `give ${them} of this machine again, as they were` : `let ${them} of this machine go`,
+    )
+    return yield* Effect.forEach(open, (row) =>
+      Effect.catchTag(sync[how](row.id), "InvalidInput", ({ reason }) =>
+        Effect.succeed<RejectionRow>({ ...row, reason }),
+      ),
     )
   })

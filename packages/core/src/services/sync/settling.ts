@@ -16,7 +16,12 @@ import { findById } from "../names.js"
 import { decisive } from "./entities.js"
 import { redecide } from "./redecide.js"
 
-export const makeSettling = (models: ReadModels["Type"], log: EventLog["Type"]) => {
+/** `own` is the key of this machine, if it has one. */
+export const makeSettling = (
+  models: ReadModels["Type"],
+  log: EventLog["Type"],
+  own: Effect.Effect<string | undefined>,
+) => {
   const open = (id: string): Effect.Effect<RejectionRow, NotFound | Ambiguous | InvalidInput | StorageError> =>
     Effect.gen(function* () {
       const row = yield* findById("refused command", models.rejections, id)
@@ -44,7 +49,21 @@ export const makeSettling = (models: ReadModels["Type"], log: EventLog["Type"]) 
       return (yield* models.rejections.get(id)) as RejectionRow
     }).pipe(Effect.retry({ while: (error) => error._tag === "VersionConflict", times: 10, schedule }))
 
+  /** Whether this machine said that it could not stand: others' rejections are theirs to settle. */
+  const isOwn = (row: RejectionRow, key: string | undefined) =>
+    Effect.gen(function* () {
+      const [told] = yield* log.read(`${rejection.name}-${row.id}`)
+      return told?.meta.key === undefined ? row.machine === (yield* Origin).machine : told.meta.key === key
+    })
+
   return {
+    rejectedHere: Effect.gen(function* () {
+      const key = yield* own
+      const open = (yield* models.rejections.list()).filter(({ status }) => status === "open")
+      const found = yield* Effect.filter(open, (row) => isOwn(row, key))
+      const given = ({ givenAt, id }: RejectionRow) => `${givenAt} ${id}`
+      return found.sort((a, b) => (given(a) < given(b) ? -1 : 1))
+    }),
     rejected: Effect.map(models.rejections.list({ order: { by: "rejectedAt", descending: true } }), (rows) =>
       rows.filter((row) => row.status === "open").concat(rows.filter((row) => row.status !== "open")),
     ),

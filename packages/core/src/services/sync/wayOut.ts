@@ -13,6 +13,10 @@ export interface Stuck extends Pick<SyncStatus, "enrolment" | "roots"> {
   readonly keyFile?: string | undefined
 }
 
+/** What leads on where a shared log cannot be put right as it is. */
+export const outOfDamage =
+  "context infra sync heal on the other machines first: one that knows more of it may mend it. If none can: an empty database in the place of the shared log, under a new token if somebody else may have the old one, then context infra sync heal on each machine, those that are refused like this one before the others, and of them the one that knows most"
+
 /** The command that leads on, or what else to do. */
 export const wayOut = (reason: SyncFailure, stuck: Stuck): string => {
   switch (reason) {
@@ -28,7 +32,7 @@ export const wayOut = (reason: SyncFailure, stuck: Stuck): string => {
     case "protocol":
       return "context infra sync heal if the address is right, or sync connect <url> with the right one"
     case "damaged":
-      return "context infra sync heal on the other machines first: one that knows more of it may mend it. If none can: an empty database in the place of the shared log, then context infra sync heal on the machine that knows most of it"
+      return outOfDamage
     case "to-merge":
       return "context infra sync join"
     case "newer-schema":
