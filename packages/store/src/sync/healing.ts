@@ -57,7 +57,7 @@ const healEvents = (parts: Parts, tally: Tally, options: SyncOptions, state: Sta
     if (met.state === "reset") yield* remote.create(logId)
     yield* database.write((connection) => bind(connection, logId, met.place))
     yield* Effect.tapError(exchange, (error) =>
-      error.reason === "offline" ? noteLost(database, options, state, met) : putBack(database, state),
+      broughtOver.has(error.reason) ? noteLost(database, options, state, met) : putBack(database, state),
     )
     yield* noteLost(database, options, state, met)
   })
@@ -111,6 +111,9 @@ const noteHealed = (database: Database["Type"], what: string, done: ReadonlyArra
   done.length === 0
     ? Effect.void
     : database.write((connection) => note(connection, { at: now(), what: "healed", detail: `${what}: ${done.join("; ")}` })) // biome-ignore format: one line
+
+/** What an exchange may end with after it brought over what it could: the rest goes on from there. */
+const broughtOver: ReadonlySet<string> = new Set(["offline", "not-enrolled", "no-root", "read-only"])
 
 const noteLost = (
   database: Database["Type"],

@@ -122,6 +122,7 @@ export class Admission {
 
   /** Goes past rows that are not to be judged, and gives where their chain does not hold. */
   pass(rows: ReadonlyArray<EventRow>): ReadonlyArray<number> {
+    for (const row of rows) passRefused(this.#links, row, this.known.link)
     return this.#follows(rows)
   }
 

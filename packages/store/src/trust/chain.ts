@@ -54,6 +54,15 @@ export interface Link {
 /** Stands for the hash of a unit that is in the log only as refused: what follows it may name any. */
 export const anyUnit = "*"
 
+/** The chain of a unit that a refusal carries; a newer version may say it in another shape. */
+const carriedBy = (row: EventRow): Chain | undefined => {
+  try {
+    return chainIn(JSON.parse(row[6]).events[0].meta)
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * A machine that puts another's unit back, and finds that it can stand no more, says so in the other's place: the number of that unit
  * is used up. `links` has where the sessions end, `before` where those end that are not there.
@@ -63,9 +72,7 @@ export const passRefused = (
   row: EventRow,
   before: (key: string, session: string) => Link | undefined = () => undefined,
 ): void => {
-  if (row[4] !== CommandRejected.type || row[6].length > 16_000_000) return
-  // A newer version may say it in another shape.
-  const carried = chainIn(JSON.parse(row[6])?.events?.[0]?.meta ?? {})
+  const carried = row[4] === CommandRejected.type ? carriedBy(row) : undefined
   if (carried === undefined || carried.key === claimedKey(row)) return
   const id = `${carried.key} ${carried.session}`
   const end = links.get(id) ?? before(carried.key, carried.session)
