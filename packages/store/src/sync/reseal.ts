@@ -12,6 +12,7 @@ import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
 import type { Signer } from "../Signer.js"
 import { readShared, readSigning, type Signing, writeSigning } from "../standing.js"
+import { anyUnit } from "../trust/chain.js"
 import { type Draft, lastStated, newSession, sealUnit, unitHash } from "../trust/sealing.js"
 import { readLink } from "../trust/verdicts.js"
 import { isOwnWord } from "../trust/waiting.js"
@@ -107,8 +108,8 @@ const chainOf = (rows: ReadonlyArray<EventRow>): Meta | undefined =>
   rows[0]?.[13] == null ? undefined : (JSON.parse(rows[0][7]) as Meta)
 
 /** Whether the log has a unit of this number in the session already, which is not this one. `confirmed`: where it ends there. */
-const isTaken = (rows: ReadonlyArray<EventRow>, confirmed: Signing): boolean =>
-  (chainOf(rows)?.number ?? 0) <= confirmed.number
+const isTaken = (rows: ReadonlyArray<EventRow>, { number, unit }: Signing): boolean =>
+  (chainOf(rows)?.number ?? 0) <= (unit === anyUnit ? number - 1 : number)
 
 /** The chain after a unit that is the next one of it; `undefined` if it is not. */
 const continued = (rows: ReadonlyArray<EventRow>, chain: Signing): Signing | undefined => {

@@ -3,11 +3,13 @@
  * missing, and nothing is red where nobody was hostile.
  */
 import { rmSync } from "node:fs"
+import { EventLog } from "@context-engine/core/EventLog"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { make } from "../../src/sync/RemoteLog.js"
 import { enrol } from "../support/enrolment.js"
+import { uuid } from "../support/events.js"
 import { freshPath } from "../support/files.js"
 import {
   beginLog,
@@ -151,4 +153,25 @@ it("a machine that may not write is not told again to heal what it cannot, and h
   expect(await status(d)).toMatchObject({ confirmed: there.length, pending: 1, enrolment: "waiting" })
   await alike(a, b, c)
   for (const one of [a, b, c, d]) await one.close()
+})
+
+it("a machine that says so of what another has yet to write takes nothing from it", async () => {
+  const { a, b, c } = await fleet()
+  await add(b, "first")
+  for (const one of [b, a, c]) await sync(one)
+  await add(b, "waiting")
+  const meta = JSON.parse(eventsOf(b.path).at(-1)?.[7] ?? "")
+  const original = { id: uuid(), stream: `server-${uuid()}`, type: "ServerAdded", schema: 1, data: {}, meta, occurredAt: "2026-01-01T00:00:00.000Z" } // biome-ignore format: one event
+  const data = { commandId: uuid(), outcome: "refused", reason: "a lie", actor: "c", machine: "c", events: [original], signature: null } // biome-ignore format: one event
+  const event = { id: uuid(), type: "CommandRejected", schema: 1, data, meta: { actor: "c", via: "cli" as const, machine: "c", commandId: uuid() }, occurredAt: new Date().toISOString() } // biome-ignore format: one event
+  await c.run(Effect.flatMap(EventLog, (log) => log.append([{ stream: `rejection-${original.id}`, expected: "any", events: [event] }]))) // biome-ignore format: one line
+  await sync(c)
+  for (const one of [b, a, c]) await sync(one)
+  await alike(a, b, c)
+  expect(await servers(a)).toEqual(["first", "waiting"])
+  for (const one of [a, b, c]) expect(await status(one)).toMatchObject({ clonedAt: null })
+  await add(b, "later")
+  for (const one of [b, a, c]) await sync(one)
+  await alike(a, b, c)
+  for (const one of [a, b, c]) await one.close()
 })
