@@ -1,12 +1,13 @@
 /** Pushes and pulls, page by page, until both logs are the same. */
 import { type StorageError, SyncError } from "@context-engine/core/Errors"
+import type { Meta } from "@context-engine/core/Event"
 import type { SyncOptions } from "@context-engine/core/services/Sync"
 import { units } from "@context-engine/core/services/sync/units"
 import { outOfDamage } from "@context-engine/core/services/sync/wayOut"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Connection } from "../connection.js"
-import { decode, type EventRow } from "../record.js"
+import type { EventRow } from "../record.js"
 import { readHead } from "../standing.js"
 import { endOfRun } from "../trust/chain.js"
 import { isKnown } from "../trust/judged.js"
@@ -151,7 +152,7 @@ const understands = (one: string): boolean => {
 /** The next events of ours, by whole units: what was appended together arrives together. */
 const nextPage = (connection: Connection, after: number, limit: number): ReadonlyArray<EventRow> => {
   const rows = readTail(connection, after, limit)
-  const whole = [...units(rows.map((row) => ({ ...decode(row), row })))]
+  const whole = [...units(rows.map(memberOf))]
   // The last unit may go on after the page.
   if (rows.length === limit) whole.pop()
   if (rows.length === limit && whole.length === 0) return nextPage(connection, after, limit * 2)
@@ -163,6 +164,22 @@ const nextPage = (connection: Connection, after: number, limit: number): Readonl
     page.push(...unit.map(({ row }) => row))
   }
   return page
+}
+
+/** A row as one of a unit. What counts for nothing goes back with the rest, and need not be JSON. */
+const memberOf = (row: EventRow) => ({
+  type: row[4],
+  signature: row[11],
+  meta: { commandId: commandOf(row) ?? row[1] },
+  row,
+})
+
+const commandOf = (row: EventRow): string | undefined => {
+  try {
+    return (JSON.parse(row[7]) as Meta).commandId
+  } catch {
+    return undefined
+  }
 }
 
 /** Takes what came over, in strides where nothing of ours has to be put after it. */
