@@ -1,4 +1,6 @@
 /** Whatever a server's own tables take from whoever has the token, by hand: it counts for nothing, and stops nobody. */
+
+import { Audit } from "@context-engine/core/services/Audit"
 import { diagnose } from "@context-engine/core/services/Diagnosis"
 import { Sync } from "@context-engine/core/services/Sync"
 import { createClient } from "@libsql/client/http"
@@ -8,8 +10,10 @@ import fc from "fast-check"
 import { expect, it, vi } from "vitest"
 import { database } from "../../src/doctor/database.js"
 import { columns } from "../../src/record.js"
+import { restore } from "../../src/restore.js"
 import { remoteLog } from "../../src/sync/http.js"
 import { withNoise } from "../support/audited.js"
+import { freshPath } from "../support/files.js"
 import { beginLog, eventsOf, give, machine, rowsHash, servers, sync } from "../support/machines.js"
 import { seedOf } from "../support/random.js"
 import { startSqld } from "../support/sqld.js"
@@ -89,6 +93,14 @@ it("is taken over by all, and they go on", async () => {
   expect(eventsOf(a.path).slice(0, before.length)).toEqual(before)
   expect(eventsOf(b.path)).toEqual(eventsOf(a.path))
   expect(await servers(b)).toContain("after")
+  // And it goes into another file with the rest.
+  const [replayed, restored] = [withNoise(freshPath()), withNoise(freshPath())]
+  await a.run(Effect.flatMap(Audit, (audit) => audit.replay(String(eventsOf(a.path).length), replayed)))
+  await Effect.runPromise(restore(a.path, restored))
+  for (const path of [replayed, restored]) {
+    expect(rowsHash(path)).toBe(rowsHash(a.path))
+    expect(eventsOf(path)).toEqual(eventsOf(a.path))
+  }
   const { findings } = await Effect.runPromise(diagnose([database(a.path)]))
   expect(findings.find(({ check }) => check === "chain")?.level).toBe("ok")
   expect(taken).toBeGreaterThan(20)
