@@ -44,6 +44,8 @@ export interface Ground {
   readonly roots: ReadonlyArray<string>
   /** Up to here this machine knew of others' events when it decided. */
   readonly known: number
+  /** It asks to be let in before them: what its file has under a key that was revoked is what it wrote itself. */
+  readonly joins: boolean
 }
 
 /** Decides every unit again, in order, on the rows of the log without them. */
@@ -75,7 +77,7 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
     }
     if (verdict.outcome === "stands") {
       const rows = unit.map(({ row }) => row)
-      if (writtenByRevoked(unit, now, author) !== undefined && isSettling(unit)) kept.push(resigned(unit))
+      if (writtenByRevoked(unit, now, author, ground) !== undefined && isSettling(unit)) kept.push(resigned(unit))
       else if (!squatted) kept.push({ rows, others: isOthers(unit, author, now) })
       else if (isOwnWord(author.signer, rows, roots)) kept.push(issuedAnew(connection, unit, author))
       // Its own machine alone can write it under another id. A revocation is not gone on without.
@@ -107,10 +109,11 @@ const turnedAway = (
   tail: ReadonlyArray<Placed>,
   now: Membership,
   author: Author,
-  { known, members }: Ground,
+  ground: Ground,
 ): Verdict | undefined => {
   const [first] = unit as readonly [Placed, ...Array<Placed>]
-  const writer = writtenByRevoked(unit, now, author)
+  const { known, members } = ground
+  const writer = writtenByRevoked(unit, now, author, ground)
   if (writer !== undefined && first.stream !== machinesStream && !isSettling(unit))
     return refusal(`it was written with the key of ${writer}, which is revoked`)
   if (first.type !== MachineEnrolled.type) return undefined
@@ -123,7 +126,13 @@ const turnedAway = (
 }
 
 /** The name of a machine that wrote a unit and was turned away since, where that is not the one which decides. */
-const writtenByRevoked = ([first]: ReadonlyArray<Placed>, now: Membership, { signer }: Author): string | undefined => {
+const writtenByRevoked = (
+  [first]: ReadonlyArray<Placed>,
+  now: Membership,
+  { signer }: Author,
+  { joins }: Ground,
+): string | undefined => {
+  if (!joins) return undefined
   const writer = now.machines.get(first?.meta.key ?? "")
   if (signer === undefined || writer?.machineId === signer.id || writer?.status !== "revoked") return undefined
   return writer.name

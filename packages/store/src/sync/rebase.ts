@@ -18,7 +18,7 @@ import type { Draft } from "../trust/sealing.js"
 import { forgetAfter, knownAt, markClockSteps, readInert, rebuildLinks } from "../trust/verdicts.js"
 import { rootsIn } from "../trust/waiting.js"
 import type { Author } from "./author.js"
-import { decide, type Placed } from "./deciding.js"
+import { decide, type Ground, type Placed } from "./deciding.js"
 import { membersToKeep, refuseDisplacing } from "./displaced.js"
 import { type Judged, judge, takeIncoming } from "./judging.js"
 import type { Place } from "./protocol.js"
@@ -138,7 +138,7 @@ export const putBack = (
   const asks = first.some(({ type }) => type === EnrolmentRequested.type)
   const rows = mine.filter((row) => !(asks && isWish(row)))
   const done = partsOf(connection, base, rows, { author, first }).map((part) =>
-    putPart(connection, part, author, { roots, known }),
+    putPart(connection, part, author, { roots, known, joins: asks }),
   )
   return {
     moved: done.reduce((sum, { moved }) => sum + moved, -first.length),
@@ -151,12 +151,13 @@ const putPart = (
   connection: Connection,
   { first, rows: mine }: Part,
   author: Author,
-  { known, roots }: Pick<Taken, "known" | "roots">,
+  about: Omit<Ground, "members">,
 ): Rebased => {
   const members = readMembership(connection)
   const head = readHead(connection)
   const events = mine.map((row): Placed => ({ ...decode(row), row }))
-  const ground = { members: membersAfter(members, first), roots, known }
+  const { roots } = about
+  const ground = { ...about, members: membersAfter(members, first) }
   const { kept, rejected } = decide(connection, events, author, ground)
   const { cloned, rows } = reseal(connection, [...first, ...kept], author.signer, { members, after: head, roots })
   const placed = putAfter(connection, head, rows)
