@@ -49,12 +49,14 @@ export const layer = (options: Options): Layer.Layer<Sync, never, Database | Eve
     Effect.gen(function* () {
       const database = yield* Database
       const models = yield* ReadModels
-      return Sync.of({ ...make(database, options), ...makeSettling(models, yield* EventLog, ownKey(options)) })
+      const ownKey = Effect.map(ownSigner(options), (signer) => signer?.id)
+      return Sync.of({ ...make(database, options), ...makeSettling(models, yield* EventLog, ownKey) })
     }),
   )
 
-const ownKey = ({ keyPath }: Options): Effect.Effect<string | undefined> =>
-  Effect.try(() => (keyPath === undefined ? undefined : findSigner(keyPath)?.id)).pipe(
+/** This machine's key, where it has one that can be read: for looks, which make none. */
+const ownSigner = ({ keyPath }: Options) =>
+  Effect.try(() => (keyPath === undefined ? undefined : findSigner(keyPath))).pipe(
     Effect.orElseSucceed(() => undefined),
   )
 
@@ -110,9 +112,7 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
   return {
     status: Effect.gen(function* () {
       const one = yield* shared
-      const signer = yield* Effect.try(() => (keyPath === undefined ? undefined : findSigner(keyPath))).pipe(
-        Effect.orElseSucceed(() => undefined),
-      )
+      const signer = yield* ownSigner({ ...(keyPath && { keyPath }) })
       const loss = yield* database.memory.look
       const status = yield* database.read((connection) =>
         readStatus(connection, one?.address ?? null, { signer, keyFile }),

@@ -143,7 +143,7 @@ const isSettling = (unit: ReadonlyArray<Placed>): boolean =>
   unit.every(({ stream }) => stream.startsWith(`${rejection.name}-`))
 
 /** The same, written anew. */
-const resigned = (unit: ReadonlyArray<Placed>): Standing => ({
+const resigned = (unit: ReadonlyArray<Placed>): Extract<Standing, { readonly fresh: true }> => ({
   drafts: unit.map(({ row }) => draftOf(row)),
   recordedAt: unit[0]?.recordedAt ?? "",
   fresh: true,
@@ -183,12 +183,13 @@ const isOfRoot = (unit: ReadonlyArray<Placed>, members: Membership): boolean => 
 
 /** Somebody put events of other content under these ids into the shared log: ours are written again under new ones. */
 const issuedAnew = (connection: Connection, unit: ReadonlyArray<Placed>, author: Author): Standing => {
-  const drafts = unit.map(({ row }) => {
+  const again = resigned(unit)
+  const drafts = again.drafts.map((draft) => {
     const id = author.id()
-    renameDisplaced(connection, row[1], id)
-    return { ...draftOf(row), id }
+    renameDisplaced(connection, draft.id, id)
+    return { ...draft, id }
   })
-  return { drafts, recordedAt: unit[0]?.recordedAt ?? "", fresh: true }
+  return { ...again, drafts }
 }
 
 /** The rows that decisions are made on, as they are in the tables. */
