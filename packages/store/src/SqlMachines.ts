@@ -37,6 +37,7 @@ import { begin, goBackTo, goTo } from "./changeRoot.js"
 import type { Connection } from "./connection.js"
 import { Database } from "./Database.js"
 import { findSigner, loadSigner, type Signer, signerOf } from "./Signer.js"
+import { readCovered, toAcknowledge } from "./trust/acknowledged.js"
 import { candidates } from "./trust/candidates.js"
 import {
   encodeInvite,
@@ -109,11 +110,11 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
   return Machines.of({
     list: Effect.gen(function* () {
       const signer = yield* found
-      const { earlier, pending, state } = yield* database.read((connection) => ({
-        state: readMembership(connection),
-        ...rootsIn(connection),
-      }))
-      const isAsked = ({ position }: Pending) => position > state.acknowledged
+      const { covered, earlier, pending, state } = yield* database.read((connection) => {
+        const state = readMembership(connection)
+        return { state, covered: readCovered(connection, state), ...rootsIn(connection) }
+      })
+      const isAsked = ({ position }: Pending) => position > covered
       return {
         machines: [...state.machines.values()].map((one) => rowOf(state, one, signer)),
         invites: [...state.invites.values()].filter(isOpen).map(({ publicKey: _, ...invite }) => invite),
@@ -209,11 +210,11 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       return pendingOf(chosen)
     }),
     acknowledge: Effect.fn("Machines.acknowledge")(function* (turnsDownRoots) {
-      const [root] = yield* database.read((c) => readAsked(c, readMembership(c).acknowledged))
+      const [root] = yield* database.read((c) => readAsked(c, readMembership(c)))
       if (root !== undefined && !turnsDownRoots) return yield* new InvalidInput({ field: "", reason: rootWaits(root) })
-      const { count, until } = yield* database.read(toAcknowledge)
-      if (count > 0) yield* decide(() => Effect.succeed(InertAcknowledged({ until, count })))
-      return count
+      const seen = yield* database.read(toAcknowledge)
+      if (seen.count > 0) yield* decide(() => Effect.succeed(InertAcknowledged(seen)))
+      return seen.count
     }),
   })
 }
@@ -265,14 +266,3 @@ const findMachine = ({ machines }: Membership, name: string): Effect.Effect<Memb
     member.machineId,
     fingerprint(member.publicKey),
   ])
-
-const toAcknowledge = (connection: Connection): { readonly until: number; readonly count: number } => {
-  const { acknowledged } = readMembership(connection)
-  const [count, until] = connection
-    .prepare(
-      `SELECT count(*), coalesce(max(position), 0) FROM (
-         SELECT position FROM inert UNION SELECT position FROM breaks) WHERE position > ?`,
-    )
-    .get(acknowledged)
-  return { count, until }
-}

@@ -7,8 +7,10 @@ import * as Stream from "effect/Stream"
 import { isDriverError, type NativeConnection, storageError } from "./connection.js"
 import { columns, type EventRow, hashOf, notYet } from "./record.js"
 import { readHead, readShared } from "./standing.js"
-import { clashes, judgeAfter, takeIncoming } from "./sync/judging.js"
+import { BrokenChain, clashes, judgeAfter, takeIncoming } from "./sync/judging.js"
+import { readCovered } from "./trust/acknowledged.js"
 import { isRoot } from "./trust/chain.js"
+import { readMembership } from "./trust/membership.js"
 import { acceptRoot, readInert } from "./trust/verdicts.js"
 
 type TakeOverError = StorageError | InvalidInput
@@ -71,11 +73,13 @@ class Taking {
     this.start = head.position
   }
   readonly start: number
+  /** Where an event says a hash that is not its own. */
+  readonly #unchained: Array<number> = []
 
   take(chunk: ReadonlyArray<EventRow>): void {
     const fresh = chunk.filter((row) => !isKnown(this.connection, this.start, row))
     for (const row of fresh) {
-      this.head = follow(this.head, row, this.trusting.replay !== undefined)
+      this.#follow(row)
       if (row[11] === null || row[11] !== this.#held[this.#held.length - 1]?.[11]) this.#flush(this.#held.length > 500)
       this.#held.push(row)
     }
@@ -84,8 +88,30 @@ class Taking {
   end(): Taken {
     this.#flush(true)
     const { replay } = this.trusting
-    if (replay !== undefined) showMoment(this.connection, replay)
+    if (replay === undefined) this.#refuseUnseen()
+    else showMoment(this.connection, replay)
     return { events: this.head.position - this.start, inert: readInert(this.connection, this.start).size }
+  }
+
+  #follow(row: EventRow): void {
+    const [position] = row
+    const { hash, position: before } = this.head
+    if (position !== before + 1) throw broken(`position ${before + 1} is missing`)
+    if (hashOf(hash, row) !== row[10]) this.#unchained.push(position)
+    this.head = { position, hash: row[10] }
+  }
+
+  /**
+   * What counts for nothing may say any hash, in a shared log. A line that somebody changed looks the same: only what an admin has
+   * seen is taken. (A replay is of a log that is here, where all was judged.)
+   */
+  #refuseUnseen(): void {
+    const covered = readCovered(this.connection, readMembership(this.connection))
+    const unseen = this.#unchained.find((position) => position > covered)
+    if (unseen === undefined) return
+    throw broken(
+      `the chain breaks at position ${unseen}; if the log that this comes from shows that event as one that counts for nothing, an admin says so there first (context infra machine acknowledge), and exports it anew`,
+    )
   }
 
   /** Units are judged many at once: only where one ends. */
@@ -123,14 +149,6 @@ const showMoment = (connection: NativeConnection, { left, moment, recorded }: Re
     connection.prepare("INSERT INTO replayed (one, moment) VALUES (1, ?)").run(moment)
 }
 
-/** `judged`: the rows are of a log that is here, where what counts for nothing may say any hash, and was found to. */
-const follow = (head: { readonly position: number; readonly hash: string }, row: EventRow, judged: boolean) => {
-  const [position] = row
-  if (position !== head.position + 1) throw broken(`position ${head.position + 1} is missing`)
-  if (!judged && hashOf(head.hash, row) !== row[10]) throw broken(`the chain breaks at position ${position}`)
-  return { position, hash: row[10] }
-}
-
 /**
  * Whether an event is here already. One of another hash makes this another log; under the same, all of it has to be what was
  * written, but for when it was recorded.
@@ -152,6 +170,7 @@ const attempt = <A>(connection: NativeConnection, body: () => A): Effect.Effect<
     catch: (error) => {
       if (error instanceof InvalidInput) return error
       if (error instanceof UniqueViolation) return broken(error.message)
+      if (error instanceof BrokenChain) return broken(`the chain breaks at position ${error.position}`)
       if (isDriverError(error) && /gap|append-only/.test((error as Error).message))
         return broken((error as Error).message)
       return storageError(connection.path, error)

@@ -10,6 +10,7 @@ import { decode, type EventRow, genesis, matchesDigest, notYet } from "./record.
 import { clashes } from "./sync/judging.js"
 import { claimsOf } from "./sync/status.js"
 import { Admission } from "./trust/Admission.js"
+import { coveredBy } from "./trust/acknowledged.js"
 import { claimedKey, isRoot } from "./trust/chain.js"
 import { alone, type Setting } from "./verifySetting.js"
 import { Signers } from "./verifySigners.js"
@@ -32,6 +33,7 @@ export class Walk {
   /** Rows of one signature, which may be a unit. */
   #run: Array<EventRow> = []
   #recordedAt = ""
+  readonly #inertUnchained: Array<number> = []
   /** What had not happened at the moment that the file shows. */
   readonly #later = new Set<number>()
   readonly #admission: Admission
@@ -140,13 +142,10 @@ export class Walk {
       return
     }
     for (const { broken, judged, rows, unchained } of this.#admission.units(run)) {
-      // What counts for nothing may say any hash; it is told as what it is.
-      if (judged.verdict !== "inert" || this.setting.confirmed === undefined)
-        for (const position of new Set([
-          ...unchained,
-          ...rows.filter((row) => !matchesDigest(row)).map((row) => row[0]),
-        ]))
-          this.#tellUnchained(position)
+      const altered = rows.filter((row) => !matchesDigest(row)).map((row) => row[0])
+      for (const position of new Set([...unchained, ...altered]))
+        if (judged.verdict === "inert") this.#inertUnchained.push(position)
+        else this.#tellUnchained(position)
       if (broken !== undefined) this.breaks.push({ position: rows[0]?.[0] ?? 0, message: broken })
       if (judged.verdict === "counts") this.#count(rows, judged.events)
       else if (judged.verdict === "inert") this.#leaveOut(rows, judged.reason)
@@ -239,16 +238,25 @@ export class Walk {
 
   /** What nobody has acknowledged is told: it may have been meant to count. */
   #tellInert(): void {
-    const after = this.membership.acknowledged
+    const places = [...new Set([...this.inert, ...this.breaks].map(({ position }) => position))].sort((a, b) => a - b)
+    const after = coveredBy(this.membership, places)
     for (const { claims, position, reason } of this.inert) {
       if (position <= after) continue
       const message = `the event at position ${position} counts for nothing: ${reason} (it says it is by ${claims})`
       this.find("inert", position, message)
     }
+    // In a shared log what counts for nothing may say any hash; in one that never was shared, somebody changed it.
+    if (this.setting.confirmed === undefined)
+      for (const position of this.#inertUnchained) if (position > after) this.#tellUnchained(position)
     for (const { message, position } of this.breaks)
       if (position > after) this.find("sequence", position, `at position ${position}: ${message}`)
+    const farthest = Math.max(0, ...this.membership.acknowledged.map(({ until }) => until))
+    if (places.some((place) => place > after && place <= farthest)) this.find("inert", farthest, notThese(farthest))
   }
 }
+
+const notThese = (until: number) =>
+  `an admin acknowledged what counted for nothing up to position ${until}, and these are other places: something before was changed or taken out since, or comes from another state of the log`
 
 const stopped = ({
   detail,

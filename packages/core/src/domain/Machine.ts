@@ -101,11 +101,14 @@ export const MachineRenamed = Event.define(
   Schema.Struct({ machineId: MachineId, from: Schema.String, to: MachineName }),
 )
 
-/** An admin has seen the inert events up to a position. They stay what they are. */
+/**
+ * An admin has seen what counts for nothing up to a position, and where running numbers break. It stays what it is. `count`: so many
+ * places were new. `places`: names all of them up to there, so that nothing that is changed later is covered.
+ */
 export const InertAcknowledged = Event.define(
   "InertAcknowledged",
-  1,
-  Schema.Struct({ until: Schema.NonNegativeInt, count: Schema.NonNegativeInt }),
+  2,
+  Schema.Struct({ until: Schema.NonNegativeInt, count: Schema.NonNegativeInt, places: Schema.String }),
 )
 
 /** The aggregate of who may write. */

@@ -59,8 +59,8 @@ export interface Membership {
   readonly root: Root | null
   readonly machines: ReadonlyMap<string, Member>
   readonly invites: ReadonlyMap<string, Invite>
-  /** Inert events up to here were seen by an admin. */
-  readonly acknowledged: number
+  /** What admins have seen of what counts for nothing: up to where, and the name of all such places up to there. */
+  readonly acknowledged: ReadonlyArray<{ readonly until: number; readonly digest: string }>
   /** Who could write under each root before this one, as that was when the next began. */
   readonly earlier: ReadonlyArray<{ readonly root: string; readonly machines: Membership["machines"] }>
 }
@@ -69,7 +69,7 @@ export const nobody: Membership = {
   root: null,
   machines: new Map(),
   invites: new Map(),
-  acknowledged: 0,
+  acknowledged: [],
   earlier: [],
 }
 
@@ -255,8 +255,8 @@ const decided = (state: Membership, { event, position, signer }: Submitted): Eit
       })
     }
     case InertAcknowledged.type: {
-      const { until } = (event as DataOf<typeof InertAcknowledged>).data
-      return Either.right({ ...state, acknowledged: Math.max(state.acknowledged, Math.min(until, position - 1)) })
+      const { places: digest, until } = (event as DataOf<typeof InertAcknowledged>).data
+      return Either.right({ ...state, acknowledged: [...state.acknowledged, { until, digest }] })
     }
     default:
       return Either.left(`${event.type} says nothing about who may write`)

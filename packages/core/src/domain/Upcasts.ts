@@ -6,13 +6,17 @@
  */
 import type { Recorded } from "../Event.js"
 import { definitions } from "./Events.js"
+import { InertAcknowledged } from "./Machine.js"
 
 export type Upcast = (data: any) => unknown
 
 export type Upcasts = ReadonlyMap<string, ReadonlyArray<Upcast>>
 
-/** The upcasts of this version: none yet, every event has its first shape. */
-export const upcasts: Upcasts = new Map()
+/** The upcasts of this version. */
+export const upcasts: Upcasts = new Map([
+  // The first shape did not say which places it covers, so it covers none, and an admin looks once more.
+  [InertAcknowledged.type, [(data) => ({ ...data, places: "" })]],
+])
 
 /**
  * The event in the shape this version knows. One of a shape that only a later version knows gets a type that nothing folds

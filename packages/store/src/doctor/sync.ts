@@ -103,7 +103,7 @@ const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> =>
     ...clocksOf(connection, state.skew ?? 0),
     ...(failed === null ? [] : [trouble("sync", `${failed.at}: ${failed.message}`, failed.next)]),
     ...clonedSince(lastOf(connection, "cloned")),
-    ...readAsked(connection, readMembership(connection).acknowledged).map(asked),
+    ...readAsked(connection, readMembership(connection)).map(asked),
     ...(rejected === 0 ? [] : [trouble("sync", `refused commands: ${rejected}`, "context infra sync rejected")]),
     ...(state.unknown.length === 0
       ? []

@@ -153,7 +153,7 @@ export const rootsInDoubt = (
   // Who went from one root to another has said which is right.
   if (members.earlier.length > 0) return undefined
   if (invite !== undefined && decodeInvite(invite)?.root === members.root.eventId) return undefined
-  const [other] = readAsked(connection, members.acknowledged)
+  const [other] = readAsked(connection, members)
   if (other === undefined) return undefined
   const root = members.machines.get(members.root.machineId)
   const message = `this log has more than one root: ${root?.name ?? "a machine"} began it, and at position ${other.position} ${other.name} began another. A person has to say which is right: context infra machine trust ${other.fingerprint}, if ${other.name} shows the same; if it is the first, come with an invite of one of its admins (context infra sync invite)`

@@ -10,6 +10,7 @@ import { wrongClocks } from "../happened.js"
 import { notYet } from "../record.js"
 import type { Signer } from "../Signer.js"
 import { readHead } from "../standing.js"
+import { readCovered } from "../trust/acknowledged.js"
 import { fingerprint } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { readAsked, readPending } from "../trust/verdicts.js"
@@ -35,6 +36,7 @@ export const readStatus = (
   const confirmed = state.confirmed.position
   const alone = address === null && state.logId === null
   const members = readMembership(connection)
+  const covered = readCovered(connection, members)
   return {
     remote: address,
     logId: state.logId,
@@ -47,12 +49,12 @@ export const readStatus = (
     lastError: readTrouble(connection, { keyFile, signer }),
     rejected: countOpen(connection),
     unknown: state.unknown,
-    ...inertAfter(connection, members.acknowledged),
+    ...inertAfter(connection, covered),
     breaks: connection
       .prepare(`SELECT position, message FROM breaks WHERE position > ? ORDER BY position LIMIT ${shown}`)
-      .all(members.acknowledged)
+      .all(covered)
       .map(([position, message]) => ({ position, message })),
-    roots: readAsked(connection, members.acknowledged),
+    roots: readAsked(connection, members),
     wrongClocks: wrongClocks(connection, isoTime(Date.now() + (state.skew ?? 0))),
     clonedAt: lastOf(connection, "cloned"),
     enrolment: enrolmentOf(members, { keyFile, signer }),
@@ -72,7 +74,7 @@ export const readTrouble = (connection: Connection, { keyFile, signer }: Own): S
   const members = readMembership(connection)
   const stuck = {
     enrolment: enrolmentOf(members, { keyFile, signer }),
-    roots: readAsked(connection, members.acknowledged),
+    roots: readAsked(connection, members),
     name: members.machines.get(signer?.id ?? "")?.name,
     admins: adminsOf(members),
     keyFile,

@@ -1,11 +1,12 @@
 /** What this file remembers of the rule: which events of the shared log are inert, and where each session of it ends. */
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
-import { unaccepted } from "@context-engine/core/domain/Membership"
+import { type Membership, unaccepted } from "@context-engine/core/domain/Membership"
 import { isApart } from "@context-engine/core/effectiveTime"
 import type { PendingRoot } from "@context-engine/core/services/Machines"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
 import { type Known, notWhole } from "./Admission.js"
+import { readCovered } from "./acknowledged.js"
 import { chainOf, claimedKey, isRoot, isSelfSigned, type Link, passRefused } from "./chain.js"
 import { fingerprint, keyId } from "./keys.js"
 import { readMembership } from "./membership.js"
@@ -113,10 +114,13 @@ export const readPending = (connection: Connection): ReadonlyArray<Pending> =>
     .map(([eventId, position, name, publicKey]) => ({ eventId, position, name, publicKey }))
 
 /** The roots that wait for a person's word. One that an admin has acknowledged is no news any more. */
-export const readAsked = (connection: Connection, acknowledged: number): ReadonlyArray<PendingRoot> =>
-  readPending(connection)
-    .filter(({ position }) => position > acknowledged)
+export const readAsked = (connection: Connection, members: Membership): ReadonlyArray<PendingRoot> => {
+  const pending = readPending(connection)
+  const covered = pending.length === 0 ? 0 : readCovered(connection, members)
+  return pending
+    .filter(({ position }) => position > covered)
     .map(({ name, position, publicKey }) => ({ name, position, fingerprint: fingerprint(publicKey) }))
+}
 
 /** All roots that somebody asks about, wherever they are in the log: no number of others keeps one from being found. */
 export const findRoots = (connection: Connection): ReadonlyArray<Pending> => {
