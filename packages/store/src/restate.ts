@@ -75,7 +75,7 @@ const settleState = (connection: Connection, { skew }: Believed): void => {
   connection
     .prepare(
       `UPDATE sync SET hash = coalesce((SELECT hash FROM events WHERE events.position = sync.position), ?), remote_head = position,
-       rebases = max(rebases, 0), skew = ?, error = NULL, unknown = '[]', 
+       rebases = min(max(rebases, 0), 1000000), skew = ?, error = NULL, unknown = '[]', 
        displaced = CASE WHEN json_valid(displaced) AND json_type(displaced) = 'array' THEN displaced ELSE '[]' END,
        contacted_at = CASE WHEN julianday(contacted_at) IS NOT NULL THEN contacted_at END`,
     )

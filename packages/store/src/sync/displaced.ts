@@ -33,7 +33,7 @@ export class Squatted {
   constructor(
     /** Where what bears it stands. */
     readonly position: number,
-    readonly what: "revocation" | "root",
+    readonly what: "decision" | "root",
   ) {}
 }
 

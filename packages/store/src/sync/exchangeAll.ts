@@ -263,6 +263,6 @@ const doing = (why: MisplacedRoot | Displaced | Squatted): string => {
     return `others wrote where ${why.name} began the root that this machine goes by (position ${position} here), and only ${why.name} can put it after that: context infra sync heal there comes first`
   const putBack = "the shared log was put back to before decisions about who may write"
   return why instanceof Squatted
-    ? `${putBack}, and somebody took the id of a ${why.what} there (position ${position}), so that it cannot be put back`
+    ? `${putBack}, and somebody took the id of a ${why.what} there (position ${position}), so that its own machine alone can write it anew`
     : `${putBack}, and ${why.name} wrote there (position ${position}), who may not do that after them`
 }

@@ -3,6 +3,7 @@
  * then. What cannot stand becomes a `CommandRejected` in its place; nothing that was acknowledged vanishes.
  */
 import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/Machine"
+import type { Membership } from "@context-engine/core/domain/Membership"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Rejected } from "@context-engine/core/services/Sync"
 import { projections } from "@context-engine/core/views/all"
@@ -17,8 +18,9 @@ import { readMembership } from "../trust/membership.js"
 import type { Draft } from "../trust/sealing.js"
 import { forgetAfter, knownAt, markClockSteps, readInert, rebuildLinks } from "../trust/verdicts.js"
 import { rootsIn } from "../trust/waiting.js"
+import type { Placed } from "./already.js"
 import type { Author } from "./author.js"
-import { decide, type Ground, type Placed } from "./deciding.js"
+import { decide } from "./deciding.js"
 import { membersToKeep, refuseDisplacing } from "./displaced.js"
 import { type Judged, judge, takeIncoming } from "./judging.js"
 import type { Place } from "./protocol.js"
@@ -26,6 +28,7 @@ import { reseal } from "./reseal.js"
 import { membersAfter, type Part, partsOf } from "./roots.js"
 import { countRebase, forgetRows, readState, setConfirmed } from "./state.js"
 import { unguarded } from "./triggers.js"
+import type { Ground } from "./turnedAway.js"
 import { unfold } from "./unfold.js"
 
 export interface Rebased {
@@ -109,28 +112,29 @@ export interface Taken {
   /** What it followed. */
   readonly base: Place
   readonly rows: ReadonlyArray<EventRow>
-  /** The roots under which this machine may have signed it. */
+  /** The roots under which this machine may have signed it, and who could write with it there. */
   readonly roots: ReadonlyArray<string>
+  readonly were: Membership
   /** Up to here this machine knew of others' events when it wrote it. */
   readonly known: number
 }
 
 /** Takes all that follows a place out of the log, and its rows back to what they were there. */
 export const takeOut = (connection: Connection, base: Place, tail: ReadonlyArray<EventRow>): Taken => {
-  const roots = rootsIn(connection)
+  const [roots, were] = [rootsIn(connection), readMembership(connection)]
   const inert = readInert(connection, base.position)
   const rows = tail.filter((row) => !inert.has(row[0]))
   unguarded(connection, () => connection.prepare("DELETE FROM events WHERE position > ?").run(base.position))
   forgetAfter(connection, base.position)
   unfold(connection, rows.map(decode))
   forgetRows(connection)
-  return { base, rows, roots, known: base.position }
+  return { base, rows, roots, were, known: base.position }
 }
 
 /** Puts this machine's own events, which followed a place, at the end of the log, each command decided again; `first` come before them. */
 export const putBack = (
   connection: Connection,
-  { base, known, roots, rows: mine }: Taken,
+  { base, known, roots, rows: mine, were }: Taken,
   author: Author,
   first: ReadonlyArray<Draft> = [],
 ): Rebased => {
@@ -138,7 +142,7 @@ export const putBack = (
   const asks = first.some(({ type }) => type === EnrolmentRequested.type)
   const rows = mine.filter((row) => !(asks && isWish(row)))
   const done = partsOf(connection, base, rows, { author, first }).map((part) =>
-    putPart(connection, part, author, { roots, known, joins: asks }),
+    putPart(connection, part, author, { roots, were, known, joins: asks }),
   )
   return {
     moved: done.reduce((sum, { moved }) => sum + moved, -first.length),

@@ -286,7 +286,7 @@ it("who did not make a decision waits with it for who did, where somebody took i
   const [row] = (await d.run(Effect.flatMap(Database, (db) => db.read((conn) => placed(conn, unsigned([draft({ id })])))))) as [EventRow] // biome-ignore format: one line
   await insert(sqld, row)
   const failed = await b.run(Effect.flatMap(Sync, (service) => Effect.flip(service.heal())))
-  const told = expect.stringContaining(`somebody took the id of a revocation there (position ${row[0]})`)
+  const told = expect.stringContaining(`somebody took the id of a decision there (position ${row[0]})`)
   expect(failed).toMatchObject({ reason: "damaged", message: told })
   await heal(a)
   await heal(b)

@@ -1,0 +1,84 @@
+/** Why a unit that is to be put back stands no more, whatever it says: who may write is said otherwise in the log now. */
+import { MachineEnrolled, MachineRevoked, machinesStream } from "@context-engine/core/domain/Machine"
+import { isEnrolled, isOpen, type Membership } from "@context-engine/core/domain/Membership"
+import { rejection } from "@context-engine/core/domain/Rejection"
+import type { Verdict } from "@context-engine/core/services/sync/redecide"
+import type { Placed } from "./already.js"
+import type { Author } from "./author.js"
+
+/** What units are decided on. */
+export interface Ground {
+  /** The members of the log without them, and those that there were with them. */
+  readonly members: Membership
+  readonly were: Membership
+  /** The roots under which this machine may have signed them. */
+  readonly roots: ReadonlyArray<string>
+  /** Up to here this machine knew of others' events when it decided. */
+  readonly known: number
+  /** It asks to be let in before them: what its file has under a key that was revoked is what it wrote itself. */
+  readonly joins: boolean
+}
+
+/**
+ * Why a unit stands no more, for others turned a machine away: the one whose key signed it, or the one that an admin here let in
+ * without knowing that. Under another key, or once it is known, a person may say so again.
+ */
+export const turnedAway = (
+  unit: ReadonlyArray<Placed>,
+  tail: ReadonlyArray<Placed>,
+  now: Membership,
+  author: Author,
+  ground: Ground,
+): Verdict | undefined => {
+  const [first] = unit as readonly [Placed, ...Array<Placed>]
+  const { known, members } = ground
+  const reason = mayNotWrite(unit, now, author, ground)
+  if (reason !== undefined && first.stream !== machinesStream && !isSettling(unit)) return refusal(reason)
+  if (first.type !== MachineEnrolled.type) return undefined
+  const { machineId } = first.data as { readonly machineId: string }
+  const found = members.machines.get(machineId)
+  const isOwn = ({ data, type }: Placed) =>
+    type === MachineRevoked.type && (data as typeof found)?.machineId === machineId
+  if (found?.status !== "revoked" || found.position <= known || tail.some(isOwn)) return undefined
+  return refusal(`${found.name} was revoked meanwhile (position ${found.position})`)
+}
+
+/**
+ * Why another key's unit, which counted here, may not be put after what is in the log now. Only a machine says so that may write
+ * itself, or that comes with a new key: what its file has under its old one is what it wrote itself.
+ */
+export const mayNotWrite = (
+  [first]: ReadonlyArray<Placed>,
+  now: Membership,
+  { signer }: Author,
+  { joins, were }: Ground,
+): string | undefined => {
+  const key = first?.meta.key
+  if (key === undefined || first?.row[13] === null || signer === undefined || key === signer.id) return undefined
+  const writer = now.machines.get(key)
+  const isRevoked = writer?.status === "revoked"
+  if (joins && isRevoked) return `it was written with the key of ${writer.name}, which is revoked`
+  if (were.root === null || were.root.eventId !== now.root?.eventId) return undefined
+  if (isEnrolled(now, key) || !isEnrolled(now, signer.id)) return undefined
+  const known = were.machines.get(key)
+  if (known === undefined || known.status === "waiting") return undefined
+  return isRevoked
+    ? `it was written with the key of ${writer.name}, which is revoked`
+    : `it was written with the key of ${known.name}, which may not write to the log any more`
+}
+
+/** Whether a unit only tells of a refused command, or lets it go: that changes nothing, and goes on under another key. */
+export const isSettling = (unit: ReadonlyArray<Placed>): boolean =>
+  unit.every(({ stream }) => stream.startsWith(`${rejection.name}-`))
+
+export const refusal = (reason: string): Verdict => ({ outcome: "refused", reason })
+
+/** Whether they let the same machines write, under the same names, and the same codes let others in. */
+export const areAlike = (some: Membership, others: Membership): boolean => rightsIn(some) === rightsIn(others)
+
+const rightsIn = ({ invites, machines }: Membership): string => {
+  const members = [...machines.values()].filter(({ status }) => status !== "waiting")
+  const rights = members.map(({ machineId, name, role, status }) => [machineId, name, role, status])
+  const open = [...invites.values()].filter(isOpen).map(({ inviteId, left }) => [inviteId, left])
+  return JSON.stringify([rights, open].map((list) => list.map(String).sort()))
+}
