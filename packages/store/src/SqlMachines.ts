@@ -27,6 +27,7 @@ import { EventLog } from "@context-engine/core/EventLog"
 import * as Id from "@context-engine/core/Id"
 import { Origin } from "@context-engine/core/Origin"
 import { word } from "@context-engine/core/Shell"
+import { chooseRoot } from "@context-engine/core/services/chooseRoot"
 import { type MachineRow, Machines, type PendingRoot, type Revoked } from "@context-engine/core/services/Machines"
 import { theOne } from "@context-engine/core/services/names"
 import { decode as decodeInput } from "@context-engine/core/services/registry/crud"
@@ -107,21 +108,23 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       return rowOf(state, state.machines.get(machineId) as Member, yield* found)
     })
 
+  const list = Effect.gen(function* () {
+    const signer = yield* found
+    const { covered, earlier, pending, state } = yield* database.read((connection) => {
+      const state = readMembership(connection)
+      return { state, covered: readCovered(connection, state), ...rootsIn(connection) }
+    })
+    const isAsked = ({ position }: Pending) => position > covered
+    return {
+      machines: [...state.machines.values()].map((one) => rowOf(state, one, signer)),
+      invites: [...state.invites.values()].filter(isOpen).map(({ publicKey: _, ...invite }) => invite),
+      pendingRoots: pending.filter(isAsked).map(pendingOf),
+      otherRoots: [...earlier, ...pending.filter((one) => !isAsked(one))].map(pendingOf),
+    }
+  })
+
   return Machines.of({
-    list: Effect.gen(function* () {
-      const signer = yield* found
-      const { covered, earlier, pending, state } = yield* database.read((connection) => {
-        const state = readMembership(connection)
-        return { state, covered: readCovered(connection, state), ...rootsIn(connection) }
-      })
-      const isAsked = ({ position }: Pending) => position > covered
-      return {
-        machines: [...state.machines.values()].map((one) => rowOf(state, one, signer)),
-        invites: [...state.invites.values()].filter(isOpen).map(({ publicKey: _, ...invite }) => invite),
-        pendingRoots: pending.filter(isAsked).map(pendingOf),
-        otherRoots: [...earlier, ...pending.filter((one) => !isAsked(one))].map(pendingOf),
-      }
-    }),
+    list,
     invite: Effect.fn("Machines.invite")(function* (input) {
       const secret = newSecret()
       const publicKey = publicHalf(inviteKey(secret))
@@ -200,14 +203,17 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       if (refused !== undefined) return yield* refused
       return yield* about(signer.id)
     }),
-    trust: Effect.fn("Machines.trust")(function* (print) {
+    trust: Effect.fn("Machines.trust")(function* (print, position) {
       const signer = yield* found
+      const chosen = yield* chooseRoot(yield* list, print, position)
       const { earlier, pending } = yield* database.read(rootsIn)
-      const chosen = yield* theOne("root", print, [...pending, ...earlier], ({ publicKey }) => [fingerprint(publicKey)])
-      yield* database.write((connection) =>
-        pending.includes(chosen) ? goTo(connection, chosen, signer) : goBackTo(connection, chosen, signer),
-      )
-      return pendingOf(chosen)
+      const isChosen = (one: Pending) => one.position === chosen.position
+      const [waits, before] = [pending.find(isChosen), earlier.find(isChosen)]
+      yield* database.write((connection) => {
+        if (waits !== undefined) goTo(connection, waits, signer)
+        else if (before !== undefined) goBackTo(connection, before, signer)
+      })
+      return chosen
     }),
     acknowledge: Effect.fn("Machines.acknowledge")(function* (turnsDownRoots) {
       const [root] = yield* database.read((c) => readAsked(c, readMembership(c)))
@@ -251,7 +257,11 @@ const rootless =
 const notAdmin = (members: Membership): string =>
   `only an admin machine may do this: ${adminsOf(members).join(", ") || "there is none left"}. If all their keys are lost, context infra machine root --keys-lost makes this one`
 
-const rowOf = (state: Membership, { publicKey, ...member }: Member, signer: Signer | undefined): MachineRow => ({
+const rowOf = (
+  state: Membership,
+  { publicKey, through: _, ...member }: Member,
+  signer: Signer | undefined,
+): MachineRow => ({
   ...member,
   fingerprint: fingerprint(publicKey),
   root: state.root?.machineId === member.machineId,

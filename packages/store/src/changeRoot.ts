@@ -39,8 +39,12 @@ export const begin = (
   return undefined
 }
 
-/** From its place on a root says who may write. */
+/** From its place on a root says who may write, and none that came after it. */
 export const goTo = (connection: Connection, { eventId, position }: Pending, signer: Signer | undefined): void => {
+  turnDownRoots(
+    connection,
+    rootsAfter(connection, position).map((later) => later.eventId),
+  )
   acceptRoot(connection, eventId)
   if (position <= judgedUntil(connection)) rejudge(connection, position, author(signer))
 }

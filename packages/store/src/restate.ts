@@ -2,6 +2,7 @@
  * Makes all anew that a file holds beside its events: which of them count, where the sessions of machines end, and the rows. Of a
  * file that somebody else may have had in hand nothing but the events is believed, for only they are signed.
  */
+import { machinesStream, membershipTypes } from "@context-engine/core/domain/Machine"
 import { StorageError } from "@context-engine/core/Errors"
 import { projections } from "@context-engine/core/views/all"
 import { type Connection, codeOf } from "./connection.js"
@@ -12,9 +13,10 @@ import type { Signer } from "./Signer.js"
 import { indexes } from "./schema.js"
 import { readHead, readShared } from "./standing.js"
 import { BrokenChain, foldJudged, judgeAfter, noteUnknown } from "./sync/judging.js"
+import { addDisplaced } from "./sync/lost.js"
 import { readState } from "./sync/state.js"
 import { tables } from "./tables.js"
-import { isRoot } from "./trust/chain.js"
+import { claimedKey, isRoot } from "./trust/chain.js"
 import { acceptOwn, acceptRoot, markClockSteps } from "./trust/verdicts.js"
 import { readSetting } from "./verifySetting.js"
 
@@ -49,10 +51,17 @@ export const restate = (connection: Connection, believed: Believed): number => {
     judgeAnew(connection, rows)
   }
   const waiting = rowsAfter(connection, until, -1)
+  if (confirmed !== undefined) addDisplaced(connection, othersDecisions(waiting, believed.signer))
   markClockSteps(connection, waiting)
   foldWaiting(connection, waiting, keepAsOf)
   return end(connection)
 }
+
+/** What others decided about who may write came from the shared log, whatever a file says of how far it was read. */
+const othersDecisions = (rows: ReadonlyArray<EventRow>, signer: Signer | undefined): ReadonlyArray<string> =>
+  rows
+    .filter((row) => row[2] === machinesStream && membershipTypes.has(row[4]) && claimedKey(row) !== signer?.id)
+    .map((row) => row[1])
 
 /** Rows that are ahead of the log: its end is missing, and what it said of them. */
 const refuseCutOff = (connection: Connection): void => {
@@ -75,7 +84,7 @@ const settleState = (connection: Connection, { skew }: Believed): void => {
   connection
     .prepare(
       `UPDATE sync SET hash = coalesce((SELECT hash FROM events WHERE events.position = sync.position), ?), remote_head = position,
-       rebases = min(max(rebases, 0), 1000000), skew = ?, error = NULL, unknown = '[]', 
+       rebases = 0, skew = ?, error = NULL, unknown = '[]', 
        displaced = CASE WHEN json_valid(displaced) AND json_type(displaced) = 'array' THEN displaced ELSE '[]' END,
        contacted_at = CASE WHEN julianday(contacted_at) IS NOT NULL THEN contacted_at END`,
     )

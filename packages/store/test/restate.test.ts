@@ -72,6 +72,7 @@ const doctored: Readonly<Record<string, (connection: Connection) => void>> = {
     c.exec(`UPDATE sync SET error = '{"reason":"foreign","message":"x","at":"2026-01-01"}'`),
   "a clock that was wrong, on another machine": (c) => c.exec("UPDATE sync SET skew = 31536000000"),
   "a contact at no time": (c) => c.exec("UPDATE sync SET contacted_at = 'x'"),
+  "more rebases than any number can count": (c) => c.exec("UPDATE sync SET rebases = 9007199254740993"),
   "other rows": (c) => c.exec("UPDATE servers SET notes = 'x'"),
 }
 
@@ -100,6 +101,23 @@ describe("a doctored backup is made what its events say", () => {
     for (const end of ["", "-wal"]) if (existsSync(a.path + end)) cpSync(a.path + end, there + end)
     await Effect.runPromise(restore(backup, there))
     expect(on(there, (c) => c.prepare("SELECT skew FROM sync").get())).toEqual([-4000])
+  })
+
+  it("what others decided was shared, however little of the log the file says it was", async () => {
+    const { a, backup } = await begun()
+    await a.close()
+    on(backup, (c) =>
+      c.exec(`UPDATE sync SET log_id = 'log', position = ${positionOf(c, "MachineRevoked") - 1}, recorded = 0`),
+    )
+    const [own, others] = [freshPath(), freshPath()]
+    const restoredAs = (path: string, keyPath: string) =>
+      Effect.runPromise(Effect.scoped(Effect.flatMap(prepare(backup, path, { keyPath }), ({ place }) => place)))
+    await restoredAs(own, `${a.path}.key`)
+    await restoredAs(others, `${others}.key`)
+    const displaced = (path: string) =>
+      on(path, (c) => JSON.parse(c.prepare("SELECT displaced FROM sync").get()[0]).length)
+    // Its own it may have decided while the log was alone.
+    expect([own, others].map(displaced)).toEqual([0, 1])
   })
 
   it("a root counts where a person on this machine accepted it, not where the file says so", async () => {

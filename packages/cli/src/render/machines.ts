@@ -35,7 +35,7 @@ const other =
   ({ fingerprint, name, position }: Machines_["otherRoots"][number]): string =>
     wrap(
       safe(
-        `a root that does not count here: ${name} (${fingerprint}), at position ${position}. To go to it: context infra machine trust ${fingerprint}`,
+        `a root that does not count here: ${name} (${fingerprint}), at position ${position}. To go to it: context infra machine trust ${fingerprint} --position ${position}`,
       ),
       screen.columns,
     ).join("\n")
@@ -99,14 +99,14 @@ const open = (invites: Machines_["invites"], all: ReadonlyArray<MachineRow>, scr
   )
 
 /** An invite that was made, or the id of one that was withdrawn. */
-type Shown = (Invited & { readonly remote: string | null }) | { readonly withdrawn: string }
+type Shown = (Invited & { readonly remote: string | null; readonly skew: number }) | { readonly withdrawn: string }
 
 export const invited: Renderer<Shown> = (made, screen) => {
   const done = paint(screen, "good", "✓")
   if ("withdrawn" in made) return `${done} withdrew invite ${safe(made.withdrawn)}`
-  const { code, expiresAt, inviteId, remote, role, uses } = made
+  const { code, expiresAt, inviteId, remote, role, skew, uses } = made
   const left =
-    screen.now === undefined ? undefined : Math.max(1, Math.round((Date.parse(expiresAt) - screen.now) / 1000))
+    screen.now === undefined ? undefined : Math.max(1, Math.round((Date.parse(expiresAt) - skew - screen.now) / 1000))
   const good = left === undefined ? `until ${moment(expiresAt)}` : `for ${span(left)}`
   const unshared = [
     `${paint(screen, "warn", "!")} nothing is shared from here yet, so nobody can come by it; first, on this machine:`,

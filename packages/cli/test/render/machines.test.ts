@@ -113,11 +113,21 @@ describe("machines", () => {
 describe("codes and keys", () => {
   it("stand whole on a line that can be copied, on any screen", () => {
     const code = "c".repeat(56)
-    const made = { code, inviteId: "3f2a90c1", role: "member", uses: 1, expiresAt: "2026-11-27T12:15:00.000Z" } as const
+    const made = {
+      code,
+      inviteId: "3f2a90c1",
+      role: "member",
+      uses: 1,
+      expiresAt: "2026-11-27T12:15:00.000Z",
+      skew: 0,
+    } as const
     const text = invited({ ...made, remote: "http://10.0.0.5:8080" }, on(40))
     expect(text).toContain(`\n  context infra sync connect http://10.0.0.5:8080 --invite ${code}`)
     expect(text).toContain("for one member, good for 15m")
     expect(invited({ ...made, expiresAt: "2026-11-27T12:00:03.000Z", remote: null }, on(80))).toContain("good for 3s")
+    // By the clock of the shared log, whatever that of this machine says.
+    const late = { ...made, expiresAt: "2027-11-27T12:15:00.000Z", skew: 365 * 86_400_000, remote: null }
+    expect(invited(late, on(80))).toContain("good for 15m")
     expect(invited({ ...made, uses: 100, remote: null }, on(80))).toContain("100 members")
     const early = invited({ ...made, remote: null }, on(80))
     expect(early).toContain("nothing is shared from here yet")

@@ -32,6 +32,8 @@ export interface Member {
   readonly by: string | null
   /** The invite it came by. */
   readonly invite: string | null
+  /** All machines that ever gave it a right, by their word or an invite: no later word takes one of them off. */
+  readonly through: ReadonlyArray<string>
 }
 
 export interface Invite {
@@ -140,7 +142,15 @@ const establish = (state: Membership, { accepts, event, id, position, signer }: 
   const own = { machineId, name, publicKey, role: "admin" as const }
   for (const one of [own, ...machines]) {
     const called = freeName({ machines: found }, one.name, one.machineId)
-    found.set(one.machineId, { ...one, name: called, status: "enrolled", position, by: null, invite: null })
+    found.set(one.machineId, {
+      ...one,
+      name: called,
+      status: "enrolled",
+      position,
+      by: null,
+      invite: null,
+      through: [],
+    })
   }
   // Who was turned away stays so, under any root, until an admin says otherwise.
   for (const one of state.machines.values())
@@ -177,6 +187,7 @@ const request = (state: Membership, { event, position, proves, signer }: Submitt
     position,
     by: null,
     invite: invited ? invite.inviteId : null,
+    through: [...(before?.through ?? []), ...(invited ? [invite.by] : [])],
   }
   const invites = invited
     ? new Map(state.invites).set(invite.inviteId, { ...invite, left: invite.left - 1 })
@@ -195,11 +206,10 @@ export const invitesOf = ({ invites }: Membership, machineId: string): ReadonlyA
 const withoutInvitesOf = (state: Membership, machineId: string): Membership["invites"] =>
   new Map([...state.invites].map(([id, one]) => [id, one.by === machineId ? { ...one, closed: true } : one]))
 
-/** The machines that came by the word of another, approved by it or with an invite that it made, and those that they let in. */
-export const letInBy = ({ invites, machines }: Membership, machineId: string): ReadonlyArray<Member> => {
+/** The machines that got a right by the word of another, approved by it or with an invite that it made, and those that they let in. */
+export const letInBy = ({ machines }: Membership, machineId: string): ReadonlyArray<Member> => {
   const found = new Set([machineId])
-  const isNew = ({ by, invite, machineId: id }: Member) =>
-    !found.has(id) && (found.has(by ?? "") || found.has(invites.get(invite ?? "")?.by ?? ""))
+  const isNew = ({ machineId: id, through }: Member) => !found.has(id) && through.some((one) => found.has(one))
   for (let next = [...machines.values()].filter(isNew); next.length > 0; next = [...machines.values()].filter(isNew))
     for (const { machineId: id } of next) found.add(id)
   return [...machines.values()].filter(
@@ -230,7 +240,18 @@ const decided = (state: Membership, { event, position, signer }: Submitted): Eit
       if (known !== undefined && known.publicKey !== publicKey) return Either.left("its key is not the one that asked")
       if (role !== "admin" && isLastAdmin(state, machineId)) return Either.left(lastAdmin)
       const called = freeName(state, name, machineId)
-      const member = { machineId, name: called, publicKey, role, status: "enrolled", position, by: signer } as const
+      const had = known?.status === "enrolled" && (known.role === role || role === "member")
+      const through = [...(known?.through ?? []), ...(had ? [] : [signer])]
+      const member = {
+        machineId,
+        name: called,
+        publicKey,
+        role,
+        status: "enrolled",
+        position,
+        by: signer,
+        through,
+      } as const
       const invites = role === "admin" ? state.invites : withoutInvitesOf(state, machineId)
       return Either.right({ ...state, invites, machines: withMember(state, { ...member, invite: null }) })
     }

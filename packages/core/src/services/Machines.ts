@@ -6,7 +6,7 @@ import type { Invite, Member } from "../domain/Membership.js"
 import type { Ambiguous, InvalidInput, NotFound, StorageError } from "../Errors.js"
 
 /** A machine as people see it. */
-export interface MachineRow extends Omit<Member, "publicKey"> {
+export interface MachineRow extends Omit<Member, "publicKey" | "through"> {
   /** What two people compare by eye. */
   readonly fingerprint: string
   /** Whether it is the root of the log. */
@@ -79,8 +79,11 @@ export class Machines extends Context.Tag("@context-engine/core/Machines")<
     >
     /** Makes this machine the root of the log: of one that has none yet, or whose keys are lost. */
     readonly beginRoot: (keep: boolean) => Effect.Effect<MachineRow, Refused>
-    /** Accepts a root that another machine began, by its fingerprint; or goes back to one that counted before. */
-    readonly trust: (fingerprint: string) => Effect.Effect<PendingRoot, Refused>
+    /**
+     * Accepts a root that another machine began, by its fingerprint, and by its position where one key began more than one; or goes
+     * back to one that counted before. What came after it counts no more.
+     */
+    readonly trust: (fingerprint: string, position?: number) => Effect.Effect<PendingRoot, Refused>
     /**
      * Says that an admin has seen the events that count for nothing. Gives how many there were. `turnsDownRoots`: none of the roots
      * that wait for a word is the right one; without that it is refused where one waits.

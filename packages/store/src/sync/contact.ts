@@ -7,6 +7,7 @@ import type { Connection } from "../connection.js"
 import type { Database } from "../Database.js"
 import { genesis } from "../record.js"
 import { readHead } from "../standing.js"
+import { readInert } from "../trust/verdicts.js"
 import { givesBack } from "./answers.js"
 import { portraitOf } from "./portrait.js"
 import type { Answer, Place } from "./protocol.js"
@@ -58,7 +59,9 @@ export const meet = (
       }))),
       place,
     }
-    const named = nameOf(state, first.logId, first.head, head, place)
+    // What counts for nothing here and is not there would go with what waits: only a copy keeps it, and a person is asked.
+    const loses = yield* database.read((connection) => readInert(connection, place.position).size > 0)
+    const named = nameOf(state, first.logId, { remoteHead: first.head, head, place, loses })
     const strange = named === "to-merge" || named === "foreign"
     return { ...seen, state: named, sides: strange ? yield* sidesOf(database, remote) : null }
   })
@@ -72,11 +75,18 @@ export const refuseToMerge = (address: string, { ours, remoteEvents }: Met): Syn
   return new SyncError({ reason: "to-merge", message })
 }
 
-const nameOf = (state: State, logId: string, remoteHead: number, head: number, place: Place): Contact["state"] => {
+interface Heads {
+  readonly remoteHead: number
+  readonly head: number
+  readonly place: Place
+  readonly loses: boolean
+}
+
+const nameOf = (state: State, logId: string, { head, loses, place, remoteHead }: Heads): Contact["state"] => {
   if (state.logId === null) {
     // One that was disconnected has what both shared to its end, and goes on from there as if it had never left.
     const hasMet = state.recorded > 0 && place.position >= state.recorded
-    return !hasMet && head > place.position && remoteHead > place.position ? "to-merge" : "same"
+    return loses || (!hasMet && head > place.position && remoteHead > place.position) ? "to-merge" : "same"
   }
   if (state.logId !== logId) return "foreign"
   return place.position < state.confirmed.position ? "rolled-back" : "same"

@@ -16,6 +16,10 @@ export const noteDisplaced = (connection: Connection, after: number, until: numb
   write(connection, [...waiting, ...found])
 }
 
+/** Keeps that some decisions were there, by their ids. */
+export const addDisplaced = (connection: Connection, ids: ReadonlyArray<string>): void =>
+  write(connection, [...readDisplaced(connection), ...ids])
+
 /** All are in the shared log again. */
 export const forgetDisplaced = (connection: Connection): void => write(connection, [])
 

@@ -5,7 +5,7 @@
  */
 import { definitions } from "@context-engine/core/domain/Events"
 import { machinesStream, membershipTypes } from "@context-engine/core/domain/Machine"
-import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
+import { admit, isAdmin, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
 import * as Either from "effect/Either"
 import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
@@ -168,7 +168,8 @@ export class Admission {
     if (!enrolled && !asks) return inert(this.#underOther(unit, chain.key) ?? this.#unheard(chain.key))
     if (publicKey === undefined) return inert("it is signed with a key that nobody has enrolled")
     const root = isRoot(first) ? first[1] : (this.membership.root?.eventId ?? "")
-    if (!this.#holds(publicKey, unit, root)) return inert(this.#underOther(unit, chain.key) ?? badSignature)
+    if (!this.#holds(publicKey, unit, root))
+      return inert(this.#underOther(unit, chain.key, asks ? publicKey : undefined) ?? badSignature)
     const altered = alteredIn(unit)
     // Whoever has a key of its own can say anything of itself: that may stop nobody.
     if (!enrolled && altered !== undefined) return inert("its data is not the data that was signed")
@@ -188,8 +189,8 @@ export class Admission {
   }
 
   /** Not a forgery, if another root explains it. */
-  #underOther(unit: ReadonlyArray<EventRow>, key: string): string | undefined {
-    return underOther(this.membership, this.#asked, unit, key)
+  #underOther(unit: ReadonlyArray<EventRow>, key: string, brought?: string): string | undefined {
+    return underOther(this.membership, this.#asked, unit, key, brought)
   }
 
   #holds(publicKey: string, unit: ReadonlyArray<EventRow>, root: string): boolean {
@@ -206,6 +207,8 @@ export class Admission {
     const known = definitions.get(row[4])
     if (!membershipTypes.has(row[4]) || known === undefined || row[5] > known.schema) {
       if (!isEnrolled(this.membership, chain.key)) return inert(this.#unheard(chain.key))
+      // Only a decision of one that may decide is waited for; this holds for every version to come.
+      if (!isAdmin(this.membership, chain.key)) return inert("only an admin machine may decide who writes")
       return { verdict: "stop", why: "newer", position: row[0], detail: `${row[4]}@${row[5]}`, row }
     }
     if (unit.length !== 1) return inert("what says who may write stands alone")

@@ -24,13 +24,18 @@ export const underOther = (
   asked: ReadonlyArray<Asked>,
   unit: ReadonlyArray<EventRow>,
   key: string,
+  /** The public key that the unit brings, where it asks to be let in. */
+  brought?: string,
 ): string | undefined => {
   const signed = unit.map(signedOf)
   const isUnder = (root: string, publicKey: string | undefined) =>
     publicKey !== undefined && holds(publicKey, signedBytes(signed, root), unit[0]?.[11] ?? "")
   const before = earlier.find((one) => wasEnrolled(one, key) && isUnder(one.root, one.machines.get(key)?.publicKey))
   if (before !== undefined) return `${before.machines.get(key)?.name} signed it under the root before this one`
-  const publicKey = machines.get(key)?.publicKey ?? asked.find(({ machineId }) => machineId === key)?.publicKey
+  if (earlier.slice(-tried).some(({ root }) => isUnder(root, brought)))
+    return "it was signed under a root before this one"
+  const publicKey =
+    brought ?? machines.get(key)?.publicKey ?? asked.find(({ machineId }) => machineId === key)?.publicKey
   const waiting = asked.slice(0, tried).find(({ eventId }) => isUnder(eventId, publicKey))
   return waiting && `it was signed under the root at position ${waiting.position}, and ${unaccepted}`
 }

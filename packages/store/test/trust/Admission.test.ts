@@ -17,7 +17,7 @@ import {
   stranger,
   unsigned,
 } from "../support/forger.js"
-import { log, member } from "../support/judgedLog.js"
+import { log, member, root } from "../support/judgedLog.js"
 
 describe("what an enrolled machine signed", () => {
   it("counts", () => {
@@ -146,10 +146,12 @@ describe("what does not fit its shape is inert, whoever signed it", () => {
 
   it("but a way to say who may write that only a newer version knows holds everything up", () => {
     const { rootId, take, target } = log()
-    const later = [draft({ stream: machinesStream, type: "MachineEnrolled", schema: 99, body: { all: true } })]
-    expect(take(signed(later, stranger(), rootId))).toEqual([expect.stringContaining("nobody has enrolled")])
+    const later = () => [draft({ stream: machinesStream, type: "MachineEnrolled", schema: 99, body: { all: true } })]
+    expect(take(signed(later(), stranger(), rootId))).toEqual([expect.stringContaining("nobody has enrolled")])
     expect(take(payload("a root of a later version", target, stranger()))).toEqual([expect.any(String)])
-    expect(take(signed(later, member, rootId))).toEqual(["stop: newer"])
+    // Nor does a member stop anybody: it may not decide.
+    expect(take(signed(later(), member, rootId))).toEqual(["only an admin machine may decide who writes"])
+    expect(take(signed(later(), root, rootId))).toEqual(["stop: newer"])
   })
 })
 

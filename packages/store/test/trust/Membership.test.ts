@@ -19,7 +19,7 @@ describe("who may write", () => {
     expect(about(member, "MachineEnrolled", dataOf(other))).toEqual(refused)
     expect(about(member, "MachineRevoked", { machineId: root.id, name: "root" })).toEqual(refused)
     expect(about(member, "MachineRenamed", { machineId: root.id, from: "root", to: "x" })).toEqual(refused)
-    expect(about(member, "InertAcknowledged", { until: 1, count: 1 })).toEqual(refused)
+    expect(about(member, "InertAcknowledged", { until: 1, count: 1, places: "" })).toEqual(refused)
     expect(members().root?.eventId).toBe(rootId)
     expect(about(admin, "MachineEnrolled", dataOf(other))).toEqual([undefined])
     expect(isEnrolled(members(), other.id)).toBe(true)
@@ -133,6 +133,29 @@ describe("who may write", () => {
         expect(statuses).toEqual(["enrolled", "waiting", "waiting"])
         expect(letInBy(members(), admin.id).map(({ name }) => name)).toEqual(["early"])
       })
+
+    it("whom it let in stays known as that, whatever those say of each other", () => {
+      const { about, ask, data, members } = invited(3)
+      const [one, two, three] = ["one", "two", "three"].map((name) => stranger(name)) as [Signer, Signer, Signer]
+      for (const who of [one, two])
+        expect(about(admin, "MachineEnrolled", { ...dataOf(who), role: "admin" })).toEqual([undefined])
+      ask(three)
+      expect(members().invites.get(data.inviteId)?.by).toBe(admin.id)
+      for (const [by, of] of [
+        [one, two],
+        [two, one],
+        [one, three],
+        [two, two],
+      ] as const) {
+        about(by, "MachineRevoked", { machineId: of.id, name: of.name })
+        about(by === of ? one : by, "MachineEnrolled", { ...dataOf(of), role: "admin" })
+        expect(
+          letInBy(members(), admin.id)
+            .map(({ name }) => name)
+            .sort(),
+        ).toEqual(["one", "three", "two"])
+      }
+    })
 
     it("whoever was revoked does not come back", () => {
       const { about, ask, members } = invited(2)

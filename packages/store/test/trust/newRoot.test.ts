@@ -9,7 +9,7 @@ import { Database } from "../../src/Database.js"
 import { make } from "../../src/sync/RemoteLog.js"
 import { fingerprint } from "../../src/trust/keys.js"
 import { withNoise } from "../support/audited.js"
-import { approveAll } from "../support/enrolment.js"
+import { approveAll, enrol } from "../support/enrolment.js"
 import { serverAdded, uuid } from "../support/events.js"
 import {
   beginLog,
@@ -201,4 +201,55 @@ it("a root that was begun by mistake and not shared yet is gone back from, too",
   expect(eventsOf(a.path).filter((row) => row[4] === "RootEstablished")).toHaveLength(1)
   for (const one of [a, b]) expect(await status(one)).toMatchObject({ pending: 0, roots: [], inert: 0, rejected: 0 })
   for (const one of [a, b]) await one.close()
+})
+
+it("the root that counts is not left by naming it again; one before it by the same key is, by its place", async () => {
+  const remote = make("memory", makeSequencer().batch)
+  const [owner, thief, c] = ["owner", "thief", "c"].map((name) => machine(name, remote)) as [Machine, Machine, Machine]
+  await beginLog(owner, thief, c)
+  await owner.run(enrol(signerOf(thief), "admin"))
+  for (const one of [owner, thief, c]) {
+    withNoise(one.path)
+    await sync(one)
+  }
+  // Who stole an admin's laptop revokes the owner, who begins anew with the key that it has.
+  await machines(thief, (service) => service.revoke(signerOf(owner).id))
+  await sync(thief)
+  await failure(owner)
+  await machines(owner, (service) => service.beginRoot(false))
+  for (const one of [owner, c]) await sync(one)
+  await trust(c, owner)
+  const rights = async () =>
+    (await machines(c, (service) => service.list)).machines.map(({ name, status }) => `${name} ${status}`).sort()
+  const own = await rights()
+  expect(own).toContain("owner enrolled")
+  await expect(trust(c, owner)).rejects.toThrow(/owner is the root of the log here already; .*--position 1/)
+  expect(await rights()).toEqual(own)
+  const print = fingerprint(signerOf(owner).publicKey)
+  await machines(c, (service) => service.trust(print, 1))
+  expect(await rights()).toEqual(["c enrolled", "owner revoked", "thief enrolled"])
+  await trust(c, owner)
+  expect(await rights()).toEqual(own)
+})
+
+it("one word is enough to go to another machine's root where a later one was begun here", async () => {
+  const remote = make("memory", makeSequencer().batch)
+  const [a, b, c] = ["a", "b", "c"].map((name) => machine(name, remote)) as [Machine, Machine, Machine]
+  await beginLog(a, b, c)
+  for (const one of [a, b, c]) {
+    withNoise(one.path)
+    await sync(one)
+  }
+  for (const one of [b, c]) await machines(one, (service) => service.beginRoot(true))
+  for (const one of [b, c, b]) await sync(one)
+  await trust(c, b)
+  expect((await machines(c, (service) => service.list)).machines.find(({ root }) => root)?.name).toBe("b")
+  await failure(c).catch(() => undefined)
+  await sync(b)
+  await approve(b)
+  for (const one of [b, c]) await sync(one)
+  await add(c, "from-c")
+  for (const one of [c, b]) await sync(one)
+  expect(await servers(b)).toContain("from-c")
+  await alike(b, c)
 })

@@ -7,12 +7,10 @@ import { EventLog } from "@context-engine/core/EventLog"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
-import { make } from "../../src/sync/RemoteLog.js"
 import { enrol } from "../support/enrolment.js"
 import { uuid } from "../support/events.js"
-import { freshPath } from "../support/files.js"
+import { fleet } from "../support/fleet.js"
 import {
-  beginLog,
   eventsOf,
   give,
   type Machine,
@@ -25,29 +23,11 @@ import {
   sync,
   verify,
 } from "../support/machines.js"
-import { makeSequencer } from "../support/sequencer.js"
 
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
 const rejected = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.rejected))
 const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
 const attempt = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.either(service.now())))
-
-/** Three machines of one log, whose server can be put back to what it was. */
-const fleet = async () => {
-  let sequencer = makeSequencer()
-  const remote = make("memory", (statements, mode) => sequencer.batch(statements, mode))
-  const [a, b, c] = ["a", "b", "c"].map((name) => machine(name, remote)) as [Machine, Machine, Machine]
-  await beginLog(a, b, c)
-  for (const one of [a, b, c]) await sync(one)
-  const save = () => {
-    const copy = freshPath()
-    sequencer.connection.exec(`VACUUM INTO '${copy}'`)
-    return () => {
-      sequencer = makeSequencer(copy)
-    }
-  }
-  return { a, b, c, remote, save }
-}
 
 /** The machine goes on with another key. */
 const withNewKey = async (old: Machine, remote: Parameters<typeof machine>[1]): Promise<Machine> => {
@@ -66,7 +46,7 @@ const alike = async (...all: ReadonlyArray<Machine>) => {
 }
 
 it("after a key was lost, and the machine has another", async () => {
-  const { a, b: old, c, remote } = await fleet()
+  const { a, b: old, c, remote } = await fleet("a", "b", "c")
   for (const name of ["same", "own"]) await add(old, name)
   await add(a, "same")
   await sync(a)
@@ -91,7 +71,7 @@ it("after a key was lost, and the machine has another", async () => {
 it.each(["of two, the first is refused", "of three, the last is refused", "all are refused"])(
   "on a server that was put back, where another machine heals first: %s",
   async (how) => {
-    const { a, b, c, save } = await fleet()
+    const { a, b, c, save } = await fleet("a", "b", "c")
     const putBack = save()
     const [names, taken] = how.startsWith("of two") ? [["x", "y"], ["x"]] : how.startsWith("of three") ? [["x", "y", "z"], ["z"]] : [["x", "y"], ["x", "y"]] // biome-ignore format: one choice
     for (const name of names) await add(b, name)
@@ -113,7 +93,7 @@ it.each(["of two, the first is refused", "of three, the last is refused", "all a
 )
 
 it("what was told as refused under a key that was revoked is told once, and given again once", async () => {
-  const { a, b: old, c, remote } = await fleet()
+  const { a, b: old, c, remote } = await fleet("a", "b", "c")
   await add(old, "same")
   await add(a, "same")
   await machines(a, (service) => service.revoke(signerOf(old).id))
@@ -131,7 +111,7 @@ it("what was told as refused under a key that was revoked is told once, and give
 })
 
 it("a machine that may not write is not told again to heal what it cannot, and has what the others give back", async () => {
-  const { a, b, c, remote, save } = await fleet()
+  const { a, b, c, remote, save } = await fleet("a", "b", "c")
   const d = machine("d", remote)
   await attempt(d)
   const putBack = save()
@@ -156,7 +136,7 @@ it("a machine that may not write is not told again to heal what it cannot, and h
 })
 
 it("a machine that says so of what another has yet to write takes nothing from it", async () => {
-  const { a, b, c } = await fleet()
+  const { a, b, c } = await fleet("a", "b", "c")
   await add(b, "first")
   for (const one of [b, a, c]) await sync(one)
   await add(b, "waiting")

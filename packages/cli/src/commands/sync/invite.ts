@@ -33,11 +33,12 @@ export const invite = leaf({
       const good = (yield* millis("--expires", given.expires, "sync invite")) ?? 900_000
       return yield* withMachines(given, ({ machines, sync }) =>
         Effect.gen(function* () {
-          const { remote, skew } = yield* sync.status
+          const { remote, skew: known } = yield* sync.status
+          const skew = known ?? 0
           // By the clock of the shared log, which the newcomer goes by, too.
-          const expiresAt = new Date(Date.now() + (skew ?? 0) + good).toISOString()
+          const expiresAt = new Date(Date.now() + skew + good).toISOString()
           const made = yield* machines.invite({ role: roleOf(given), uses: given.uses ?? 1, expiresAt })
-          return { ...made, remote }
+          return { ...made, remote, skew }
         }),
       )
     }),
