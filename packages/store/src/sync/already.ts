@@ -4,8 +4,6 @@
  */
 import { idOf } from "@context-engine/core/Aggregate"
 import { canonicalJson } from "@context-engine/core/CanonicalJson"
-import { machinesStream } from "@context-engine/core/domain/Machine"
-import { isAdmin, type Membership } from "@context-engine/core/domain/Membership"
 import { CommandRejected, type Original, RejectionSettled, rejection } from "@context-engine/core/domain/Rejection"
 import type { Recorded } from "@context-engine/core/Event"
 import type { Verdict } from "@context-engine/core/services/sync/redecide"
@@ -44,17 +42,15 @@ const isSame = (there: EventRow, own: EventRow): boolean => {
 /** Who did it, on behalf of which command. */
 const metaOf = (row: EventRow): string => canonicalJson(draftOf(row).meta)
 
-/** What the log says was refused, of units: whether one is, and under which id another refusal of it can be kept. */
+/** What the log says was refused, of units: whether one is, whether its own machine says so, and where another refusal can be kept. */
 export interface Refusals {
   readonly has: (unit: Unit) => boolean
+  readonly byItself: (unit: Unit) => boolean
   readonly streamOf: (unit: Unit, fresh: () => string) => string
 }
 
-/**
- * Only what carries the whole unit as it was written says that it is refused; and of a decision about who may write only its own
- * machine says so, or an admin.
- */
-export const refusalsOf = (connection: Connection, events: Unit, members: Membership): Refusals => {
+/** Only what carries the whole unit as it was written says that it is refused. */
+export const refusalsOf = (connection: Connection, events: Unit): Refusals => {
   const streams = new Set(events.map(({ id }) => streamFor(id)))
   const known = connection
     .prepare(
@@ -65,7 +61,9 @@ export const refusalsOf = (connection: Connection, events: Unit, members: Member
   const taken = new Set(known.map((row) => row[2]))
   const all = [...known, ...elsewhere(connection, taken)].map((row) => ({ row, events: carried(row) }))
   return {
-    has: (unit) => all.some(({ events, row }) => isUnit(events, unit) && maySay(row, unit, members)),
+    has: (unit) => all.some(({ events }) => isUnit(events, unit)),
+    byItself: (unit) =>
+      all.some(({ events, row }) => isUnit(events, unit) && claimedKey(row) === claimedKey((unit[0] as Placed).row)),
     streamOf: ([first], fresh) => {
       const stream = streamFor(first?.id ?? "")
       return taken.has(stream) ? streamFor(fresh()) : stream
@@ -99,13 +97,6 @@ const isOriginal = ({ data, id, meta, occurredAt, schema, stream, type }: Origin
   if ([1, 2, 4, 5, 6, 8].some((at, index) => row[at] !== said[index])) return false
   const whole = row.with(7, JSON.stringify(meta)) as unknown as EventRow
   return isSame(whole, row)
-}
-
-const maySay = (row: EventRow, unit: Unit, members: Membership): boolean => {
-  const [first] = unit as readonly [Placed, ...Array<Placed>]
-  const key = claimedKey(row)
-  if (first.stream !== machinesStream || members.root === null) return true
-  return key !== undefined && (key === claimedKey(first.row) || isAdmin(members, key))
 }
 
 /** Asks of units whether they give a command again that somebody has given again: a second time it would undo what came after that. */

@@ -33,7 +33,7 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
   const { members, roots } = ground
   const world = loadWorld(connection)
   const known = thereAlready(connection, tail)
-  const refusals = refusalsOf(connection, tail, members)
+  const refusals = refusalsOf(connection, tail)
   const again = givenAgain(connection, tail)
   const kept: Array<Standing> = []
   const rejected: Array<Rejected> = []
@@ -43,7 +43,10 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
     if (isAboutMachines(unit) && !isOfRoot(unit, now, ground)) continue
     const there = unit.filter(({ id }) => known.get(id) === "same").length
     // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
-    if (there === unit.length || refusals.has(unit)) continue
+    if (there === unit.length || refusals.byItself(unit)) continue
+    // Nobody else's word is taken for it that a decision was refused: it may be the one that it is about.
+    const isRefused = refusals.has(unit)
+    if (isRefused && !isAboutMachines(unit)) continue
     const rows = unit.map(({ row }) => row)
     const squatted = unit.some(({ id }) => known.get(id) === "other")
     // Its own machine alone can write it under another id.
@@ -68,6 +71,7 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
       else kept.push({ rows, others: isOthers(unit, author, now) })
       continue
     }
+    if (isRefused) continue
     const stream = refusals.streamOf(unit, author.id)
     kept.push({ drafts: [rejection_(author, stream, unit, verdict)], recordedAt: "", fresh: true })
     rejected.push({ id: idOf(stream), what: what({ events: unit }), ...verdict })

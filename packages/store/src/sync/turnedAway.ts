@@ -3,6 +3,7 @@ import { MachineEnrolled, MachineRevoked, machinesStream } from "@context-engine
 import { isEnrolled, isOpen, type Membership } from "@context-engine/core/domain/Membership"
 import { rejection } from "@context-engine/core/domain/Rejection"
 import type { Verdict } from "@context-engine/core/services/sync/redecide"
+import { isDecision } from "@context-engine/core/services/sync/units"
 import type { Placed } from "./already.js"
 import type { Author } from "./author.js"
 
@@ -45,14 +46,16 @@ export const turnedAway = (
 
 /**
  * Why another key's unit, which counted here, may not be put after what is in the log now. Only a machine says so that may write
- * itself, or that comes with a new key: what its file has under its old one is what it wrote itself.
+ * itself, or that comes with a new key: what its file has under its old one is what it wrote itself. What has happened is no command
+ * that could be refused: it stays, and counts for nothing from there on.
  */
 export const mayNotWrite = (
-  [first]: ReadonlyArray<Placed>,
+  unit: ReadonlyArray<Placed>,
   now: Membership,
   { signer }: Author,
   { joins, were }: Ground,
 ): string | undefined => {
+  const [first] = unit
   const key = first?.meta.key
   if (key === undefined || first?.row[13] === null || signer === undefined || key === signer.id) return undefined
   const writer = now.machines.get(key)
@@ -60,6 +63,7 @@ export const mayNotWrite = (
   if (joins && isRevoked) return `it was written with the key of ${writer.name}, which is revoked`
   if (were.root === null || were.root.eventId !== now.root?.eventId) return undefined
   if (isEnrolled(now, key) || !isEnrolled(now, signer.id)) return undefined
+  if (!unit.some(isDecision) && !isSettling(unit)) return undefined
   const known = were.machines.get(key)
   if (known === undefined || known.status === "waiting") return undefined
   return isRevoked
