@@ -9,6 +9,7 @@ import { author } from "./sync/author.js"
 import { judgedUntil, readTail, rebase, rejudge } from "./sync/rebase.js"
 import { readState } from "./sync/state.js"
 import { candidates } from "./trust/candidates.js"
+import { goBy } from "./trust/lineage.js"
 import { readMembership } from "./trust/membership.js"
 import { rootDraft } from "./trust/sealing.js"
 import { acceptRoot, type Pending, rootsAfter, turnDownRoots } from "./trust/verdicts.js"
@@ -31,22 +32,21 @@ export const begin = (
   const writer = author(signer)
   const meta = { ...origin, commandId: writer.id() }
   const others = keep ? candidates(connection, signer) : []
+  const lineage = rootsAfter(connection, 0)
+    .filter(({ position }) => position <= base.position)
+    .map(({ eventId }) => eventId)
   // It is called what it was called before.
   const name = state.machines.get(signer.id)?.name ?? signer.name
-  const draft = rootDraft({ ...signer, name }, { meta, occurredAt: writer.now() }, base, others)
+  const draft = rootDraft({ ...signer, name }, { meta, occurredAt: writer.now() }, base, others, lineage)
   rebase(connection, base, readTail(connection, base.position), undefined, writer, [draft])
   acceptRoot(connection, draft.id)
   return undefined
 }
 
-/** From its place on a root says who may write, and none that came after it. */
-export const goTo = (connection: Connection, { eventId, position }: Pending, signer: Signer | undefined): void => {
-  turnDownRoots(
-    connection,
-    rootsAfter(connection, position).map((later) => later.eventId),
-  )
-  acceptRoot(connection, eventId)
-  if (position <= judgedUntil(connection)) rejudge(connection, position, author(signer))
+/** From its place on a root says who may write, with those that its machine went by before it, and no others. */
+export const goTo = (connection: Connection, root: Pending, signer: Signer | undefined): void => {
+  const from = goBy(connection, root)
+  if (from <= judgedUntil(connection)) rejudge(connection, from, author(signer))
 }
 
 /** What came after a root that counted before was a mistake: those roots count no more, and what is under them is decided anew. */

@@ -238,8 +238,11 @@ export class Walk {
 
   /** What nobody has acknowledged is told: it may have been meant to count. */
   #tellInert(): void {
-    const places = [...new Set([...this.inert, ...this.breaks].map(({ position }) => position))].sort((a, b) => a - b)
-    const after = coveredBy(this.membership, places)
+    const troubles = [
+      ...this.inert.map(({ position }) => ({ position, what: "inert" as const })),
+      ...this.breaks.map(({ position }) => ({ position, what: "break" as const })),
+    ]
+    const after = coveredBy(this.membership, troubles)
     for (const { claims, position, reason } of this.inert) {
       if (position <= after) continue
       const message = `the event at position ${position} counts for nothing: ${reason} (it says it is by ${claims})`
@@ -251,7 +254,8 @@ export class Walk {
     for (const { message, position } of this.breaks)
       if (position > after) this.find("sequence", position, `at position ${position}: ${message}`)
     const farthest = Math.max(0, ...this.membership.acknowledged.map(({ until }) => until))
-    if (places.some((place) => place > after && place <= farthest)) this.find("inert", farthest, notThese(farthest))
+    if (troubles.some(({ position }) => position > after && position <= farthest))
+      this.find("inert", farthest, notThese(farthest))
   }
 }
 

@@ -42,13 +42,15 @@ export const MachineJoined = Event.define(
 
 /**
  * The key that begins a log, or goes on with one whose keys were lost. What precedes the cut-off is accepted as it is;
- * `machines` are enrolled beside the root, as a person was shown them.
+ * `machines` are enrolled beside the root, as a person was shown them. `roots` are those that counted before it on its machine, by
+ * their events: whoever goes by it goes by them, too. `null` where an older version did not say.
  */
 export const RootEstablished = Event.define(
   "RootEstablished",
-  1,
+  2,
   Schema.Struct({
     ...key,
+    roots: Schema.NullOr(Schema.Array(Schema.String)),
     cutoff: Schema.Struct({ position: Schema.NonNegativeInt, hash: Schema.String }),
     machines: Schema.Array(Schema.Struct({ ...key, role: Role })),
   }),

@@ -277,6 +277,8 @@ const decided = (state: Membership, { event, position, signer }: Submitted): Eit
     }
     case InertAcknowledged.type: {
       const { places: digest, until } = (event as DataOf<typeof InertAcknowledged>).data
+      // It was said after what it covers: where it stands before that, the log is not the one that it was said of.
+      if (until >= position) return Either.right(state)
       return Either.right({ ...state, acknowledged: [...state.acknowledged, { until, digest }] })
     }
     default:

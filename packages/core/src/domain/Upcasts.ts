@@ -6,15 +6,16 @@
  */
 import type { Recorded } from "../Event.js"
 import { definitions } from "./Events.js"
-import { InertAcknowledged } from "./Machine.js"
+import { InertAcknowledged, RootEstablished } from "./Machine.js"
 
 export type Upcast = (data: any) => unknown
 
 export type Upcasts = ReadonlyMap<string, ReadonlyArray<Upcast>>
 
 /** The upcasts of this version. */
-export const upcasts: Upcasts = new Map([
+export const upcasts: Upcasts = new Map<string, ReadonlyArray<Upcast>>([
   // The first shape did not say which places it covers, so it covers none, and an admin looks once more.
+  [RootEstablished.type, [(data) => ({ ...data, roots: null })]],
   [InertAcknowledged.type, [(data) => ({ ...data, places: "" })]],
 ])
 

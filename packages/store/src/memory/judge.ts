@@ -29,8 +29,7 @@ const holds = (connection: Connection, { confirmed, head, rebases }: Remembered)
 }
 
 const isThere = (connection: Connection, { id }: Mark): boolean =>
-  readMark(connection, "WHERE id = ? AND position NOT IN (SELECT position FROM inert)", id) !== undefined ||
-  isRefused(connection, id)
+  readMark(connection, "WHERE id = ?", id) !== undefined || isRefused(connection, id)
 
 /** Whether it is part of a command that could not stand: all of that is kept in the event that says so. */
 const isRefused = (connection: Connection, id: string): boolean =>

@@ -6,8 +6,9 @@ import { SyncError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
 import { fingerprint, type Vouched } from "../trust/keys.js"
+import { goBy } from "../trust/lineage.js"
 import { readMembership } from "../trust/membership.js"
-import { acceptRoot, findRoots } from "../trust/verdicts.js"
+import { findRoots } from "../trust/verdicts.js"
 import type { Parts, Tally } from "./asking.js"
 import type { Author } from "./author.js"
 import { pullAll } from "./exchangeAll.js"
@@ -51,7 +52,7 @@ const acceptVouched = (connection: Connection, vouched: Vouched, author: Author)
     ({ eventId, publicKey }) => eventId === vouched.root && fingerprint(publicKey) === vouched.fingerprint,
   )
   if (found === undefined) return false
-  acceptRoot(connection, found.eventId)
-  if (found.position <= readState(connection).confirmed.position) rejudge(connection, found.position, author)
+  const from = goBy(connection, found)
+  if (from <= readState(connection).confirmed.position) rejudge(connection, from, author)
   return true
 }

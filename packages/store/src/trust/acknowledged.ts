@@ -10,38 +10,46 @@ import type { Connection } from "../connection.js"
 import { notYet } from "../record.js"
 import { readMembership } from "./membership.js"
 
-/** Names a set of places of the log, in their order. */
-export const digestOf = (places: ReadonlyArray<number>): string =>
-  createHash("sha256").update(places.join(" ")).digest("hex")
+/** Where an event counts for nothing, or the running numbers break: one is not the other. */
+export interface Trouble {
+  readonly position: number
+  readonly what: "inert" | "break"
+}
 
-/** The position up to which all of some places are covered, by the acknowledgement that goes farthest of those that fit them. */
-export const coveredBy = ({ acknowledged }: Membership, places: ReadonlyArray<number>): number => {
+/** Names a set of them, in the order of the log. */
+const digestOf = (troubles: ReadonlyArray<Trouble>): string => {
+  const lines = troubles.map(({ position, what }) => `${position} ${what}`)
+  return createHash("sha256")
+    .update([...new Set(lines)].sort().join("\n"))
+    .digest("hex")
+}
+
+/** The position up to which all of some troubles are covered, by the acknowledgement that goes farthest of those that fit them. */
+export const coveredBy = ({ acknowledged }: Membership, troubles: ReadonlyArray<Trouble>): number => {
   const fitting = acknowledged.filter(
-    ({ digest, until }) => digestOf(places.filter((place) => place <= until)) === digest,
+    ({ digest, until }) => digestOf(troubles.filter(({ position }) => position <= until)) === digest,
   )
   return Math.max(0, ...fitting.map(({ until }) => until))
 }
 
-/** The places where an event counts for nothing, or the running numbers break. */
-export const readPlaces = (connection: Connection): ReadonlyArray<number> =>
+/** All of them that a file knows. */
+const readTroubles = (connection: Connection): ReadonlyArray<Trouble> =>
   connection
-    .prepare("SELECT position FROM inert WHERE reason <> ? UNION SELECT position FROM breaks ORDER BY position")
+    .prepare("SELECT position, 'inert' FROM inert WHERE reason <> ? UNION SELECT position, 'break' FROM breaks")
     .all(notYet)
-    .map(([position]) => position as number)
+    .map(([position, what]) => ({ position, what }))
 
 /** Up to where all has been acknowledged by an admin. */
 export const readCovered = (connection: Connection, members: Membership): number =>
-  members.acknowledged.length === 0 ? 0 : coveredBy(members, readPlaces(connection))
+  members.acknowledged.length === 0 ? 0 : coveredBy(members, readTroubles(connection))
 
 /** What an admin that acknowledges all of it now says. */
 export const toAcknowledge = (connection: Connection): Acknowledged["data"] => {
-  const places = readPlaces(connection)
-  const covered = coveredBy(readMembership(connection), places)
-  return {
-    until: places.at(-1) ?? 0,
-    count: places.filter((place) => place > covered).length,
-    places: digestOf(places),
-  }
+  const troubles = readTroubles(connection)
+  const covered = coveredBy(readMembership(connection), troubles)
+  const places = new Set(troubles.map(({ position }) => position))
+  const count = [...places].filter((place) => place > covered).length
+  return { until: Math.max(0, ...places), count, places: digestOf(troubles) }
 }
 
 type Acknowledged = EventOf<typeof InertAcknowledged>

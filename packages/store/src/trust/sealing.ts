@@ -133,9 +133,11 @@ export const rootDraft = (
   { meta, occurredAt }: Pick<Draft, "meta" | "occurredAt">,
   cutoff: { readonly position: number; readonly hash: string },
   machines: ReadonlyArray<Pick<Signer, "name" | "publicKey"> & { readonly machineId: string; readonly role: string }>,
+  /** Those that count before it. */
+  roots: ReadonlyArray<string> = [],
 ): Draft => {
   const { schema, type } = RootEstablished
-  const data = canonicalJson({ ...ownOf(signer), cutoff, machines })
+  const data = canonicalJson({ ...ownOf(signer), cutoff, machines, roots })
   return { id: Id.at(Date.now()), stream: machinesStream, type, schema, data, meta, occurredAt }
 }
 

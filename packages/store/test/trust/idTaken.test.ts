@@ -128,12 +128,12 @@ describe.each(Object.keys(deeds))("%s", (what) => {
         expect({ name, isKept, stops }).toMatchObject({ isKept: true })
       }
       if (what === "a revocation" && disguise === "the refusal of it by whom it is about") {
-      // What the revoked machine wrote there nobody puts before its revocation: the way out is an empty database.
-      expect(stops).toEqual([...orders[order as keyof typeof orders], ...orders[order as keyof typeof orders]])
-      for (const one of [a, b, c, d]) await one.close()
-      return
-    }
-    // Its own machine leads out in any case, and after it all go on.
+        // What the revoked machine wrote there nobody puts before its revocation: the way out is an empty database.
+        expect(stops).toEqual([...orders[order as keyof typeof orders], ...orders[order as keyof typeof orders]])
+        for (const one of [a, b, c, d]) await one.close()
+        return
+      }
+      // Its own machine leads out in any case, and after it all go on.
       expect(stops).not.toContain("a")
       for (const one of [a, d, b, a]) await give(one, (r) => r.servers.add({ name: `after-${one.name}` }))
       for (const one of [a, d, b, a, d]) await one.run(Effect.flatMap(Sync, (service) => Effect.either(service.heal())))

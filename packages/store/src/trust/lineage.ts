@@ -1,0 +1,34 @@
+/**
+ * Which roots count together. A root names those that counted before it on its machine, and signs that: so who goes by it goes by
+ * them, and by no others that were begun beside them, and all who go by one root have the same log.
+ */
+import type { Connection } from "../connection.js"
+import { acceptRoot, type Pending, rootsAfter, turnDownRoots } from "./verdicts.js"
+
+/** The roots that one names; `undefined` where an older version did not say. */
+const lineageOf = (connection: Connection, eventId: string): ReadonlyArray<string> | undefined => {
+  const [data] = connection.prepare("SELECT data FROM events WHERE id = ?").get(eventId) ?? ["{}"]
+  const { roots } = JSON.parse(data) as { readonly roots?: unknown }
+  return Array.isArray(roots) ? roots.filter((one) => typeof one === "string") : undefined
+}
+
+/** Takes a root for the right one, with its lineage. Gives the position from which on the log has to be judged again. */
+export const goBy = (connection: Connection, { eventId, position }: Pending): number => {
+  const lineage = lineageOf(connection, eventId)
+  const counting = rootsAfter(connection, 0)
+  // The first event of a log is its root in any case.
+  const isWrong = (one: Pending) =>
+    one.position > position || (lineage !== undefined && one.position > 1 && !lineage.includes(one.eventId))
+  const wrong = counting.filter((one) => one.eventId !== eventId && isWrong(one))
+  const missing = (lineage ?? []).filter((id) => !counting.some((one) => one.eventId === id))
+  turnDownRoots(
+    connection,
+    wrong.map((one) => one.eventId),
+  )
+  for (const id of [...missing, eventId]) acceptRoot(connection, id)
+  const places = connection
+    .prepare("SELECT position FROM events WHERE id IN (SELECT value FROM json_each(?))")
+    .all(JSON.stringify(missing))
+    .map(([place]) => place as number)
+  return Math.min(position, ...wrong.map((one) => one.position), ...places)
+}
