@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { argument } from "../options.js"
+import { logIsThere } from "../runtime/log.js"
 import { withAudit } from "../runtime.js"
 import { progress } from "../terminal.js"
 
@@ -13,8 +14,11 @@ export const backup = leaf({
   examples: ["backup /mnt/usb/infra-2026-11-22.db"],
   args: { file: argument("file", "The file to write; it must not exist yet") },
   run: (given) =>
-    withAudit(given, ({ maintenance }) =>
-      Effect.as(progress("copying")(maintenance.backup(given.file)), { file: given.file }),
+    Effect.zipRight(
+      logIsThere(given.db),
+      withAudit(given, ({ maintenance }) =>
+        Effect.as(progress("copying")(maintenance.backup(given.file)), { file: given.file }),
+      ),
     ),
   said: ({ file }) => `copied the log into ${file}`,
 })

@@ -7,7 +7,10 @@ import { paint, type Renderer, type Screen, wrap } from "./text.js"
 import { ago, count, moment, span } from "./units.js"
 
 /** All machines: first what somebody has to do something about. */
-export const machines: Renderer<Machines_> = ({ invites, machines: all, otherRoots, pendingRoots }, screen) => {
+export const machines: Renderer<Machines_ & { readonly skew?: number }> = (
+  { invites, machines: all, otherRoots, pendingRoots, skew = 0 },
+  screen,
+) => {
   const waiting = all.filter(({ status }) => status === "waiting")
   const parts = [
     ...pendingRoots
@@ -24,11 +27,15 @@ export const machines: Renderer<Machines_> = ({ invites, machines: all, otherRoo
       : []),
     ...waiting.map((row) => asked(screen, ...request(row, all))),
     all.length === 0 ? nobody : known(all, screen),
-    ...(invites.length === 0 ? [] : [open(invites, all, screen)]),
+    ...(invites.length === 0 ? [] : [open(invites, all, byTheirClock(screen, skew))]),
     ...otherRoots.slice(0, most).map(other(screen)),
   ]
   return parts.join("\n\n")
 }
+
+/** The screen by the clock of the shared log, which invites go by: that of this machine may be wrong. */
+const byTheirClock = (screen: Screen, skew: number): Screen =>
+  screen.now === undefined ? screen : { ...screen, now: screen.now + skew }
 
 const other =
   (screen: Screen) =>

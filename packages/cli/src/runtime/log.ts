@@ -1,4 +1,5 @@
 /** Which log a command works on, and on whose behalf. */
+import { existsSync } from "node:fs"
 import { hostname, userInfo } from "node:os"
 import { join } from "node:path"
 import type { Identity } from "@context-engine/core/Here"
@@ -67,6 +68,14 @@ const defaultPath = () => setting(process.env, "CONTEXT_DB") ?? join(home(), ".c
 /** The log's file: `--db`, else `CONTEXT_DB`, else `~/.claude/infra.db`. */
 export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> =>
   Effect.as(checkSettings, plainPath(fromHome(db ?? defaultPath())))
+
+/** A log that is named has to be there: what only reads it makes none, and one that is not there does not hold. */
+export const logIsThere = (db: string | undefined): Effect.Effect<void, Refused | UsageError> =>
+  db === undefined
+    ? Effect.void
+    : Effect.flatMap(databasePath(db), (path) =>
+        existsSync(path) ? Effect.void : new Refused({ message: `there is no log at ${path}` }),
+      )
 
 /** Refuses what makes sense for a file only: `what` would be done to it. */
 export const needsFile = (what: string): Effect.Effect<void, Refused> =>

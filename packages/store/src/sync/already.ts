@@ -26,11 +26,22 @@ export const thereAlready = (connection: Connection, events: Unit): ReadonlyMap<
   return new Map(
     found.map((row) => {
       const there = row as unknown as EventRow
-      const same = row[14] === null && isSame(there, ours.get(row[1]) as EventRow)
+      const own = ours.get(row[1]) as EventRow
+      const same = (row[14] === null && isSame(there, own)) || isIssuedAnew(connection, own)
       return [row[1], same ? "same" : "other"]
     }),
   )
 }
+
+/** Whether its own machine, whose id for it somebody took, has written it under another. */
+const isIssuedAnew = (connection: Connection, own: EventRow): boolean =>
+  connection
+    .prepare(
+      `SELECT ${columns} FROM events WHERE stream = ? AND type = ? AND occurred_at = ? AND id <> ?
+       AND position NOT IN (SELECT position FROM inert)`,
+    )
+    .all(own[2], own[4], own[8], own[1])
+    .some((there) => isSame(there as unknown as EventRow, own))
 
 /** Stream, type, shape, data and time; its place in a chain may be another, but not the machine that says it. */
 const isSame = (there: EventRow, own: EventRow): boolean => {

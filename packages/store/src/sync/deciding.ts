@@ -11,7 +11,7 @@ import { Fold } from "@context-engine/core/Fold"
 import type { Rejected } from "@context-engine/core/services/Sync"
 import { decisive } from "@context-engine/core/services/sync/entities"
 import { redecide, type Verdict } from "@context-engine/core/services/sync/redecide"
-import { units } from "@context-engine/core/services/sync/units"
+import { isDecision, units } from "@context-engine/core/services/sync/units"
 import { what } from "@context-engine/core/views/tell"
 import * as Either from "effect/Either"
 import type { Connection } from "../connection.js"
@@ -21,66 +21,110 @@ import { ownKey } from "../trust/chain.js"
 import { holds } from "../trust/keys.js"
 import { proves } from "../trust/membership.js"
 import { isOwnWord } from "../trust/waiting.js"
-import { givenAgain, type Placed, refusalsOf, thereAlready } from "./already.js"
+import { givenAgain, type Placed, type Refusals, refusalsOf, thereAlready } from "./already.js"
 import { type Author, write } from "./author.js"
 import { placeOf, Squatted } from "./displaced.js"
 import { renameDisplaced } from "./lost.js"
 import { draftOf, type Standing } from "./reseal.js"
 import { areAlike, type Ground, isSettling, mayNotWrite, refusal, turnedAway } from "./turnedAway.js"
 
+/** What becomes of a unit: it stands as that, is told as refused, or needs nothing more, for it is there or no part of this log. */
+type Fate = { readonly kept: Standing } | Exclude<Verdict, { outcome: "stands" }> | undefined
+
 /** Decides every unit again, in order, on the rows of the log without them. */
 export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Author, ground: Ground) => {
-  const { members, roots } = ground
-  const world = loadWorld(connection)
   const known = thereAlready(connection, tail)
   const refusals = refusalsOf(connection, tail)
-  const again = givenAgain(connection, tail)
+  const fateOf = fates(connection, tail, author, ground)
   const kept: Array<Standing> = []
   const rejected: Array<Rejected> = []
-  let now = members
   for (const unit of units(tail)) {
-    // Who may write to another log is of no meaning in this one.
-    if (isAboutMachines(unit) && !isOfRoot(unit, now, ground)) continue
     const there = unit.filter(({ id }) => known.get(id) === "same").length
     // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
-    if (there === unit.length || refusals.byItself(unit)) continue
-    // Nobody else's word is taken for it that a decision was refused: it may be the one that it is about.
-    const isRefused = refusals.has(unit)
-    if (isRefused && !isAboutMachines(unit)) continue
-    const rows = unit.map(({ row }) => row)
+    if (there === unit.length || isSettled(unit, refusals, ground)) continue
     const squatted = unit.some(({ id }) => known.get(id) === "other")
-    // Its own machine alone can write it under another id.
-    const lost = squatted && !isOwnWord(author.signer, rows, roots)
-    const overtaken =
-      there > 0 ? refusal(partly) : (again(unit) ?? turnedAway(unit, tail, now, author, ground) ?? idTaken(unit, lost))
-    let verdict = overtaken ?? redecide(unit, world)
-    const before = now
-    const next = verdict.outcome === "stands" ? admitted(now, unit) : Either.right(now)
-    if (Either.isRight(next)) now = next.right
-    else {
-      // It asked in vain; whoever decided who writes has to be told that it no longer holds.
-      if ((unit[0] as Placed).type === EnrolmentRequested.type) continue
-      verdict = refusal(next.left)
+    const fate = there > 0 ? refusal(partly) : fateOf(unit, squatted)
+    if (fate === undefined) continue
+    if ("kept" in fate) kept.push(fate.kept)
+    // It is told already; whoever else said so was right.
+    else if (!refusals.has(unit)) {
+      const stream = refusals.streamOf(unit, author.id)
+      kept.push({ drafts: [rejection_(author, stream, unit, fate)], recordedAt: "", fresh: true })
+      rejected.push({ id: idOf(stream), what: what({ events: unit }), ...fate })
     }
-    if (verdict.outcome === "stands") {
-      if (lost && isAboutMachines(unit)) {
-        // No decision is gone on without, where it is one that still changes something.
-        if (!areAlike(before, now)) throw new Squatted(placeOf(connection, rows[0]?.[1] ?? ""), "decision")
-      } else if (squatted) kept.push(issuedAnew(connection, unit, author))
-      else if (isSettling(unit) && mayNotWrite(unit, now, author, ground) !== undefined) kept.push(resigned(unit))
-      else kept.push({ rows, others: isOthers(unit, author, now) })
-      continue
-    }
-    if (isRefused) continue
-    const stream = refusals.streamOf(unit, author.id)
-    kept.push({ drafts: [rejection_(author, stream, unit, verdict)], recordedAt: "", fresh: true })
-    rejected.push({ id: idOf(stream), what: what({ events: unit }), ...verdict })
   }
   return { kept, rejected }
 }
 
+/**
+ * Whether the log says that a unit is refused, and that word is enough: its own machine's always is. Nobody else is believed that a
+ * decision about who may write was, for it may be about just that one, or that something did not happen that a machine which may
+ * write tells of.
+ */
+const isSettled = (unit: ReadonlyArray<Placed>, refusals: Refusals, { members }: Ground): boolean => {
+  if (refusals.byItself(unit)) return true
+  if (isAboutMachines(unit) || !refusals.has(unit)) return false
+  return unit.some(isDecision) || isSettling(unit) || !isEnrolled(members, unit[0]?.meta.key ?? "")
+}
+
+/** Says of units, in their order, what becomes of each. `squatted`: something else has its id in the log. */
+const fates = (connection: Connection, tail: ReadonlyArray<Placed>, author: Author, ground: Ground) => {
+  const world = loadWorld(connection)
+  const again = givenAgain(connection, tail)
+  let now = ground.members
+  return (unit: ReadonlyArray<Placed>, squatted: boolean): Fate => {
+    // Who may write to another log is of no meaning in this one.
+    if (isAboutMachines(unit) && !isOfRoot(unit, now, ground))
+      return isOfOtherRoot(unit, author, now, ground) ? refusal(otherRoot) : undefined
+    const rows = unit.map(({ row }) => row)
+    // Its own machine alone can write it under another id.
+    const lost = squatted && !isOwnWord(author.signer, rows, ground.roots)
+    const overtaken = again(unit) ?? turnedAway(unit, tail, now, author, ground) ?? idTaken(unit, lost)
+    const verdict = overtaken ?? redecide(unit, world)
+    if (verdict.outcome !== "stands") return verdict
+    const next = admitted(now, unit)
+    if (Either.isLeft(next)) return inVain(unit, author, next.left)
+    const changes = !areAlike(now, next.right)
+    now = next.right
+    if (lost && isAboutMachines(unit)) {
+      // No decision is gone on without, where it is one that still changes something.
+      if (changes) throw new Squatted(placeOf(connection, rows[0]?.[1] ?? ""), "decision")
+      return { outcome: "moot", reason: "it would change nothing any more" }
+    }
+    if (squatted) return { kept: issuedAnew(connection, unit, author) }
+    if (isSettling(unit) && mayNotWrite(unit, now, author, ground) !== undefined) return { kept: resigned(unit) }
+    return { kept: { rows, others: isOthers(unit, author, now) } }
+  }
+}
+
+/** What does not hold any more who decided it has to be told; this machine's own request it makes again itself. */
+const inVain = (unit: ReadonlyArray<Placed>, { signer }: Author, reason: string): Fate => {
+  const [{ meta, type }] = unit as readonly [Placed, ...Array<Placed>]
+  if (type !== EnrolmentRequested.type) return refusal(reason)
+  return meta.key === signer?.id ? undefined : { outcome: "moot", reason }
+}
+
+const otherRoot = "it was decided under another root of this log"
+
+/** Whether this machine decided it under another root of the same log, where it may have to be decided again by a person. */
+const isOfOtherRoot = (unit: ReadonlyArray<Placed>, { signer }: Author, now: Membership, { roots, were }: Ground) => {
+  const [first] = unit as readonly [Placed, ...Array<Placed>]
+  if (signer === undefined || first.meta.key !== signer.id) return false
+  if (first.type === RootEstablished.type || first.type === EnrolmentRequested.type) return false
+  const [before, after] = [were, now].map(({ earlier, root }) => [root?.eventId, ...earlier.map((one) => one.root)])
+  const isSameLog = before?.some((id) => id !== undefined && after?.includes(id)) ?? false
+  return (
+    isSameLog &&
+    isOwnWord(
+      signer,
+      unit.map(({ row }) => row),
+      roots,
+    )
+  )
+}
+
 /** What is not about who may write is told, and can be given again; a refusal that is told is only told anew. */
-const idTaken = (unit: ReadonlyArray<Placed>, lost: boolean): Verdict | undefined =>
+const idTaken = (unit: ReadonlyArray<Placed>, lost: boolean) =>
   lost && !isAboutMachines(unit) && !isSettling(unit)
     ? refusal("somebody took its id in the shared log, and only its own machine could write it under another")
     : undefined

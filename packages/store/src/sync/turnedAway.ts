@@ -75,7 +75,7 @@ export const mayNotWrite = (
 export const isSettling = (unit: ReadonlyArray<Placed>): boolean =>
   unit.every(({ stream }) => stream.startsWith(`${rejection.name}-`))
 
-export const refusal = (reason: string): Verdict => ({ outcome: "refused", reason })
+export const refusal = (reason: string) => ({ outcome: "refused", reason }) as const
 
 /** Whether they let the same machines write, under the same names, and the same codes let others in. */
 export const areAlike = (some: Membership, others: Membership): boolean => rightsIn(some) === rightsIn(others)

@@ -1,15 +1,22 @@
 /** What an admin has acknowledged is what was there when it looked: nothing that was changed or came since hides behind it. */
+import { machinesStream } from "@context-engine/core/domain/Machine"
 import { Audit } from "@context-engine/core/services/Audit"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { expect, it } from "vitest"
 import { columns, type EventRow } from "../../src/record.js"
 import { restore } from "../../src/restore.js"
+import type { Signer } from "../../src/Signer.js"
 import { expectedSchema } from "../../src/schema.js"
+import { judgeAfter, takeIncoming } from "../../src/sync/judging.js"
+import { readCovered, toAcknowledge } from "../../src/trust/acknowledged.js"
+import { readMembership } from "../../src/trust/membership.js"
 import { damaged, withNoise } from "../support/audited.js"
+import { establish } from "../support/enrolment.js"
 import { freshPath, withSqlite } from "../support/files.js"
-import { rewritten } from "../support/forger.js"
+import { draft, placed, rewritten, signed, stranger, unsigned } from "../support/forger.js"
 import { eventsOf, give, machine, machines, status, sync, verify } from "../support/machines.js"
+import { memoryDatabase } from "../support/memoryMachine.js"
 import { shared, timeout, type World } from "../support/tampered.js"
 
 /** What whoever has the token appends by hand: a hash that follows from nothing. */
@@ -21,6 +28,8 @@ const addNoise = async ({ a, b, client, known }: World, name: string) => {
     args: noise.with(3, 1).with(10, `hash-of-${name}`).slice(1) as Array<string>,
   })
 }
+
+const [root, admin, member] = ["root", "admin", "member"].map((name) => stranger(name)) as [Signer, Signer, Signer]
 
 const acknowledge = (of: World["a"]) => machines(of, (service) => service.acknowledge(false))
 
@@ -128,4 +137,31 @@ it("is what an import takes noise by that says a hash which is not its own", { t
     expect(eventsOf(doctored.path)).toEqual([])
     await doctored.to.close()
   }
+})
+
+it("is not what it was where it stands before what it covers, nor does a break stand for what counts for nothing", async () => {
+  const { connection } = memoryDatabase("memory")
+  const rootId = establish(
+    connection,
+    root,
+    [admin, member].map((one) => ({ ...one, role: "admin" as const })),
+  )
+  const take = (rows: ReadonlyArray<EventRow>) => {
+    const made = placed(connection, rows)
+    takeIncoming(connection, judgeAfter(connection, (made[0] as EventRow)[0] - 1, made))
+  }
+  const covered = () => readCovered(connection, readMembership(connection))
+  take(unsigned([draft()]))
+  const seen = toAcknowledge(connection)
+  expect(seen).toMatchObject({ until: 2, count: 1 })
+  const says = (data: unknown) => {
+    const type = { stream: machinesStream, type: "InertAcknowledged", schema: 2, body: data }
+    take(signed([draft(type)], root, rootId))
+    return covered()
+  }
+  // Of places that come after it, or are there as something else, it says nothing.
+  expect(says({ ...seen, until: 1_000 })).toBe(0)
+  expect(says(seen)).toBe(2)
+  connection.exec("DELETE FROM inert; INSERT INTO breaks VALUES (2, 'x')")
+  expect(covered()).toBe(0)
 })

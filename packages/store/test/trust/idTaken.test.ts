@@ -3,6 +3,9 @@
  * id, or said that it was refused: whoever heals first, it is in the log, or told with all that it said, or heal stops. It never
  * just goes.
  */
+import { Commands } from "@context-engine/core/Commands"
+import * as Service from "@context-engine/core/domain/Service"
+import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -65,6 +68,15 @@ const deeds: Record<string, { do: (world: World) => Promise<unknown>; holds: (on
   "an enrolment": {
     do: ({ a }) => a.run(enrol({ ...stranger("x"), name: "x" }, "member")),
     holds: async (on) => (await member(on, "x"))?.status === "enrolled",
+  },
+  // Of it nothing is seen but that its writer's numbers go on.
+  "an acknowledgement": {
+    do: async ({ a, there }) => {
+      slipIn(there(), unsigned([draft()]))
+      await sync(a)
+      await machines(a, (service) => service.acknowledge(false))
+    },
+    holds: async () => true,
   },
   "an invite's end": {
     do: async ({ a }) => {
@@ -133,6 +145,9 @@ describe.each(Object.keys(deeds))("%s", (what) => {
         for (const one of [a, b, c, d]) await one.close()
         return
       }
+      // What its own machine has written again nobody tells as refused.
+      if (order === "the author heals first" && !disguise.includes("refusal"))
+        for (const one of [a, d]) expect((await rejected(one)).filter(({ status }) => status === "open")).toEqual([])
       // Its own machine leads out in any case, and after it all go on.
       expect(stops).not.toContain("a")
       for (const one of [a, d, b, a]) await give(one, (r) => r.servers.add({ name: `after-${one.name}` }))
@@ -172,5 +187,34 @@ it("nor does what an admin decided go with the id of its enrolment", async () =>
   for (const one of [a, x, d, b]) await heal(one)
   for (const one of [a, x, d, b]) expect((await member(one, "c"))?.status).toBe("revoked")
   for (const one of [x, d, b]) expect(eventsOf(one.path)).toEqual(eventsOf(a.path))
+  for (const one of [a, x, d, b]) expect((await status(one)).breaks).toEqual([])
   for (const one of [a, b, c, d, x]) await one.close()
+})
+
+/** A probe's word on the one service that there is. */
+const checked = Effect.gen(function* () {
+  const commands = yield* Commands
+  const [row] = yield* (yield* ReadModels).services.list()
+  const { id, serverId } = row as NonNullable<typeof row>
+  const found = { service: "shop", server: "gold", serverId, status: "unhealthy", previous: "unknown" } as const
+  yield* commands.record(Service.entity.aggregate, id, [
+    Service.HealthChecked({ ...found, detail: "refused", latency: null, at: "2026-01-01T00:00:00.000Z" }),
+  ])
+})
+
+it("what has happened is not undone by a member who says that it was refused", async () => {
+  const found = await world()
+  const { a, b, c, d, save, there } = found
+  await give(a, (r) => r.servers.add({ name: "gold" }))
+  await give(a, (r) => r.services.add({ server: "gold", name: "shop", type: "app" }))
+  for (const one of [a, b, d]) await sync(one)
+  const putBack = save()
+  await a.run(checked)
+  for (const one of [a, b, d]) await sync(one)
+  const row = eventsOf(a.path).at(-1) as EventRow
+  putBack()
+  slipIn(there(), refusalBy(b, found, row, JSON.parse(row[6])))
+  for (const one of [d, a, d, b]) expect(await heal(one)).toMatchObject({ _tag: "Right" })
+  for (const one of [a, b, d]) expect(eventsOf(one.path).map(({ 1: id }) => id)).toContain(row[1])
+  for (const one of [a, b, c, d]) await one.close()
 })

@@ -253,3 +253,27 @@ it("one word is enough to go to another machine's root where a later one was beg
   expect(await servers(b)).toContain("from-c")
   await alike(b, c)
 })
+
+it("a decision that waits is told as refused where a person goes to another root, and not forgotten", async () => {
+  const remote = make("memory", makeSequencer().batch)
+  const [a, b, c, d] = ["a", "b", "c", "d"].map((name) => machine(name, remote)) as [Machine, Machine, Machine, Machine]
+  await beginLog(a, b, c, d)
+  await a.run(enrol(signerOf(c), "admin"))
+  for (const one of [a, b, c, d]) {
+    withNoise(one.path)
+    await sync(one)
+  }
+  await machines(b, (service) => service.beginRoot(true))
+  for (const one of [b, c]) await sync(one)
+  await machines(c, (service) => service.revoke(signerOf(d).id))
+  await add(c, "cwork")
+  await trust(c, b)
+  const told = await c.run(Effect.flatMap(Sync, (service) => service.rejected))
+  expect(told).toMatchObject([{ status: "open", what: expect.stringContaining("revoked"), reason: expect.stringContaining("another root") }]) // biome-ignore format: one line
+  await failure(c).catch(() => undefined)
+  await sync(b)
+  await approve(b)
+  for (const one of [b, c]) await sync(one)
+  expect(await servers(c)).toEqual(["cwork"])
+  await alike(b, c)
+})

@@ -6,8 +6,7 @@ import { count, rebuiltInWords } from "../../render/units.js"
 import { withAudit } from "../../runtime.js"
 import { progress } from "../../terminal.js"
 
-const whyInert =
-  "context infra audit verify says which and why, and context infra machine list shows a root that waits for your word"
+const whyInert = "context infra audit verify says which and why"
 
 export const importLog = leaf({
   name: "import",

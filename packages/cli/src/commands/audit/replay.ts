@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { moments, required, requiredFile } from "../../options.js"
+import { logIsThere } from "../../runtime/log.js"
 import { withAudit } from "../../runtime.js"
 import { progress } from "../../terminal.js"
 
@@ -15,11 +16,14 @@ export const replay = leaf({
     into: requiredFile("into", "The database to write; it must not exist yet"),
   },
   run: (given) =>
-    withAudit(given, ({ audit }) =>
-      Effect.map(progress("replaying")(audit.replay(given.to, given.into)), (position) => ({
-        position,
-        into: given.into,
-      })),
+    Effect.zipRight(
+      logIsThere(given.db),
+      withAudit(given, ({ audit }) =>
+        Effect.map(progress("replaying")(audit.replay(given.to, given.into)), (position) => ({
+          position,
+          into: given.into,
+        })),
+      ),
     ),
   said: ({ into, position }) => `replayed the log up to position ${position} into ${into}`,
 })

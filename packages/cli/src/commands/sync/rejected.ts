@@ -1,5 +1,6 @@
 /** `context infra sync rejected [retry|drop <id>|--all]` */
 import type { Sync } from "@context-engine/core/services/Sync"
+import { isAboutMachines } from "@context-engine/core/services/sync/settling"
 import type { RejectionRow } from "@context-engine/core/views/rejections"
 import * as Effect from "effect/Effect"
 import { explain } from "../../enrolling.js"
@@ -55,7 +56,9 @@ export const rejected = leaf({
 /** Each of this machine's own that is open, after a look at them; those that cannot stand yet stay so, with the reason of today. */
 const settleAll = (sync: Sync["Type"], how: "retry" | "drop", yes: boolean) =>
   Effect.gen(function* () {
-    const open = yield* sync.rejectedHere
+    const own = yield* sync.rejectedHere
+    // Who may write is decided anew, not given again.
+    const open = how === "retry" ? own.filter((row) => !isAboutMachines(row)) : own
     if (open.length === 0) return []
     if (!yes)
       for (const { actor, machine, reason, what } of open) yield* explain(`${what}, by ${actor}@${machine}: ${reason}`)
