@@ -6,8 +6,9 @@ import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { make } from "../src/sync/RemoteLog.js"
-import { damaged } from "./support/audited.js"
+import { damaged, withNoise } from "./support/audited.js"
 import { freshPath, withSqlite } from "./support/files.js"
+import { draft, slipIn, unsigned } from "./support/forger.js"
 import { give, type Machine, machine, sync } from "./support/machines.js"
 import { makeSequencer, type Sequencer } from "./support/sequencer.js"
 
@@ -149,13 +150,16 @@ describe("nothing is told", () => {
       ["two histories become one", () => one.sync()],
       ["others' come first", () => one.sync()],
       ["the newest of ours is refused", () => one.sync()],
+      ["the newest that both know counts for nothing", () => one.sync()],
     ]
+    for (const { path } of [one, two]) withNoise(path)
     for (const [index, [name, story]] of stories.entries()) {
       if (index > 0) {
-        await two.sync()
+        if (index === 3) slipIn(sequencer.connection, unsigned([draft({ body: { name: 1 } })]))
+        for (const other of index === 3 ? [two, one] : [two]) await other.sync()
         await two.add(`n${index}`)
         await two.sync()
-        await one.add(index === 1 ? "own" : `n${index}`)
+        await one.add(index === 2 ? `n${index}` : `own${index}`)
       }
       const before = readFileSync(one.file())
       await story()
