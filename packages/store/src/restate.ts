@@ -2,7 +2,7 @@
  * Makes all anew that a file holds beside its events: which of them count, where the sessions of machines end, and the rows. Of a
  * file that somebody else may have had in hand nothing but the events is believed, for only they are signed.
  */
-import { machinesStream, membershipTypes } from "@context-engine/core/domain/Machine"
+import { machinesStream, membershipTypes, RootEstablished } from "@context-engine/core/domain/Machine"
 import { StorageError } from "@context-engine/core/Errors"
 import { projections } from "@context-engine/core/views/all"
 import { type Connection, codeOf } from "./connection.js"
@@ -46,8 +46,8 @@ export const restate = (connection: Connection, believed: Believed): number => {
   const { confirmed: keepAsOf } = readShared(connection)
   begin(connection)
   for (const eventId of believed.roots) acceptRoot(connection, eventId)
+  acceptOwn(connection, rootRows(connection), believed.signer)
   for (const rows of wholeRuns(connection, until)) {
-    acceptOwn(connection, rows, believed.signer)
     judgeAnew(connection, rows)
   }
   const waiting = rowsAfter(connection, until, -1)
@@ -152,6 +152,11 @@ const end = (connection: Connection): number => {
   connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
   return differing
 }
+
+const rootRows = (connection: Connection) =>
+  connection
+    .prepare(`SELECT ${columns} FROM events WHERE stream = ? AND type = ?`)
+    .all(machinesStream, RootEstablished.type) as ReadonlyArray<EventRow>
 
 const rowsAfter = (connection: Connection, after: number, limit: number, until = Number.MAX_SAFE_INTEGER) =>
   connection

@@ -4,7 +4,9 @@ import type { Connection } from "../connection.js"
 import { decode, type EventRow } from "../record.js"
 import { readHead } from "../standing.js"
 import { claimedKey } from "../trust/chain.js"
-import { acceptOwn, knownAt, readInert } from "../trust/verdicts.js"
+import { goBy } from "../trust/lineage.js"
+import { readMembership } from "../trust/membership.js"
+import { acceptOwn, knownAt, type Pending, readInert } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
 import {
   BrokenChain,
@@ -17,7 +19,7 @@ import {
   takeIncoming,
 } from "./judging.js"
 import type { Answer, Place } from "./protocol.js"
-import { readTail, rebase } from "./rebase.js"
+import { readTail, rebase, rejudge } from "./rebase.js"
 import { forgetRows, note, readState, setConfirmed } from "./state.js"
 import { unguarded } from "./triggers.js"
 import { unfold } from "./unfold.js"
@@ -56,13 +58,21 @@ export const advance = (
   follow(base, incoming)
   keepTimes(connection, ours, times, tail[ours.length])
   confirmOwn(connection, from, ours, author)
-  acceptOwn(connection, incoming, author.signer)
+  const ownRoot = acceptOwn(connection, incoming, author.signer).at(-1)
   const judged = judgeAfter(connection, base.position, incoming, verified && { verified })
   const moved = takeIn(connection, base, tail.slice(ours.length), judged, author)
   setConfirmed(connection, placeOf(judged.rows[judged.rows.length - 1]) ?? base)
   if (ours.length > 0 && ours.length === tail.length) forgetRows(connection)
   noteUnknown(connection, judged)
+  goByOwn(connection, ownRoot, author)
   return { pushed: ours.length, pulled: judged.rows.length - judged.begun, ...moved, stop: judged.stop }
+}
+
+/** With its own root come those that it went by, which may stand where all was judged before this one was seen. */
+const goByOwn = (connection: Connection, root: Pending | undefined, author: Author): void => {
+  if (root === undefined || readMembership(connection).root?.eventId !== root.eventId) return
+  const from = goBy(connection, root)
+  if (from < root.position) rejudge(connection, from, author)
 }
 
 /**

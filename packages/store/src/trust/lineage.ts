@@ -3,18 +3,12 @@
  * them, and by no others that were begun beside them, and all who go by one root have the same log.
  */
 import type { Connection } from "../connection.js"
-import { acceptRoot, type Pending, rootsAfter, turnDownRoots } from "./verdicts.js"
-
-/** The roots that one names; `undefined` where an older version did not say. */
-const lineageOf = (connection: Connection, eventId: string): ReadonlyArray<string> | undefined => {
-  const [data] = connection.prepare("SELECT data FROM events WHERE id = ?").get(eventId) ?? ["{}"]
-  const { roots } = JSON.parse(data) as { readonly roots?: unknown }
-  return Array.isArray(roots) ? roots.filter((one) => typeof one === "string") : undefined
-}
+import { acceptRoot, namedBy, type Pending, rootsAfter, turnDownRoots } from "./verdicts.js"
 
 /** Takes a root for the right one, with its lineage. Gives the position from which on the log has to be judged again. */
 export const goBy = (connection: Connection, { eventId, position }: Pending): number => {
-  const lineage = lineageOf(connection, eventId)
+  const [data] = connection.prepare("SELECT data FROM events WHERE id = ?").get(eventId) ?? ["{}"]
+  const lineage = namedBy(data)
   const counting = rootsAfter(connection, 0)
   // The first event of a log is its root in any case.
   const isWrong = (one: Pending) =>

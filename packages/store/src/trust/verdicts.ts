@@ -66,17 +66,25 @@ export const rootsAfter = (connection: Connection, position: number): ReadonlyAr
 export const readEarlier = (connection: Connection): ReadonlyArray<Pending> => rootsAfter(connection, 0).slice(0, -1)
 
 /**
- * A root that this machine's own key began is one that a person on it has accepted, though an older file knows nothing of it; unless
- * that person has said otherwise since.
+ * A root that this machine's own key began is one that a person on it has accepted, though an older file knows nothing of it, and so
+ * are those that it went by; unless that person has said otherwise since. Gives the own ones.
  */
 export const acceptOwn = (
   connection: Connection,
   rows: ReadonlyArray<EventRow>,
   signer: { readonly id: string } | undefined,
-): void => {
-  for (const row of rows)
-    if (isRoot(row) && claimedKey(row) === signer?.id && isSelfSigned(row) && !isTurnedDown(connection, row[1]))
-      acceptRoot(connection, row[1])
+): ReadonlyArray<Pending> => {
+  const own = rows.filter(
+    (row) => isRoot(row) && claimedKey(row) === signer?.id && isSelfSigned(row) && !isTurnedDown(connection, row[1]),
+  )
+  for (const row of own) for (const id of [...(namedBy(row[6]) ?? []), row[1]]) acceptRoot(connection, id)
+  return own.map(pendingOf)
+}
+
+/** The roots that the data of one name; `undefined` where an older version did not say. */
+export const namedBy = (data: string): ReadonlyArray<string> | undefined => {
+  const { roots } = JSON.parse(data) as { readonly roots?: unknown }
+  return Array.isArray(roots) ? roots.filter((one) => typeof one === "string") : undefined
 }
 
 /** Whether a person on this machine has gone back from a root. */

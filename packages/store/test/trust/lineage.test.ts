@@ -124,3 +124,21 @@ it("who began a root and goes to another, whose machine never went by that, brin
   for (const one of [b, c, d]) expect(await servers(one)).toEqual(["off-c", "off-d"])
   for (const one of [b, c]) await alike(d, one)
 })
+
+it("and who has its key, began the third root, and lost all else", async () => {
+  const { b, c, remote } = await thrice()
+  await c.close()
+  const [pulled, restored] = [withNoise(freshPath()), withNoise(freshPath())]
+  for (const path of [pulled, restored]) cpSync(`${c.path}.key`, `${path}.key`)
+  const again = machine("c", remote, { path: pulled })
+  await sync(again)
+  await alike(b, again)
+  await again.close()
+  await b.close()
+  const place = prepare(b.path, restored, { keyPath: `${restored}.key` }).pipe(Effect.flatMap((found) => found.place))
+  await Effect.runPromise(Effect.scoped(place))
+  const other = machine("c", undefined, { path: restored })
+  expect(await servers(other)).toEqual(["c-under-b", "under-a", "under-b", "under-c"])
+  expect(rowsHash(other.path)).toBe(rowsHash(b.path))
+  await other.close()
+})
