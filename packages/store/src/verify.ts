@@ -23,8 +23,13 @@ export class Walk {
   readonly unknownTypes: Record<string, number> = {}
   readonly fold = new Fold(projections)
   readonly head = { position: 0, hash: genesis }
-  readonly inert: Array<{ readonly position: number; readonly reason: string; readonly claims: string }> = []
-  readonly breaks: Array<{ readonly position: number; readonly message: string }> = []
+  readonly inert: Array<{
+    readonly position: number
+    readonly id: string
+    readonly reason: string
+    readonly claims: string
+  }> = []
+  readonly breaks: Array<{ readonly position: number; readonly id: string; readonly message: string }> = []
   events = 0
   /** What waits here under a key that may not write. */
   withheld: AuditReport["withheld"] = { events: 0, because: "waiting" }
@@ -146,7 +151,8 @@ export class Walk {
       for (const position of new Set([...unchained, ...altered]))
         if (judged.verdict === "inert") this.#inertUnchained.push(position)
         else this.#tellUnchained(position)
-      if (broken !== undefined) this.breaks.push({ position: rows[0]?.[0] ?? 0, message: broken })
+      if (broken !== undefined)
+        this.breaks.push({ position: rows[0]?.[0] ?? 0, id: rows[0]?.[1] ?? "", message: broken })
       if (judged.verdict === "counts") this.#count(rows, judged.events)
       else if (judged.verdict === "inert") this.#leaveOut(rows, judged.reason)
       else this.find("signature", judged.position, stopped(judged))
@@ -233,14 +239,15 @@ export class Walk {
   }
 
   #leaveOut(rows: ReadonlyArray<EventRow>, reason: string): void {
-    for (const row of rows) this.inert.push({ position: row[0], reason, claims: claimsOf(row[7].slice(0, 2000)) })
+    for (const row of rows)
+      this.inert.push({ position: row[0], id: row[1], reason, claims: claimsOf(row[7].slice(0, 2000)) })
   }
 
   /** What nobody has acknowledged is told: it may have been meant to count. */
   #tellInert(): void {
     const troubles = [
-      ...this.inert.map(({ position }) => ({ position, what: "inert" as const })),
-      ...this.breaks.map(({ position }) => ({ position, what: "break" as const })),
+      ...this.inert.map((one) => ({ ...one, what: "inert" as const })),
+      ...this.breaks.map((one) => ({ ...one, what: "break" as const })),
     ]
     const after = coveredBy(this.membership, troubles)
     for (const { claims, position, reason } of this.inert) {

@@ -13,7 +13,7 @@ import {
 import { isAdmin, isEnrolled, isOpen, type Membership } from "@context-engine/core/domain/Membership"
 import type { Connection } from "../connection.js"
 import { decode, type EventRow } from "../record.js"
-import { claimedKey } from "../trust/chain.js"
+import { claimedKey, isRoot } from "../trust/chain.js"
 import { readMembership } from "../trust/membership.js"
 import type { Judged } from "./judging.js"
 import { readDisplaced } from "./lost.js"
@@ -65,7 +65,10 @@ export const refuseDisplacing = (connection: Connection, { base, members, tail }
   for (const { judged: found, rows } of judged.units) {
     if (found.verdict !== "counts" || rows.every(isKnown)) continue
     const first = rows[0] as EventRow
-    if (rootless || !mayStand(members, guests, first)) throw new Displaced(first[0], nameOf(members, first))
+    // A root has another past where its own machine put it back, and is the same by its id and its key.
+    const own = had.get(first[1])
+    const isOther = isRoot(first) && own !== undefined && claimedKey(own) !== claimedKey(first)
+    if (isOther || rootless || !mayStand(members, guests, first)) throw new Displaced(first[0], nameOf(members, first))
   }
 }
 

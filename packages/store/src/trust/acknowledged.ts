@@ -10,15 +10,16 @@ import type { Connection } from "../connection.js"
 import { notYet } from "../record.js"
 import { readMembership } from "./membership.js"
 
-/** Where an event counts for nothing, or the running numbers break: one is not the other. */
+/** An event that counts for nothing, or before which the running numbers break: one is not the other. */
 export interface Trouble {
   readonly position: number
+  readonly id: string
   readonly what: "inert" | "break"
 }
 
 /** Names a set of them, in the order of the log. */
 const digestOf = (troubles: ReadonlyArray<Trouble>): string => {
-  const lines = troubles.map(({ position, what }) => `${position} ${what}`)
+  const lines = troubles.map(({ id, position, what }) => `${position} ${what} ${id}`)
   return createHash("sha256")
     .update([...new Set(lines)].sort().join("\n"))
     .digest("hex")
@@ -35,9 +36,12 @@ export const coveredBy = ({ acknowledged }: Membership, troubles: ReadonlyArray<
 /** All of them that a file knows. */
 const readTroubles = (connection: Connection): ReadonlyArray<Trouble> =>
   connection
-    .prepare("SELECT position, 'inert' FROM inert WHERE reason <> ? UNION SELECT position, 'break' FROM breaks")
+    .prepare(
+      `SELECT position, id, what FROM (SELECT position, 'inert' AS what FROM inert WHERE reason <> ? UNION SELECT position, 'break' FROM breaks)
+       JOIN events USING (position)`,
+    )
     .all(notYet)
-    .map(([position, what]) => ({ position, what }))
+    .map(([position, id, what]) => ({ position, id, what }))
 
 /** Up to where all has been acknowledged by an admin. */
 export const readCovered = (connection: Connection, members: Membership): number =>

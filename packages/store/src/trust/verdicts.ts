@@ -77,9 +77,20 @@ export const acceptOwn = (
   const own = rows.filter(
     (row) => isRoot(row) && claimedKey(row) === signer?.id && isSelfSigned(row) && !isTurnedDown(connection, row[1]),
   )
-  for (const row of own) for (const id of [...(namedBy(row[6]) ?? []), row[1]]) acceptRoot(connection, id)
+  for (const row of own) {
+    const before = [...rootsBefore(connection, row[0]), ...rows.filter((one) => isRoot(one) && one[0] < row[0]).map((one) => one[1])] // biome-ignore format: one list
+    const named = namedBy(row[6]) ?? []
+    for (const id of [...before.filter((one) => named.includes(one)), row[1]]) acceptRoot(connection, id)
+  }
   return own.map(pendingOf)
 }
+
+/** All that somebody began before a position, whether they count or not. */
+export const rootsBefore = (connection: Connection, position: number): ReadonlyArray<string> =>
+  connection
+    .prepare("SELECT id FROM events WHERE stream = ? AND type = ? AND position < ?")
+    .all(machinesStream, RootEstablished.type, position)
+    .map(([id]) => id as string)
 
 /** The roots that the data of one name; `undefined` where an older version did not say. */
 export const namedBy = (data: string): ReadonlyArray<string> | undefined => {

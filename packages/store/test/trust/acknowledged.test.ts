@@ -9,6 +9,7 @@ import { restore } from "../../src/restore.js"
 import type { Signer } from "../../src/Signer.js"
 import { expectedSchema } from "../../src/schema.js"
 import { judgeAfter, takeIncoming } from "../../src/sync/judging.js"
+import { unguarded } from "../../src/sync/triggers.js"
 import { readCovered, toAcknowledge } from "../../src/trust/acknowledged.js"
 import { readMembership } from "../../src/trust/membership.js"
 import { damaged, withNoise } from "../support/audited.js"
@@ -151,7 +152,8 @@ it("is not what it was where it stands before what it covers, nor does a break s
     takeIncoming(connection, judgeAfter(connection, (made[0] as EventRow)[0] - 1, made))
   }
   const covered = () => readCovered(connection, readMembership(connection))
-  take(unsigned([draft()]))
+  const [noise] = unsigned([draft()])
+  take([noise as EventRow])
   const seen = toAcknowledge(connection)
   expect(seen).toMatchObject({ until: 2, count: 1 })
   const says = (data: unknown) => {
@@ -162,6 +164,10 @@ it("is not what it was where it stands before what it covers, nor does a break s
   // Of places that come after it, or are there as something else, it says nothing.
   expect(says({ ...seen, until: 1_000 })).toBe(0)
   expect(says(seen)).toBe(2)
+  unguarded(connection, () => connection.exec("UPDATE events SET id = 'another' WHERE position = 2"))
+  expect(covered()).toBe(0)
+  unguarded(connection, () => connection.prepare("UPDATE events SET id = ? WHERE position = 2").run(noise?.[1]))
+  expect(covered()).toBe(2)
   connection.exec("DELETE FROM inert; INSERT INTO breaks VALUES (2, 'x')")
   expect(covered()).toBe(0)
 })

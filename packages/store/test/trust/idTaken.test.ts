@@ -4,6 +4,7 @@
  * just goes.
  */
 import { Commands } from "@context-engine/core/Commands"
+import { machinesStream } from "@context-engine/core/domain/Machine"
 import * as Service from "@context-engine/core/domain/Service"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync } from "@context-engine/core/services/Sync"
@@ -13,6 +14,7 @@ import { describe, expect, it } from "vitest"
 import type { EventRow } from "../../src/record.js"
 import { withNoise } from "../support/audited.js"
 import { enrol } from "../support/enrolment.js"
+import { withSqlite } from "../support/files.js"
 import { fleet } from "../support/fleet.js"
 import { draft, signed, slipIn, stranger, unsigned } from "../support/forger.js"
 import {
@@ -26,6 +28,7 @@ import {
   signerOf,
   status,
   sync,
+  trust,
   verify,
 } from "../support/machines.js"
 import { invite } from "../support/tampered.js"
@@ -216,5 +219,33 @@ it("what has happened is not undone by a member who says that it was refused", a
   slipIn(there(), refusalBy(b, found, row, JSON.parse(row[6])))
   for (const one of [d, a, d, b]) expect(await heal(one)).toMatchObject({ _tag: "Right" })
   for (const one of [a, b, d]) expect(eventsOf(one.path).map(({ 1: id }) => id)).toContain(row[1])
+  for (const one of [a, b, c, d]) await one.close()
+})
+
+it("nor does a member become the root by the id of the one that all accepted", async () => {
+  const { a, b, c, d, save, there } = await fleet("a", "b", "c", "d")
+  for (const one of [a, b, c, d]) withNoise(one.path)
+  const putBack = save()
+  const { hash, position } = withSqlite(a.path, (file) => file.prepare("SELECT position, hash FROM events ORDER BY position DESC").get()) // biome-ignore format: one line
+  await machines(c, (service) => service.beginRoot(true))
+  for (const one of [c, b, d]) await sync(one)
+  for (const one of [b, d]) await trust(one, c)
+  for (const one of [c, b, d]) await sync(one)
+  const id = eventsOf(c.path).find(({ 4: type }, at) => type === "RootEstablished" && at > 0)?.[1] as string
+  putBack()
+  const own = signerOf(b)
+  const body = {
+    machineId: own.id,
+    name: "b",
+    publicKey: own.publicKey,
+    cutoff: { position, hash },
+    machines: [],
+    roots: [],
+  }
+  slipIn(there(), signed([draft({ id, stream: machinesStream, type: "RootEstablished", schema: 2, body })], own, id))
+  for (const one of [d, c, d]) {
+    await heal(one)
+    expect((await list(one)).machines.find(({ root }) => root)?.name).toBe("c")
+  }
   for (const one of [a, b, c, d]) await one.close()
 })

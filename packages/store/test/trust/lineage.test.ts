@@ -1,14 +1,19 @@
 /** A log whose admin keys were lost more than once: whoever comes later finds what the others know. */
 import { cpSync } from "node:fs"
+import { machinesStream } from "@context-engine/core/domain/Machine"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { Database } from "../../src/Database.js"
 import { prepare } from "../../src/restore.js"
+import type { Signer } from "../../src/Signer.js"
+import { fingerprint } from "../../src/trust/keys.js"
 import { withNoise } from "../support/audited.js"
 import { approveAll } from "../support/enrolment.js"
+import { uuid } from "../support/events.js"
 import { freshPath } from "../support/files.js"
 import { fleet } from "../support/fleet.js"
+import { draft, signed, slipIn, stranger } from "../support/forger.js"
 import {
   give,
   type Machine,
@@ -141,4 +146,28 @@ it("and who has its key, began the third root, and lost all else", async () => {
   expect(await servers(other)).toEqual(["c-under-b", "under-a", "under-b", "under-c"])
   expect(rowsHash(other.path)).toBe(rowsHash(b.path))
   await other.close()
+})
+
+it("what a root names that does not stand before it, nobody goes by", async () => {
+  const { a, b, there } = await fleet("a", "b")
+  for (const one of [a, b]) withNoise(one.path)
+  const later = stranger("later")
+  const own = stranger("own")
+  const [laterId, ownId] = [uuid(), uuid()]
+  const begins = (signer: Signer, id: string, roots: ReadonlyArray<string>) => {
+    const [position, hash] = there().prepare("SELECT position, hash FROM events ORDER BY position DESC").get()
+    const { id: machineId, name, publicKey } = signer
+    const body = { machineId, name, publicKey, cutoff: { position, hash }, machines: [], roots }
+    slipIn(
+      there(),
+      signed([draft({ id, stream: machinesStream, type: "RootEstablished", schema: 2, body })], signer, id),
+    )
+  }
+  begins(own, ownId, [laterId])
+  await sync(b)
+  await machines(b, (service) => service.trust(fingerprint(own.publicKey)))
+  begins(later, laterId, [])
+  await attempt(b)
+  expect((await machines(b, (service) => service.list)).machines.find(({ root }) => root)?.name).toBe("own")
+  for (const one of [a, b]) await one.close()
 })
