@@ -84,11 +84,11 @@ const fates = (connection: Connection, tail: ReadonlyArray<Placed>, author: Auth
     if (verdict.outcome !== "stands") return verdict
     const next = admitted(now, unit)
     if (Either.isLeft(next)) return inVain(unit, author, next.left)
-    const changes = !areAlike(now, next.right)
+    const before = now
     now = next.right
     if (lost && isAboutMachines(unit)) {
       // No decision is gone on without, where it is one that still changes something.
-      if (changes) throw new Squatted(placeOf(connection, rows[0]?.[1] ?? ""), "decision")
+      if (!areAlike(before, now)) throw new Squatted(placeOf(connection, rows[0]?.[1] ?? ""), "decision")
       return { outcome: "moot", reason: "it would change nothing any more" }
     }
     if (squatted) return { kept: issuedAnew(connection, unit, author) }
