@@ -21,7 +21,7 @@ import { ownKey } from "../trust/chain.js"
 import { holds } from "../trust/keys.js"
 import { proves } from "../trust/membership.js"
 import { isOwnWord } from "../trust/waiting.js"
-import { givenAgain, type Placed, type Refusals, refusalsOf, thereAlready } from "./already.js"
+import { givenAgain, type Placed, refusalsOf, thereAlready } from "./already.js"
 import { type Author, write } from "./author.js"
 import { placeOf, Squatted } from "./displaced.js"
 import { renameDisplaced } from "./lost.js"
@@ -41,9 +41,9 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
   for (const unit of units(tail)) {
     const there = unit.filter(({ id }) => known.get(id) === "same").length
     // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
-    if (there === unit.length || isSettled(unit, refusals, ground)) continue
+    if (there === unit.length || refusals.byItself(unit)) continue
     const squatted = unit.some(({ id }) => known.get(id) === "other")
-    const fate = there > 0 ? refusal(partly) : fateOf(unit, squatted)
+    const fate = there > 0 ? refusal(partly) : fateOf(unit, { squatted, refused: refusals.has(unit) })
     if (fate === undefined) continue
     if ("kept" in fate) kept.push(fate.kept)
     // It is told already; whoever else said so was right.
@@ -57,22 +57,25 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
 }
 
 /**
- * Whether the log says that a unit is refused, and that word is enough: its own machine's always is. Nobody else is believed that a
- * decision about who may write was, for it may be about just that one, or that something did not happen that a machine which may
- * write tells of.
+ * Whether another's word is enough that a unit is refused. It is not for a decision about who may write, for it may be about just that
+ * one, nor for what has happened, or was told as refused, by a machine that may write.
  */
-const isSettled = (unit: ReadonlyArray<Placed>, refusals: Refusals, { members }: Ground): boolean => {
-  if (refusals.byItself(unit)) return true
-  if (isAboutMachines(unit) || !refusals.has(unit)) return false
-  return unit.some(isDecision) || isSettling(unit) || !isEnrolled(members, unit[0]?.meta.key ?? "")
+const mayBeRefused = (unit: ReadonlyArray<Placed>, now: Membership): boolean =>
+  !isAboutMachines(unit) && (unit.some(isDecision) || !isEnrolled(now, unit[0]?.meta.key ?? ""))
+
+/** What the log has of a unit: something else under its id, another's word that it is refused. */
+interface Found {
+  readonly squatted: boolean
+  readonly refused: boolean
 }
 
-/** Says of units, in their order, what becomes of each. `squatted`: something else has its id in the log. */
+/** Says of units, in their order, what becomes of each. */
 const fates = (connection: Connection, tail: ReadonlyArray<Placed>, author: Author, ground: Ground) => {
   const world = loadWorld(connection)
   const again = givenAgain(connection, tail)
   let now = ground.members
-  return (unit: ReadonlyArray<Placed>, squatted: boolean): Fate => {
+  return (unit: ReadonlyArray<Placed>, { refused, squatted }: Found): Fate => {
+    if (refused && mayBeRefused(unit, now)) return undefined
     // Who may write to another log is of no meaning in this one.
     if (isAboutMachines(unit) && !isOfRoot(unit, now, ground))
       return isOfOtherRoot(unit, author, now, ground) ? refusal(otherRoot) : undefined

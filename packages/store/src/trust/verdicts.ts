@@ -46,7 +46,7 @@ export const acceptRoot = (connection: Connection, eventId: string): void => {
 /** Takes roots for the right ones no more. They are not asked about again; whoever wants one back can say so. */
 export const turnDownRoots = (connection: Connection, eventIds: ReadonlyArray<string>): void => {
   const put = connection.prepare(
-    "INSERT INTO roots (event_id) VALUES (?1) ON CONFLICT (event_id) DO UPDATE SET accepted_at = NULL",
+    "INSERT INTO roots (event_id) VALUES (?1) ON CONFLICT (event_id) DO UPDATE SET accepted_at = NULL, public_key = NULL",
   )
   for (const id of eventIds) put.run(id)
 }

@@ -207,19 +207,25 @@ const checked = Effect.gen(function* () {
 
 it("what has happened is not undone by a member who says that it was refused", async () => {
   const found = await world()
-  const { a, b, c, d, save, there } = found
+  const { a, b, c, d, remote, save, there } = found
   await give(a, (r) => r.servers.add({ name: "gold" }))
   await give(a, (r) => r.services.add({ server: "gold", name: "shop", type: "app" }))
   for (const one of [a, b, d]) await sync(one)
   const putBack = save()
-  await a.run(checked)
+  // By a machine that comes only then, so that it is put back with its own enrolment.
+  const e = machine("e", remote)
+  const code = await invite(a)
+  await sync(a)
+  await e.run(Effect.flatMap(Sync, (service) => service.now({ invite: code })))
+  await e.run(checked)
+  await sync(e)
   for (const one of [a, b, d]) await sync(one)
   const row = eventsOf(a.path).at(-1) as EventRow
   putBack()
   slipIn(there(), refusalBy(b, found, row, JSON.parse(row[6])))
   for (const one of [d, a, d, b]) expect(await heal(one)).toMatchObject({ _tag: "Right" })
   for (const one of [a, b, d]) expect(eventsOf(one.path).map(({ 1: id }) => id)).toContain(row[1])
-  for (const one of [a, b, c, d]) await one.close()
+  for (const one of [a, b, c, d, e]) await one.close()
 })
 
 it("nor does a member become the root by the id of the one that all accepted", async () => {

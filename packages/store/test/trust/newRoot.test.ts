@@ -244,6 +244,8 @@ it("one word is enough to go to another machine's root where a later one was beg
   for (const one of [b, c, b]) await sync(one)
   await trust(c, b)
   expect((await machines(c, (service) => service.list)).machines.find(({ root }) => root)?.name).toBe("b")
+  // Nor is the person asked again about the one that was left.
+  expect((await status(c)).roots).toEqual([])
   await failure(c).catch(() => undefined)
   await sync(b)
   await approve(b)
