@@ -81,7 +81,9 @@ export const killWriters = async (options: Killing): Promise<Killed> => {
   }
   const all = acknowledged.flat()
   const problems = [...verifier.problems, ...problemsOf(path, all)]
-  return { kills: done, events: verifier.position, acknowledged: all.length, problems, ready, sinceStart }
+  // The last that were killed wrote after the verifier had looked.
+  const events = withConnection(path, (connection) => connection.prepare("SELECT count(*) FROM events").get()[0])
+  return { kills: done, events, acknowledged: all.length, problems, ready, sinceStart }
 }
 
 /** Kills processes while they make a log of their own, and asks whether the next one can work with what they left. */
