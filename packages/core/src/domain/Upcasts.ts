@@ -14,8 +14,8 @@ export type Upcasts = ReadonlyMap<string, ReadonlyArray<Upcast>>
 
 /** The upcasts of this version. */
 export const upcasts: Upcasts = new Map<string, ReadonlyArray<Upcast>>([
-  // The first shape did not say which places it covers, so it covers none, and an admin looks once more.
   [RootEstablished.type, [(data) => ({ ...data, roots: null })]],
+  // The first shape did not say which places it covers, so it covers none, and an admin looks once more.
   [InertAcknowledged.type, [(data) => ({ ...data, places: "" })]],
 ])
 

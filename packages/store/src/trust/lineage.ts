@@ -3,14 +3,13 @@
  * them, and by no others that were begun beside them, and all who go by one root have the same log.
  */
 import type { Connection } from "../connection.js"
-import { acceptRoot, namedBy, type Pending, rootsAfter, rootsBefore, turnDownRoots } from "./verdicts.js"
+import { columns, type EventRow } from "../record.js"
+import { acceptRoot, lineageOf, type Pending, rootsAfter, turnDownRoots } from "./verdicts.js"
 
 /** Takes a root for the right one, with its lineage. Gives the position from which on the log has to be judged again. */
 export const goBy = (connection: Connection, { eventId, position }: Pending): number => {
-  const [data] = connection.prepare("SELECT data FROM events WHERE id = ?").get(eventId) ?? ["{}"]
-  const named = namedBy(data)
-  // What it names has to stand before it, as part of what it signed: nobody is armed for later.
-  const lineage = named && rootsBefore(connection, position).filter((id) => named.includes(id))
+  const row: EventRow | undefined = connection.prepare(`SELECT ${columns} FROM events WHERE id = ?`).get(eventId)
+  const lineage = row && lineageOf(connection, row)
   const counting = rootsAfter(connection, 0)
   // The first event of a log is its root in any case.
   const isWrong = (one: Pending) =>

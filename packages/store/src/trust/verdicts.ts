@@ -77,25 +77,28 @@ export const acceptOwn = (
   const own = rows.filter(
     (row) => isRoot(row) && claimedKey(row) === signer?.id && isSelfSigned(row) && !isTurnedDown(connection, row[1]),
   )
-  for (const row of own) {
-    const before = [...rootsBefore(connection, row[0]), ...rows.filter((one) => isRoot(one) && one[0] < row[0]).map((one) => one[1])] // biome-ignore format: one list
-    const named = namedBy(row[6]) ?? []
-    for (const id of [...before.filter((one) => named.includes(one)), row[1]]) acceptRoot(connection, id)
-  }
+  for (const row of own)
+    for (const id of [...(lineageOf(connection, row, rows) ?? []), row[1]]) acceptRoot(connection, id)
   return own.map(pendingOf)
 }
 
-/** All that somebody began before a position, whether they count or not. */
-export const rootsBefore = (connection: Connection, position: number): ReadonlyArray<string> =>
-  connection
+/**
+ * The roots that one goes by: those of what it names that stand before it, as part of what it signed, for nobody is armed for later.
+ * `undefined` where an older version did not say. `coming`: rows that are to follow those of the log.
+ */
+export const lineageOf = (
+  connection: Connection,
+  [position, , , , , , data]: EventRow,
+  coming: ReadonlyArray<EventRow> = [],
+): ReadonlyArray<string> | undefined => {
+  const { roots } = JSON.parse(data) as { readonly roots?: unknown }
+  if (!Array.isArray(roots)) return undefined
+  const there = connection
     .prepare("SELECT id FROM events WHERE stream = ? AND type = ? AND position < ?")
     .all(machinesStream, RootEstablished.type, position)
     .map(([id]) => id as string)
-
-/** The roots that the data of one name; `undefined` where an older version did not say. */
-export const namedBy = (data: string): ReadonlyArray<string> | undefined => {
-  const { roots } = JSON.parse(data) as { readonly roots?: unknown }
-  return Array.isArray(roots) ? roots.filter((one) => typeof one === "string") : undefined
+  const before = coming.filter((row) => isRoot(row) && row[0] < position).map((row) => row[1])
+  return [...there, ...before].filter((id) => roots.includes(id))
 }
 
 /** Whether a person on this machine has gone back from a root. */

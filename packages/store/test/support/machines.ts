@@ -23,7 +23,7 @@ import * as SqlSync from "../../src/sync/SqlSync.js"
 import { tables } from "../../src/tables.js"
 import { fingerprint } from "../../src/trust/keys.js"
 import { audited } from "./audited.js"
-import { establish } from "./enrolment.js"
+import { approveAll, establish } from "./enrolment.js"
 import { freshPath, withSqlite } from "./files.js"
 import { nowOrJoin } from "./nowOrJoin.js"
 
@@ -94,6 +94,17 @@ export const machines = <A, E>(of: Machine, use: (service: Machines["Type"]) => 
 /** A person on a machine takes another's root for the right one. */
 export const trust = (of: Machine, root: Machine) =>
   machines(of, (service) => service.trust(fingerprint(signerOf(root).publicKey)))
+
+/** An admin lets in all machines that wait. Gives how many. */
+export const approve = (of: Machine) =>
+  of.run(
+    Effect.flatMap(Database, (database) =>
+      Effect.flatMap(
+        database.read((c) => c),
+        approveAll,
+      ),
+    ),
+  )
 
 /** The names of the servers that a machine knows, in their order. */
 export const servers = (of: Machine) =>

@@ -4,17 +4,16 @@ import { machinesStream } from "@context-engine/core/domain/Machine"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
-import { Database } from "../../src/Database.js"
 import { prepare } from "../../src/restore.js"
 import type { Signer } from "../../src/Signer.js"
 import { fingerprint } from "../../src/trust/keys.js"
 import { withNoise } from "../support/audited.js"
-import { approveAll } from "../support/enrolment.js"
 import { uuid } from "../support/events.js"
 import { freshPath } from "../support/files.js"
 import { fleet } from "../support/fleet.js"
 import { draft, signed, slipIn, stranger } from "../support/forger.js"
 import {
+  approve,
   give,
   type Machine,
   machine,
@@ -29,19 +28,6 @@ import {
 import { invite } from "../support/tampered.js"
 
 const attempt = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.either(service.now())))
-/** The machines that wait are let in. */
-const approve = async (of: Machine) => {
-  await sync(of)
-  await of.run(
-    Effect.flatMap(Database, (database) =>
-      Effect.flatMap(
-        database.read((c) => c),
-        approveAll,
-      ),
-    ),
-  )
-  await sync(of)
-}
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
 
 /** The root's key is lost twice: `b` begins one that all accept, and then `c`. Each wrote under each. */
@@ -62,6 +48,7 @@ const thrice = async () => {
   for (const one of [c, b]) await sync(one)
   await trust(b, c)
   await attempt(b)
+  await sync(c)
   await approve(c)
   for (const one of [c, b, c]) await sync(one)
   expect(await servers(c)).toEqual(["c-under-b", "under-a", "under-b", "under-c"])
@@ -94,6 +81,7 @@ it("so has who comes without one, and takes the third root for the right one", a
   await trust(n, c)
   await attempt(n)
   for (const one of [c, n]) await attempt(one)
+  await sync(c)
   await approve(c)
   await alike(c, n)
 })

@@ -5,13 +5,13 @@ import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
-import { Database } from "../../src/Database.js"
 import { make } from "../../src/sync/RemoteLog.js"
 import { fingerprint } from "../../src/trust/keys.js"
 import { withNoise } from "../support/audited.js"
-import { approveAll, enrol } from "../support/enrolment.js"
+import { enrol } from "../support/enrolment.js"
 import { serverAdded, uuid } from "../support/events.js"
 import {
+  approve,
   beginLog,
   eventsOf,
   give,
@@ -30,15 +30,6 @@ import { makeSequencer } from "../support/sequencer.js"
 
 const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
 const failure = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
-const approve = (of: Machine) =>
-  of.run(
-    Effect.flatMap(Database, (database) =>
-      Effect.flatMap(
-        database.read((c) => c),
-        approveAll,
-      ),
-    ),
-  )
 
 const added = (name: string) => ({ stream: `server-${uuid()}`, expected: "any" as const, events: [serverAdded(name)] })
 
