@@ -1,6 +1,7 @@
 /** Machines of one test: each with a file, a key and a name of its own. */
 
 import { createHash } from "node:crypto"
+import { rmSync } from "node:fs"
 import { Origin } from "@context-engine/core/Origin"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Audit } from "@context-engine/core/services/Audit"
@@ -68,6 +69,13 @@ export const machine = (
   }
 }
 
+/** The machine goes on with another key: the one that it had is lost. */
+export const withNewKey = async (old: Machine, remote: RemoteLog["Type"] | undefined): Promise<Machine> => {
+  await old.close()
+  rmSync(`${old.path}.key`)
+  return machine(old.name, remote, { path: old.path })
+}
+
 /** The key of a machine, under its name. */
 export const signerOf = ({ name, path }: Machine): Signer => ({ ...loadSigner(`${path}.key`), name })
 
@@ -80,12 +88,20 @@ export const beginLog = (root: Machine, ...others: ReadonlyArray<Machine>): Prom
   )
 
 export const sync = (of: Machine) => of.run(nowOrJoin())
+/** The same where it may fail: with what it did, or why it did not. */
+export const attempt = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.either(service.now())))
+/** Why a machine cannot synchronise. */
+export const failure = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
+export const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
+export const rejected = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.rejected))
 export const status = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.status))
 export const verify = (of: Machine) => of.run(Effect.flatMap(Audit, (audit) => audit.verify()))
 
 /** A command, given whether or not it is refused. */
 export const give = (of: Machine, command: (registry: Registry["Type"]) => Effect.Effect<unknown, unknown>) =>
   of.run(Effect.flatMap(Registry, (service) => Effect.either(command(service))))
+
+export const add = (of: Machine, name: string) => give(of, (registry) => registry.servers.add({ name }))
 
 /** Asks, or decides, who may write to a machine's log. */
 export const machines = <A, E>(of: Machine, use: (service: Machines["Type"]) => Effect.Effect<A, E, never>) =>

@@ -1,13 +1,12 @@
 /** A shared log that lies, or does not answer: nothing of it is taken over, it is told, and it takes no longer than agreed. */
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { remoteLog } from "../../src/sync/http.js"
 import type { Exchange } from "../../src/sync/protocol.js"
 import { integer, type Liar, type Lie, startLiar, type Told, text } from "../support/liar.js"
-import { beginLog, eventsOf, give, type Machine, machine, status, sync, verify } from "../support/machines.js"
+import { beginLog, eventsOf, failure, give, type Machine, machine, status, sync, verify } from "../support/machines.js"
 import { type Sqld, startSqld } from "../support/sqld.js"
 
 const seconds = 3
@@ -36,8 +35,6 @@ afterAll(async () => {
   await liar.close()
   await sqld.close()
 })
-
-const failure = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
 
 const state = (column: number, value: unknown) => ({ told: ({ state }: Told) => { state.rows[0]![column] = value as never } }) // biome-ignore format: one lie
 const row = (column: number, value: unknown) => ({ told: ({ rows }: Told) => { rows.rows[0]![column] = value as never } }) // biome-ignore format: one lie

@@ -3,7 +3,18 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { remoteLog } from "../../src/sync/http.js"
-import { beginLog, eventsOf, give, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
+import {
+  beginLog,
+  eventsOf,
+  give,
+  heal,
+  type Machine,
+  machine,
+  rowsHash,
+  status,
+  sync,
+  verify,
+} from "../support/machines.js"
 import { nowOrJoin } from "../support/nowOrJoin.js"
 import { openLine } from "../support/proxy.js"
 import { randomFrom, seedOf } from "../support/random.js"
@@ -36,7 +47,6 @@ const join = (name: string, options: { readonly url?: string; readonly token?: R
 /** What a synchronisation failed with. */
 const failure = (of: Machine, act: "now" | "heal" | "join" = "now") =>
   of.run(Effect.flatMap(Sync, (service) => Effect.flip(service[act]())))
-const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
 const contact = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.contact))
 const add = (of: Machine, ...names: ReadonlyArray<string>) =>
   of.run(Effect.promise(async () => { for (const name of names) await give(of, (r) => r.servers.add({ name })) })) // biome-ignore format: one step

@@ -15,11 +15,21 @@ import { newSession, sealUnit } from "../../src/trust/sealing.js"
 import { approveAll } from "../support/enrolment.js"
 import { serverAdded, uuid } from "../support/events.js"
 import { freshPath } from "../support/files.js"
-import { eventsOf, give, type Machine, machine, rowsHash, signerOf, status, sync, verify } from "../support/machines.js"
+import {
+  add,
+  eventsOf,
+  failure,
+  type Machine,
+  machine,
+  rowsHash,
+  signerOf,
+  status,
+  sync,
+  verify,
+} from "../support/machines.js"
 import { oldRows, writeOldFile } from "../support/oldLog.js"
 import { makeSequencer } from "../support/sequencer.js"
 
-const failure = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
 const disconnect = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.disconnect))
 const approve = (of: Machine) =>
   of.run(
@@ -30,7 +40,6 @@ const approve = (of: Machine) =>
       ),
     ),
   )
-const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
 const types = (path: string) => eventsOf(path).map((row) => row[4])
 
 const shared = () => {

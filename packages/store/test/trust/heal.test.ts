@@ -1,5 +1,4 @@
 /** A server that lost what it had, and of which somebody then wrote something else under the same ids. */
-import { Sync } from "@context-engine/core/services/Sync"
 import { createClient } from "@libsql/client/http"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -9,10 +8,19 @@ import { columns, type EventRow } from "../../src/record.js"
 import { remoteLog } from "../../src/sync/http.js"
 import { withNoise } from "../support/audited.js"
 import { placed, rewritten } from "../support/forger.js"
-import { beginLog, eventsOf, give, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
+import {
+  beginLog,
+  eventsOf,
+  give,
+  heal,
+  type Machine,
+  machine,
+  rowsHash,
+  status,
+  sync,
+  verify,
+} from "../support/machines.js"
 import { startSqld } from "../support/sqld.js"
-
-const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
 
 const forgeries: Readonly<Record<string, (row: EventRow) => EventRow>> = {
   unsigned: (row) => rewritten(row, { data: row[6].replace("beta", "evil"), signature: null }),

@@ -23,6 +23,7 @@ import {
   type Machine,
   machine,
   machines,
+  rejected,
   rowsHash,
   servers,
   signerOf,
@@ -34,7 +35,6 @@ import {
 import { invite } from "../support/tampered.js"
 
 const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.either(service.heal())))
-const rejected = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.rejected))
 const list = (of: Machine) => machines(of, (service) => service.list)
 const member = async (of: Machine, name: string) => (await list(of)).machines.find((one) => one.name === name)
 

@@ -3,11 +3,8 @@ import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { make } from "../../src/sync/RemoteLog.js"
-import { beginLog, eventsOf, give, type Machine, machine, servers, sync, verify } from "../support/machines.js"
+import { add, beginLog, eventsOf, machine, rejected, servers, sync, verify } from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
-
-const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
-const rejected = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.rejected))
 
 it("says of nothing that it could not stand, for that would be signed by nobody", async () => {
   const remote = make("memory", makeSequencer().batch)

@@ -13,8 +13,9 @@ import { freshPath } from "../support/files.js"
 import { fleet } from "../support/fleet.js"
 import { draft, signed, slipIn, stranger } from "../support/forger.js"
 import {
+  add,
   approve,
-  give,
+  attempt,
   type Machine,
   machine,
   machines,
@@ -26,9 +27,6 @@ import {
   verify,
 } from "../support/machines.js"
 import { invite } from "../support/tampered.js"
-
-const attempt = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.either(service.now())))
-const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
 
 /** The root's key is lost twice: `b` begins one that all accept, and then `c`. Each wrote under each. */
 const thrice = async () => {

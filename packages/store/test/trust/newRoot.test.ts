@@ -11,10 +11,11 @@ import { withNoise } from "../support/audited.js"
 import { enrol } from "../support/enrolment.js"
 import { serverAdded, uuid } from "../support/events.js"
 import {
+  add,
   approve,
   beginLog,
   eventsOf,
-  give,
+  failure,
   type Machine,
   machine,
   machines,
@@ -27,9 +28,6 @@ import {
   verify,
 } from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
-
-const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
-const failure = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
 
 const added = (name: string) => ({ stream: `server-${uuid()}`, expected: "any" as const, events: [serverAdded(name)] })
 

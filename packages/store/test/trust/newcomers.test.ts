@@ -10,14 +10,12 @@ import { fingerprint } from "../../src/trust/keys.js"
 import { withNoise } from "../support/audited.js"
 import { invite as makeInvite } from "../support/enrolment.js"
 import { freshPath } from "../support/files.js"
-import { beginLog, eventsOf, give, type Machine, machine, machines, rowsHash, servers, signerOf, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
+import { add, beginLog, eventsOf, give, heal, type Machine, machine, machines, rowsHash, servers, signerOf, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
 import { makeSequencer } from "../support/sequencer.js"
 
-const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
 const now = (of: Machine, options: SyncOptions = {}) => of.run(Effect.flatMap(Sync, (service) => service.now(options)))
 const failure = (of: Machine, options: SyncOptions = {}) =>
   of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now(options))))
-const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
 const invite = (of: Machine, uses = 1) =>
   of.run(
     Effect.flatMap(Database, (database) =>

@@ -1,6 +1,5 @@
 /** Logs of the version before: nobody had said who may write. */
 
-import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { Database } from "../../src/Database.js"
@@ -9,11 +8,9 @@ import { make } from "../../src/sync/RemoteLog.js"
 import { acceptRoot } from "../../src/trust/verdicts.js"
 import { establish } from "../support/enrolment.js"
 import { freshPath } from "../support/files.js"
-import { eventsOf, give, type Machine, machine, rowsHash, signerOf, status, sync, verify } from "../support/machines.js"
+import { eventsOf, failure, give, machine, rowsHash, signerOf, status, sync, verify } from "../support/machines.js"
 import { oldRows, writeOldFile, writeOldShared } from "../support/oldLog.js"
 import { makeSequencer } from "../support/sequencer.js"
-
-const failure = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
 
 /** A machine whose file is of the version before, with the events of its key, and of others where they are given. */
 const old = (name: string, remote?: Parameters<typeof machine>[1]) => {

@@ -2,7 +2,6 @@
  * A machine that puts back what another key wrote, and finds that a part of it can stand no more: what is told as refused is not
  * missing, and nothing is red where nobody was hostile.
  */
-import { rmSync } from "node:fs"
 import { EventLog } from "@context-engine/core/EventLog"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
@@ -11,30 +10,22 @@ import { enrol } from "../support/enrolment.js"
 import { uuid } from "../support/events.js"
 import { fleet } from "../support/fleet.js"
 import {
+  add,
+  attempt,
   eventsOf,
-  give,
+  heal,
   type Machine,
   machine,
   machines,
+  rejected,
   rowsHash,
   servers,
   signerOf,
   status,
   sync,
   verify,
+  withNewKey,
 } from "../support/machines.js"
-
-const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
-const rejected = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.rejected))
-const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
-const attempt = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.either(service.now())))
-
-/** The machine goes on with another key. */
-const withNewKey = async (old: Machine, remote: Parameters<typeof machine>[1]): Promise<Machine> => {
-  await old.close()
-  rmSync(`${old.path}.key`)
-  return machine(old.name, remote, { path: old.path })
-}
 
 const alike = async (...all: ReadonlyArray<Machine>) => {
   for (const one of all) {

@@ -1,14 +1,10 @@
 /** Whoever holds the token of a plain server can change the shared log's tables themselves: heal puts them right. */
-import { Sync } from "@context-engine/core/services/Sync"
 import { createClient } from "@libsql/client/http"
-import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { expect, it } from "vitest"
 import { remoteLog } from "../../src/sync/http.js"
-import { beginLog, give, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
+import { beginLog, give, heal, type Machine, machine, rowsHash, status, sync, verify } from "../support/machines.js"
 import { startSqld } from "../support/sqld.js"
-
-const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
 
 interface Damage {
   readonly what: string

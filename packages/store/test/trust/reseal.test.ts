@@ -13,9 +13,9 @@ import { serverAdded } from "../support/events.js"
 import { freshPath, withSqlite } from "../support/files.js"
 import { draft, resigned, rewritten, signed, slipIn, unsigned } from "../support/forger.js"
 import {
+  add,
   beginLog,
   eventsOf,
-  give,
   type Machine,
   machine,
   rowsHash,
@@ -34,7 +34,6 @@ const started = async () => {
   for (const one of [a, b, c]) await sync(one)
   return { remote, a, b, c }
 }
-const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
 
 /** What was signed of an event: all but its place. */
 const signedPart = (path: string, name: string) =>

@@ -8,12 +8,15 @@ import { Database } from "../../src/Database.js"
 import { make } from "../../src/sync/RemoteLog.js"
 import { enrol, invite } from "../support/enrolment.js"
 import {
+  add,
   beginLog,
   eventsOf,
+  failure,
   give,
   type Machine,
   machine,
   machines,
+  rejected,
   servers,
   signerOf,
   status,
@@ -21,9 +24,6 @@ import {
   verify,
 } from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
-
-const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
-const failure = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => Effect.flip(service.now())))
 
 it("an admin that revokes itself is revoked for everybody; what it writes after that waits", async () => {
   const remote = make("memory", makeSequencer().batch)
@@ -56,7 +56,6 @@ it("the last admin cannot be revoked, and it is said what makes another one firs
   for (const one of [a, b]) await one.close()
 })
 
-const rejected = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.rejected))
 const members = (of: Machine) => machines(of, (service) => Effect.map(service.list, (found) => found.machines))
 
 it.each(["let in by an admin that does not know of it", "made an admin by one that does not know of it"] as const)(

@@ -1,5 +1,4 @@
 /** A root that others' events came before on the way to the shared log: it is put after them, and nothing of it is lost. */
-import { rmSync } from "node:fs"
 import { Sync } from "@context-engine/core/services/Sync"
 import { createClient } from "@libsql/client/http"
 import * as Effect from "effect/Effect"
@@ -14,9 +13,10 @@ import { withNoise } from "../support/audited.js"
 import { enrol, invite } from "../support/enrolment.js"
 import { draft, placed, unsigned } from "../support/forger.js"
 import {
+  add,
   beginLog,
   eventsOf,
-  give,
+  heal,
   type Machine,
   machine,
   machines,
@@ -27,22 +27,14 @@ import {
   sync,
   trust,
   verify,
+  withNewKey,
 } from "../support/machines.js"
 import { nowOrJoin } from "../support/nowOrJoin.js"
 import { makeSequencer } from "../support/sequencer.js"
 import { type Sqld, startSqld } from "../support/sqld.js"
 
-const add = (of: Machine, name: string) => give(of, (r) => r.servers.add({ name }))
 const members = (of: Machine) => machines(of, (s) => Effect.map(s.list, (found) => found.machines))
 const rootOf = async (of: Machine) => (await members(of)).find(({ root }) => root)?.machineId
-const heal = (of: Machine) => of.run(Effect.flatMap(Sync, (service) => service.heal()))
-
-/** The machine goes on with another key: the one that it had is lost. */
-const withNewKey = async (old: Machine, remote: Parameters<typeof machine>[1]): Promise<Machine> => {
-  await old.close()
-  rmSync(`${old.path}.key`)
-  return machine(old.name, remote, { path: old.path })
-}
 
 it("a root that others were faster than stands after what they wrote", async () => {
   const remote = make("memory", makeSequencer().batch)
