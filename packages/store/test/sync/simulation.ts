@@ -32,12 +32,6 @@ export type { Simulated } from "./verdict.js"
 /** In memory where the system has such a place: the machines' locks are files. */
 const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
 
-/**
- * Stories in which a liar tells a revocation as taken are told where this asks for them: each bug that they found is mended, and ten
- * thousand of them have yet to hold.
- */
-const withLost = process.env.DURABILITY_LOST !== undefined
-
 const keys = mkdtempSync(join(place, "context-simulation-keys-"))
 process.once("exit", () => rmSync(keys, { recursive: true, force: true }))
 
@@ -104,7 +98,7 @@ const begin = (random: Random, signed: boolean): Story => {
   const sequencer = makeSequencer()
   const players: Array<Player> = []
   const lying = signed && random.next() < 0.3
-  const chance = lying ? (withLost ? 0.8 : 0) : 0.3
+  const chance = lying ? 0.8 : 0.3
   const has = { forger: random.next() < 0.7, careless: random.next() < 0.2, revocation: random.next() < chance }
   const forged = new Set<string>()
   const liar = makeLiar(random, sequencer, lying, forged)
