@@ -29,8 +29,9 @@ export interface Meta {
   /** Which unit of the session it is, from 1 on, and the hash of the one before; `""` for the first. */
   readonly number?: number
   readonly previous?: string
-  /** How many events the unit has. */
+  /** How many events the unit has, and, where it is more than one, which of them this is, from 0 on. */
   readonly count?: number
+  readonly index?: number
 }
 
 /** The envelope: an event at its place in the log. `position` and `version` start at 1 and have no gaps. */

@@ -39,6 +39,9 @@ export const stored = `${columns}, (SELECT reason FROM inert WHERE inert.positio
 /** Why an event counts for nothing that is in a replay for the chain's sake: the file shows a moment before it happened. */
 export const notYet = "it had not happened yet"
 
+/** Why one counts for nothing that only the rows could tell: by the rule it counts. */
+export const clashes = "it cannot stand beside what is there"
+
 /** The hash before the first event. */
 export const genesis = "0".repeat(64)
 

@@ -1,13 +1,12 @@
 /** Can the log be believed? Walks the chain, checks signatures, and compares every live row with one folded anew. */
 
 import { definitions } from "@context-engine/core/domain/Events"
-import { isEnrolled, nobody } from "@context-engine/core/domain/Membership"
+import { isEnrolled, isOfWaitingRoot, nobody } from "@context-engine/core/domain/Membership"
 import type { Recorded } from "@context-engine/core/Event"
 import { Fold, findClash } from "@context-engine/core/Fold"
 import type { AuditReport, Finding } from "@context-engine/core/services/Audit"
 import { projections } from "@context-engine/core/views/all"
-import { decode, type EventRow, genesis, matchesDigest, notYet } from "./record.js"
-import { clashes } from "./sync/judging.js"
+import { clashes, decode, type EventRow, genesis, matchesDigest, notYet } from "./record.js"
 import { claimsOf } from "./sync/status.js"
 import { Admission } from "./trust/Admission.js"
 import { coveredBy } from "./trust/acknowledged.js"
@@ -15,11 +14,13 @@ import { claimedKey, isRoot } from "./trust/chain.js"
 import { alone, type Setting } from "./verifySetting.js"
 import { Signers } from "./verifySigners.js"
 
+/** So many of each kind are told: whoever holds the token can make any number of some, and hides none of the others by it. */
 const limit = 100
 
 /** The walk along the log, fed one row at a time in the order of positions. */
 export class Walk {
   readonly findings: Array<Finding> = []
+  readonly #found = new Map<Finding["kind"], number>()
   readonly unknownTypes: Record<string, number> = {}
   readonly fold = new Fold(projections)
   readonly head = { position: 0, hash: genesis }
@@ -109,7 +110,9 @@ export class Walk {
   }
 
   find(kind: Finding["kind"], position: number | null, message: string): void {
-    if (this.findings.length < limit) this.findings.push({ kind, position, message })
+    const before = this.#found.get(kind) ?? 0
+    this.#found.set(kind, before + 1)
+    if (before < limit) this.findings.push({ kind, position, message })
   }
 
   #checkPlace(row: EventRow): void {
@@ -250,7 +253,9 @@ export class Walk {
       ...this.breaks.map((one) => ({ ...one, what: "break" as const })),
     ]
     const after = coveredBy(this.membership, troubles)
-    for (const { claims, position, reason } of this.inert) {
+    // What waits for a person's word comes first: no number of others keeps it from being told.
+    const asks = this.inert.filter(({ reason }) => isOfWaitingRoot(reason))
+    for (const { claims, position, reason } of new Set([...asks, ...this.inert])) {
       if (position <= after) continue
       const message = `the event at position ${position} counts for nothing: ${reason} (it says it is by ${claims})`
       this.find("inert", position, message)

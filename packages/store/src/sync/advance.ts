@@ -6,18 +6,9 @@ import { readHead } from "../standing.js"
 import { claimedKey } from "../trust/chain.js"
 import { goBy } from "../trust/lineage.js"
 import { readMembership } from "../trust/membership.js"
-import { acceptOwn, knownAt, type Pending, readInert } from "../trust/verdicts.js"
+import { acceptOwn, type Pending, readInert } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
-import {
-  BrokenChain,
-  type Judged,
-  judge,
-  judgeAfter,
-  noteUnknown,
-  remember,
-  type Stop,
-  takeIncoming,
-} from "./judging.js"
+import { BrokenChain, type Judged, judgeAfter, noteUnknown, remember, type Stop, takeIncoming } from "./judging.js"
 import type { Answer, Place } from "./protocol.js"
 import { readTail, rebase, rejudge } from "./rebase.js"
 import { forgetRows, note, readState, setConfirmed } from "./state.js"
@@ -82,11 +73,13 @@ const goByOwn = (connection: Connection, root: Pending | undefined, author: Auth
 const confirmOwn = (connection: Connection, from: Place, ours: ReadonlyArray<EventRow>, { signer }: Author): void => {
   if (ours.length === 0) return
   const inert = readInert(connection, from.position)
-  const trusted = (row: EventRow) => claimedKey(row) === signer?.id && !inert.has(row[0])
-  const judged = judge({ ...knownAt(connection, from.position), trusted }, ours)
+  const isOurs = (row: EventRow) => row[0] > from.position && !inert.has(row[0])
+  const trusted = (row: EventRow) => claimedKey(row) === signer?.id && isOurs(row)
+  // What somebody put before them may bear the same signature: all is judged together, as it is by whoever sees it at once.
+  const judged = judgeAfter(connection, from.position, ours, { trusted })
   remember(connection, judged)
   const fallen = judged.units.flatMap(({ judged: { verdict }, rows }) =>
-    verdict === "inert" ? rows.filter((row) => !inert.has(row[0])).map(decode) : [],
+    verdict === "inert" ? rows.filter(isOurs).map(decode) : [],
   )
   if (fallen.length > 0) unfold(connection, fallen)
 }

@@ -231,7 +231,7 @@ const rejection_ = (
     events,
     signature: first.signature,
   }
-  const { count: _c, key: _k, number: _n, previous: _p, session: _s, ...wanted } = first.meta
+  const { count: _c, index: _i, key: _k, number: _n, previous: _p, session: _s, ...wanted } = first.meta
   const meta: Meta = { ...wanted, commandId: author.id(), cause: commandId }
   return write(author, stream, CommandRejected, data, meta)
 }

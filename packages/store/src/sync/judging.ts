@@ -4,12 +4,13 @@ import type { Recorded } from "@context-engine/core/Event"
 import { projections } from "@context-engine/core/views/all"
 import { insertRows } from "../append.js"
 import { type Connection, isDriverError } from "../connection.js"
-import type { EventRow } from "../record.js"
+import { clashes, type EventRow } from "../record.js"
 import { writeRows } from "../rows.js"
 import { endOtherChains, readHead } from "../standing.js"
 import { assertThere } from "../taken.js"
 import { Admission, type Judgement, type Known } from "../trust/Admission.js"
 import { isRoot } from "../trust/chain.js"
+import { writeLinks } from "../trust/links.js"
 import {
   forgetAfter,
   knownAt,
@@ -18,7 +19,6 @@ import {
   markInert,
   notePending,
   partBefore,
-  writeLinks,
 } from "../trust/verdicts.js"
 import { readState, setUnknown } from "./state.js"
 
@@ -175,9 +175,6 @@ const foldAlone = (connection: Connection, events: ReadonlyArray<Recorded>, keep
   if (attempt(connection, events, keepAsOf)) return
   for (const { position } of events) markInert(connection, position, clashes)
 }
-
-/** The reason of what only the rows could tell. */
-export const clashes = "it cannot stand beside what is there"
 
 /** Folds all of the events or none. */
 const attempt = (connection: Connection, events: ReadonlyArray<Recorded>, keepAsOf: number | undefined): boolean => {

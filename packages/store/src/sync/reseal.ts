@@ -13,8 +13,8 @@ import type { EventRow } from "../record.js"
 import type { Signer } from "../Signer.js"
 import { readShared, readSigning, type Signing, writeSigning } from "../standing.js"
 import { anyUnit } from "../trust/chain.js"
+import { readLink } from "../trust/links.js"
 import { type Draft, lastStated, newSession, sealUnit, unitHash } from "../trust/sealing.js"
-import { readLink } from "../trust/verdicts.js"
 import { isOwnWord } from "../trust/waiting.js"
 import type { Place } from "./protocol.js"
 
@@ -133,7 +133,7 @@ const unsigned = (unit: Standing): ReadonlyArray<EventRow> =>
 
 /** An event as its writer wanted it, without its place in a chain. */
 export const draftOf = (row: EventRow): Draft => {
-  const { count: _c, key: _k, number: _n, previous: _p, session: _s, ...meta } = JSON.parse(row[7]) as Meta
+  const { count: _c, index: _i, key: _k, number: _n, previous: _p, session: _s, ...meta } = JSON.parse(row[7]) as Meta
   return { id: row[1], stream: row[2], type: row[4], schema: row[5], data: row[6], meta, occurredAt: row[8] }
 }
 

@@ -1,7 +1,7 @@
 /** What is remembered of the shared log between two contacts: one row, and a short history. */
 import type { SyncEntry, SyncFailure } from "@context-engine/core/services/Sync"
 import type { Connection } from "../connection.js"
-import { rebuildLinks } from "../trust/verdicts.js"
+import { rebuildLinks } from "../trust/links.js"
 import { noteDisplaced } from "./lost.js"
 import type { Place } from "./protocol.js"
 

@@ -9,13 +9,14 @@ import { admit, isAdmin, isEnrolled, type Membership } from "@context-engine/cor
 import * as Either from "effect/Either"
 import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
-import { anyUnit, type Chain, chainOf, endOfRun, isRoot, type Link, ownKey, passRefused } from "./chain.js"
-import { alteredIn, counts, inert, isInert, type Judged, wrongIn } from "./judged.js"
+import { anyUnit, type Chain, chainOf, claimedKey, endOfRun, isRoot, type Link, ownKey, passRefused } from "./chain.js"
+import { alteredIn, counts, inert, type Judged, unproven, wrongIn } from "./judged.js"
 import { holds } from "./keys.js"
+import { endAfter } from "./links.js"
 import { proves } from "./membership.js"
 import { type Asked, underOther, wasEnrolled } from "./otherRoots.js"
-import { lastStated } from "./sealing.js"
 import { misfit } from "./shapes.js"
+import { type Span, unitAt } from "./unitAt.js"
 
 /** What the rule knows of the log before a unit, and what a person decided here. */
 export interface Known {
@@ -31,10 +32,18 @@ export interface Known {
   /** The hash of the last event before, and when that happened as its writer says. */
   readonly hash: string
   readonly statedAt?: string
+  /** The signature of the last row before, and how many of the last rows bear it. */
+  readonly run?: Run
   /** What was found of signatures beforehand, off this thread: by the signature and the unit's hash. */
   readonly verified?: ReadonlyMap<string, boolean>
   /** Whether this machine signed a unit itself, so that its signature needs no check. */
   readonly trusted?: (first: EventRow) => boolean
+}
+
+/** Rows of one signature that follow each other. */
+export interface Run {
+  readonly signature: string | null
+  readonly length: number
 }
 
 /** What the chain of a machine's units says beside the verdict. */
@@ -57,12 +66,7 @@ export const notWhole = "the unit that it belongs to is not whole"
 /** The reason of what somebody else made up, or put under a signature that is not its own. */
 const badSignature = "its signature does not hold"
 
-/**
- * So many events are read in search of the unit that a signature is of, where the first that bear it are not that unit; a
- * signature costs as much as so many.
- */
-const mostTried = 1_000_000
-const costOfOne = 100
+const alone: Span = { size: 1, isWhole: true }
 
 /** Goes along the log, unit by unit. */
 export class Admission {
@@ -71,12 +75,14 @@ export class Admission {
   readonly #asked: Array<Asked>
   #hash: string
   #statedAt: string
+  #run: Run
 
   constructor(readonly known: Known) {
     this.membership = known.membership
     this.#asked = [...(known.asked ?? [])]
     this.#hash = known.hash
     this.#statedAt = known.statedAt ?? ""
+    this.#run = known.run ?? { signature: null, length: 0 }
   }
 
   /** The last unit of each session that was judged. */
@@ -84,39 +90,32 @@ export class Admission {
     return this.#links
   }
 
-  /** The units of rows that follow each other. A run of one signature is never parted between two calls. */
+  /** The units of rows that follow each other. */
   *units(rows: ReadonlyArray<EventRow>): Generator<Judgement> {
     for (let at = 0; at < rows.length; ) {
       const end = endOfRun(rows, at)
-      let tried = 0
       while (at < end) {
-        const size = this.#sizeOf(rows[at] as EventRow)
-        const isWhole = at + size <= end
-        const unit = rows.slice(at, isWhole ? at + size : at + 1)
-        const found = isWhole ? this.#judge(unit) : { rows: unit, judged: inert(notWhole) }
-        // A copy of the signature may have been put before a unit that bears it: then the unit is what follows the copy.
-        const isMisled = size > 1 && tried <= mostTried && isInert(found, badSignature)
-        tried += unit.length + costOfOne
-        if (isMisled) yield this.#leave(unit[0] as EventRow)
-        else yield { ...found, unchained: this.#follows(unit) }
-        at += isMisled ? 1 : unit.length
+        const found = this.#next(rows, at, end)
+        yield { ...found, unchained: this.#follows(found.rows) }
+        at += found.rows.length
       }
     }
   }
 
-  #leave(row: EventRow): Judgement {
-    return { rows: [row], unchained: this.#follows([row]), judged: inert(badSignature) }
+  /** What begins at a row, as far as its signer may say so. What nobody signed as it stands takes nothing with it. */
+  #next(rows: ReadonlyArray<EventRow>, at: number, end: number): Omit<Judgement, "unchained"> {
+    const first = rows[at] as EventRow
+    const before = this.#run.signature === first[11] ? this.#run.length : 0
+    const { isWhole, size } = this.#isHeard(claimedKey(first)) ? unitAt(rows, at, end, before) : alone
+    const unit = rows.slice(at, at + size)
+    if (!isWhole) return { rows: unit, judged: inert(notWhole) }
+    const found = this.#judge(unit)
+    return found.judged.verdict === "inert" && found.judged.unproven ? { ...found, rows: [first] } : found
   }
 
-  /** How many events belong together from this one on, as far as its signer may say so. */
-  #sizeOf(row: EventRow): number {
-    const meta = chainOf(row)
-    if (meta === undefined || !this.#isHeard(meta.key)) return 1
-    return meta.count
-  }
-
-  #isHeard(key: string): boolean {
+  #isHeard(key: string | undefined): boolean {
     const { earlier, root } = this.membership
+    if (key === undefined) return false
     return root === null || isEnrolled(this.membership, key) || earlier.some((one) => wasEnrolled(one, key))
   }
 
@@ -132,6 +131,7 @@ export class Admission {
     const last = rows[rows.length - 1]
     this.#hash = last?.[10] ?? this.#hash
     this.#statedAt = last?.[8] ?? this.#statedAt
+    for (const [, , , , , , , , , , , signature] of rows) this.#run = after(this.#run, signature)
     return wrong
   }
 
@@ -165,11 +165,11 @@ export class Admission {
     const publicKey =
       this.membership.machines.get(chain.key)?.publicKey ?? (asks ? ownKey(first, chain.key) : undefined)
     const enrolled = isEnrolled(this.membership, chain.key)
-    if (!enrolled && !asks) return inert(this.#underOther(unit, chain.key) ?? this.#unheard(chain.key))
-    if (publicKey === undefined) return inert("it is signed with a key that nobody has enrolled")
+    if (!enrolled && !asks) return this.#underOther(unit, chain.key) ?? unproven(this.#unheard(chain.key))
+    if (publicKey === undefined) return unproven("it is signed with a key that nobody has enrolled")
     const root = isRoot(first) ? first[1] : (this.membership.root?.eventId ?? "")
     if (!this.#holds(publicKey, unit, root))
-      return inert(this.#underOther(unit, chain.key, asks ? publicKey : undefined) ?? badSignature)
+      return this.#underOther(unit, chain.key, asks ? publicKey : undefined) ?? unproven(badSignature)
     const altered = alteredIn(unit)
     // Whoever has a key of its own can say anything of itself: that may stop nobody.
     if (!enrolled && altered !== undefined) return inert("its data is not the data that was signed")
@@ -189,8 +189,9 @@ export class Admission {
   }
 
   /** Not a forgery, if another root explains it. */
-  #underOther(unit: ReadonlyArray<EventRow>, key: string, brought?: string): string | undefined {
-    return underOther(this.membership, this.#asked, unit, key, brought)
+  #underOther(unit: ReadonlyArray<EventRow>, key: string, brought?: string): Judged | undefined {
+    const reason = underOther(this.membership, this.#asked, unit, key, brought)
+    return reason === undefined ? undefined : inert(reason)
   }
 
   #holds(publicKey: string, unit: ReadonlyArray<EventRow>, root: string): boolean {
@@ -255,11 +256,10 @@ export class Admission {
     const id = `${chain.key} ${chain.session}`
     const before = this.#links.get(id) ?? this.known.link(chain.key, chain.session)
     const root = isRoot(unit[0] as EventRow) ? (unit[0] as EventRow)[1] : (this.membership.root?.eventId ?? "")
-    const hash = signedBytes(unit.map(signedOf), root).toString("hex")
-    const occurredAt = lastStated(unit, before?.occurredAt ?? "")
+    const end = endAfter(before, unit, chain, root)
     const expected = (before?.number ?? 0) + 1
-    this.#links.set(id, { number: Math.max(chain.number, before?.number ?? 0), unit: hash, occurredAt })
-    const clockStep = before !== undefined && occurredAt < before.occurredAt
+    this.#links.set(id, end)
+    const clockStep = before !== undefined && end.occurredAt < before.occurredAt
     const name = this.membership.machines.get(chain.key)?.name ?? chain.key
     if (chain.number > expected)
       return { clockStep, broken: `${chain.number - expected} of what ${name} wrote before it is missing` }
@@ -275,6 +275,11 @@ export class Admission {
     return { clockStep }
   }
 }
+
+const after = ({ length, signature: last }: Run, signature: string | null): Run => ({
+  signature,
+  length: signature === last ? length + 1 : 1,
+})
 
 const askedOf = (row: EventRow): Asked => {
   const { machineId, publicKey } = decode(row).data as { readonly machineId: string; readonly publicKey: string }

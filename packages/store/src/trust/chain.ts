@@ -16,6 +16,8 @@ export interface Chain {
   readonly number: number
   readonly previous: string
   readonly count: number
+  /** Which event of the unit it is; older versions did not say. */
+  readonly index: number | undefined
 }
 
 /** Reads it; `undefined` where there is none or it is nonsense. Nothing is believed of it yet. */
@@ -28,7 +30,7 @@ export const chainOf = (row: EventRow): Chain | undefined => {
   }
 }
 
-const chainIn = ({ count, key, number, previous, session }: Partial<Meta>): Chain | undefined => {
+const chainIn = ({ count, index, key, number, previous, session }: Partial<Meta>): Chain | undefined => {
   const isSane =
     typeof key === "string" &&
     typeof session === "string" &&
@@ -38,8 +40,9 @@ const chainIn = ({ count, key, number, previous, session }: Partial<Meta>): Chai
     (number as number) > 0 &&
     Number.isSafeInteger(count) &&
     (count as number) > 0 &&
-    (count as number) <= largest
-  return isSane ? { key, session, number: number as number, previous, count: count as number } : undefined
+    (count as number) <= largest &&
+    (index === undefined || (Number.isSafeInteger(index) && index >= 0 && index < (count as number)))
+  return isSane ? { key, session, number: number as number, previous, count: count as number, index } : undefined
 }
 
 /** Where a session of a machine ends. */

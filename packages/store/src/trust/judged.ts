@@ -5,7 +5,8 @@ import { decode, type EventRow, hashOf, matchesDigest } from "../record.js"
 
 export type Judged =
   | { readonly verdict: "counts"; readonly events: ReadonlyArray<Recorded>; readonly unknown: ReadonlyArray<string> }
-  | { readonly verdict: "inert"; readonly reason: string }
+  /** `unproven`: nobody is known to have signed it as it stands, so that nothing is known of what it belongs to either. */
+  | { readonly verdict: "inert"; readonly reason: string; readonly unproven?: true }
   /**
    * Nothing from here on can be judged: a person has to accept a root, a newer version knows what this says, or the data of what
    * counts is not what was written.
@@ -20,8 +21,7 @@ export type Judged =
 
 export const inert = (reason: string): Judged => ({ verdict: "inert", reason })
 
-export const isInert = ({ judged }: { readonly judged: Judged }, reason: string): boolean =>
-  judged.verdict === "inert" && judged.reason === reason
+export const unproven = (reason: string): Judged => ({ verdict: "inert", reason, unproven: true })
 
 export const counts = (unit: ReadonlyArray<EventRow>): Judged => {
   const unknown = unit.filter((row) => !isKnown(row[4], row[5])).map((row) => `${row[4]}@${row[5]}`)

@@ -58,10 +58,11 @@ export const sealUnit = (
     signer === undefined || chain === undefined
       ? {}
       : { key: signer.id, session: chain.session, number, previous: chain.unit, count: drafts.length }
+  const isMany = signer !== undefined && chain !== undefined && drafts.length > 1
   let last: Meta | undefined
   let meta = ""
-  const rows = drafts.map((draft): Writable<EventRow> => {
-    if (draft.meta !== last) meta = storedJson({ ...draft.meta, ...part })
+  const rows = drafts.map((draft, index): Writable<EventRow> => {
+    if (isMany || draft.meta !== last) meta = storedJson({ ...draft.meta, ...part, ...(isMany && { index }) })
     last = draft.meta
     const salt = newSalt()
     const digest = digestOf(salt, draft.data)

@@ -5,12 +5,14 @@ import { isApart } from "@context-engine/core/effectiveTime"
 import type { PendingRoot } from "@context-engine/core/services/Machines"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
-import { type Known, notWhole } from "./Admission.js"
+import { type Known, notWhole, type Run } from "./Admission.js"
 import { readCovered } from "./acknowledged.js"
-import { chainOf, claimedKey, isRoot, isSelfSigned, type Link, passRefused } from "./chain.js"
+import { chainOf, claimedKey, isRoot, isSelfSigned } from "./chain.js"
 import { fingerprint, keyId } from "./keys.js"
+import { readLink } from "./links.js"
 import { readMembership } from "./membership.js"
-import { lastStated, unitHash } from "./sealing.js"
+import { lastStated } from "./sealing.js"
+import { mostBeginnings } from "./unitAt.js"
 
 /** What the rule has to know after a position, up to which all is judged. */
 export const knownAt = (connection: Connection, position: number): Known => ({
@@ -21,9 +23,18 @@ export const knownAt = (connection: Connection, position: number): Known => ({
   ...endAt(connection, position),
 })
 
-const endAt = (connection: Connection, position: number): Pick<Known, "hash" | "statedAt"> => {
+const endAt = (connection: Connection, position: number): Pick<Known, "hash" | "statedAt" | "run"> => {
   const found = connection.prepare("SELECT hash, occurred_at FROM events WHERE position = ?").get(position)
-  return { hash: found?.[0] ?? genesis, statedAt: found?.[1] ?? "" }
+  return { hash: found?.[0] ?? genesis, statedAt: found?.[1] ?? "", run: runUntil(connection, position) }
+}
+
+/** As much of it as makes a difference. */
+const runUntil = (connection: Connection, position: number): Run => {
+  const find = connection.prepare("SELECT signature FROM events WHERE position = ?")
+  const signature: string | null = find.get(position)?.[0] ?? null
+  let length = 0
+  while (signature !== null && length < mostBeginnings && find.get(position - length)?.[0] === signature) length += 1
+  return { signature, length }
 }
 
 /** The roots that a person on this machine has accepted, or that this machine is. */
@@ -161,22 +172,6 @@ const pendingOf = (row: EventRow): Pending => {
   return { eventId: row[1], position: row[0], name: String(name), publicKey: String(publicKey) }
 }
 
-export const readLink = (connection: Connection, machine: string, session: string): Link | undefined => {
-  const found = connection
-    .prepare("SELECT number, unit, occurred_at FROM chains WHERE machine = ? AND session = ?")
-    .get(machine, session)
-  return found === undefined ? undefined : { number: found[0], unit: found[1], occurredAt: found[2] }
-}
-
-/** Keeps where sessions end, by `machine session`. */
-export const writeLinks = (connection: Connection, links: ReadonlyMap<string, Link>): void => {
-  const put = connection.prepare("INSERT OR REPLACE INTO chains VALUES (?, ?, ?, ?, ?)")
-  for (const [id, { number, occurredAt, unit }] of links) {
-    const [machine, session] = id.split(" ") as [string, string]
-    put.run(machine, session, number, unit, occurredAt)
-  }
-}
-
 export const markInert = (connection: Connection, position: number, reason: string): void => {
   connection.prepare("INSERT OR REPLACE INTO inert VALUES (?, ?)").run(position, reason)
 }
@@ -244,39 +239,4 @@ export const partBefore = (
     part.push(row)
   }
   return part.reverse()
-}
-
-/** Where each session ends as of a position, from the events that count: to be called where the confirmed place jumps. */
-export const rebuildLinks = (connection: Connection, until: number): void => {
-  const root = readMembership(connection, until).root?.eventId ?? ""
-  const links = new Map<string, Link>()
-  const next = connection.prepare(
-    `SELECT ${columns} FROM events WHERE position > ? AND position <= ? AND digest IS NOT NULL AND signature IS NOT NULL
-     AND position NOT IN (SELECT position FROM inert) ORDER BY position LIMIT 2000`,
-  )
-  let unit: Array<EventRow> = []
-  const close = () => {
-    const [first] = unit
-    const chain = first && chainOf(first)
-    if (chain !== undefined) {
-      const hash = unitHash(unit, isRoot(first as EventRow) ? (first as EventRow)[1] : root)
-      const id = `${chain.key} ${chain.session}`
-      const occurredAt = lastStated(unit, links.get(id)?.occurredAt ?? "")
-      links.set(id, { number: chain.number, unit: hash, occurredAt })
-      passRefused(links, first as EventRow)
-    }
-    unit = []
-  }
-  for (let after = 0; ; ) {
-    const rows = next.all(after, until) as ReadonlyArray<EventRow>
-    for (const row of rows) {
-      if (unit.length > 0 && unit[0]?.[11] !== row[11]) close()
-      unit.push(row)
-    }
-    if (rows.length === 0) break
-    after = rows[rows.length - 1]?.[0] ?? after
-  }
-  close()
-  connection.prepare("DELETE FROM chains").run()
-  writeLinks(connection, links)
 }
