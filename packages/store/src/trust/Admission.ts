@@ -9,14 +9,14 @@ import { admit, isAdmin, isEnrolled, type Membership } from "@context-engine/cor
 import * as Either from "effect/Either"
 import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
-import { anyUnit, type Chain, chainOf, claimedKey, endOfRun, isRoot, type Link, ownKey, passRefused } from "./chain.js"
+import { anyUnit, type Chain, chainOf, endOfRun, isRoot, type Link, ownKey, passRefused } from "./chain.js"
 import { alteredIn, counts, inert, type Judged, unproven, wrongIn } from "./judged.js"
 import { holds } from "./keys.js"
 import { endAfter } from "./links.js"
 import { proves } from "./membership.js"
 import { type Asked, underOther, wasEnrolled } from "./otherRoots.js"
 import { misfit } from "./shapes.js"
-import { type Span, unitAt } from "./unitAt.js"
+import { alone, unitAt } from "./unitAt.js"
 
 /** What the rule knows of the log before a unit, and what a person decided here. */
 export interface Known {
@@ -66,8 +66,6 @@ export const notWhole = "the unit that it belongs to is not whole"
 /** The reason of what somebody else made up, or put under a signature that is not its own. */
 const badSignature = "its signature does not hold"
 
-const alone: Span = { size: 1, isWhole: true }
-
 /** Goes along the log, unit by unit. */
 export class Admission {
   membership: Membership
@@ -106,16 +104,16 @@ export class Admission {
   #next(rows: ReadonlyArray<EventRow>, at: number, end: number): Omit<Judgement, "unchained"> {
     const first = rows[at] as EventRow
     const before = this.#run.signature === first[11] ? this.#run.length : 0
-    const { isWhole, size } = this.#isHeard(claimedKey(first)) ? unitAt(rows, at, end, before) : alone
+    const chain = chainOf(first)
+    const { isWhole, size } = chain && this.#isHeard(chain.key) ? unitAt(chain, rows, at, end, before) : alone
     const unit = rows.slice(at, at + size)
     if (!isWhole) return { rows: unit, judged: inert(notWhole) }
-    const found = this.#judge(unit)
+    const found = this.#judge(unit, chain)
     return found.judged.verdict === "inert" && found.judged.unproven ? { ...found, rows: [first] } : found
   }
 
-  #isHeard(key: string | undefined): boolean {
+  #isHeard(key: string): boolean {
     const { earlier, root } = this.membership
-    if (key === undefined) return false
     return root === null || isEnrolled(this.membership, key) || earlier.some((one) => wasEnrolled(one, key))
   }
 
@@ -135,10 +133,9 @@ export class Admission {
     return wrong
   }
 
-  #judge(unit: ReadonlyArray<EventRow>): Omit<Judgement, "unchained"> {
+  #judge(unit: ReadonlyArray<EventRow>, chain: Chain | undefined): Omit<Judgement, "unchained"> {
     const first = unit[0] as EventRow
     if (this.membership.root === null && !isRoot(first)) return this.#judgeRootless(unit)
-    const chain = chainOf(first)
     const found = chain === undefined ? inert("it is not signed") : this.#judgeSigned(unit, chain)
     if (found.verdict !== "counts" || chain === undefined) {
       const asksToBeRoot =

@@ -19,10 +19,12 @@ export interface Span {
 
 const none: Span = { size: 1, isWhole: false }
 
-/** `at` and `end` bound what is left of a run; `before` rows of it precede `at` in the log. */
-export const unitAt = (rows: ReadonlyArray<EventRow>, at: number, end: number, before: number): Span => {
-  const chain = chainOf(rows[at] as EventRow)
-  if (chain === undefined || chain.count === 1) return { size: 1, isWhole: true }
+/** A row that is taken for itself. */
+export const alone: Span = { size: 1, isWhole: true }
+
+/** `chain` is what the row at `at` says; `end` is where the run of its signature ends, of which `before` rows precede it in the log. */
+export const unitAt = (chain: Chain, rows: ReadonlyArray<EventRow>, at: number, end: number, before: number): Span => {
+  if (chain.count === 1) return alone
   if (chain.index === undefined) {
     const isWhole = before < mostBeginnings && at + chain.count <= end
     return { size: isWhole ? chain.count : 1, isWhole }
