@@ -83,10 +83,17 @@ export const withAudit = <A>(options: LogOptions, use: Use<Books, A>): Effect.Ef
     (door) => door.open(options, use),
   )
 
-/** This machine's log beside the one that all machines share. */
+/** This machine's log beside the one that all machines share: to look, and to write. */
 export const withSync = <A>(options: LogOptions, use: Use<Sync["Type"], A>): Effect.Effect<A, unknown> =>
   load(
     () => import("./runtime/sync.js"),
+    (door) => door.open(options, use),
+  )
+
+/** The same for what brings both together: nothing is shared behind it. */
+export const withExchange = <A>(options: LogOptions, use: Use<Sync["Type"], A>): Effect.Effect<A, unknown> =>
+  load(
+    () => import("./runtime/exchange.js"),
     (door) => door.open(options, use),
   )
 

@@ -214,4 +214,17 @@ export const rejections: Renderer<ReadonlyArray<RejectionRow>> = (rows, screen) 
         rows,
       )
 
+/** All of this machine's own at once, and in a sentence what became of them. */
+export const settled =
+  (how: "retry" | "drop"): Renderer<ReadonlyArray<RejectionRow>> =>
+  (rows, screen) => {
+    if (rows.length === 0)
+      return `no refused command of this machine is open that could be ${how === "retry" ? "given again" : "let go"}`
+    const open = rows.filter(({ status }) => status === "open").length
+    const done = rows.length - open
+    const good = how === "retry" ? `${done} given again, and ${done === 1 ? "stands" : "stand"} now` : `${done} let go`
+    const parts = [...(done === 0 ? [] : [good]), ...(open === 0 ? [] : [`${open} still refused`])]
+    return [rejections(rows, screen), "", `${paint(screen, open === 0 ? "good" : "warn", open === 0 ? "✓" : "!")} ${line(screen, `${count(rows.length, "refused command")}: ${parts.join("; ")}`)}`].join("\n") // biome-ignore format: a list
+  }
+
 const line = (screen: Screen, text: string): string => wrap(safe(text), screen.columns - 2).join("\n  ")

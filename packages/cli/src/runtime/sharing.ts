@@ -40,7 +40,7 @@ const alone = new Refused({
 
 const now = (options: LogOptions): Effect.Effect<void, unknown> =>
   Effect.gen(function* () {
-    const { open } = yield* Effect.promise(() => import("./sync.js"))
+    const { open } = yield* Effect.promise(() => import("./exchange.js"))
     const { pending, rejected } = yield* open(options, (sync) =>
       progress("waiting until it is in the shared log")(sync.now({ wait: true })),
     )

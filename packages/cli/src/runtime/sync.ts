@@ -1,15 +1,9 @@
-/** Behind `withSync`: this machine's log and the one that all machines share. */
+/** Behind `withSync`: this machine's log beside the one that all machines share. What is written is shared like any command's. */
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
-import { type LogOptions, syncMode } from "./log.js"
-import { runAlone } from "./store.js"
+import type { LogOptions } from "./log.js"
+import { run } from "./run.js"
 import { syncLayer } from "./syncLayer.js"
 
-export const open = <A>(options: LogOptions, use: (sync: Sync["Type"]) => Effect.Effect<A, unknown>) => {
-  const asked = Effect.flatMap(Sync, use)
-  if (syncMode() !== "remote") return runAlone(options, syncLayer(options), asked)
-  return Effect.flatMap(
-    Effect.promise(() => import("./remote.js")),
-    ({ runRemote }) => runRemote(options, syncLayer(options), asked),
-  )
-}
+export const open = <A>(options: LogOptions, use: (sync: Sync["Type"]) => Effect.Effect<A, unknown>) =>
+  run(options, syncLayer(options), Effect.flatMap(Sync, use))

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { databasePath, syncMode } from "../../runtime/log.js"
-import { load, withSync } from "../../runtime.js"
+import { load, withExchange } from "../../runtime.js"
 
 export const disconnect = leaf({
   name: "disconnect",
@@ -19,7 +19,7 @@ export const disconnect = leaf({
           const again = isInEnvironment(given.db)
           if (syncMode() === "remote") return { connected: false, again }
           yield* unwatched(given.db, yield* databasePath(given.db))
-          yield* withSync(given, (sync) => sync.disconnect)
+          yield* withExchange(given, (sync) => sync.disconnect)
           return { connected: false, again }
         }),
     ),

@@ -8,7 +8,7 @@ import { removing } from "../../options.js"
 import { confirmed } from "../../removal.js"
 import { count } from "../../render/units.js"
 import { needsFile } from "../../runtime/log.js"
-import { withSync } from "../../runtime.js"
+import { withExchange } from "../../runtime.js"
 import { refused } from "../../syncing.js"
 import { progress } from "../../terminal.js"
 
@@ -23,7 +23,7 @@ export const heal = leaf({
   run: (given) =>
     Effect.zipRight(
       needsFile("heal it from"),
-      withSync(given, (sync) =>
+      withExchange(given, (sync) =>
         Effect.gen(function* () {
           yield* confirmed(given.yes, yield* intention(sync))
           return yield* progress("healing")(sync.heal({ wait: true }))

@@ -4,7 +4,7 @@ import { agreed, onCopy } from "../../joining.js"
 import { leaf } from "../../leaf.js"
 import { removing } from "../../options.js"
 import { needsFile } from "../../runtime/log.js"
-import { withSync } from "../../runtime.js"
+import { withExchange } from "../../runtime.js"
 import { refused } from "../../syncing.js"
 import { progress } from "../../terminal.js"
 
@@ -18,7 +18,7 @@ export const join = leaf({
   run: (given) =>
     Effect.zipRight(
       needsFile("join it with"),
-      withSync(given, (sync) =>
+      withExchange(given, (sync) =>
         Effect.gen(function* () {
           yield* agreed(given.yes, yield* sync.contact)
           return yield* progress("joining")(sync.join({ wait: true, onCopy }))

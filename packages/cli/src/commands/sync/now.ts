@@ -1,7 +1,7 @@
 /** `context infra sync now` */
 import { leaf } from "../../leaf.js"
 import { flag } from "../../options.js"
-import { withSync } from "../../runtime.js"
+import { withExchange } from "../../runtime.js"
 import { refused } from "../../syncing.js"
 import { progress } from "../../terminal.js"
 import { walked } from "../../walk.js"
@@ -14,7 +14,7 @@ export const now = leaf({
   examples: ["sync now", "sync now --json"],
   options: { ifFree: flag("if-free", "Do nothing if another process of this machine is at it already") },
   run: (given) =>
-    withSync(given, (sync) =>
+    withExchange(given, (sync) =>
       progress("synchronising")(sync.now({ onProgress: walked("synchronising"), wait: !given.ifFree })),
     ),
   render: async () => (await import("../../render/sync.js")).report,

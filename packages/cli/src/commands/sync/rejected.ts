@@ -49,7 +49,10 @@ export const rejected = leaf({
         ]
       }),
     ),
-  render: async () => (await import("../../render/sync.js")).rejections,
+  render: async ({ all, what }) => {
+    const { rejections, settled } = await import("../../render/sync.js")
+    return all ? settled(what as "retry" | "drop") : rejections
+  },
   unwell: (rows, { all, what }) => (what === undefined || all) && rows.some(({ status }) => status === "open"),
 })
 
