@@ -9,6 +9,7 @@ import {
   type Untrusted,
 } from "@context-engine/core/services/Sync"
 import type { RejectionRow } from "@context-engine/core/views/rejections"
+import type { SyncMode } from "../runtime/log.js"
 import { safe } from "./safe.js"
 import { table } from "./table.js"
 import { paint, type Renderer, type Screen, type Style, width, wrap } from "./text.js"
@@ -37,19 +38,21 @@ export const report: Renderer<SyncReport> = (done, screen) => {
 }
 
 /** How this machine stands. */
-export const status: Renderer<SyncStatus> = (found, screen) => {
-  const lost = found.loss === null ? [] : [`${paint(screen, "bad", "✗")} ${line(screen, found.loss.message)}`]
-  const isAlone = found.remote === null && found.logId === null
-  if (isAlone) lost.push("this machine works alone", "  share its log: context infra sync connect <url>")
-  const rows = [...(isAlone ? [] : shared(found, screen)), ...trouble(found, screen, isAlone)]
-  const told = [
-    ...found.roots.map((root) => newRoot(root, screen)),
-    untrusted({ ...besideRoots(found), rootWaits: found.roots.length > 0 }, screen),
-  ]
-    .filter((text) => text !== "")
-    .join("\n")
-  return [...lost, ...rows.flatMap((row) => shown(row, screen)), ...(told === "" ? [] : ["", told])].join("\n")
-}
+export const status =
+  (mode: SyncMode): Renderer<SyncStatus> =>
+  (found, screen) => {
+    const lost = found.loss === null ? [] : [`${paint(screen, "bad", "✗")} ${line(screen, found.loss.message)}`]
+    const isAlone = found.remote === null && found.logId === null
+    if (isAlone) lost.push("this machine works alone", "  share its log: context infra sync connect <url>")
+    const rows = [...(isAlone ? [] : shared(found, screen)), ...trouble(found, screen, { isAlone, mode })]
+    const told = [
+      ...found.roots.map((root) => newRoot(root, screen)),
+      untrusted({ ...besideRoots(found), rootWaits: found.roots.length > 0 }, screen),
+    ]
+      .filter((text) => text !== "")
+      .join("\n")
+    return [...lost, ...rows.flatMap((row) => shown(row, screen)), ...(told === "" ? [] : ["", told])].join("\n")
+  }
 
 /** A name, and what is said of it. */
 type Row = readonly [name: string, said: string, style?: Style | undefined]
@@ -77,8 +80,14 @@ const shared = (found: SyncStatus, screen: Screen): ReadonlyArray<Row> => [
     : []),
 ]
 
+/** Whether there is nothing that is shared, and how it is where there is. */
+interface Kept {
+  readonly isAlone: boolean
+  readonly mode: SyncMode
+}
+
 /** Whatever an exit status other than 0 is for, also where nothing is shared any more. */
-const trouble = (found: SyncStatus, screen: Screen, isAlone: boolean): ReadonlyArray<Row> => {
+const trouble = (found: SyncStatus, screen: Screen, { isAlone, mode }: Kept): ReadonlyArray<Row> => {
   const { asking, clonedAt, enrolment, lastError, rejected, unknown } = found
   const rows: Array<Row> = []
   if (lastError !== null) rows.push(["trouble", lastError.message, "bad"])
@@ -86,17 +95,19 @@ const trouble = (found: SyncStatus, screen: Screen, isAlone: boolean): ReadonlyA
   if (lastError !== null && !lastError.message.includes(lastError.next)) rows.push(["", `→ ${lastError.next}`])
   if (rejected > 0) rows.push(["rejected", `${count(rejected, "command")}: context infra sync rejected`, "bad"])
   if (clonedAt !== null) rows.push(["its key", `was used in another place too, ${ago(screen, clonedAt)}`, "warn"])
-  if (!isAlone && enrolment !== "unsigned") rows.push(["this machine", standingOf(found), styleOf(enrolment)])
+  if (!isAlone && enrolment !== "unsigned") rows.push(["this machine", standingOf(found, mode), styleOf(enrolment)])
   if (asking.length > 0)
     rows.push(["asking", `${asking.map(({ name }) => name).join(", ")}: context infra machine list`, "warn"])
   if (unknown.length > 0) rows.push(["newer", `${unknown.join(", ")}: update context`, "warn"])
   return rows
 }
 
-const standingOf = ({ enrolment, remote }: SyncStatus): string =>
-  enrolment === "not-enrolled" && remote === null
-    ? "not enrolled: context infra sync connect <url> asks for it"
-    : standings[enrolment]
+const standingOf = ({ enrolment, remote }: SyncStatus, mode: SyncMode): string => {
+  if (enrolment !== "not-enrolled") return standings[enrolment]
+  if (mode === "remote")
+    return "not enrolled: it reads, and writes nothing. A job has a key of its own: context infra machine add <name>"
+  return remote === null ? "not enrolled: context infra sync connect <url> asks for it" : standings[enrolment]
+}
 
 const standings: Record<SyncStatus["enrolment"], string> = {
   enrolled: "enrolled",

@@ -1,19 +1,40 @@
 /** Behind `doctor`: the checks, each of which does without the others. */
-import { type Diagnosis, diagnose } from "@context-engine/core/services/Diagnosis"
+import type { SyncError } from "@context-engine/core/Errors"
+import { type Diagnosis, diagnose, trouble } from "@context-engine/core/services/Diagnosis"
 import { database } from "@context-engine/store/doctor/database"
 import { driver } from "@context-engine/store/doctor/driver"
 import { keys } from "@context-engine/store/doctor/keys"
 import { memory } from "@context-engine/store/doctor/memory"
 import { permissions } from "@context-engine/store/doctor/permissions"
 import { servers } from "@context-engine/store/doctor/servers"
-import { sharedLog, sync } from "@context-engine/store/doctor/sync"
+import { contents, sharedLog, sync } from "@context-engine/store/doctor/sync"
 import { readEndpoint } from "@context-engine/store/sync/config"
 import { remoteLog } from "@context-engine/store/sync/http"
+import type { RemoteLog } from "@context-engine/store/sync/RemoteLog"
 import * as Effect from "effect/Effect"
 import { node } from "../doctor/node.js"
 import { ssh } from "../doctor/ssh.js"
 import { machineKey } from "./key.js"
 import { databasePath, endpointFile, here, type LogOptions, memoryDirectory, owner, syncMode } from "./log.js"
+
+/** What is in the shared log. That it does not answer, or has nothing, is told by who asks just that. */
+const contentsOf = (remote: RemoteLog["Type"]) =>
+  Effect.map(
+    Effect.promise(() => import("./remote.js")),
+    ({ copied, nextAfter, plainly }) => {
+      const there = Effect.flatMap(remote.survey([]), ({ _tag }) =>
+        _tag === "Empty" ? Effect.succeed(undefined) : copied,
+      )
+      return contents(there, (error) => {
+        if (!isSyncError(error)) return trouble("log", (error as Error).message)
+        return unanswered.has(error.reason) ? undefined : trouble("log", plainly(error), nextAfter(error))
+      })
+    },
+  )
+
+const isSyncError = (error: unknown): error is SyncError => (error as SyncError)._tag === "SyncError"
+
+const unanswered: ReadonlySet<SyncError["reason"]> = new Set(["not-connected", "offline", "unauthorised", "read-only"])
 
 export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> =>
   Effect.gen(function* () {
@@ -41,6 +62,7 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
       driver,
       ...ofFile,
       keys(path, machineKey().keyPath, endpoint && remoteLog(endpoint)),
+      ...(endpoint === undefined ? [] : [yield* contentsOf(remoteLog(endpoint))]),
       sync(shared),
       sharedLog(shared),
       ssh(servers(path), here()),

@@ -5,6 +5,7 @@
  */
 import type { SyncError } from "@context-engine/core/Errors"
 import { type Rejected, Sync } from "@context-engine/core/services/Sync"
+import { withoutFile } from "@context-engine/core/services/sync/wayOut"
 import { push, writeThrough } from "@context-engine/store/sync/writeThrough"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -30,10 +31,9 @@ export const runRemote = <A, E, S>(
         const message = "--db names a file, and with CONTEXT_SYNC=remote there is none"
         return yield* new UsageError({ message, see: "context infra sync status --help" })
       }
-      const here = { ...options, db: yield* temporaryLog }
-      // The copy is nobody's: the connection is that of the log which it stands for.
-      const sync = syncLayer(here, endpoint(undefined))
-      yield* progress("reading the shared log")(runAlone({ db: here.db }, sync, fetch))
+      const { db, sync } = yield* copy
+      const here = { ...options, db }
+      yield* progress("reading the shared log")(runAlone({ db }, sync, fetch))
       yield* runAlone({ db: here.db }, sync, tellOfRoots)
       if (isPast(here)) return yield* runAlone(here, services, effect)
       const rejected: Array<Rejected> = []
@@ -42,7 +42,27 @@ export const runRemote = <A, E, S>(
       const last = Effect.catchTag(push(reject), "SyncError", lost)
       return yield* runAlone(here, shared, settled(effect, Effect.zipRight(last, settle(rejected))))
     }),
+  ).pipe(
+    Effect.mapError((error) =>
+      isSyncError(error) ? new Refused({ message: plainly(error), next: nextAfter(error) }) : error,
+    ),
   )
+
+/** What a command itself has from the shared log, as `sync now` does. */
+const isSyncError = (error: unknown): error is SyncError => (error as SyncError)._tag === "SyncError"
+
+/** Nobody's log yet, with the connection of the log which it stands for. */
+const copy = Effect.gen(function* () {
+  const db = yield* temporaryLog
+  return { db, sync: syncLayer({ db }, endpoint(undefined)) }
+})
+
+/** The path of a copy of the shared log as it is now, for the life of a scope. */
+export const copied = Effect.gen(function* () {
+  const { db, sync } = yield* copy
+  yield* runAlone({ db }, sync, read)
+  return db
+})
 
 /** A job that keeps nothing takes the first root for the right one, and nobody is asked. */
 const tellOfRoots = Effect.flatMap(Sync, (sync) =>
@@ -55,16 +75,19 @@ const tellOfRoots = Effect.flatMap(Sync, (sync) =>
   ),
 )
 
-const fetch = Effect.flatMap(Sync, (sync) =>
+const read = Effect.flatMap(Sync, (sync) =>
   Effect.catchTag(
     sync.now({ onProgress: walked("reading the shared log"), reading: true }),
     "SyncError",
     // All of it was read: who may not write may look, and is told when something is to be pushed.
-    (error) =>
-      error.reason === "not-enrolled" || error.reason === "no-root"
-        ? Effect.void
-        : new Refused({ message: `${plainly(error)}. Nothing was done`, next: nextAfter(error) }),
+    (error) => (error.reason === "not-enrolled" || error.reason === "no-root" ? Effect.void : error),
   ),
+)
+
+const fetch = Effect.catchTag(
+  read,
+  "SyncError",
+  (error) => new Refused({ message: `${plainly(error)}. Nothing was done`, next: nextAfter(error) }),
 )
 
 /** However it ends, it ends when all that it wrote is in the shared log, or is known not to be. */
@@ -103,11 +126,10 @@ const lost = (error: SyncError) =>
     next: nextAfter(error),
   })
 
-/** What is said of a machine that keeps its log does not hold here. */
-const plainly = ({ message }: SyncError): string =>
-  message.replace(/([;.] until then nothing is pushed, and|;) all work is kept here/i, "")
+export const plainly = ({ message }: SyncError): string => withoutFile(message)
 
-const nextAfter = ({ reason }: SyncError): string => {
+/** What leads on where nothing is kept. */
+export const nextAfter = ({ reason }: SyncError): string => {
   switch (reason) {
     case "not-connected":
     case "unauthorised":
@@ -115,6 +137,9 @@ const nextAfter = ({ reason }: SyncError): string => {
       return "set TURSO_URL and TURSO_AUTH_TOKEN, or leave CONTEXT_SYNC=remote out to work on this machine's file"
     case "newer-schema":
       return "upgrade this context"
+    case "reset":
+    case "rolled-back":
+      return "context infra sync heal, on a machine that has the log"
     case "no-root":
       return "context infra machine root, on the machine that is to say who may write"
     case "not-enrolled":

@@ -27,9 +27,10 @@ export const syncLayer = (
   Layer.unwrapScoped(
     Effect.gen(function* () {
       const found = yield* at
-      if (found === undefined) return SqlSync.layer(machineKey())
+      const own = { ...machineKey(), keepsNothing: syncMode() === "remote" }
+      if (found === undefined) return SqlSync.layer(own)
       const remote = syncMode() === "replica" ? yield* throughReplica(options, found) : remoteLog(found)
-      return SqlSync.layer({ ...machineKey(), remote })
+      return SqlSync.layer({ ...own, remote })
     }),
   )
 

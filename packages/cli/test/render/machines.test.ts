@@ -166,7 +166,7 @@ describe("the shared log", () => {
 
   it("is shown with what counts for nothing, where it is and whom it claims to be of", () => {
     const breaks = [{ position: 9, message: "unit 4 of laptop is missing" }]
-    const text = status({ ...well, inert: 5_000, inertEvents, breaks }, on(80))
+    const text = status("synced")({ ...well, inert: 5_000, inertEvents, breaks }, on(80))
     expect(text).toContain("✗ 5000 events count for nothing")
     expect(text).toContain("at 7: ServerUpdated, says it is of root@vm: it is not signed")
     expect(text).toContain("and 4998 more")
@@ -174,7 +174,7 @@ describe("the shared log", () => {
     expect(text).toContain("context infra machine acknowledge")
     expect(text).not.toContain("\u001b")
     expect(widest(untrusted({ inert: 2, inertEvents, breaks }, on(40)))).toBeLessThanOrEqual(40)
-    expect(status(well, on(80))).not.toContain("nothing:")
+    expect(status("synced")(well, on(80))).not.toContain("nothing:")
   })
 
   it("breaks no word and no fingerprint on a narrow screen", () => {
@@ -186,13 +186,13 @@ describe("the shared log", () => {
       next: "context infra machine approve phone, on an admin machine (laptop)",
     }
     for (const columns of [40, 60, 80]) {
-      const text = status({ ...well, clonedAt: null, enrolment: "waiting", lastError }, on(columns))
+      const text = status("synced")({ ...well, clonedAt: null, enrolment: "waiting", lastError }, on(columns))
       expect(widest(text)).toBeLessThanOrEqual(columns)
       expect(text).toContain(phone.fingerprint)
       expect(text.replace(/\s+/g, " ")).toContain(`trouble ${message} → ${lastError.next}`)
     }
     // One painted line does not spill its colour into the next one's indent.
-    const painted = status({ ...well, clonedAt: null, lastError }, { ...on(40), colour: true })
+    const painted = status("synced")({ ...well, clonedAt: null, lastError }, { ...on(40), colour: true })
     expect(painted).toContain("trouble\n    \u001b[31m")
   })
 

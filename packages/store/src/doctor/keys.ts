@@ -1,13 +1,16 @@
 /** The check of this machine's key: for its owner alone, a key, and the one that the log knows this machine by. */
 import { statSync } from "node:fs"
 import { adminsOf, type Membership, nobody } from "@context-engine/core/domain/Membership"
+import type { SyncError } from "@context-engine/core/Errors"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import { toApprove, withNewKey } from "@context-engine/core/services/sync/wayOut"
 import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
 import type { Connection } from "../connection.js"
 import { keyFileOf } from "../identity.js"
 import { loadSigner, type Signer } from "../Signer.js"
+import { goneFor } from "../sync/firstContact.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
 import { fingerprint, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
@@ -29,8 +32,7 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
     if (keyPath === undefined) return [unsigned(members)]
     const given = isKeyLine(keyPath)
     const found = given ? undefined : statSync(keyPath, { throwIfNoEntry: false })
-    if (!given && found === undefined)
-      return [ok("key", `none yet: ${keyPath} is made with the first command that writes`)]
+    if (!given && found === undefined) return [none(keyPath, asked)]
     const mode = (found?.mode ?? 0) & 0o777
     const open = `${keyPath} can be read by others (${mode.toString(8).padStart(4, "0")})`
     const readable = (mode & 0o077) === 0 ? [] : [trouble("key", open, `chmod 600 ${word(keyPath)}`)]
@@ -43,6 +45,9 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
       return [...readable, warning("key", `${print}; whether it is enrolled could not be asked: ${asked.left.message}`)]
     if (vouched !== undefined && members.root !== null && members.root.eventId !== vouched.root)
       return [...readable, trouble("key", `${print}, which is for a log under another root than this one`, anew)]
+    // A log is older than the key that was made for it: without a root it is gone, or another is in its place.
+    if (vouched !== undefined && remote !== undefined && members.root === null)
+      return [...readable, trouble("key", `${print}; ${goneFor}`, putBack)]
     if (members.root !== null)
       return [
         ...readable,
@@ -56,6 +61,23 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
 })
 
 const anew = "context infra machine add <name>, on an admin machine"
+
+const putBack = "context infra sync heal, on a machine that has the log; or name the right address (TURSO_URL)"
+
+type Asked = Either.Either<Membership | undefined, SyncError> | undefined
+
+/** Nothing signs yet. Where nothing is kept either, a key that is made for a command is enrolled by nobody. */
+const none = (keyPath: string, asked: Asked): Finding => {
+  const made = `${keyPath} is made with the first command that writes`
+  if (asked === undefined) return ok("key", `none yet: ${made}`)
+  if (asked._tag === "Left")
+    return warning("key", `none yet; whether one is needed could not be asked: ${asked.left.message}`)
+  if (asked.right === undefined) return ok("key", `none yet: ${made}, which begins the shared log`)
+  if (asked.right.root === null) return rootless("none yet")
+  const found =
+    "none in CONTEXT_KEY, and none in this home that is enrolled: this job reads the log, and what it writes is refused"
+  return trouble("key", found, `${anew}, and its line in CONTEXT_KEY`)
+}
 
 const rootless = (print: string): Finding =>
   warning("key", `${print}; nobody has said yet who may write to the shared log`, "context infra machine root, on the machine that is to say so") // biome-ignore format: one line

@@ -13,6 +13,8 @@ export interface Options {
   readonly budget: number
   /** Whether the rows are those of this version's views. */
   readonly rows: boolean
+  /** Whether it is a copy of the shared log that goes with the process: then what mends it is done elsewhere. */
+  readonly isCopy?: boolean
 }
 
 /** What an audit of the file finds, each kind of trouble once, with the way out of it. */
@@ -37,6 +39,10 @@ const isOlder = (connection: NativeConnection): boolean =>
 const restore = "context infra restore <backup>"
 const anew = "context infra audit export --into log.jsonl, then context infra audit import log.jsonl --db <new file>"
 
+/** The same where nothing is kept. */
+const elsewhere = "context infra sync heal, on a machine that has the log"
+const settle = "a key of the right one's machines in CONTEXT_KEY settles that: context infra machine add <name>, there"
+
 const trust =
   "context infra machine list shows the root that waits; context infra machine trust <fingerprint>, if the machine that began it shows the same"
 const acknowledge = "context infra audit verify names them; context infra machine acknowledge, on an admin machine"
@@ -57,10 +63,10 @@ const mend: Record<Audit.Finding["kind"], readonly [about: "events" | "file" | "
   row: ["rows", "context infra rebuild"],
 }
 
-const verdict = ({ rows, total, walk }: Audited, { budget }: Options): ReadonlyArray<Finding> => {
+const verdict = ({ rows, total, walk }: Audited, { budget, isCopy = false }: Options): ReadonlyArray<Finding> => {
   const wrong = (["events", "file", "trust", "rows"] as const).flatMap((about) => {
     const found = walk.findings.filter(({ kind }) => mend[kind][0] === about)
-    return found.length === 0 ? [] : [{ about, finding: told(found) }]
+    return found.length === 0 ? [] : [{ about, finding: told(found, isCopy) }]
   })
   const broken = wrong.some(({ about }) => about === "events")
   const shown = wrong.filter(({ about }) => !broken || about !== "rows").map(({ finding }) => finding)
@@ -74,10 +80,12 @@ const verdict = ({ rows, total, walk }: Audited, { budget }: Options): ReadonlyA
   ]
 }
 
-const told = (found: ReadonlyArray<Audit.Finding>): Finding => {
+const told = (found: ReadonlyArray<Audit.Finding>, isCopy: boolean): Finding => {
   const [first] = found as readonly [Audit.Finding]
   const more = found.length === 1 ? "" : ` (and ${found.length - 1} more: context infra audit verify)`
-  const fix = found.some(({ message }) => isOfWaitingRoot(message)) ? trust : mend[first.kind][1]
+  const isAsked = found.some(({ message }) => isOfWaitingRoot(message))
+  const [about, mended] = mend[first.kind]
+  const fix = isAsked ? (isCopy ? settle : trust) : isCopy && about !== "trust" ? elsewhere : mended
   return trouble("log", `${first.message}${more}`, fix)
 }
 

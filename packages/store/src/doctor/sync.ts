@@ -12,6 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
 import { keyFileOf } from "../identity.js"
@@ -25,6 +26,7 @@ import { lastOf, readState } from "../sync/state.js"
 import { type Own, readTrouble } from "../sync/status.js"
 import { readMembership } from "../trust/membership.js"
 import { readAsked } from "../trust/verdicts.js"
+import { log } from "./log.js"
 import { glance } from "./look.js"
 
 export interface Options {
@@ -90,7 +92,6 @@ const ownOf = (keyPath: string | undefined): Own => {
 const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> => {
   const state = readState(connection)
   const [head] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get()
-  const [rejected] = connection.prepare("SELECT count(*) FROM rejections WHERE status = 'open'").get()
   const pending = head - state.confirmed.position
   const now = "context infra sync now"
   const waiting = pending === 0 ? "nothing waits" : `${pending} ${pending === 1 ? "event waits" : "events wait"}`
@@ -104,7 +105,7 @@ const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> =>
     ...(failed === null ? [] : [trouble("sync", `${failed.at}: ${failed.message}`, failed.next)]),
     ...clonedSince(lastOf(connection, "cloned")),
     ...readAsked(connection, readMembership(connection)).map(asked),
-    ...(rejected === 0 ? [] : [trouble("sync", `refused commands: ${rejected}`, "context infra sync rejected")]),
+    ...refusedIn(connection),
     ...(state.unknown.length === 0
       ? []
       : [
@@ -115,6 +116,11 @@ const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> =>
           ),
         ]),
   ]
+}
+
+const refusedIn = (connection: Connection): ReadonlyArray<Finding> => {
+  const [rejected] = connection.prepare("SELECT count(*) FROM rejections WHERE status = 'open'").get()
+  return rejected === 0 ? [] : [trouble("sync", `refused commands: ${rejected}`, "context infra sync rejected")]
 }
 
 const clonedSince = (since: string | null): ReadonlyArray<Finding> => {
@@ -129,6 +135,26 @@ const asked = ({ fingerprint, name, position }: SyncStatus["roots"][number]): Fi
     `${name} began a root of the log at position ${position}, and nobody here has said whether it is the right one`,
     `context infra machine trust ${fingerprint}, if ${word(name)} shows the same`,
   )
+
+/**
+ * What the shared log itself holds that is not well, of a machine that keeps nothing: found in a copy of it that goes with the process,
+ * as `alert` and `audit verify` find it there. `copied` gives the path of that, where there is anything.
+ */
+export const contents = <E>(
+  copied: Effect.Effect<string | undefined, E, Scope.Scope>,
+  told: (error: E) => Finding | undefined,
+): Check => ({
+  name: "log",
+  look: Effect.scoped(
+    Effect.gen(function* () {
+      const copy = yield* Effect.either(copied)
+      if (copy._tag === "Left") return [told(copy.left)].filter((found) => found !== undefined)
+      if (copy.right === undefined) return []
+      const refused = (yield* glance(copy.right, refusedIn)) ?? []
+      return [...(yield* log(copy.right, { budget: 2_000, rows: true, isCopy: true })), ...refused]
+    }),
+  ),
+})
 
 /** Asks the shared log itself, and where it does not answer what is remembered of its clock: whether it answers, takes the token, may be written to, and what time it has. */
 export const sharedLog = ({ database, deadline = Duration.seconds(6), env, file, mode, owner }: Options): Check => ({

@@ -40,6 +40,8 @@ export interface Options {
   readonly keyPath?: string
   /** The shared log; without one, this machine works alone. An effect is asked each time, where it may become another. */
   readonly remote?: RemoteLog["Type"] | Effect.Effect<RemoteLog["Type"] | undefined>
+  /** Whether the file goes with the process, as that of a job does: then it makes no key to synchronise, and asks nobody to be let in. */
+  readonly keepsNothing?: boolean
 }
 
 /** Synchronisation of the local database with a shared log. */
@@ -60,13 +62,13 @@ const ownSigner = ({ keyPath }: Options) =>
     Effect.orElseSucceed(() => undefined),
   )
 
-const make = (database: Database["Type"], { keyPath, remote }: Options) => {
+const make = (database: Database["Type"], { keepsNothing = false, keyPath, remote }: Options) => {
   const keyFile = keyFileOf(keyPath)
   const shared = Effect.isEffect(remote) ? remote : Effect.succeed(remote)
   const connected = Effect.flatMap(shared, (one) => (one === undefined ? notConnected : Effect.succeed(one)))
   const signing = ({ reading = false }: SyncOptions) =>
     Effect.try({
-      try: () => (keyPath === undefined ? undefined : (reading ? findSigner : loadSigner)(keyPath)),
+      try: () => (keyPath === undefined ? undefined : (reading || keepsNothing ? findSigner : loadSigner)(keyPath)),
       catch: (error) => error as StorageError,
     })
   const partsFor = Effect.fnUntraced(function* (options: SyncOptions) {
@@ -87,8 +89,10 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
     )
 
   /** Runs one way of synchronising, alone on this machine, and remembers how it ended. */
-  const run = (options: SyncOptions, way: Way): Effect.Effect<SyncReport, Failed> =>
+  const run = (given: SyncOptions, way: Way): Effect.Effect<SyncReport, Failed> =>
     Effect.gen(function* () {
+      // With an invite it is let in at once, by a person's word; without one it would wait, and somebody else would come next time.
+      const options = keepsNothing && given.invite === undefined ? { ...given, asks: false } : given
       const started = performance.now()
       const tally = new Tally()
       const ready = yield* partsFor(options)
@@ -115,7 +119,7 @@ const make = (database: Database["Type"], { keyPath, remote }: Options) => {
       const signer = yield* ownSigner({ ...(keyPath && { keyPath }) })
       const loss = yield* database.memory.look
       const status = yield* database.read((connection) =>
-        readStatus(connection, one?.address ?? null, { signer, keyFile }),
+        readStatus(connection, one?.address ?? null, { signer, keyFile, keepsNothing }),
       )
       return { ...status, loss }
     }),

@@ -1,6 +1,6 @@
 /** The first time that this log and the shared one meet: one takes over the other, or both become one by a person's word. */
 import { randomUUID } from "node:crypto"
-import { StorageError, type SyncError } from "@context-engine/core/Errors"
+import { StorageError, SyncError } from "@context-engine/core/Errors"
 import type { SyncOptions } from "@context-engine/core/services/Sync"
 import { count } from "@context-engine/core/words"
 import * as Effect from "effect/Effect"
@@ -12,8 +12,13 @@ import { type Met, meet, refuseToMerge } from "./contact.js"
 import { beginOwn } from "./enrolling.js"
 import { bind, note, readState } from "./state.js"
 import { leaveOthers } from "./unread.js"
+import { isUnder } from "./vouching.js"
 
 type Failed = SyncError | StorageError
+
+/** Where there is nothing under the root that a job's key names. */
+export const goneFor =
+  "the log there is not the one that the key in CONTEXT_KEY was made for: nothing is there at all. Either that log is gone, or it is at another address"
 
 /**
  * Binds this log to the shared one when they meet for the first time. An empty one is made ours; two histories become one only
@@ -39,10 +44,13 @@ export const firstContact = (parts: Parts, merging?: SyncOptions): Effect.Effect
     return met.remoteEvents === 0 ? recorded : 0
   })
 
-const meetOrCreate = ({ author, database, remote }: Parts) =>
+const meetOrCreate = ({ author, database, remote, vouched }: Parts) =>
   Effect.gen(function* () {
     const before = yield* meet(database, remote, author.signer?.id)
     if (before.state !== "empty") return before
+    // The log of that key is older than the key: another one made in its place would only be in the way of putting it back.
+    if (vouched !== undefined && !(yield* database.read((connection) => isUnder(connection, vouched))))
+      return yield* new SyncError({ reason: "reset", message: `${remote.address}: ${goneFor}` })
     yield* remote.create(randomUUID())
     const after = yield* meet(database, remote, author.signer?.id)
     return after.state === "empty" ? yield* untrue(remote.address, "no log where one was just made") : after

@@ -3,7 +3,7 @@
 import { adminsOf, isAdmin, type Membership } from "@context-engine/core/domain/Membership"
 import { SyncError } from "@context-engine/core/Errors"
 import type { InertEvent, SyncFailure, SyncStatus } from "@context-engine/core/services/Sync"
-import { wayOut } from "@context-engine/core/services/sync/wayOut"
+import { wayOut, withoutFile } from "@context-engine/core/services/sync/wayOut"
 import { isoTime } from "@context-engine/core/Time"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
@@ -24,14 +24,13 @@ const shown = 20
 export interface Own {
   readonly signer: Signer | undefined
   readonly keyFile?: string | undefined
+  /** Whether the log's file goes with the process. */
+  readonly keepsNothing?: boolean | undefined
 }
 
 /** `address` is that of the configured shared log, if there is one. */
-export const readStatus = (
-  connection: Connection,
-  address: string | null,
-  { keyFile, signer }: Own,
-): Omit<SyncStatus, "loss"> => {
+export const readStatus = (connection: Connection, address: string | null, own: Own): Omit<SyncStatus, "loss"> => {
+  const { keyFile, signer } = own
   const state = readState(connection)
   const confirmed = state.confirmed.position
   const alone = address === null && state.logId === null
@@ -46,7 +45,7 @@ export const readStatus = (
     behind: Math.max(0, state.remoteHead - confirmed),
     lastContact: state.contactedAt,
     skew: state.skew,
-    lastError: readTrouble(connection, { keyFile, signer }),
+    lastError: readTrouble(connection, own),
     rejected: countOpen(connection),
     unknown: state.unknown,
     ...inertAfter(connection, covered),
@@ -68,7 +67,10 @@ const askingOf = ({ machines }: Membership): SyncStatus["asking"] =>
     .map(({ name, publicKey }) => ({ name, fingerprint: fingerprint(publicKey) }))
 
 /** What the last exchange failed by, with what leads on. */
-export const readTrouble = (connection: Connection, { keyFile, signer }: Own): SyncStatus["lastError"] => {
+export const readTrouble = (
+  connection: Connection,
+  { keepsNothing, keyFile, signer }: Own,
+): SyncStatus["lastError"] => {
   const { error } = readState(connection)
   if (error === null || isSettled(connection, error.reason, signer)) return null
   const members = readMembership(connection)
@@ -78,8 +80,10 @@ export const readTrouble = (connection: Connection, { keyFile, signer }: Own): S
     name: members.machines.get(signer?.id ?? "")?.name,
     admins: adminsOf(members),
     keyFile,
+    keepsNothing,
   }
-  return { ...error, next: wayOut(error.reason, stuck) }
+  const message = keepsNothing === true ? withoutFile(error.message) : error.message
+  return { ...error, message, next: wayOut(error.reason, stuck) }
 }
 
 /** Whether a decision on this machine has settled it since: then nothing has to be done about it but to synchronise. */

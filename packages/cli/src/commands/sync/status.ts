@@ -1,5 +1,6 @@
 /** `context infra sync status` */
 import { leaf } from "../../leaf.js"
+import { syncMode } from "../../runtime/log.js"
 import { withSync } from "../../runtime.js"
 
 export const status = leaf({
@@ -10,7 +11,7 @@ export const status = leaf({
     "log alone, with no file here (then this asks it, too); replica: by way of a replica beside the file; off.",
   examples: ["sync status"],
   run: (given) => withSync(given, (sync) => sync.status),
-  render: async () => (await import("../../render/sync.js")).status,
+  render: async () => (await import("../../render/sync.js")).status(syncMode()),
   unwell: ({ breaks, inert, lastError, loss, rejected, roots }) =>
     lastError !== null || loss !== null || rejected + inert + breaks.length + roots.length > 0,
 })

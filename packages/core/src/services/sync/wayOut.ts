@@ -11,7 +11,15 @@ export interface Stuck extends Pick<SyncStatus, "enrolment" | "roots"> {
   readonly admins: ReadonlyArray<string>
   /** Where this machine's key is kept, if that is a file. */
   readonly keyFile?: string | undefined
+  /** Whether it keeps no file of the log, and so never waits to be enrolled. */
+  readonly keepsNothing?: boolean | undefined
 }
+
+/** What is said of a machine that keeps its log does not hold where nothing is kept. */
+export const withoutFile = (message: string): string =>
+  message
+    .replace(/([;.] until then nothing is pushed)?(, and|;) all work is kept here/i, "")
+    .replace(/\. If that was a mistake.*$/s, "")
 
 /** What leads on where a shared log cannot be put right as it is. */
 export const outOfDamage =
@@ -72,7 +80,8 @@ export const withNewKey = (keyFile: string | undefined): string =>
 export const toApprove = (name: string | undefined, admins: ReadonlyArray<string>): string =>
   `context infra machine approve ${name === undefined ? "<name>" : word(name)}, on an admin machine${admins.length === 0 ? "" : ` (${admins.join(", ")})`}; if the keys of all of those are lost, context infra machine root --keys-lost`
 
-const toEnrol = ({ admins, enrolment, keyFile, name }: Stuck): string => {
+const toEnrol = ({ admins, enrolment, keepsNothing, keyFile, name }: Stuck): string => {
+  if (keepsNothing === true) return withNewKey(undefined)
   if (enrolment === "revoked") return withNewKey(keyFile)
   if (enrolment === "waiting") return toApprove(name, admins)
   return enrolment === "unsigned" ? "leave out CONTEXT_KEY=off" : "context infra sync connect <url> --invite <code>"
