@@ -70,7 +70,9 @@ const shown = ([name, said, style]: Row, screen: Screen): ReadonlyArray<string> 
 }
 
 const shared = (found: SyncStatus, screen: Screen): ReadonlyArray<Row> => [
-  ["shared log", found.remote ?? "no address is configured"],
+  found.remote === null
+    ? ["shared log", "no address for it is configured here: context infra sync connect <url>", "warn"]
+    : ["shared log", found.remote],
   ["here to", `position ${found.confirmed}`],
   found.pending === 0 ? ["waiting", "nothing"] : ["waiting", count(found.pending, "event"), "warn"],
   ["not here yet", found.behind === 0 ? "nothing that is known of" : count(found.behind, "event")],

@@ -37,7 +37,8 @@ export const connect = (options: LogOptions, endpoint: Endpoint, { decide, ...ho
       const moving = before !== undefined && before.url !== endpoint.url
       yield* decide(met, moving)
       const way = orWaiting(how, withUnused(how, wayOf(sync, met)({ ...how, moving })))
-      return yield* keeping(options.db, endpoint, sync, how.invite === undefined ? way : orNothing(sync, way))
+      const next = how.invite === undefined ? onceMore : again
+      return yield* keeping(options.db, endpoint, sync, orNothing(sync, way, { had: before !== undefined, next }))
     })
     return yield* runAlone(options, enrolment(options, Effect.succeed(endpoint)), asked)
   })
@@ -63,23 +64,32 @@ const keeping = <A>(
     return yield* Effect.onError(way, () => Effect.ignore(unlessBound))
   })
 
-/** An invite that is refused leaves a file as it was. Where that had a history, both have become one already. */
-const orNothing = <A, R>(sync: Sync["Type"], way: Effect.Effect<A, unknown, R>) =>
+/** Who is turned away, with an invite or without, leaves a file as it was. Where that had a history, both have become one already. */
+const orNothing = <A, R>(sync: Sync["Type"], way: Effect.Effect<A, unknown, R>, { had, next }: Had) =>
   Effect.flatMap(sync.status, (before) =>
     Effect.catchIf(way, isRefused, (error) =>
       Effect.gen(function* () {
         const { logId } = yield* sync.status
-        if (logId === null) return yield* saying(error, "This file is connected to nothing, as it was before", again)
-        if (logId === before.logId) return yield* saying(error, "This file is connected as it was before", again)
-        return yield* saying(error, joined, again)
+        if (logId !== before.logId && logId !== null) return yield* saying(error, joined, next)
+        return yield* saying(error, had ? "This file is connected as it was before" : nothing, next)
       }),
     ),
   )
+
+interface Had {
+  /** Whether an address was kept before. */
+  readonly had: boolean
+  readonly next: string
+}
+
+const nothing = "This file is connected to nothing, as it was before"
 
 const joined =
   "This file is connected to the log there all the same, and its own work is put after that; it is not enrolled"
 
 const again = "context infra sync connect <url> --invite <another code>"
+
+const onceMore = "context infra sync connect <url> again, when this machine is let in or has a new key"
 
 const isRefused = (error: unknown): error is SyncError =>
   (error as SyncError)._tag === "SyncError" && (error as SyncError).reason === "not-enrolled"

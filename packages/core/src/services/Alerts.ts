@@ -13,7 +13,7 @@ import type { Loss } from "./Audit.js"
 import type { PendingRoot } from "./Machines.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
-import { besideRoots, Sync, type SyncStatus, skewLimit, type WrongClock } from "./Sync.js"
+import { besideRoots, Sync, type SyncStatus, skewLimit, unaddressed, type WrongClock } from "./Sync.js"
 import { isAboutMachines } from "./sync/settling.js"
 import { toTrust } from "./sync/wayOut.js"
 
@@ -160,7 +160,8 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
     subject: "the shared log",
     ...alert,
   })
-  const waits = pendingSince !== null && now - Date.parse(pendingSince) > longest
+  const lost = unaddressed(status)
+  const waits = lost === undefined && pendingSince !== null && now - Date.parse(pendingSince) > longest
   const found: Array<Alert> = loss === null ? [] : [lossAlert(loss)]
   if (lastError !== null) {
     const passes = enrolment === "waiting" || ["offline", "busy"].includes(lastError.reason)
@@ -176,9 +177,12 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   found.push(...untrusted(status).map((message) => about({ severity: "error", message, since: null, next })))
   if (waits) {
     const message = `${pending === 1 ? "an event waits" : `${pending} events wait`} to be pushed`
-    const next = status.remote === null ? "context infra sync connect <url>" : "context infra sync now"
-    found.push(about({ severity: "warning", message, since: pendingSince, next }))
+    found.push(about({ severity: "warning", message, since: pendingSince, next: "context infra sync now" }))
   }
+  if (lost !== undefined)
+    found.push(
+      about({ severity: "warning", message: lost, since: pendingSince, next: "context infra sync connect <url>" }),
+    )
   if (skew !== null && Math.abs(skew) > skewLimit) {
     const message = `this machine's clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew < 0 ? "ahead" : "behind"}`
     found.push(about({ severity: "warning", message, since: null, next: "set the clock of this machine" }))

@@ -11,6 +11,7 @@ import type {
   VersionConflict,
 } from "../Errors.js"
 import type { RejectionRow } from "../views/rejections.js"
+import { count } from "../words.js"
 import type { Loss } from "./Audit.js"
 import type { PendingRoot } from "./Machines.js"
 
@@ -98,6 +99,20 @@ export const besideRoots = ({
 }: Untrusted & Pick<SyncStatus, "roots">): Untrusted => {
   const others = inertEvents.filter(({ position }) => !roots.some((root) => root.position === position))
   return { breaks, inert: inert - (inertEvents.length - others.length), inertEvents: others }
+}
+
+/**
+ * That a log is shared, and nothing here says where: its file was copied or moved, or the environment lacks what it had. A log that a
+ * person disconnected is not shared any more.
+ */
+export const unaddressed = ({
+  logId,
+  pending,
+  remote,
+}: Pick<SyncStatus, "logId" | "pending" | "remote">): string | undefined => {
+  if (remote !== null || logId === null) return undefined
+  const waiting = pending === 0 ? "nothing waits" : `${count(pending, "event")} ${pending === 1 ? "waits" : "wait"}`
+  return `this log is shared, but no address for it is configured here: ${waiting}, and nothing is pushed or pulled`
 }
 
 /** From how many milliseconds on a clock counts as wrong: times in the log are the shared log's, those on screens are not. */

@@ -32,7 +32,7 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
     if (keyPath === undefined) return [unsigned(members)]
     const given = isKeyLine(keyPath)
     const found = given ? undefined : statSync(keyPath, { throwIfNoEntry: false })
-    if (!given && found === undefined) return [none(keyPath, asked)]
+    if (!given && found === undefined) return [none(keyPath, asked, members)]
     const mode = (found?.mode ?? 0) & 0o777
     const open = `${keyPath} can be read by others (${mode.toString(8).padStart(4, "0")})`
     const readable = (mode & 0o077) === 0 ? [] : [trouble("key", open, `chmod 600 ${word(keyPath)}`)]
@@ -62,13 +62,17 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
 
 const anew = "context infra machine add <name>, on an admin machine"
 
+const toCome = "context infra sync connect <url> --invite <code>"
+
 const putBack = "context infra sync heal, on a machine that has the log; or name the right address (TURSO_URL)"
 
 type Asked = Either.Either<Membership | undefined, SyncError> | undefined
 
 /** Nothing signs yet. Where nothing is kept either, a key that is made for a command is enrolled by nobody. */
-const none = (keyPath: string, asked: Asked): Finding => {
+const none = (keyPath: string, asked: Asked, { root }: Membership): Finding => {
   const made = `${keyPath} is made with the first command that writes`
+  if (asked === undefined && root !== null)
+    return warning("key", `none yet: ${made}, and counts for nothing in this log before it is enrolled`, toCome)
   if (asked === undefined) return ok("key", `none yet: ${made}`)
   if (asked._tag === "Left")
     return warning("key", `none yet; whether one is needed could not be asked: ${asked.left.message}`)
@@ -125,7 +129,7 @@ const enrolled = (key: Signer, { machines, root }: Membership, { isFileless, key
       return severe(
         "key",
         `${print}, which is not enrolled in this log: nothing that it signs counts`,
-        isFileless ? anew : "context infra sync connect <url> --invite <code>",
+        isFileless ? anew : toCome,
       )
   }
 }

@@ -4,7 +4,7 @@ import type { SyncError } from "@context-engine/core/Errors"
 import { word } from "@context-engine/core/Shell"
 import { cloned } from "@context-engine/core/services/Alerts"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
-import type { SyncStatus, WrongClock } from "@context-engine/core/services/Sync"
+import { type SyncStatus, unaddressed, type WrongClock } from "@context-engine/core/services/Sync"
 import { wayOut } from "@context-engine/core/services/sync/wayOut"
 import { isoTime } from "@context-engine/core/Time"
 import { count } from "@context-engine/core/words"
@@ -56,10 +56,7 @@ export const sync = ({ database, env, file, keyPath, mode, owner }: Options): Ch
     }
     if (mode === "off") return [ok("sync", "off (CONTEXT_SYNC=off): nothing is pushed or pulled")]
     if (endpoint.right === undefined)
-      return [
-        ok("sync", "not configured: this machine works alone"),
-        ...((yield* glance(database, (connection) => clocksOf(connection, 0))) ?? []),
-      ]
+      return (yield* glance(database, (connection) => unconnected(connection, ownOf(keyPath)))) ?? [alone]
     const where = `${addressOf(endpoint.right.url)}, mode ${mode}`
     if (mode === "remote") return [ok("sync", where)]
     return [
@@ -89,10 +86,24 @@ const ownOf = (keyPath: string | undefined): Own => {
   }
 }
 
+const alone = ok("sync", "not configured: this machine works alone")
+
+/** Where nothing says with whom it is shared: which is what a person wanted, or was forgotten. */
+const unconnected = (connection: Connection, own: Own): ReadonlyArray<Finding> => {
+  const { logId } = readState(connection)
+  const lost = unaddressed({ remote: null, logId, pending: pendingOf(connection) })
+  if (lost === undefined) return [alone, ...clocksOf(connection, 0)]
+  return [warning("sync", lost, "context infra sync connect <url>"), ...known(connection, own)]
+}
+
+const pendingOf = (connection: Connection): number => {
+  const [head] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get()
+  return head - readState(connection).confirmed.position
+}
+
 const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> => {
   const state = readState(connection)
-  const [head] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get()
-  const pending = head - state.confirmed.position
+  const pending = pendingOf(connection)
   const now = "context infra sync now"
   const waiting = pending === 0 ? "nothing waits" : `${pending} ${pending === 1 ? "event waits" : "events wait"}`
   if (state.logId === null) return [warning("sync", `never reached; ${waiting}`, now), ...clocksOf(connection, 0)]
@@ -101,6 +112,15 @@ const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> =>
   return [
     // What keeps it from going on is what leads on.
     pending > 0 ? warning("sync", about, failed?.next ?? now) : ok("sync", about),
+    ...known(connection, own),
+  ]
+}
+
+/** What is known of the shared log and of this machine's place in it, reached or not. */
+const known = (connection: Connection, own: Own): ReadonlyArray<Finding> => {
+  const state = readState(connection)
+  const failed = readTrouble(connection, own)
+  return [
     ...clocksOf(connection, state.skew ?? 0),
     ...(failed === null ? [] : [trouble("sync", `${failed.at}: ${failed.message}`, failed.next)]),
     ...clonedSince(lastOf(connection, "cloned")),

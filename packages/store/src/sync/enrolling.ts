@@ -56,10 +56,13 @@ export const withheldBy = (
   }
   const message =
     known.status === "revoked"
-      ? `this machine was revoked: nothing that it writes is taken any more, and all work is kept here. If that was a mistake, context infra machine approve ${known.name} on an admin machine lets all of it through; with a new key it can ask to be enrolled again, as context infra alert says, and what waits is then told as refused, to be given again (context infra sync rejected)`
+      ? `${ofRevoked}: nothing that it writes is taken any more, and all work is kept here. If that was a mistake, context infra machine approve ${known.name} on an admin machine lets all of it through; with a new key it can ask to be enrolled again, as context infra alert says, and what waits is then told as refused, to be given again (context infra sync rejected)`
       : `this machine waits to be enrolled; until then nothing is pushed, and all work is kept here. On an admin machine: context infra machine approve ${known.name}, if its fingerprint there is ${print}`
   return new SyncError({ reason: "not-enrolled", message })
 }
+
+/** How what is said of a machine whose key was revoked begins: of another key it does not hold. */
+export const ofRevoked = "this machine was revoked"
 
 /** Why nothing is shared of a file that goes on with a signed log, where this process cannot sign. */
 export const keylessIn = (connection: Connection, { signer }: Pick<Author, "signer">): SyncError | undefined => {

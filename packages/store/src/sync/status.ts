@@ -14,8 +14,8 @@ import { readCovered } from "../trust/acknowledged.js"
 import { fingerprint } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { readAsked, readPending } from "../trust/verdicts.js"
-import { enrolmentOf, withheldBy } from "./enrolling.js"
-import { lastOf, readState } from "./state.js"
+import { enrolmentOf, ofRevoked, withheldBy } from "./enrolling.js"
+import { type Failure, lastOf, readState } from "./state.js"
 
 /** More is counted, not shown: whoever holds the token can make any number of them. */
 const shown = 20
@@ -82,8 +82,21 @@ export const readTrouble = (
     keyFile,
     keepsNothing,
   }
-  const message = keepsNothing === true ? withoutFile(error.message) : error.message
+  const said = messageOf(error, stuck, signer)
+  const message = keepsNothing === true ? withoutFile(said) : said
   return { ...error, message, next: wayOut(error.reason, stuck) }
+}
+
+/** What was said of a key that is not here any more does not hold of what is here now. */
+const messageOf = (
+  { message }: Failure,
+  { enrolment }: Pick<SyncStatus, "enrolment">,
+  signer: Own["signer"],
+): string => {
+  if (enrolment === "revoked" || !message.startsWith(ofRevoked)) return message
+  return signer === undefined
+    ? "the key that this machine had was revoked, and is not here any more: the next contact makes another, and asks for that to be enrolled. Until then nothing is pushed, and all work is kept here"
+    : "the key that this machine had was revoked; it has another one now, and nothing has been asked with that yet. Until then nothing is pushed, and all work is kept here"
 }
 
 /** Whether a decision on this machine has settled it since: then nothing has to be done about it but to synchronise. */
