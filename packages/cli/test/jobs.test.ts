@@ -115,3 +115,42 @@ describe("a job that keeps nothing", () => {
     }
   })
 })
+
+describe("after a new root, a job's new key", () => {
+  it.each([["--only-this"], [""]])("is made by the steps that are told (%s)", async (only) => {
+    const there = await startSqld()
+    try {
+      const [ada, sam] = [signing("ada"), signing("sam")]
+      await ada.succeed(`sync connect ${there.url}`, token(there))
+      await ada.succeed("server add alpha --ip 10.0.0.1 --wait-sync")
+      const old = (await ada.json("machine add ci")).key
+      await invited(sam, ada, there)
+      const told = (await sam.succeed(`machine root ${only} --keys-lost --yes`)).replace(/\s+/g, " ")
+      const steps = [...told.matchAll(/machine (?:rename|revoke|add) <job>[^,]*?(?=,| gives|$)/g)].map(([step]) =>
+        step.trim(),
+      )
+      expect(steps.length).toBe(only === "" ? 3 : 1)
+      let key = ""
+      for (const step of steps) {
+        const line = step.replaceAll("<job>", "ci")
+        const ended = await sam.run(`${line}${line.includes("revoke") ? " --yes" : ""} --json`)
+        expect(ended, `${line}: ${ended.stderr}`).toMatchObject({ code: 0 })
+        key = JSON.parse(ended.stdout).key
+      }
+      const write = (CONTEXT_KEY: string, name: string) =>
+        signing("ci").run(`server add ${name} --ip 10.0.0.2`, {
+          env: { CONTEXT_SYNC: "remote", TURSO_URL: there.url, TURSO_AUTH_TOKEN: token(there).input, CONTEXT_KEY },
+        })
+      expect(await write(key, "beta")).toMatchObject({ code: 0 })
+      await sam.run("sync now")
+      expect((await sam.json("server list")).length).toBe(2)
+      const { machines } = await sam.json("machine list")
+      expect(machines).toContainEqual(expect.objectContaining({ name: "ci", status: "enrolled" }))
+      await write(old, "gamma")
+      await sam.run("sync now")
+      expect((await sam.json("server list")).length).toBe(2)
+    } finally {
+      await there.close()
+    }
+  })
+})

@@ -30,9 +30,16 @@ const besideAdmins = (
     : explain(`${message[0]?.toUpperCase()}${message.slice(1)}. If one is left, say no: it can take this machine in.`)
 }
 
-/** What `machine add` printed names the root that it is of, and what is written with it stays under that one. */
-const anew =
-  ". Jobs have keys of the root before (CONTEXT_KEY): give each a new one with context infra machine add, and revoke the old"
+/**
+ * What `machine add` printed names the root that it is of, and what is written with it stays under that one. A job that is enrolled
+ * beside this machine has its name still, and the key that goes is found by another only if it is renamed first.
+ */
+const anew = (isBeside: boolean): string =>
+  `. Jobs have keys of the root before (CONTEXT_KEY): ${
+    isBeside
+      ? "for each that is enrolled, in this order, context infra machine rename <job> <job>-old, machine revoke <job>-old, machine add <job>"
+      : "they count for nothing under this one, and context infra machine add <job> gives each a new one"
+  }`
 
 export const root = leaf({
   name: "root",
@@ -70,5 +77,5 @@ export const root = leaf({
     ),
   said: ({ beside, fingerprint, isFirst, name }) =>
     `${name} (${fingerprint}) is the root of the log${beside.length === 0 ? "" : `, and beside it are enrolled ${beside.map((one) => one.name).join(", ")}`}; ` +
-    `on every other machine: context infra machine trust ${fingerprint}${isFirst ? "" : anew}`,
+    `on every other machine: context infra machine trust ${fingerprint}${isFirst ? "" : anew(beside.length > 0)}`,
 })
