@@ -205,7 +205,7 @@ describe("machines of one log", () => {
       severity: "error",
       next: expect.stringContaining("machine acknowledge"),
     })
-    expect(alert.message).toContain("root@vm")
+    expect(alert.message).toMatch(/"ServerAdded" at \d+, which says it is of "root@vm"/)
     const status = await laptop.run("sync status")
     expect(status).toMatchObject({ code: 1, stdout: expect.stringContaining("1 event counts for nothing") })
     const audit = await laptop.run("audit verify")
@@ -259,6 +259,13 @@ describe("machines of one log", () => {
     expect(await itself(desk)).toMatchObject({ status: "enrolled" })
     expect((await desk.json("machine list")).pendingRoots).toEqual([])
     expect(await desk.json("server list")).toEqual(await server.json("server list"))
+  })
+
+  it("says of a log that has nothing yet that the first write begins it", async () => {
+    const fresh = signing("eva", { CONTEXT_SYNC: "off" })
+    expect(await fresh.succeed("machine list")).toContain("the first thing that is written to this log begins it")
+    await fresh.succeed("server add solo --ip 10.0.0.9")
+    expect(await fresh.succeed("machine list")).toContain("admin, root")
   })
 
   it("says of a log that is not signed that nobody is enrolled", async () => {

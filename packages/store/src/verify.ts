@@ -5,6 +5,7 @@ import { isEnrolled, isOfWaitingRoot, nobody } from "@context-engine/core/domain
 import type { Recorded } from "@context-engine/core/Event"
 import { Fold, findClash } from "@context-engine/core/Fold"
 import type { AuditReport, Finding } from "@context-engine/core/services/Audit"
+import { claimed } from "@context-engine/core/services/Sync"
 import { projections } from "@context-engine/core/views/all"
 import { clashes, decode, type EventRow, genesis, matchesDigest, notYet } from "./record.js"
 import { claimsOf } from "./sync/status.js"
@@ -257,7 +258,7 @@ export class Walk {
     const asks = this.inert.filter(({ reason }) => isOfWaitingRoot(reason))
     for (const { claims, position, reason } of new Set([...asks, ...this.inert])) {
       if (position <= after) continue
-      const message = `the event at position ${position} counts for nothing: ${reason} (it says it is by ${claims})`
+      const message = `the event at position ${position} counts for nothing: ${reason} (it says it is by ${claimed(claims)})`
       this.find("inert", position, message)
     }
     // In a shared log what counts for nothing may say any hash; in one that never was shared, somebody changed it.

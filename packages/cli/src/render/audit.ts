@@ -43,7 +43,8 @@ export const verdict: Renderer<AuditReport> = (report, screen) => {
     ...(report.machines.length === 0 ? [] : [machines]),
     ...(unknown.length === 0 ? [] : [`not known to this version: ${unknown.join(", ")}`]),
     `head: position ${head.position}`,
-    `      ${head.hash}`,
+    // What counts for nothing may have any.
+    `      ${head.hash === "" ? "which has no hash" : safe(head.hash)}`,
   ].join("\n")
 }
 

@@ -1,6 +1,7 @@
 /** What the doctor found, for people. */
 import type { Diagnosis, Finding } from "@context-engine/core/services/Diagnosis"
 import { safe } from "./safe.js"
+import { asAbove, isSaid } from "./said.js"
 import { pad, paint, type Renderer, type Screen, type Style, wrap } from "./text.js"
 import { count } from "./units.js"
 
@@ -18,7 +19,22 @@ export const diagnosis: Renderer<Diagnosis> = ({ findings }, screen) => {
     ...(of("warning") > 0 ? [paint(screen, "warn", count(of("warning"), "warning"))] : []),
   ]
   const all = of("trouble") + of("warning") === 0 ? `${parts[0]}, all is well` : parts.join(", ")
-  return [...findings.flatMap((finding) => lines(finding, screen)), "", all].join("\n")
+  const shown = findings.map((finding, at) => once(finding, findings.slice(0, at)))
+  return [...shown.flatMap((finding) => lines(finding, screen)), "", all].join("\n")
+}
+
+/** What mends it, said in full once. */
+const once = ({ fix, ...finding }: Finding, before: ReadonlyArray<Finding>): Finding => {
+  if (fix === undefined || finding.found.includes(fix)) return finding
+  return {
+    ...finding,
+    fix: isSaid(
+      fix,
+      before.flatMap((one) => [one.found, one.fix ?? ""]),
+    )
+      ? asAbove
+      : fix,
+  }
 }
 
 const names = 12

@@ -7,8 +7,8 @@ import { paint, type Renderer, type Screen, wrap } from "./text.js"
 import { ago, count, moment, span } from "./units.js"
 
 /** All machines: first what somebody has to do something about. */
-export const machines: Renderer<Machines_ & { readonly skew?: number }> = (
-  { invites, machines: all, otherRoots, pendingRoots, skew = 0 },
+export const machines: Renderer<Machines_ & { readonly skew?: number; readonly begins?: boolean }> = (
+  { begins = false, invites, machines: all, otherRoots, pendingRoots, skew = 0 },
   screen,
 ) => {
   const waiting = all.filter(({ status }) => status === "waiting")
@@ -26,7 +26,7 @@ export const machines: Renderer<Machines_ & { readonly skew?: number }> = (
       ? [`${pendingRoots.length - most} more roots: context infra machine list --json`]
       : []),
     ...waiting.map((row) => asked(screen, ...request(row, all))),
-    all.length === 0 ? nobody : known(all, screen),
+    all.length === 0 ? (begins ? first : nobody) : known(all, screen),
     ...(invites.length === 0 ? [] : [open(invites, all, byTheirClock(screen, skew))]),
     ...otherRoots.slice(0, most).map(other(screen)),
   ]
@@ -49,6 +49,9 @@ const other =
 
 /** Anybody with the token may begin roots: so many are shown. */
 const most = 5
+
+const first =
+  "no machine is enrolled yet: the first thing that is written to this log begins it, and enrols the machine that writes it"
 
 const nobody =
   "no machine is enrolled: whoever can write to this log may, and nothing shows who did\n  its first: context infra machine root"

@@ -2,6 +2,7 @@
 import type { Role } from "@context-engine/core/domain/Machine"
 import {
   besideRoots,
+  claimed,
   type SyncEntry,
   type SyncReport,
   type SyncStatus,
@@ -142,7 +143,7 @@ export const untrusted: Renderer<Untrusted & { readonly rootWaits?: boolean }> =
       ? []
       : [`${bad} ${line(screen, `${counts} for nothing; what is said there is not to be believed`)}`]),
     ...inertEvents.map(({ claims, position, reason, type }) =>
-      below(screen, `at ${position}: ${type}, says it is of ${claims}: ${reason}`),
+      below(screen, `at ${position}: ${JSON.stringify(type)}, says it is of ${claimed(claims)}: ${reason}`),
     ),
     ...(more > 0 ? [`    and ${more} more`] : []),
     ...breaks.map(({ message, position }) => `${bad} ${line(screen, `at ${position}: ${message}`)}`),

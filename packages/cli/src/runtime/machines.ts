@@ -18,10 +18,13 @@ import { syncLayer } from "./syncLayer.js"
 export interface Enrolment {
   readonly machines: Machines["Type"]
   readonly sync: Sync["Type"]
+  /** Whether nothing was ever written to the log. */
+  readonly isEmpty: Effect.Effect<boolean, StorageError>
 }
 
 export const open = <A>(options: LogOptions, use: (enrolment: Enrolment) => Effect.Effect<A, unknown>) => {
-  const asked = Effect.flatMap(Effect.all({ machines: Machines, sync: Sync }), use).pipe(
+  const isEmpty = Effect.map(ReadModels, ({ asOf }) => Effect.map(asOf, ({ position }) => position === 0))
+  const asked = Effect.flatMap(Effect.all({ machines: Machines, sync: Sync, isEmpty }), use).pipe(
     Effect.catchIf(isState, ({ message }) => new Refused({ message })),
   )
   if (syncMode() === "remote") {

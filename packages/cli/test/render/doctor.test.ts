@@ -35,6 +35,18 @@ describe("what the doctor found", () => {
     )
   })
 
+  it("gives long advice in full once, and none that the finding gives itself", () => {
+    const fix = "context infra sync heal on the other machines first: one that knows more of it may mend it"
+    const findings = [
+      { check: "sync", level: "trouble", found: "it is damaged", fix },
+      { check: "log", level: "trouble", found: "and so is this", fix },
+      { check: "key", level: "trouble", found: `this says it: ${fix}`, fix },
+    ] as const
+    const text = diagnosis({ ok: false, findings }, { columns: 200, colour: false, now: 0 })
+    expect(text.split(fix).length - 1).toBe(2)
+    expect(text).toContain("→ the same as above leads on")
+  })
+
   it("goes below its name on a narrow screen, and fits every one", () => {
     const narrow = diagnosis(found, { columns: 40, colour: false, now: 0 })
     expect(narrow).toContain("! permissions\n    /home/ada")

@@ -168,7 +168,7 @@ describe("the shared log", () => {
     const breaks = [{ position: 9, message: "unit 4 of laptop is missing" }]
     const text = status("synced")({ ...well, inert: 5_000, inertEvents, breaks }, on(80))
     expect(text).toContain("✗ 5000 events count for nothing")
-    expect(text).toContain("at 7: ServerUpdated, says it is of root@vm: it is not signed")
+    expect(text).toContain('at 7: "ServerUpdated", says it is of "root@vm\\u001b[2J": it is not signed')
     expect(text).toContain("and 4998 more")
     expect(text).toContain("✗ at 9: unit 4 of laptop is missing")
     expect(text).toContain("context infra machine acknowledge")

@@ -13,7 +13,7 @@ import type { Loss } from "./Audit.js"
 import type { PendingRoot } from "./Machines.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
-import { besideRoots, Sync, type SyncStatus, skewLimit, unaddressed, type WrongClock } from "./Sync.js"
+import { besideRoots, claimed, Sync, type SyncStatus, skewLimit, unaddressed, type WrongClock } from "./Sync.js"
 import { isAboutMachines } from "./sync/settling.js"
 import { toTrust } from "./sync/wayOut.js"
 
@@ -235,7 +235,8 @@ const untrusted = (status: SyncStatus): ReadonlyArray<string> => {
   const { breaks, inert, inertEvents } = besideRoots(status)
   const first = inertEvents.slice(0, named)
   const told = first.map(
-    ({ claims, position, reason, type }) => `${type} at ${position}, which says it is of ${claims} (${reason})`,
+    ({ claims, position, reason, type }) =>
+      `${JSON.stringify(type)} at ${position}, which says it is of ${claimed(claims)} (${reason})`,
   )
   const more = inert > first.length ? `, and ${inert - first.length} more` : ""
   const counts = inert === 1 ? "an event counts" : `${inert} events count`

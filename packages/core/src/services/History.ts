@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { MachineJoined, membershipTypes } from "../domain/Machine.js"
 import { InvalidInput, NotFound, type StorageError } from "../Errors.js"
-import type { Meta, Recorded } from "../Event.js"
+import { inertType, type Meta, type Recorded } from "../Event.js"
 import { EventLog } from "../EventLog.js"
 import { type Cut, isIn } from "../effectiveTime.js"
 import { Fold, type Rows } from "../Fold.js"
@@ -141,7 +141,8 @@ class Ends {
     const [wasThere, isThere] = [isIn(this.start, event.position), isIn(this.end, event.position)]
     if (wasThere !== isThere) {
       this.#before ??= this.after.copy()
-      this.causes.note(event)
+      // What counts for nothing has changed nothing.
+      if (event.type !== inertType) this.causes.note(event)
       if (about.has(event.type)) this.machines.push({ ...causeOf(event), data: event.data })
     }
     if (wasThere) this.#before?.apply(event)

@@ -87,6 +87,12 @@ export interface InertEvent {
   readonly type: string
 }
 
+/** Who did an event that names nobody who could have. */
+export const nobodyNamed = "nobody it names"
+
+/** Whom an event says it is of, in quotes: whoever wrote it chose the words. */
+export const claimed = (claims: string): string => (claims === nobodyNamed ? claims : JSON.stringify(claims))
+
 /** What the shared log has that is not to be believed. */
 export type Untrusted = Pick<SyncStatus, "breaks" | "inert" | "inertEvents">
 

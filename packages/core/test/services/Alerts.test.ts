@@ -195,7 +195,9 @@ describe("trouble with the shared log", () => {
     }))
     const [alert] = syncAlerts({ ...well, inert: 5_000, inertEvents }, now)
     expect(alert).toMatchObject({ kind: "sync", severity: "error" })
-    expect(alert?.message).toContain("5000 events count for nothing: ServerUpdated at 7, which says it is of root@vm")
+    expect(alert?.message).toContain(
+      '5000 events count for nothing: "ServerUpdated" at 7, which says it is of "root@vm"',
+    )
     expect(alert?.message).toContain("and 4997 more")
     expect(alert?.message.length).toBeLessThan(300)
     const breaks = [{ position: 9, message: "unit 3 of laptop is missing" }]

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { EventLog } from "../../src/EventLog.js"
+import * as Id from "../../src/Id.js"
 import { History } from "../../src/services/History.js"
 import { Registry } from "../../src/services/Registry.js"
 import { inWorld, type World } from "../support/world.js"
@@ -16,7 +17,7 @@ const story = Effect.gen(function* () {
   yield* registry.services.remove("api")
 })
 
-const ask = <A, E>(question: (history: History["Type"]) => Effect.Effect<A, E>) => {
+const ask = <A, E>(question: (history: History["Type"]) => Effect.Effect<A, E, World>) => {
   const asked: Effect.Effect<A, E, World> = Effect.zipRight(
     Effect.orDie(story),
     Effect.flatMap(History, question),
@@ -61,6 +62,24 @@ describe("what changed between two moments", () => {
   it("is nothing where nothing changed, and is refused where the later moment is named first", async () => {
     expect((await ask((history) => history.diff("4", "4"))).changes).toEqual([])
     expect(await ask((history) => Effect.flip(history.diff("6", "2")))).toMatchObject({ field: "from" })
+  })
+
+  it("names nothing among what changed a thing that counts for nothing", async () => {
+    const { changes } = await ask((history) =>
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        const position = yield* log.head
+        const registry = yield* Registry
+        const beta = yield* registry.servers.get("beta")
+        const event = { id: yield* Id.make, type: "Inert", schema: 1, data: {}, meta: { actor: "root", via: "library", machine: "vm", commandId: yield* Id.make }, occurredAt: new Date().toISOString() } as const // biome-ignore format: one event
+        yield* log.append([{ stream: `server-${beta.id}`, expected: "any", events: [event] }], {})
+        yield* registry.servers.update("beta", { role: "staging" })
+        return yield* history.diff(String(position), String(position + 2))
+      }).pipe(Effect.orDie),
+    )
+    expect(changes.map(({ causes, name }) => [name, causes.map(({ type }) => type)])).toEqual([
+      ["beta", ["ServerUpdated"]],
+    ])
   })
 
   it("needs moments that are there", async () => {

@@ -2,7 +2,7 @@
 
 import { adminsOf, isAdmin, type Membership } from "@context-engine/core/domain/Membership"
 import { SyncError } from "@context-engine/core/Errors"
-import type { InertEvent, SyncFailure, SyncStatus } from "@context-engine/core/services/Sync"
+import { type InertEvent, nobodyNamed, type SyncFailure, type SyncStatus } from "@context-engine/core/services/Sync"
 import { wayOut, withoutFile } from "@context-engine/core/services/sync/wayOut"
 import { isoTime } from "@context-engine/core/Time"
 import type { Connection } from "../connection.js"
@@ -138,8 +138,9 @@ export const inertAfter = (
 export const claimsOf = (meta: string): string => {
   try {
     const { actor, machine } = JSON.parse(meta)
-    return `${String(actor).slice(0, 60)}@${String(machine).slice(0, 60)}`
+    const said = [actor, machine].map((one) => (typeof one === "string" && one !== "" ? one.slice(0, 60) : undefined))
+    return said.every((one) => one === undefined) ? nobodyNamed : said.map((one) => one ?? "?").join("@")
   } catch {
-    return "nobody"
+    return nobodyNamed
   }
 }

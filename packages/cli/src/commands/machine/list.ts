@@ -10,8 +10,13 @@ export const list = leaf({
     "roots that nobody here has accepted. Each with its fingerprint: the same on every screen, or it is another machine.",
   examples: ["machine list", "machine list --json"],
   run: (given) =>
-    withMachines(given, ({ machines, sync }) =>
-      Effect.zipWith(machines.list, sync.status, (list, { skew }) => ({ ...list, skew: skew ?? 0 })),
+    withMachines(given, ({ isEmpty, machines, sync }) =>
+      Effect.gen(function* () {
+        const { enrolment, skew } = yield* sync.status
+        // The first machine that signs something begins the root of a log that has nothing yet.
+        const begins = enrolment !== "unsigned" && (yield* isEmpty)
+        return { ...(yield* machines.list), skew: skew ?? 0, begins }
+      }),
     ),
   render: async () => (await import("../../render/machines.js")).machines,
 })
