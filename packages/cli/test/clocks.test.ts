@@ -118,6 +118,28 @@ it("show, everywhere, what was done before the log was shared", async () => {
   }
 })
 
+it("a clock that is put right is not held against what is written then", async () => {
+  const shared = await startSqld()
+  try {
+    const one = machine("one", -day)
+    const right = (line: string) => one.succeed(line, undefined, { NODE_OPTIONS: "" })
+    await one.succeed("server add alpha")
+    await one.succeed(`sync connect ${shared.url}`, Redacted.value(shared.token()))
+    expect(await one.run("alert")).toMatchObject({ code: 1, stdout: expect.stringMatching(/is 86\d\d\d s behind/) })
+    expect((await one.run("alert")).stdout).not.toContain("since in")
+    expect(await right("alert")).toContain("nothing is known to be wrong")
+    expect(JSON.parse(await right("sync status --json"))).toMatchObject({ skew: null })
+    await right("server update alpha --notes right")
+    await right("sync now")
+    const written = Date.parse(eventsOf(one.db).at(-1)?.[8] as string)
+    expect(Math.abs(written - Date.now())).toBeLessThan(120_000)
+    expect(await right("alert")).toContain("nothing is known to be wrong")
+    expect(await right("events")).not.toContain("writer said")
+  } finally {
+    await shared.close()
+  }
+})
+
 it("of a year ahead does not date what happened now, wherever that is shown", async () => {
   const wrong = machine("wrong", 365 * day)
   await wrong.succeed("server add alpha")
@@ -127,10 +149,10 @@ it("of a year ahead does not date what happened now, wherever that is shown", as
   const today = new Date().toISOString().slice(0, 10)
   const events = await right("events")
   expect(events).not.toMatch(/in 36\dd/)
-  expect(events.replace(/\s+/g, " ")).toContain(`clock said ${said}`)
+  expect(events.replace(/\s+/g, " ")).toContain(`writer said ${said}`)
   for (const line of ["diff 0", "audit log alpha"]) {
     const shown = (await right(line)).replace(/\s+/g, " ")
     expect(shown, line).toContain(`, ${today}`)
-    expect(shown, line).toContain(`clock said ${said}`)
+    expect(shown, line).toContain(`writer said ${said}`)
   }
 })

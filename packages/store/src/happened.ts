@@ -96,7 +96,7 @@ function* withFollowing(rows: ReadonlyArray<readonly [number, string, string, nu
 const readHappened = (
   connection: Connection,
   recorded: number,
-  now: string,
+  now: string | undefined,
 ): { readonly events: ReadonlyArray<Stated>; readonly happened: ReadonlyMap<number, Happened> } => {
   const rows = connection
     .prepare(
@@ -147,8 +147,11 @@ const shown = 20
 /** From so many milliseconds on a time is wrong. */
 const tolerance = 60_000
 
-/** The latest events whose writers' clocks were wrong, as far as that can be known, the latest first. */
-export const wrongClocks = (connection: Connection, now: string): ReadonlyArray<WrongClock> => {
+/**
+ * The latest events whose writers' clocks were wrong, as far as that can be known, the latest first. Without a `now` that can be
+ * relied on, nothing is said of an event for being later than that.
+ */
+export const wrongClocks = (connection: Connection, now: string | undefined): ReadonlyArray<WrongClock> => {
   const { recorded } = readClocks(connection)
   const [head] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get()
   const [steps] = connection.prepare("SELECT count(*) FROM clock_steps WHERE position > ?").get(head - looked)
@@ -158,8 +161,8 @@ export const wrongClocks = (connection: Connection, now: string): ReadonlyArray<
       : connection
           .prepare(`SELECT ${told} FROM events WHERE position > ?1 AND ${counting}
           AND occurred_at > CASE WHEN position <= ?2 THEN recorded_at ELSE ?3 END ORDER BY position DESC LIMIT 1000`)
-          .all(head - looked, recorded, now)
-          .map((row) => wrongClock(row, row[0] <= recorded ? row[2] : now))
+          .all(head - looked, recorded, now ?? null)
+          .map((row) => wrongClock(row, row[0] <= recorded ? row[2] : (now as string)))
           .filter(isWrong)
           .slice(0, shown)
   return named(connection, found)
@@ -168,11 +171,11 @@ export const wrongClocks = (connection: Connection, now: string): ReadonlyArray<
 const told = `position, occurred_at, recorded_at, meta ->> 'machine',
   coalesce(meta ->> 'key' = (SELECT machine FROM checkpoint), position > (SELECT position FROM sync))`
 
-const outOfOrder = (connection: Connection, recorded: number, after: number, now: string) => {
+const outOfOrder = (connection: Connection, recorded: number, after: number, now: string | undefined) => {
   const { events, happened } = readHappened(connection, recorded, now)
   const found = events.flatMap(({ position, recordedAt, statedAt }) => {
     if (position <= after) return []
-    const limit = recordedAt ?? now
+    const limit = recordedAt ?? now ?? statedAt
     const believed = happened.get(position)?.believedAt ?? statedAt
     const [at] = [believed, limit].sort() as [string, string]
     return Math.abs(Date.parse(statedAt) - Date.parse(at)) > tolerance ? [[position, at] as const] : []

@@ -5,6 +5,7 @@
 import { machinesStream, membershipTypes, RootEstablished } from "@context-engine/core/domain/Machine"
 import { StorageError } from "@context-engine/core/Errors"
 import { projections } from "@context-engine/core/views/all"
+import type { Measured } from "./clock.js"
 import { type Connection, codeOf } from "./connection.js"
 import { settle } from "./rebuild.js"
 import { columns, decode, type EventRow, genesis } from "./record.js"
@@ -14,7 +15,7 @@ import { indexes } from "./schema.js"
 import { readHead, readShared } from "./standing.js"
 import { BrokenChain, foldJudged, judgeAfter, noteUnknown } from "./sync/judging.js"
 import { addDisplaced } from "./sync/lost.js"
-import { readState } from "./sync/state.js"
+import { columnsOf, readState } from "./sync/state.js"
 import { tables } from "./tables.js"
 import { claimedKey, isRoot } from "./trust/chain.js"
 import { acceptOwn, acceptRoot, markClockSteps } from "./trust/verdicts.js"
@@ -26,8 +27,8 @@ export interface Believed {
   readonly roots: ReadonlySet<string>
   /** This machine's key: a root that it began is the right one. */
   readonly signer: Signer | undefined
-  /** How wrong this machine's clock is, in milliseconds; `null` where that is not known. A file may come from another machine. */
-  readonly skew: number | null
+  /** How wrong this machine's clock is; `null` where that was not measured. A file may come from another machine. */
+  readonly measured: Measured | null
 }
 
 const suffix = "__before"
@@ -73,7 +74,7 @@ const refuseCutOff = (connection: Connection): void => {
 }
 
 /** What the file remembers of the shared log is taken as far as its own events bear it out; the next contact says the rest. */
-const settleState = (connection: Connection, { skew }: Believed): void => {
+const settleState = (connection: Connection, { measured }: Believed): void => {
   const { position: head } = readHead(connection)
   const { confirmed, recorded } = readState(connection)
   const [least, most] = [Math.min(confirmed.position, recorded), Math.max(confirmed.position, recorded)]
@@ -84,11 +85,11 @@ const settleState = (connection: Connection, { skew }: Believed): void => {
   connection
     .prepare(
       `UPDATE sync SET hash = coalesce((SELECT hash FROM events WHERE events.position = sync.position), ?), remote_head = position,
-       rebases = 0, skew = ?, error = NULL, unknown = '[]', 
+       rebases = 0, skew = ?, measured_at = ?, started_at = ?, error = NULL, unknown = '[]',
        displaced = CASE WHEN json_valid(displaced) AND json_type(displaced) = 'array' THEN displaced ELSE '[]' END,
        contacted_at = CASE WHEN julianday(contacted_at) IS NOT NULL THEN contacted_at END`,
     )
-    .run(genesis, skew)
+    .run(genesis, ...columnsOf(measured))
 }
 
 const begin = (connection: Connection): void => {

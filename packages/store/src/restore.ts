@@ -8,6 +8,7 @@ import { count } from "@context-engine/core/words"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { Measured } from "./clock.js"
 import { NativeConnection, storageError } from "./connection.js"
 import { copyInto } from "./copies.js"
 import { Database, layer as databaseLayer } from "./Database.js"
@@ -92,7 +93,7 @@ export const prepare = (
       ({ reason }) => reason !== "full",
       () => Effect.void,
     )
-    const believed = { roots: rootsOf(there), signer, skew: skewOf(there) }
+    const believed = { roots: rootsOf(there), signer, measured: measuredIn(there) }
     const { differing, problems, report } = yield* Effect.mapError(verified(copy, believed, onProgress), aboutBackup)
     if (report.replayed !== null) return yield* notForWork(backup, report.replayed)
     if (problems.length > 0) return refused(problems)
@@ -158,7 +159,8 @@ const strangersIn = (copy: string, own: Signer | undefined): ReadonlyArray<numbe
 const rootsOf = (there: string): ReadonlySet<string> => reading(there, readAccepted) ?? new Set()
 
 /** How wrong this machine's clock was when the log that is there last met the shared one; not known where there is none. */
-const skewOf = (there: string): number | null => reading(there, (connection) => readState(connection).skew) ?? null
+const measuredIn = (there: string): Measured | null =>
+  reading(there, (connection) => readState(connection).measured) ?? null
 
 /** How many events of the log that is there were never shared and are not in the backup: afterwards they are in no log that is used. */
 const unsharedBeside = (there: string, copy: string): number => {

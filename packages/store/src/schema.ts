@@ -174,6 +174,12 @@ DROP TABLE signing;
 /** The ids of decisions about who may write that the shared log had and lost: JSON. */
 const displaced = "ALTER TABLE sync ADD COLUMN displaced TEXT NOT NULL DEFAULT '[]';"
 
+/** By which clock `skew` was measured, in milliseconds since 1970: when, and when the machine was started by it. */
+const measured = `
+ALTER TABLE sync ADD COLUMN measured_at INTEGER;
+ALTER TABLE sync ADD COLUMN started_at INTEGER;
+`
+
 /**
  * The migrations, one entry a schema version: never edited, only added to. The number that the file's header holds
  * (`PRAGMA user_version`) is how many of them it has had.
@@ -186,6 +192,7 @@ export const migrations: ReadonlyArray<string> = [
   trust,
   oneCheckpoint,
   displaced,
+  measured,
 ]
 
 /** What a shared log consists of: the same events, and one row that names the log. */

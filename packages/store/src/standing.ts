@@ -1,4 +1,5 @@
 /** Where a file stands: the end of its log, how that stands to the shared one, and the chain that its own units go on with. */
+import { measuredOf, skewNow } from "./clock.js"
 import type { Connection } from "./connection.js"
 import { genesis } from "./record.js"
 import { dropped } from "./taken.js"
@@ -17,7 +18,7 @@ export interface Shared {
   readonly confirmed: number | undefined
   /** How often this log's end was put after events of others. */
   readonly rebases: number
-  /** The shared log's clock less this machine's, in milliseconds. */
+  /** The shared log's clock less this machine's, in milliseconds; 0 where that is not known, or not any more. */
   readonly skew: number
   /** When the last event that all machines share, and that counts, happened; `""` where there is none. */
   readonly since: string
@@ -57,7 +58,7 @@ const headQuery = "SELECT position, hash, recorded_at, occurred_at FROM events O
 
 const sharedColumns = `log_id, sync.position, rebases, skew,
   EXISTS (SELECT 1 FROM sync_rows WHERE view = '' AND id = ''), min(events.occurred_at, events.recorded_at),
-  events.recorded_at, (SELECT moment FROM replayed)`
+  events.recorded_at, (SELECT moment FROM replayed), measured_at, started_at`
 
 const sharedFrom = `sync LEFT JOIN events ON log_id IS NOT NULL AND events.position = (
     SELECT shared.position FROM events AS shared WHERE shared.position <= sync.position
@@ -73,11 +74,11 @@ const standingQuery = `SELECT ${sharedColumns}, head.position, head.hash, head.r
 
 export const readStanding = (connection: Connection, id = ""): Standing => {
   const row: ReadonlyArray<any> = connection.prepare(standingQuery).get(id)
-  const [number, unit, known] = row.slice(18)
+  const [number, unit, known] = row.slice(20)
   return {
     shared: sharedOf(row),
-    head: headOf(row[8] === null ? undefined : row.slice(8, 12)),
-    own: { signing: signingOf(row.slice(12, 18)), link: { number, unit } },
+    head: headOf(row[10] === null ? undefined : row.slice(10, 14)),
+    own: { signing: signingOf(row.slice(14, 20)), link: { number, unit } },
     known: known === 1,
   }
 }
@@ -100,10 +101,21 @@ const headOf = (row: ReadonlyArray<any> | undefined): Head =>
     ? { position: 0, hash: genesis, recordedAt: "", occurredAt: "" }
     : { position: row[0], hash: row[1], recordedAt: row[2], occurredAt: row[3] }
 
-const sharedOf = ([logId, position, rebases, skew, unkept, since, recorded, replayed]: ReadonlyArray<any>): Shared => ({
+const sharedOf = ([
+  logId,
+  position,
+  rebases,
+  skew,
+  unkept,
+  since,
+  recorded,
+  replayed,
+  measuredAt,
+  startedAt,
+]: ReadonlyArray<any>): Shared => ({
   confirmed: logId === null || unkept === 1 ? undefined : position,
   rebases,
-  skew: (logId !== null && skew) || 0,
+  skew: (logId !== null && skewNow(measuredOf(skew, measuredAt, startedAt))) || 0,
   since: since ?? "",
   recorded: recorded ?? "",
   position,

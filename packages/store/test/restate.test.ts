@@ -70,7 +70,8 @@ const doctored: Readonly<Record<string, (connection: Connection) => void>> = {
   "what only a newer version would know": (c) => c.exec(`UPDATE sync SET unknown = '["Foo@9"]'`),
   "a trouble that never was": (c) =>
     c.exec(`UPDATE sync SET error = '{"reason":"foreign","message":"x","at":"2026-01-01"}'`),
-  "a clock that was wrong, on another machine": (c) => c.exec("UPDATE sync SET skew = 31536000000"),
+  "a clock that was wrong, on another machine": (c) =>
+    c.exec("UPDATE sync SET skew = 31536000000, measured_at = 1, started_at = 1"),
   "a contact at no time": (c) => c.exec("UPDATE sync SET contacted_at = 'x'"),
   "more rebases than any number can count": (c) => c.exec("UPDATE sync SET rebases = 9007199254740993"),
   "other rows": (c) => c.exec("UPDATE servers SET notes = 'x'"),
@@ -94,13 +95,13 @@ describe("a doctored backup is made what its events say", () => {
   it("how wrong a clock is is said by the log that is there: it is the same machine's", async () => {
     const { a, backup } = await begun()
     await a.close()
-    on(backup, (c) => c.exec("UPDATE sync SET skew = 31536000000"))
-    on(a.path, (c) => c.exec("UPDATE sync SET skew = -4000"))
+    on(backup, (c) => c.exec("UPDATE sync SET skew = 31536000000, measured_at = 1, started_at = 1"))
+    on(a.path, (c) => c.exec("UPDATE sync SET skew = -4000, measured_at = 3, started_at = 2"))
     // A copy that no connection of this process has had open: only such a one can be replaced at once.
     const there = freshPath()
     for (const end of ["", "-wal"]) if (existsSync(a.path + end)) cpSync(a.path + end, there + end)
     await Effect.runPromise(restore(backup, there))
-    expect(on(there, (c) => c.prepare("SELECT skew FROM sync").get())).toEqual([-4000])
+    expect(on(there, (c) => c.prepare("SELECT skew, measured_at, started_at FROM sync").get())).toEqual([-4000, 3, 2])
   })
 
   it("what others decided was shared, however little of the log the file says it was", async () => {

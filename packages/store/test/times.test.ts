@@ -21,8 +21,9 @@ const [minute, hour, day] = [60_000, 3_600_000, 86_400_000]
 const year = 365 * day
 const began = Date.UTC(2026, 9, 1, 10)
 
-/** The right time of a story; machines have clocks that differ from it. */
+/** The right time of a story; machines have clocks that differ from it, and run since 1970. */
 let time = began
+vi.mock("node:os", async (original) => ({ ...(await original<typeof import("node:os")>()), uptime: () => time / 1000 }))
 const iso = (at: number) => new Date(at).toISOString()
 
 beforeEach(() => {

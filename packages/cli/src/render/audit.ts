@@ -143,7 +143,7 @@ const value = (of: unknown, names: Names): string => {
 }
 
 const who = ({ actor, at, machine, position, statedAt, via }: Cause): string =>
-  `at ${position}, ${moment(at)}${statedAt === undefined ? "" : ` (its clock said ${moment(statedAt)})`}, by ${safe(actor)} via ${via} on ${safe(machine)}`
+  `at ${position}, ${moment(at)}${statedAt === undefined ? "" : ` (its writer said ${moment(statedAt)})`}, by ${safe(actor)} via ${via} on ${safe(machine)}`
 
 const told = (cause: Cause): string => `${safe(cause.type)} ${who(cause)}`
 

@@ -26,6 +26,6 @@ export const timeline =
 
 const what = (row: TimelineRow): string => {
   const where = [row.server, row.service].filter((name) => name !== null && !row.title.includes(name)).join("/")
-  const clock = row.statedAt === undefined ? "" : ` (its writer's clock said ${moment(row.statedAt)})`
+  const clock = row.statedAt === undefined ? "" : ` (its writer said ${moment(row.statedAt)})`
   return `${where === "" ? "" : `${where}: `}${row.title}${row.description === null ? "" : `: ${row.description}`}${clock}`
 }

@@ -4,7 +4,7 @@ import { safe } from "./safe.js"
 import { state } from "./states.js"
 import { table } from "./table.js"
 import { paint, type Renderer, type Screen, wrap } from "./text.js"
-import { ago, count, moment, span } from "./units.js"
+import { count, ends, moment, span } from "./units.js"
 
 /** All machines: first what somebody has to do something about. */
 export const machines: Renderer<Machines_ & { readonly skew?: number; readonly begins?: boolean }> = (
@@ -102,7 +102,7 @@ const open = (invites: Machines_["invites"], all: ReadonlyArray<MachineRow>, scr
       { title: "open invite", cell: ({ inviteId }) => inviteId },
       { title: "role", cell: ({ role }) => role },
       { title: "left", cell: ({ left, uses }) => `${left} of ${uses}`, right: true },
-      { title: "expires", cell: ({ expiresAt }) => ago(screen, expiresAt) },
+      { title: "expires", cell: ({ expiresAt }) => ends(screen, expiresAt) },
       { title: "made by", cell: ({ by }) => all.find(({ machineId }) => machineId === by)?.name ?? by },
     ],
     invites,

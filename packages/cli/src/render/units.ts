@@ -6,15 +6,24 @@ const minute = 60
 const hour = 60 * minute
 const day = 24 * hour
 
-/** How long ago an instant (ISO 8601) was: `12s ago`, `3m ago`, `2d ago`; the date if that was long ago. */
+/**
+ * How long ago an instant (ISO 8601) was: `12s ago`, `3m ago`, `2d ago`; the date if that was long ago. What has happened and lies in
+ * the future by this machine's clock gets its plain time: one of the two clocks is wrong.
+ */
 export const ago = (screen: Screen, instant: string | null): string => {
   if (instant === null) return ""
   if (screen.now === undefined) return moment(instant)
   const seconds = Math.floor((screen.now - Date.parse(instant)) / 1000)
   if (Number.isNaN(seconds)) return instant
-  if (seconds < -minute) return `in ${span(-seconds)}`
+  if (seconds < -minute) return `${moment(instant)} UTC`
   if (seconds < 1) return "just now"
   return seconds > 90 * day ? instant.slice(0, 10) : `${span(seconds)} ago`
+}
+
+/** The same for what ends at an instant, and may have ended: `in 3m`, `2d ago`. */
+export const ends = (screen: Screen, instant: string): string => {
+  const seconds = screen.now === undefined ? 0 : Math.floor((Date.parse(instant) - screen.now) / 1000)
+  return seconds > minute ? `in ${span(seconds)}` : ago(screen, instant)
 }
 
 /** A span in its largest unit: `45s`, `3m`, `5h`, `12d`. */

@@ -8,7 +8,7 @@ import { plans } from "../../src/render/plan.js"
 import { safe, safeJson, safeLines } from "../../src/render/safe.js"
 import { status } from "../../src/render/servers.js"
 import { type Screen, width } from "../../src/render/text.js"
-import { ago, bytes, duration, used, version } from "../../src/render/units.js"
+import { ago, bytes, duration, ends, used, version } from "../../src/render/units.js"
 
 const now = Date.parse("2026-11-22T12:00:00.000Z")
 const on = (columns: number): Screen => ({ columns, colour: false, now })
@@ -218,8 +218,20 @@ describe("units", () => {
     [7300, "2h ago"],
     [200_000, "2d ago"],
     [100 * 86_400, "2026-08-14"],
-    [-3600, "in 1h"],
+    [-30, "just now"],
+    // It has happened, and one of two clocks is wrong.
+    [-82_800, "2026-11-23 11:00:00 UTC"],
   ])("%s s", (seconds, text) => expect(ago(on(80), at(seconds))).toBe(text))
+
+  it.each([
+    [3600, "2026-11-22 11:00:00"],
+    [60, "1m ago"],
+    [0, "just now"],
+    [-900, "in 15m"],
+  ])("what ends %s s ago", (seconds, text) => {
+    const screen = seconds === 3600 ? { ...on(80), now: undefined } : on(80)
+    expect(ends(screen, at(seconds))).toBe(text)
+  })
 
   it("shows the past whole", () => {
     expect(ago({ ...on(80), now: undefined }, at(60))).toBe("2026-11-22 11:59:00")

@@ -20,7 +20,7 @@ export interface Cause {
   readonly type: string
   /** As far as the clocks can be believed: ISO 8601 UTC. */
   readonly at: string
-  /** What its writer's clock said, where that is not believed. */
+  /** What its writer said, where that is not believed. */
   readonly statedAt?: string
   readonly actor: Meta["actor"]
   readonly via: Meta["via"]

@@ -33,7 +33,7 @@ export interface SyncStatus {
   /** How far the shared log was ahead at the last contact. */
   readonly behind: number
   readonly lastContact: string | null
-  /** The shared log's clock less this machine's, in milliseconds; `null` before the first contact. */
+  /** The shared log's clock less this machine's, in milliseconds; `null` before the first contact, and since the clock was set. */
   readonly skew: number | null
   /** What the last exchange failed by, with what leads on; `null` since one has succeeded, or a decision here has settled it. */
   readonly lastError: {

@@ -6,7 +6,6 @@ import { cloned } from "@context-engine/core/services/Alerts"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import { type SyncStatus, unaddressed, type WrongClock } from "@context-engine/core/services/Sync"
 import { wayOut } from "@context-engine/core/services/sync/wayOut"
-import { isoTime } from "@context-engine/core/Time"
 import { count } from "@context-engine/core/words"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,7 +21,7 @@ import { type Owner, readEndpoint } from "../sync/config.js"
 import { addressOf, type Endpoint, givesTokenAway } from "../sync/endpoint.js"
 import { remoteLog } from "../sync/http.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
-import { lastOf, readState } from "../sync/state.js"
+import { lastOf, readState, type State, timeNow } from "../sync/state.js"
 import { type Own, readTrouble } from "../sync/status.js"
 import { readMembership } from "../trust/membership.js"
 import { readAsked } from "../trust/verdicts.js"
@@ -70,8 +69,8 @@ const told = ({ ahead, at, machine, own, position }: WrongClock): string =>
   `${own ? "this machine's clock" : `the clock of ${machine}`} was wrong by ${Math.round(Math.abs(ahead) / 1000)} s (${ahead > 0 ? "ahead" : "behind"}) when it wrote position ${position}; --at shows that at ${at}`
 
 /** The latest of what clocks stamped wrongly. It stays as it was written; so it is told, and is no trouble any more. */
-const clocksOf = (connection: Connection, skew: number): ReadonlyArray<Finding> => {
-  const [latest, ...others] = wrongClocks(connection, isoTime(Date.now() + skew))
+const clocksOf = (connection: Connection, state: State): ReadonlyArray<Finding> => {
+  const [latest, ...others] = wrongClocks(connection, timeNow(state))
   if (latest === undefined) return []
   const more = others.length === 0 ? "" : `, and ${others.length === 19 ? "at least " : ""}${others.length} more`
   return [warning("clock", `${told(latest)}${more}`)]
@@ -92,7 +91,7 @@ const alone = ok("sync", "not configured: this machine works alone")
 const unconnected = (connection: Connection, own: Own): ReadonlyArray<Finding> => {
   const { logId } = readState(connection)
   const lost = unaddressed({ remote: null, logId, pending: pendingOf(connection) })
-  if (lost === undefined) return [alone, ...clocksOf(connection, 0)]
+  if (lost === undefined) return [alone, ...clocksOf(connection, readState(connection))]
   return [warning("sync", lost, "context infra sync connect <url>"), ...known(connection, own)]
 }
 
@@ -106,7 +105,7 @@ const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> =>
   const pending = pendingOf(connection)
   const now = "context infra sync now"
   const waiting = pending === 0 ? "nothing waits" : `${pending} ${pending === 1 ? "event waits" : "events wait"}`
-  if (state.logId === null) return [warning("sync", `never reached; ${waiting}`, now), ...clocksOf(connection, 0)]
+  if (state.logId === null) return [warning("sync", `never reached; ${waiting}`, now), ...clocksOf(connection, state)]
   const failed = readTrouble(connection, own)
   const about = `last reached ${state.contactedAt ?? "never"}; ${waiting}`
   return [
@@ -121,7 +120,7 @@ const known = (connection: Connection, own: Own): ReadonlyArray<Finding> => {
   const state = readState(connection)
   const failed = readTrouble(connection, own)
   return [
-    ...clocksOf(connection, state.skew ?? 0),
+    ...clocksOf(connection, state),
     ...(failed === null ? [] : [trouble("sync", `${failed.at}: ${failed.message}`, failed.next)]),
     ...clonedSince(lastOf(connection, "cloned")),
     ...readAsked(connection, readMembership(connection)).map(asked),

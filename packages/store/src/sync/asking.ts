@@ -4,6 +4,7 @@ import type { SyncError } from "@context-engine/core/Errors"
 import type { Rejected } from "@context-engine/core/services/Sync"
 import { isoTime } from "@context-engine/core/Time"
 import * as Effect from "effect/Effect"
+import { isSameClock, type Measured, startedAt } from "../clock.js"
 import type { Database } from "../Database.js"
 import type { EventRow } from "../record.js"
 import { readShared } from "../standing.js"
@@ -58,13 +59,15 @@ export const ask = (parts: Parts, tally: Tally, state: State, page: ReadonlyArra
       tally.roundTrips += 1
       return remote.exchange({ from, logId: state.logId, push, keepTimes, limit: pulled })
     }
+    const before = startedAt()
     const sent = Date.now()
     const answer = yield* Effect.flatMap(exchange(state.confirmed, page), (one) =>
       recognise(remote.address, state, one),
     )
     const received = Date.now()
-    const skew = Math.round(Date.parse(answer.now) - (sent + received) / 2)
-    yield* database.write((c) => noteContact(c, answer.head, skew, new Date(received).toISOString()))
+    const measured = measure(Math.round(Date.parse(answer.now) - (sent + received) / 2), before, received)
+    const looked = { head: answer.head, at: new Date(received).toISOString(), measured }
+    yield* database.write((c) => noteContact(c, looked))
     const rows = [...answer.rows]
     let characters = sizeOf(rows)
     while (page.length > 0 && rows.length > 0 && rows.length < gathered && characters < gatheredCharacters) {
@@ -79,6 +82,12 @@ export const ask = (parts: Parts, tally: Tally, state: State, page: ReadonlyArra
     const since = yield* database.read((c) => readShared(c).recorded)
     return { answer, rows: withSaneTimes(whole, answer.now, since) }
   })
+
+/** A clock that was set while the answer was on its way cannot be compared with the shared log's by it. */
+const measure = (skew: number, before: number | null, at: number): Measured | null => {
+  const after = startedAt()
+  return after !== null && isSameClock(before, after) ? { skew, at, startedAt: after } : null
+}
 
 const hour = 3_600_000
 

@@ -1,5 +1,7 @@
 /** What is remembered of the shared log between two contacts: one row, and a short history. */
 import type { SyncEntry, SyncFailure } from "@context-engine/core/services/Sync"
+import { isoTime } from "@context-engine/core/Time"
+import { type Measured, measuredOf, skewNow } from "../clock.js"
 import type { Connection } from "../connection.js"
 import { rebuildLinks } from "../trust/links.js"
 import { noteDisplaced } from "./lost.js"
@@ -13,30 +15,40 @@ export interface State {
   readonly recorded: number
   readonly remoteHead: number
   readonly rebases: number
+  /** The shared log's clock less this machine's, in milliseconds; `null` where that is not known, or not any more. */
   readonly skew: number | null
+  /** What it is known from. */
+  readonly measured: Measured | null
   readonly contactedAt: string | null
   readonly error: (Failure & { readonly at: string }) | null
   readonly unknown: ReadonlyArray<string>
 }
 
 export const readState = (connection: Connection): State => {
-  const [logId, position, hash, recorded, remoteHead, rebases, skew, contactedAt, error, unknown] = connection
+  const [logId, position, hash, recorded, remoteHead, rebases, contactedAt, error, unknown, ...clock] = connection
     .prepare(
-      "SELECT log_id, position, hash, recorded, remote_head, rebases, skew, contacted_at, error, unknown FROM sync",
+      `SELECT log_id, position, hash, recorded, remote_head, rebases, contacted_at, error, unknown,
+       skew, measured_at, started_at FROM sync`,
     )
     .get()
+  const measured = measuredOf(...(clock as [number | null, number | null, number | null]))
   return {
     logId,
     confirmed: { position, hash },
     recorded,
     remoteHead,
     rebases,
-    skew,
+    skew: skewNow(measured),
+    measured,
     contactedAt,
     error: error === null ? null : JSON.parse(error),
     unknown: JSON.parse(unknown),
   }
 }
+
+/** What time it is, where that can be told: a clock that is not the one that was compared with the shared log's may say anything. */
+export const timeNow = ({ logId, skew }: State): string | undefined =>
+  logId !== null && skew === null ? undefined : isoTime(Date.now() + (skew ?? 0))
 
 export const setConfirmed = (connection: Connection, { hash, position }: Place): void => {
   connection
@@ -72,9 +84,22 @@ export const setUnknown = (connection: Connection, unknown: ReadonlyArray<string
   connection.prepare("UPDATE sync SET unknown = ?").run(JSON.stringify(unknown))
 }
 
-export const noteContact = (connection: Connection, head: number, skew: number, at: string): void => {
-  connection.prepare("UPDATE sync SET remote_head = ?, skew = ?, contacted_at = ?").run(head, skew, at)
+/** What one look at the shared log told: how far that was, when, and how wrong this machine's clock is, if that can be told. */
+export interface Looked {
+  readonly head: number
+  readonly at: string
+  readonly measured: Measured | null
 }
+
+export const noteContact = (connection: Connection, { at, head, measured }: Looked): void => {
+  connection
+    .prepare("UPDATE sync SET remote_head = ?, contacted_at = ?, skew = ?, measured_at = ?, started_at = ?")
+    .run(head, at, ...columnsOf(measured))
+}
+
+/** The columns of `sync` for what was measured. */
+export const columnsOf = (measured: Measured | null) =>
+  [measured?.skew ?? null, measured?.at ?? null, measured?.startedAt ?? null] as const
 
 /**
  * An exchange has gone through to its end. That the shared log is damaged where this machine does not look any more, only a look at

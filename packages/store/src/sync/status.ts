@@ -4,7 +4,6 @@ import { adminsOf, isAdmin, type Membership } from "@context-engine/core/domain/
 import { SyncError } from "@context-engine/core/Errors"
 import { type InertEvent, nobodyNamed, type SyncFailure, type SyncStatus } from "@context-engine/core/services/Sync"
 import { wayOut, withoutFile } from "@context-engine/core/services/sync/wayOut"
-import { isoTime } from "@context-engine/core/Time"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
 import { notYet } from "../record.js"
@@ -15,7 +14,7 @@ import { fingerprint } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { readAsked, readPending } from "../trust/verdicts.js"
 import { enrolmentOf, ofRevoked, withheldBy } from "./enrolling.js"
-import { type Failure, lastOf, readState } from "./state.js"
+import { type Failure, lastOf, readState, timeNow } from "./state.js"
 
 /** More is counted, not shown: whoever holds the token can make any number of them. */
 const shown = 20
@@ -54,7 +53,7 @@ export const readStatus = (connection: Connection, address: string | null, own: 
       .all(covered)
       .map(([position, message]) => ({ position, message })),
     roots: readAsked(connection, members),
-    wrongClocks: wrongClocks(connection, isoTime(Date.now() + (state.skew ?? 0))),
+    wrongClocks: wrongClocks(connection, timeNow(state)),
     clonedAt: lastOf(connection, "cloned"),
     enrolment: enrolmentOf(members, { keyFile, signer }),
     asking: isAdmin(members, signer?.id ?? "") ? askingOf(members) : [],

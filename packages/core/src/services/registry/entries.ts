@@ -25,7 +25,7 @@ export interface TimelineQuery {
 
 /** A row of the timeline, dated by when it happened as far as the clocks can be believed. */
 export interface TimelineRow extends InfraEventRow {
-  /** What its writer's clock said, where that is not believed. ISO 8601 UTC. */
+  /** What its writer said, where that is not believed. ISO 8601 UTC. */
   readonly statedAt?: string
 }
 
