@@ -23,6 +23,7 @@ import { makeDirectory, makePrivate, plainPath } from "./files.js"
 import { claim } from "./identify.js"
 import { Keeping } from "./memory/keeping.js"
 import { type LastSeen, lastSeen, type MemoryOptions } from "./memory/LogMemory.js"
+import type { KeptRoot } from "./memory/roots.js"
 import { assertOneNative } from "./native.js"
 import { OpenedFile } from "./OpenedFile.js"
 import { applicationId, migrations } from "./schema.js"
@@ -59,9 +60,15 @@ export interface Memory {
   readonly look: Effect.Effect<Loss | null, StorageError>
   /** Takes the log as it is for the one to go on from, and gives what is given up. A person decides it. */
   readonly accept: Effect.Effect<Loss | null, StorageError>
+  /** The roots that a person on this machine accepted in this log, and of which its file knows nothing: it was lost since. */
+  readonly missingRoots: Effect.Effect<ReadonlyArray<KeptRoot>, StorageError>
 }
 
-export const noMemory: Memory = { look: Effect.succeed(null), accept: Effect.succeed(null) }
+export const noMemory: Memory = {
+  look: Effect.succeed(null),
+  accept: Effect.succeed(null),
+  missingRoots: Effect.succeed([]),
+}
 
 export interface Options {
   /** Where this machine keeps what it has seen of its logs. Without it, a log that was replaced by an older copy looks whole. */
@@ -152,6 +159,7 @@ const makeDatabase = (file: OpenedFile, { memory }: Options) =>
       memory: {
         look: retryWhileBusy(attempt(path, () => keeping.look())),
         accept: retryWhileBusy(attempt(path, () => keeping.accept())),
+        missingRoots: retryWhileBusy(attempt(path, () => keeping.missingRoots())),
       },
       read: (body) => retryWhileBusy(attempt(path, () => read(body))),
       write: (body) => retryWhileBusy(attempt(path, () => connect().transact(body))),

@@ -27,6 +27,7 @@ import { EventLog } from "@context-engine/core/EventLog"
 import * as Id from "@context-engine/core/Id"
 import { Origin } from "@context-engine/core/Origin"
 import { word } from "@context-engine/core/Shell"
+import type { Loss } from "@context-engine/core/services/Audit"
 import { chooseRoot } from "@context-engine/core/services/chooseRoot"
 import { type MachineRow, Machines, type PendingRoot, type Revoked } from "@context-engine/core/services/Machines"
 import { theOne } from "@context-engine/core/services/names"
@@ -84,12 +85,23 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
   )
   const members = database.read((connection) => readMembership(connection))
 
+  /** Nobody has said who may write here; or somebody has, and the file that knew it was lost. */
+  const rootless = Effect.flatMap(database.memory.look, (loss) =>
+    Effect.fail(new InvalidInput({ field: "", reason: loss === null ? noRoot : lostFile(loss) })),
+  )
+  /** A root that is begun in the place of a log that was lost is one of another log. */
+  const refuseInstead = Effect.gen(function* () {
+    const loss = yield* database.memory.look
+    if (loss === null || (yield* members).root !== null) return
+    return yield* new InvalidInput({ field: "", reason: lostFile(loss) })
+  })
+
   /** Only an admin decides: what another would say counts for nothing, and is refused here. */
   const decide = (event: (members: Membership) => Effect.Effect<Event, Refused>): Effect.Effect<Membership, Refused> =>
     Effect.gen(function* () {
       const signer = yield* own
       const before = yield* members
-      if (before.root === null) return yield* new InvalidInput({ field: "", reason: rootless })
+      if (before.root === null) return yield* rootless
       if (!isAdmin(before, signer.id)) return yield* new InvalidInput({ field: "", reason: notAdmin(before) })
       const wanted = yield* event(before)
       const { schema } = definitions.get(wanted.type) as { readonly schema: number }
@@ -197,6 +209,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       return others.map(({ name, publicKey }) => ({ name, fingerprint: fingerprint(publicKey) }))
     }),
     beginRoot: Effect.fn("Machines.beginRoot")(function* (keep) {
+      yield* refuseInstead
       const signer = yield* own
       const origin = yield* Origin
       const refused = yield* database.write((connection) => begin(connection, signer, origin, keep))
@@ -251,7 +264,9 @@ const rootWaits = ({ fingerprint: print, name, position }: PendingRoot): string 
 
 const unsigned = "nothing is signed here (CONTEXT_KEY=off), so nobody can be enrolled"
 
-const rootless =
+const lostFile = ({ message, next }: Loss): string => `${message}. What leads on: ${next}`
+
+const noRoot =
   "nobody has said yet who may write to this log: context infra machine root makes this machine the one that says so"
 
 const notAdmin = (members: Membership): string =>

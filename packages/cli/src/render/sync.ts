@@ -42,7 +42,7 @@ export const report: Renderer<SyncReport> = (done, screen) => {
 export const status =
   (mode: SyncMode): Renderer<SyncStatus> =>
   (found, screen) => {
-    const lost = found.loss === null ? [] : [`${paint(screen, "bad", "✗")} ${line(screen, found.loss.message)}`]
+    const lost = found.loss === null ? [] : lossOf(found.loss, screen)
     const isAlone = found.remote === null && found.logId === null
     if (isAlone) lost.push("this machine works alone", "  share its log: context infra sync connect <url>")
     const rows = [...(isAlone ? [] : shared(found, screen)), ...trouble(found, screen, { isAlone, mode })]
@@ -54,6 +54,12 @@ export const status =
       .join("\n")
     return [...lost, ...rows.flatMap((row) => shown(row, screen)), ...(told === "" ? [] : ["", told])].join("\n")
   }
+
+/** What is missing, and the ways back. */
+const lossOf = ({ message, next }: NonNullable<SyncStatus["loss"]>, screen: Screen): Array<string> => [
+  `${paint(screen, "bad", "✗")} ${line(screen, message)}`,
+  below(screen, `→ ${next}`),
+]
 
 /** A name, and what is said of it. */
 type Row = readonly [name: string, said: string, style?: Style | undefined]
@@ -98,7 +104,10 @@ const trouble = (found: SyncStatus, screen: Screen, { isAlone, mode }: Kept): Re
   if (lastError !== null && !lastError.message.includes(lastError.next)) rows.push(["", `→ ${lastError.next}`])
   if (rejected > 0) rows.push(["rejected", `${count(rejected, "command")}: context infra sync rejected`, "bad"])
   if (clonedAt !== null) rows.push(["its key", `was used in another place too, ${ago(screen, clonedAt)}`, "warn"])
-  if (!isAlone && enrolment !== "unsigned") rows.push(["this machine", standingOf(found, mode), styleOf(enrolment)])
+  // Who may write here is in the log that was lost.
+  const isLost = found.loss !== null && enrolment === "no-root"
+  if (!isAlone && enrolment !== "unsigned" && !isLost)
+    rows.push(["this machine", standingOf(found, mode), styleOf(enrolment)])
   if (asking.length > 0)
     rows.push(["asking", `${asking.map(({ name }) => name).join(", ")}: context infra machine list`, "warn"])
   if (unknown.length > 0) rows.push(["newer", `${unknown.join(", ")}: update context`, "warn"])

@@ -177,7 +177,8 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   found.push(...untrusted(status).map((message) => about({ severity: "error", message, since: null, next })))
   if (waits) {
     const message = `${pending === 1 ? "an event waits" : `${pending} events wait`} to be pushed`
-    found.push(about({ severity: "warning", message, since: pendingSince, next: "context infra sync now" }))
+    const next = loss?.next ?? "context infra sync now"
+    found.push(about({ severity: "warning", message, since: pendingSince, next }))
   }
   if (lost !== undefined)
     found.push(

@@ -5,8 +5,9 @@
 import { resolve } from "node:path"
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
-import { fileOf, forget, movedFrom, type Remembered, recallLog, writeRemembered } from "./file.js"
+import { fileOf, forget, movedFrom, type Remembered, recallLog, rootsElsewhere, writeRemembered } from "./file.js"
 import { judge, readMark } from "./judge.js"
+import { type KeptRoot, keptWith, missingIn } from "./roots.js"
 
 export interface MemoryOptions {
   /** Where it is kept: a directory for nobody else, which is made if there is none. */
@@ -42,7 +43,7 @@ export class LogMemory {
   isAsSeen({ hash, logId, position, rebases }: LastSeen): boolean {
     const seen = this.#read()
     return (
-      seen?.head.hash === hash &&
+      seen?.head?.hash === hash &&
       seen.logId === logId &&
       seen.rebases === rebases &&
       (seen.confirmed?.position ?? 0) === position
@@ -60,7 +61,7 @@ export class LogMemory {
     const remembered = this.#read(damaged) ?? this.#moved(connection)
     const loss = remembered && judge(this.#path, remembered, connection)
     if (loss) tell?.(loss.message, loss.next)
-    return !loss && this.#isNews(remembered, see(this.#path, connection))
+    return !loss && this.#isNews(remembered, see(this.#path, connection, remembered))
   }
 
   /** What the log lacks now; `null` if nothing. */
@@ -74,18 +75,34 @@ export class LogMemory {
   keep(connection: Connection): void {
     const remembered = this.#read() ?? this.#moved(connection)
     if (remembered !== undefined && judge(this.#path, remembered, connection) !== null) return
-    const seen = see(this.#path, connection)
+    const seen = see(this.#path, connection, remembered)
     if (seen !== undefined && this.#isNews(remembered, seen)) this.#write(seen, remembered)
+  }
+
+  /** The roots that a person accepted in this log before its file was lost, and of which the file knows nothing yet. */
+  missingRoots(connection: Connection): ReadonlyArray<KeptRoot> {
+    const remembered = this.#read() ?? this.#moved(connection)
+    if (remembered !== undefined) return missingIn(connection, remembered.roots)
+    const first = readMark(connection, "WHERE position = 1")
+    return first === undefined ? [] : missingIn(connection, rootsElsewhere(this.options.directory, first.hash))
   }
 
   /** Takes the log as it is for the one to go on from. Gives what is given up; `null` if nothing is. */
   accept(connection: Connection): Loss | null {
     const remembered = this.#read() ?? this.#moved(connection)
     const loss = remembered === undefined ? null : judge(this.#path, remembered, connection)
-    const seen = see(this.#path, connection)
-    if (seen === undefined) forget(this.options.directory, this.#path)
-    else this.#write(seen, remembered)
+    const seen = see(this.#path, connection, remembered)
+    if (seen !== undefined) this.#write(seen, remembered)
+    else if (remembered !== undefined) this.#goOnWithout(remembered)
     return loss
+  }
+
+  /** Of the log nothing is expected any more; whose word counts in it is another matter. */
+  #goOnWithout({ roots }: Remembered): void {
+    const { directory } = this.options
+    const nothing = { path: this.#path, first: null, logId: null, rebases: 0, confirmed: null, head: null }
+    if (roots.length === 0) forget(directory, this.#path)
+    else writeRemembered(directory, { ...nothing, roots, at: new Date().toISOString() })
   }
 
   #write(seen: Remembered, before: Remembered | undefined): void {
@@ -133,11 +150,12 @@ export const recall = (
 }
 
 /** The log as it is, to be remembered; `undefined` where it has no events. */
-const see = (path: string, connection: Connection): Remembered | undefined => {
+const see = (path: string, connection: Connection, before: Remembered | undefined): Remembered | undefined => {
   const [logId, position, rebases] = connection.prepare("SELECT log_id, position, rebases FROM sync").get()
   const head = readMark(connection, "ORDER BY position DESC LIMIT 1")
   const first = readMark(connection, "WHERE position = 1")
   if (head === undefined || first === undefined) return undefined
   const confirmed = readMark(connection, "WHERE position = ?", position) ?? null
-  return { path, first: first.hash, logId, rebases, confirmed, head, at: new Date().toISOString() }
+  const roots = keptWith(connection, before?.roots ?? [])
+  return { path, first: first.hash, logId, rebases, confirmed, head, roots, at: new Date().toISOString() }
 }

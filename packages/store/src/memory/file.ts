@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs" // biome-ignore format: one line
 import { join, resolve } from "node:path"
 import { makeDirectory } from "../files.js"
+import { areKept, type KeptRoot } from "./roots.js"
 
 /** An event, named so that it is found again wherever it stands. */
 export interface Mark {
@@ -13,16 +14,18 @@ export interface Mark {
 export interface Remembered {
   /** Where the log's file is. */
   readonly path: string
-  /** The hash of the first event: which log it is. */
-  readonly first: string
+  /** The hash of the first event: which log it is; `null` where a person goes on without what was there. */
+  readonly first: string | null
   /** The name of the shared log; `null` where the log is not shared. */
   readonly logId: string | null
   /** How often the end of the log had been put after events of others. */
   readonly rebases: number
   /** The last event that all machines share; `null` where none is. */
   readonly confirmed: Mark | null
-  /** The last event of all: this machine's own newest, unless it has shared all it has. */
-  readonly head: Mark
+  /** The last event of all: this machine's own newest, unless it has shared all it has; `null` where there is no `first`. */
+  readonly head: Mark | null
+  /** The roots that this machine's person goes by. */
+  readonly roots: ReadonlyArray<KeptRoot>
   /** When it was seen, by this machine's clock. ISO 8601 UTC. */
   readonly at: string
 }
@@ -66,22 +69,24 @@ const readRemembered = (file: string): Remembered | undefined => {
   }
   const found: unknown = JSON.parse(text)
   if (!isRemembered(found)) throw new TypeError("it is not what was written there")
-  return found
+  // A file of an older version says nothing of roots.
+  return { ...found, roots: found.roots ?? [] }
 }
 
 const isRemembered = (value: unknown): value is Remembered => {
   const found = value as Remembered | null
   return (
     typeof found === "object" &&
-    [found?.path, found?.first, found?.at].every((one) => typeof one === "string") &&
+    [found?.path, found?.at].every((one) => typeof one === "string") &&
     Number.isSafeInteger(found?.rebases) &&
     (found?.logId === null || typeof found?.logId === "string") &&
-    isMark(found?.head) &&
+    (found?.first === null ? found.head === null : typeof found?.first === "string" && isMark(found.head)) &&
+    areKept(found?.roots) &&
     (found?.confirmed === null || isMark(found?.confirmed))
   )
 }
 
-const isMark = (value: Mark | undefined): boolean =>
+const isMark = (value: Mark | null | undefined): boolean =>
   Number.isSafeInteger(value?.position) && typeof value?.hash === "string" && typeof value.id === "string"
 
 /** How many logs are remembered. Beyond that, those are forgotten that were not written for the longest time. */
@@ -139,4 +144,17 @@ const orNothing = (file: string): Remembered | undefined => {
   } catch {
     return undefined
   }
+}
+
+/**
+ * The roots that a person goes by in a log that has no memory of its own at its path yet: as in the one of the same beginning that was
+ * seen last, and of those in one that is shared.
+ */
+export const rootsElsewhere = (directory: string, first: string): ReadonlyArray<KeptRoot> => {
+  const same = filesIn(directory).flatMap((file) => orNothing(file) ?? [])
+  const shared = (one: Remembered) => (one.logId === null ? 0 : 1)
+  return (
+    same.filter((one) => one.first === first).sort((a, b) => shared(b) - shared(a) || b.at.localeCompare(a.at))[0]
+      ?.roots ?? []
+  )
 }

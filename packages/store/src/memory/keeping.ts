@@ -2,6 +2,7 @@
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
 import { type LastSeen, LogMemory, type MemoryOptions } from "./LogMemory.js"
+import type { KeptRoot } from "./roots.js"
 
 /** A writer of many events a second must not wait for a file for each of them. In milliseconds. */
 const pause = 1_000
@@ -42,6 +43,11 @@ export class Keeping {
   accept(): Loss | null {
     const memory = this.#memory
     return memory === undefined ? null : this.read((connection) => memory.accept(connection))
+  }
+
+  missingRoots(): ReadonlyArray<KeptRoot> {
+    const memory = this.#memory
+    return memory === undefined ? [] : this.read((connection) => memory.missingRoots(connection))
   }
 
   close(): void {

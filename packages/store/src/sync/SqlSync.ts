@@ -31,7 +31,7 @@ import type { RemoteLog } from "./RemoteLog.js"
 import { bind, type Failure, note, noteError, noteSuccess, readHistory, readState } from "./state.js"
 import { readStatus } from "./status.js"
 import { isOfOther, unread } from "./unread.js"
-import { checkRoot, pullVouched } from "./vouching.js"
+import { checkRoot, pullRemembered, pullVouched } from "./vouching.js"
 
 type Failed = SyncError | StorageError
 
@@ -185,6 +185,7 @@ const unlessHeard = ({ author, database }: Parts): Effect.Effect<void, StorageEr
 const goOn = (parts: Parts, tally: Tally, options: SyncOptions, restoreUntil: number): Effect.Effect<void, Failed> =>
   Effect.gen(function* () {
     if (parts.vouched !== undefined) yield* checkRoot(parts, tally, parts.vouched)
+    yield* pullRemembered(parts, tally)
     if (options.invite !== undefined) yield* present(parts, tally, options.invite)
     yield* exchangeAll(parts, tally, options, restoreUntil)
   })

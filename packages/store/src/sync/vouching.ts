@@ -8,9 +8,10 @@ import type { Connection } from "../connection.js"
 import { fingerprint, type Vouched } from "../trust/keys.js"
 import { goBy } from "../trust/lineage.js"
 import { readMembership } from "../trust/membership.js"
-import { findRoots } from "../trust/verdicts.js"
+import { findRoots, type Pending } from "../trust/verdicts.js"
 import type { Parts, Tally } from "./asking.js"
 import type { Author } from "./author.js"
+import { keylessIn } from "./enrolling.js"
 import { pullAll } from "./exchangeAll.js"
 import { rejudge } from "./rebase.js"
 import { readState } from "./state.js"
@@ -19,15 +20,36 @@ import { readState } from "./state.js"
 export const pullVouched = (parts: Parts, tally: Tally, vouched: Vouched) =>
   Effect.gen(function* () {
     const { author, database } = parts
-    const pull = pullAll(parts, tally)
-    const accept = database.write((connection) => acceptVouched(connection, vouched, author))
-    yield* Effect.catchIf(
-      pull,
-      (error) => error.reason === "new-root",
-      (error) => Effect.flatMap(accept, (accepted) => (accepted ? pull : Effect.fail(error))),
-    )
+    const isMeant = ({ eventId, publicKey }: Pending) =>
+      eventId === vouched.root && fingerprint(publicKey) === vouched.fingerprint
+    const accept = database.write((connection) => acceptFound(connection, isMeant, author))
+    yield* pullAccepting(parts, tally, accept)
     if (!(yield* database.read((connection) => isUnder(connection, vouched)))) yield* accept
   })
+
+/**
+ * Takes over what the shared log has, with the roots that a person on this machine accepted in it before its file was lost: it is
+ * their own word, and counts before anything of this machine is written under another root. Where nothing is missing, does nothing.
+ */
+export const pullRemembered = (parts: Parts, tally: Tally) =>
+  Effect.gen(function* () {
+    const { author, database } = parts
+    const kept = yield* database.memory.missingRoots
+    // What waits unsigned in a signed log is not put after others' work: the exchange says so.
+    if (kept.length === 0 || (yield* database.read((connection) => keylessIn(connection, author))) !== undefined) return
+    const isMeant = (found: Pending) =>
+      kept.some(({ eventId, publicKey }) => eventId === found.eventId && publicKey === found.publicKey)
+    const accept = database.write((connection) => acceptFound(connection, isMeant, author))
+    yield* pullAccepting(parts, tally, accept)
+    yield* accept
+  })
+
+const pullAccepting = <E, R>(parts: Parts, tally: Tally, accept: Effect.Effect<boolean, E, R>) =>
+  Effect.catchIf(
+    pullAll(parts, tally),
+    (error) => error.reason === "new-root",
+    (error) => Effect.flatMap(accept, (accepted) => (accepted ? pullAll(parts, tally) : Effect.fail(error))),
+  )
 
 /** Whether the log of this file is under that root. */
 export const isUnder = (connection: Connection, vouched: Vouched): boolean => {
@@ -47,12 +69,11 @@ export const checkRoot = (parts: Parts, tally: Tally, vouched: Vouched) =>
     return yield* new SyncError({ reason: "foreign", message })
   })
 
-const acceptVouched = (connection: Connection, vouched: Vouched, author: Author): boolean => {
-  const found = findRoots(connection).find(
-    ({ eventId, publicKey }) => eventId === vouched.root && fingerprint(publicKey) === vouched.fingerprint,
-  )
-  if (found === undefined) return false
-  const from = goBy(connection, found)
+/** Goes by those of the roots that wait for a word, in their order. Says whether there are any. */
+const acceptFound = (connection: Connection, isMeant: (root: Pending) => boolean, author: Author): boolean => {
+  const found = findRoots(connection).filter(isMeant)
+  const places = [...found].sort((a, b) => a.position - b.position).map((root) => goBy(connection, root))
+  const from = Math.min(...places)
   if (from <= readState(connection).confirmed.position) rejudge(connection, from, author)
-  return true
+  return found.length > 0
 }

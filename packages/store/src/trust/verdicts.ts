@@ -12,6 +12,7 @@ import { fingerprint, keyId } from "./keys.js"
 import { readLink } from "./links.js"
 import { readMembership } from "./membership.js"
 import { lastStated } from "./sealing.js"
+import { isTurnedDown } from "./turnedDown.js"
 import { mostBeginnings } from "./unitAt.js"
 
 /** What the rule has to know after a position, up to which all is judged. */
@@ -111,12 +112,6 @@ export const lineageOf = (
   const before = coming.filter((row) => isRoot(row) && row[0] < position).map((row) => row[1])
   return [...there, ...before].filter((id) => roots.includes(id))
 }
-
-/** Whether a person on this machine has gone back from a root. */
-export const isTurnedDown = (connection: Connection, eventId: string): boolean =>
-  connection
-    .prepare("SELECT 1 FROM roots WHERE event_id = ? AND accepted_at IS NULL AND public_key IS NULL")
-    .get(eventId) !== undefined
 
 /** Whoever holds the token can begin any number of roots: more than these nobody is asked about. */
 const mostPending = 20

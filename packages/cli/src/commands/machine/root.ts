@@ -1,4 +1,6 @@
 /** `context infra machine root` */
+
+import { word } from "@context-engine/core/Shell"
 import type { Machines_ } from "@context-engine/core/services/Machines"
 import * as Effect from "effect/Effect"
 import { explain } from "../../enrolling.js"
@@ -12,7 +14,7 @@ import { Refused } from "../../usage.js"
 
 /** Another root turns away the one that is there: whoever waits to be enrolled might take it for the way in. */
 const besideAdmins = (
-  { machines }: Machines_,
+  { machines, pendingRoots }: Machines_,
   { keysLost, yes }: { readonly keysLost: boolean; readonly yes: boolean },
 ) => {
   const own = machines.find(({ here }) => here)
@@ -23,12 +25,24 @@ const besideAdmins = (
   if (admins.length === 0 || keysLost) return Effect.void
   const named = admins.map(({ fingerprint, name }) => `${name} (${fingerprint})`).join(", ")
   const message = `this log has a root, and its admins are ${named}: another root is only for a log whose admin keys are all lost`
+  const [other] = pendingRoots
   const next =
-    "on one of them: context infra machine approve, or sync invite; if all are lost, add --keys-lost, and --yes where nobody can be asked"
+    other === undefined
+      ? "on one of them: context infra machine approve, or sync invite; if all are lost, add --keys-lost, and --yes where nobody can be asked"
+      : `${waiting(pendingRoots)}; if none of them is the right one and all keys are lost, add --keys-lost, and --yes where nobody can be asked`
   return yes || !isInteractive()
     ? new Refused({ message, next })
     : explain(`${message[0]?.toUpperCase()}${message.slice(1)}. If one is left, say no: it can take this machine in.`)
 }
+
+/** Somebody may have begun another one already, because the keys are lost: that is the way on, and not a third. */
+const waiting = (roots: Machines_["pendingRoots"]): string =>
+  roots
+    .map(
+      ({ fingerprint, name, position }) =>
+        `${name} began another root at position ${position}, which waits for a word here: context infra machine trust ${fingerprint}, if ${word(name)} shows the same`,
+    )
+    .join("; ")
 
 /**
  * What `machine add` printed names the root that it is of, and what is written with it stays under that one. A job that is enrolled
@@ -62,6 +76,10 @@ export const root = leaf({
         Effect.gen(function* () {
           const before = yield* machines.list
           yield* besideAdmins(before, given)
+          if (given.keysLost && before.pendingRoots.length > 0)
+            yield* explain(
+              `${waiting(before.pendingRoots)}. Is it the right one, then say no: a root more is one that every machine is asked about.`,
+            )
           const others = given.onlyThis ? [] : yield* machines.rootPlan
           const named = others.map(({ fingerprint, name }) => `${name} (${fingerprint})`)
           if (!given.yes && named.length > 0)
