@@ -3,7 +3,7 @@
 import { InvalidInput, type StorageError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
 import { cutOf } from "@context-engine/core/services/AsOf"
-import { Audit, type AuditReport, type Progress } from "@context-engine/core/services/Audit"
+import { Audit, type AuditReport, type Progress, type Taken } from "@context-engine/core/services/Audit"
 import { spanMillis } from "@context-engine/core/Time"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,67 +16,94 @@ import { Database, layer as databaseLayer, openConnection } from "./Database.js"
 import { decodeLine, encodeLine } from "./exchange.js"
 import { OwnSchema } from "./fileSchema.js"
 import { clashes, columns, type EventRow, notYet } from "./record.js"
+import { hear } from "./restate.js"
+import { findSigner } from "./Signer.js"
+import { readHead } from "./standing.js"
+import { readState } from "./sync/state.js"
 import { type Replay, takeOver } from "./takeOver.js"
-import { readAccepted } from "./trust/verdicts.js"
+import { readAccepted, readInert } from "./trust/verdicts.js"
 import type { Walk } from "./verify.js"
 import { readSetting } from "./verifySetting.js"
 
 const pageSize = 1_000
 
+export interface Options {
+  /** The file with this machine's key, or the key itself: a root that it began is the right one in a log that is taken over. */
+  readonly keyPath?: string
+}
+
 /** The audit of the log in the local database. */
-export const layer: Layer.Layer<Audit, never, Database | EventLog> = Layer.effect(
-  Audit,
-  Effect.gen(function* () {
-    const database = yield* Database
-    const log = yield* EventLog
+export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Database | EventLog> =>
+  Layer.effect(
+    Audit,
+    Effect.gen(function* () {
+      const database = yield* Database
+      const log = yield* EventLog
 
-    const verify = Effect.fn("Audit.verify")(function* (onProgress?: (progress: Progress) => Effect.Effect<void>) {
-      const started = performance.now()
-      const own = yield* OwnSchema
-      const loss = yield* database.memory.look
-      const { rows = 0, walk } = yield* Effect.scoped(
-        Effect.flatMap(database.dedicated, (connection) => auditOn(connection, { own, onProgress })),
-      ).pipe(Effect.mapError((cause) => storageError(database.path, cause)))
-      yield* database.check
-      if (loss !== null) walk.findings.unshift({ kind: "loss", position: null, message: loss.message })
-      return report(walk, { rows, duration: (performance.now() - started) / 1000 })
-    })
+      const verify = Effect.fn("Audit.verify")(function* (onProgress?: (progress: Progress) => Effect.Effect<void>) {
+        const started = performance.now()
+        const own = yield* OwnSchema
+        const loss = yield* database.memory.look
+        const { rows = 0, walk } = yield* Effect.scoped(
+          Effect.flatMap(database.dedicated, (connection) => auditOn(connection, { own, onProgress })),
+        ).pipe(Effect.mapError((cause) => storageError(database.path, cause)))
+        yield* database.check
+        if (loss !== null) walk.findings.unshift({ kind: "loss", position: null, message: loss.message })
+        return report(walk, { rows, duration: (performance.now() - started) / 1000 })
+      })
 
-    return Audit.of({
-      verify,
-      loss: database.memory.look,
-      accept: database.memory.accept,
-      export: Stream.mapConcat(atOneMoment(database), (found) => found.map((row) => encodeLine(row))),
-      import: (lines) =>
-        Effect.scoped(
-          Effect.flatMap(database.dedicated, (connection) =>
-            Effect.zipRight(refuseShared(connection), takeOver(connection, Stream.mapEffect(lines, decodeLine))),
-          ),
-        ),
-      replay: Effect.fn("Audit.replay")(function* (moment: string, into: string) {
-        const { skip, until } = yield* cutOf(log, moment, { field: "moment" })
-        const events = Stream.mapConcat(atOneMoment(database, until), (found) => found)
-        const { accepted, replay } = yield* database.read((connection) => ({
-          accepted: readAccepted(connection),
-          replay: replayOf(connection, moment, until, skip),
-        }))
-        // Folded in a file of its own; all of it goes into one, for programs that know nothing of the one beside it.
-        const fill = (draft: string) =>
-          Effect.flatMap(openConnection(`${draft}.work`), (connection) =>
-            Effect.zipRight(
-              takeOver(connection, events, { accepted, replay }),
-              Effect.try({
-                try: () => copyInto(connection, draft),
-                catch: (cause) => storageError(into, cause),
-              }),
+      /** What this machine's key or memory accepts needs no other word. Gives how many of the last events count for nothing then. */
+      const heard = ({ events }: Taken) =>
+        Effect.gen(function* () {
+          const roots = yield* database.memory.missingRoots
+          // One that cannot be used is told of when it is to sign.
+          const signer = yield* Effect.orElseSucceed(
+            Effect.try(() => (keyPath === undefined ? undefined : findSigner(keyPath))),
+            () => undefined,
+          )
+          return yield* database.write((connection): Taken => {
+            hear(connection, { roots, signer, measured: readState(connection).measured })
+            return { events, inert: readInert(connection, readHead(connection).position - events).size }
+          })
+        })
+
+      return Audit.of({
+        verify,
+        loss: database.memory.look,
+        accept: database.memory.accept,
+        export: Stream.mapConcat(atOneMoment(database), (found) => found.map((row) => encodeLine(row))),
+        import: (lines) =>
+          Effect.scoped(
+            Effect.flatMap(database.dedicated, (connection) =>
+              Effect.zipRight(refuseShared(connection), takeOver(connection, Stream.mapEffect(lines, decodeLine))),
             ),
-          ).pipe(Effect.scoped, Effect.provide(databaseLayer(`${draft}.work`)))
-        yield* makeWhole(into, fill)
-        return until
-      }),
-    })
-  }),
-)
+          ).pipe(Effect.flatMap(heard)),
+        replay: Effect.fn("Audit.replay")(function* (moment: string, into: string) {
+          const { skip, until } = yield* cutOf(log, moment, { field: "moment" })
+          const events = Stream.mapConcat(atOneMoment(database, until), (found) => found)
+          const { accepted, replay } = yield* database.read((connection) => ({
+            accepted: readAccepted(connection),
+            replay: replayOf(connection, moment, until, skip),
+          }))
+          // Folded in a file of its own; all of it goes into one, for programs that know nothing of the one beside it.
+          const fill = (draft: string) =>
+            Effect.flatMap(openConnection(`${draft}.work`), (connection) =>
+              Effect.zipRight(
+                takeOver(connection, events, { accepted, replay }),
+                Effect.try({
+                  try: () => copyInto(connection, draft),
+                  catch: (cause) => storageError(into, cause),
+                }),
+              ),
+            ).pipe(Effect.scoped, Effect.provide(databaseLayer(`${draft}.work`)))
+          yield* makeWhole(into, fill)
+          return until
+        }),
+      })
+    }),
+  )
+
+export const layer = layerWith({})
 
 /** What machines share, each takes from the shared log: beside that an import would make a second account of it. */
 const refuseShared = (connection: Connection) =>

@@ -7,6 +7,7 @@ import { StorageError } from "@context-engine/core/Errors"
 import { projections } from "@context-engine/core/views/all"
 import type { Measured } from "./clock.js"
 import { type Connection, codeOf } from "./connection.js"
+import { type KeptRoot, readKept } from "./memory/roots.js"
 import { settle } from "./rebuild.js"
 import { columns, decode, type EventRow, genesis } from "./record.js"
 import { writeRows } from "./rows.js"
@@ -18,13 +19,13 @@ import { addDisplaced } from "./sync/lost.js"
 import { columnsOf, readState } from "./sync/state.js"
 import { tables } from "./tables.js"
 import { claimedKey, isRoot } from "./trust/chain.js"
-import { acceptOwn, acceptRoot, markClockSteps } from "./trust/verdicts.js"
+import { acceptKept, acceptOwn, acceptRoot, markClockSteps, readAccepted, readInert } from "./trust/verdicts.js"
 import { readSetting } from "./verifySetting.js"
 
 /** What is known otherwise than by the file. */
 export interface Believed {
-  /** Roots that a person on this machine has accepted, by the ids of their events. */
-  readonly roots: ReadonlySet<string>
+  /** Roots that a person on this machine has accepted. */
+  readonly roots: ReadonlyArray<KeptRoot>
   /** This machine's key: a root that it began is the right one. */
   readonly signer: Signer | undefined
   /** How wrong this machine's clock is; `null` where that was not measured. A file may come from another machine. */
@@ -46,7 +47,7 @@ export const restate = (connection: Connection, believed: Believed): number => {
   const until = confirmed ?? readHead(connection).position
   const { confirmed: keepAsOf } = readShared(connection)
   begin(connection)
-  for (const eventId of believed.roots) acceptRoot(connection, eventId)
+  acceptKept(connection, rootRows(connection), believed.roots)
   acceptOwn(connection, rootRows(connection), believed.signer)
   for (const rows of wholeRuns(connection, until)) {
     judgeAnew(connection, rows)
@@ -57,6 +58,54 @@ export const restate = (connection: Connection, believed: Believed): number => {
   foldWaiting(connection, waiting, keepAsOf)
   return end(connection)
 }
+
+/** How many rows are not what the events say, as the file itself sees its roots; nothing is changed. */
+export const differingAsItIs = (connection: Connection): number => {
+  connection.exec("SAVEPOINT trial")
+  try {
+    return restate(connection, { roots: readKept(connection), signer: undefined, measured: null })
+  } finally {
+    connection.exec("ROLLBACK TO trial; RELEASE trial")
+  }
+}
+
+/**
+ * Whether other roots are accepted here than the file says: then rows differ that were right where they were written. The first root of
+ * a log is its root in any case.
+ */
+export const seesOtherRoots = (connection: Connection, { roots, signer }: Believed): boolean => {
+  const rows = rootRows(connection)
+  const idsOf = () =>
+    readKept(connection)
+      .map(({ eventId }) => eventId)
+      .filter((id) => id !== rows[0]?.[1])
+  const said = idsOf()
+  connection.exec("SAVEPOINT roots")
+  try {
+    connection.exec("DELETE FROM roots; DELETE FROM inert")
+    acceptKept(connection, rows, roots)
+    acceptOwn(connection, rows, signer)
+    return said.join() !== idsOf().join()
+  } finally {
+    connection.exec("ROLLBACK TO roots; RELEASE roots")
+  }
+}
+
+/**
+ * A log that was taken over from elsewhere, and has roots that this machine accepts: those that its person accepted before, and those
+ * that its own key began. Within a transaction. All is judged anew where one of them counted for nothing.
+ */
+export const hear = (connection: Connection, { measured, roots, signer }: Believed): void => {
+  const rows = rootRows(connection)
+  acceptKept(connection, rows, roots)
+  acceptOwn(connection, rows, signer)
+  const [accepted, inert] = [readAccepted(connection), readInert(connection, 0)]
+  const heard = rows.filter((row) => accepted.has(row[1]))
+  if (!heard.some(([position]) => inert.has(position))) return
+  restate(connection, { roots: heard.map(keptOf), signer, measured })
+}
+
+const keptOf = (row: EventRow): KeptRoot => ({ eventId: row[1], publicKey: String(JSON.parse(row[6]).publicKey) })
 
 /** What others decided about who may write came from the shared log, whatever a file says of how far it was read. */
 const othersDecisions = (rows: ReadonlyArray<EventRow>, signer: Signer | undefined): ReadonlyArray<string> =>

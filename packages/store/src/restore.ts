@@ -9,22 +9,23 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Measured } from "./clock.js"
-import { NativeConnection, storageError } from "./connection.js"
+import { type Connection, NativeConnection, storageError } from "./connection.js"
 import { copyInto } from "./copies.js"
 import { Database, layer as databaseLayer } from "./Database.js"
 import { checkSchema, OwnSchema } from "./fileSchema.js"
 import { copyPrivately, syncPath } from "./files.js"
 import { hasWal, identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
+import { rootsOf } from "./memory/LogMemory.js"
+import { type KeptRoot, keptWith } from "./memory/roots.js"
 import { replace } from "./replace.js"
-import { type Believed, restate } from "./restate.js"
+import { type Believed, differingAsItIs, restate, seesOtherRoots } from "./restate.js"
 import { findSigner, type Signer } from "./Signer.js"
 import * as SqlAudit from "./SqlAudit.js"
 import * as SqlEventLog from "./SqlEventLog.js"
 import { staging } from "./staging.js"
 import { endChain } from "./standing.js"
 import { noteError, readState } from "./sync/state.js"
-import { readAccepted } from "./trust/verdicts.js"
 import { strangersThatWait } from "./trust/waiting.js"
 
 /** A backup that has been looked at. */
@@ -33,7 +34,7 @@ export interface Prepared {
   readonly events: number
   /** What does not hold, in words. If there is anything, it cannot be put in place. */
   readonly problems: ReadonlyArray<string>
-  /** How many rows were not what the events say, and were built anew. */
+  /** How many rows were not what the events say, whichever of its roots are accepted, and were built anew. */
   readonly differing: number
   /** Whether it has a root that nobody on this machine has accepted, so that what is under it counts for nothing yet. */
   readonly rootWaits: boolean
@@ -53,13 +54,15 @@ export interface Preparing {
   readonly shared?: boolean
   /** Where this machine's key is, which will sign what waits in the backup; absent where it signs nothing. */
   readonly keyPath?: string
+  /** Where this machine remembers which roots its person accepted, if it does. */
+  readonly memory?: string | undefined
 }
 
 /** Takes a copy of a backup and verifies it. Nobody may be writing to the backup; nothing of it is changed. */
 export const prepare = (
   backup: string,
   named: string,
-  { keyPath, onProgress, shared = false }: Preparing = {},
+  { keyPath, memory, onProgress, shared = false }: Preparing = {},
 ): Effect.Effect<Prepared, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
     // What a link leads to is the log: put in the place of the link, the backup would stand beside it.
@@ -93,7 +96,7 @@ export const prepare = (
       ({ reason }) => reason !== "full",
       () => Effect.void,
     )
-    const believed = { roots: rootsOf(there), signer, measured: measuredIn(there) }
+    const believed = { roots: rootsFor(copy, there, { memory, path }), signer, measured: measuredIn(there) }
     const { differing, problems, report } = yield* Effect.mapError(verified(copy, believed, onProgress), aboutBackup)
     if (report.replayed !== null) return yield* notForWork(backup, report.replayed)
     if (problems.length > 0) return refused(problems)
@@ -155,8 +158,19 @@ const strangeIn = (copy: string, own: ReadonlyArray<string>): ReadonlyArray<stri
 const strangersIn = (copy: string, own: Signer | undefined): ReadonlyArray<number> =>
   using(copy, (connection) => strangersThatWait(connection, own))
 
-/** The roots that a person has accepted in the log that is there; none where it cannot be read. */
-const rootsOf = (there: string): ReadonlySet<string> => reading(there, readAccepted) ?? new Set()
+/** The roots that a person has accepted in the log that is there, and what is remembered of it, where it does not say otherwise. */
+const rootsFor = (
+  copy: string,
+  there: string,
+  { memory, path }: { readonly memory: string | undefined; readonly path: string },
+): ReadonlyArray<KeptRoot> => {
+  const first = reading(
+    copy,
+    (connection) => connection.prepare("SELECT hash FROM events WHERE position = 1").get()?.[0],
+  )
+  const kept = memory === undefined || typeof first !== "string" ? [] : rootsOf(memory, path, first)
+  return reading(there, (connection) => keptWith(connection, kept)) ?? kept
+}
 
 /** How wrong this machine's clock was when the log that is there last met the shared one; not known where there is none. */
 const measuredIn = (there: string): Measured | null =>
@@ -201,7 +215,7 @@ const verified = (copy: string, believed: Believed, onProgress: OnProgress | und
   Effect.gen(function* () {
     const audit = yield* Audit
     const database = yield* Database
-    const differing = yield* Effect.either(database.write((connection) => restate(connection, believed)))
+    const differing = yield* Effect.either(database.write((connection) => restated(connection, believed)))
     if (differing._tag === "Left" && differing.left.reason !== "corrupt") return yield* differing.left
     const report = yield* audit.verify(onProgress)
     // What counts for nothing harms nothing: it is kept as what it is.
@@ -214,6 +228,22 @@ const verified = (copy: string, believed: Believed, onProgress: OnProgress | und
       SqlAudit.layer.pipe(Layer.provideMerge(SqlEventLog.layer()), Layer.provideMerge(databaseLayer(copy))),
     ),
   )
+
+/** Rows that differ because other roots are accepted here were right where they were written: of those only the root is told. */
+const restated = (connection: Connection, believed: Believed): number => {
+  const asItWas = seesOtherRoots(connection, believed) ? trial(connection) : undefined
+  const differing = restate(connection, believed)
+  return asItWas ?? differing
+}
+
+/** `undefined` where it cannot be told: then what does not hold is found by what follows. */
+const trial = (connection: Connection): number | undefined => {
+  try {
+    return differingAsItIs(connection)
+  } catch {
+    return undefined
+  }
+}
 
 const notItsOwn = (backup: string) =>
   new StorageError({

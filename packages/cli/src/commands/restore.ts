@@ -7,7 +7,7 @@ import { likenessInWords } from "../render/likeness.js"
 import { broughtBack, givenUpInWords } from "../render/loss.js"
 import { count, rebuiltInWords } from "../render/units.js"
 import { machineKey } from "../runtime/key.js"
-import { databasePath, isShared, needsFile } from "../runtime/log.js"
+import { databasePath, isShared, memoryDirectory, needsFile } from "../runtime/log.js"
 import { withAudit } from "../runtime.js"
 import { progress } from "../terminal.js"
 import { Refused } from "../usage.js"
@@ -29,7 +29,12 @@ export const restore = leaf({
       const { existsSync } = yield* Effect.promise(() => import("node:fs"))
       if (!existsSync(given.file)) return yield* new Refused({ message: `there is no file ${given.file}` })
       const { prepare } = yield* Effect.promise(() => import("@context-engine/store/restore"))
-      const how = { onProgress: walked("verifying"), shared: isShared(given.db), ...machineKey() }
+      const how = {
+        onProgress: walked("verifying"),
+        shared: isShared(given.db),
+        memory: memoryDirectory(),
+        ...machineKey(),
+      }
       const { compared, ...found } = yield* progress("verifying")(prepare(given.file, db, how))
       if (compared === undefined) {
         const message = `${given.file} does not hold: ${found.problems[0]}`

@@ -6,6 +6,7 @@ import * as SqlAudit from "@context-engine/store/SqlAudit"
 import * as SqlMaintenance from "@context-engine/store/SqlMaintenance"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { machineKey } from "./key.js"
 import type { LogOptions } from "./log.js"
 import { run } from "./run.js"
 
@@ -18,6 +19,6 @@ export interface Books {
 export const open = <A>(options: LogOptions, use: (books: Books) => Effect.Effect<A, unknown>) =>
   run(
     options,
-    Layer.mergeAll(SqlAudit.layer, SqlMaintenance.layer, History.layer),
+    Layer.mergeAll(SqlAudit.layerWith(machineKey()), SqlMaintenance.layer, History.layer),
     Effect.flatMap(Effect.all({ audit: Audit, history: History, maintenance: Maintenance }), use),
   )

@@ -31,6 +31,8 @@ export const lastSeen = `SELECT (SELECT hash FROM events ORDER BY position DESC 
 /** The memory of one log. Its methods are synchronous, and run on a connection to the log outside any transaction. */
 export class LogMemory {
   readonly #path: string
+  /** Nothing was known of a log at this path when it was opened. */
+  #isNew = false
 
   constructor(
     path: string,
@@ -59,6 +61,7 @@ export class LogMemory {
         `see ${fileOf(directory, this.#path)}`,
       )
     const remembered = this.#read(damaged) ?? this.#moved(connection)
+    this.#isNew = remembered === undefined
     const loss = remembered && judge(this.#path, remembered, connection)
     if (loss) tell?.(loss.message, loss.next)
     return !loss && this.#isNews(remembered, see(this.#path, connection, remembered))
@@ -82,9 +85,11 @@ export class LogMemory {
   /** The roots that a person accepted in this log before its file was lost, and of which the file knows nothing yet. */
   missingRoots(connection: Connection): ReadonlyArray<KeptRoot> {
     const remembered = this.#read() ?? this.#moved(connection)
-    if (remembered !== undefined) return missingIn(connection, remembered.roots)
+    if (remembered !== undefined && !this.#isNew) return missingIn(connection, remembered.roots)
     const first = readMark(connection, "WHERE position = 1")
-    return first === undefined ? [] : missingIn(connection, rootsElsewhere(this.options.directory, first.hash))
+    return first === undefined
+      ? []
+      : missingIn(connection, rootsElsewhere(this.options.directory, first.hash, this.#path))
   }
 
   /** Takes the log as it is for the one to go on from. Gives what is given up; `null` if nothing is. */
@@ -130,6 +135,16 @@ export class LogMemory {
     const { at: _, ...before } = remembered ?? { at: "" }
     const { at: __, ...now } = seen
     return JSON.stringify(before) !== JSON.stringify(now)
+  }
+}
+
+/** The roots that a person accepted in the log of that beginning, at that path or wherever it is new there. Throws nothing. */
+export const rootsOf = (directory: string, path: string, first: string): ReadonlyArray<KeptRoot> => {
+  try {
+    const remembered = recallLog(directory, path) ?? movedFrom(directory, first)
+    return remembered?.roots ?? rootsElsewhere(directory, first, resolve(path))
+  } catch {
+    return []
   }
 }
 

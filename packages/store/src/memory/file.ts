@@ -150,11 +150,12 @@ const orNothing = (file: string): Remembered | undefined => {
  * The roots that a person goes by in a log that has no memory of its own at its path yet: as in the one of the same beginning that was
  * seen last, and of those in one that is shared.
  */
-export const rootsElsewhere = (directory: string, first: string): ReadonlyArray<KeptRoot> => {
+export const rootsElsewhere = (directory: string, first: string, path: string): ReadonlyArray<KeptRoot> => {
   const same = filesIn(directory).flatMap((file) => orNothing(file) ?? [])
   const shared = (one: Remembered) => (one.logId === null ? 0 : 1)
   return (
-    same.filter((one) => one.first === first).sort((a, b) => shared(b) - shared(a) || b.at.localeCompare(a.at))[0]
-      ?.roots ?? []
+    same
+      .filter((one) => one.first === first && one.path !== path)
+      .sort((a, b) => shared(b) - shared(a) || b.at.localeCompare(a.at))[0]?.roots ?? []
   )
 }

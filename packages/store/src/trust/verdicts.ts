@@ -94,6 +94,20 @@ export const acceptOwn = (
   return own.map(pendingOf)
 }
 
+/** Accepts those of some roots that a person on this machine accepted before: the very events, signed with the very keys. */
+export const acceptKept = (
+  connection: Connection,
+  rows: ReadonlyArray<EventRow>,
+  kept: ReadonlyArray<{ readonly eventId: string; readonly publicKey: string }>,
+): void => {
+  for (const row of rows) {
+    const same = kept.filter(({ eventId }) => eventId === row[1])
+    if (same.length === 0 || !isRoot(row) || !isSelfSigned(row)) continue
+    const { publicKey } = pendingOf(row)
+    if (same.some((one) => one.publicKey === publicKey)) acceptRoot(connection, row[1])
+  }
+}
+
 /**
  * The roots that one goes by: those of what it names that stand before it, as part of what it signed, for nobody is armed for later.
  * `undefined` where an older version did not say. `coming`: rows that are to follow those of the log.
