@@ -53,6 +53,7 @@ import {
   type Vouched,
 } from "./trust/keys.js"
 import { readMembership } from "./trust/membership.js"
+import { calledAsNow } from "./trust/names.js"
 import { findRoots, type Pending, readAsked, readEarlier } from "./trust/verdicts.js"
 
 export interface Options {
@@ -239,7 +240,10 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
 }
 
 /** The roots that do not count now: those that nobody here has accepted, and those that counted before. */
-const rootsIn = (connection: Connection) => ({ pending: findRoots(connection), earlier: readEarlier(connection) })
+const rootsIn = (connection: Connection) => ({
+  pending: calledAsNow(connection, findRoots(connection)),
+  earlier: calledAsNow(connection, readEarlier(connection)),
+})
 
 /** The root of a log that has one, as it is vouched for to who comes. */
 const rootOf = ({ machines, root }: Membership): Vouched => {

@@ -11,6 +11,7 @@ import { readState } from "./sync/state.js"
 import { candidates } from "./trust/candidates.js"
 import { goBy } from "./trust/lineage.js"
 import { readMembership } from "./trust/membership.js"
+import { nameOf } from "./trust/names.js"
 import { rootDraft } from "./trust/sealing.js"
 import { acceptRoot, type Pending, rootsAfter, turnDownRoots } from "./trust/verdicts.js"
 
@@ -36,7 +37,7 @@ export const begin = (
     .filter(({ position }) => position <= base.position)
     .map(({ eventId }) => eventId)
   // It is called what it was called before.
-  const name = state.machines.get(signer.id)?.name ?? signer.name
+  const name = state.machines.get(signer.id)?.name ?? nameOf(connection, signer.id) ?? signer.name
   const draft = rootDraft({ ...signer, name }, { meta, occurredAt: writer.now() }, base, others, lineage)
   rebase(connection, base, readTail(connection, base.position), undefined, writer, [draft])
   acceptRoot(connection, draft.id)

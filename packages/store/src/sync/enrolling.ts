@@ -9,6 +9,7 @@ import type { Signer } from "../Signer.js"
 import { readHead, readMachine } from "../standing.js"
 import { decodeInvite, fingerprint, inviteKey, prove, publicHalf } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
+import { nameOf } from "../trust/names.js"
 import { type Draft, isOwn, rootDraft } from "../trust/sealing.js"
 import { acceptRoot, readAsked } from "../trust/verdicts.js"
 import { type Author, write } from "./author.js"
@@ -131,7 +132,9 @@ export const askToJoin = (connection: Connection, author: Author, invite: string
   const there = readMembership(connection, confirmed.position)
   const tail = readTail(connection, confirmed.position)
   if (proof === null && (isFull(there) || hasAsked(there, tail, signer))) return false
-  const data = { machineId: signer.id, name: signer.name, publicKey: signer.publicKey, invite: proof }
+  // Under a new root it is called what an admin called it before, and not what its host is.
+  const name = nameOf(connection, signer.id) ?? signer.name
+  const data = { machineId: signer.id, name, publicKey: signer.publicKey, invite: proof }
   const meta = { actor: signer.name, via: "library" as const, machine: signer.name, commandId: author.id() }
   const wish: Draft = write(author, machinesStream, EnrolmentRequested, data, meta)
   rebase(connection, confirmed, tail, undefined, author, [wish])

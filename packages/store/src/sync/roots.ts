@@ -9,6 +9,7 @@ import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
 import { claimedKey, isRoot } from "../trust/chain.js"
 import { readMembership } from "../trust/membership.js"
+import { nameOf } from "../trust/names.js"
 import type { Draft } from "../trust/sealing.js"
 import { isTurnedDown } from "../trust/turnedDown.js"
 import type { Author } from "./author.js"
@@ -47,7 +48,10 @@ export const partsOf = (
   const squatted = roots.map((row) => placeOf(connection, row[1])).find((position) => position > 0)
   if (squatted !== undefined) throw new Squatted(squatted, "root")
   const foreign = roots.find((row) => claimedKey(row) !== author.signer?.id)
-  if (foreign !== undefined) throw new MisplacedRoot(foreign[0], String(JSON.parse(foreign[6]).name))
+  if (foreign !== undefined) {
+    const name = nameOf(connection, claimedKey(foreign) ?? "") ?? String(JSON.parse(foreign[6]).name)
+    throw new MisplacedRoot(foreign[0], name)
+  }
   const starts = roots.map((row) => mine.indexOf(row))
   const again = roots.map((row): Standing => ({ drafts: [draftOf(row)], recordedAt: row[9], fresh: true }))
   return [begun, ...again.map((one) => [one])].map((before, index) => ({

@@ -12,6 +12,20 @@ export const readNames = (connection: Connection): ReadonlyMap<string, string> =
   return new Map([...joined(connection), ...known].map(({ machineId, name }) => [machineId, name]))
 }
 
+/** What a machine was last called in the log, under any root; `undefined` where that knows nothing of it. */
+export const nameOf = (connection: Connection, machineId: string): string | undefined =>
+  readNames(connection).get(machineId)
+
+/** A root under the name that its machine has elsewhere in the log; where it has none there, under the one that it says itself. */
+export const calledAsNow = <A extends { readonly name: string; readonly publicKey: string }>(
+  connection: Connection,
+  roots: ReadonlyArray<A>,
+): ReadonlyArray<A> => {
+  if (roots.length === 0) return roots
+  const names = readNames(connection)
+  return roots.map((root) => ({ ...root, name: names.get(keyId(root.publicKey)) ?? root.name }))
+}
+
 const joined = (connection: Connection): ReadonlyArray<{ readonly machineId: string; readonly name: string }> =>
   connection
     .prepare(

@@ -11,6 +11,7 @@ import { chainOf, claimedKey, isRoot, isSelfSigned } from "./chain.js"
 import { fingerprint, keyId } from "./keys.js"
 import { readLink } from "./links.js"
 import { readMembership } from "./membership.js"
+import { calledAsNow } from "./names.js"
 import { lastStated } from "./sealing.js"
 import { isTurnedDown } from "./turnedDown.js"
 import { mostBeginnings } from "./unitAt.js"
@@ -159,9 +160,10 @@ export const readPending = (connection: Connection): ReadonlyArray<Pending> =>
 export const readAsked = (connection: Connection, members: Membership): ReadonlyArray<PendingRoot> => {
   const pending = readPending(connection)
   const covered = pending.length === 0 ? 0 : readCovered(connection, members)
-  return pending
-    .filter(({ position }) => position > covered)
-    .map(({ name, position, publicKey }) => ({ name, position, fingerprint: fingerprint(publicKey) }))
+  return calledAsNow(
+    connection,
+    pending.filter(({ position }) => position > covered),
+  ).map(({ name, position, publicKey }) => ({ name, position, fingerprint: fingerprint(publicKey) }))
 }
 
 /** All roots that somebody asks about, wherever they are in the log: no number of others keeps one from being found. */
