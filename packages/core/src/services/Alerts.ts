@@ -153,15 +153,12 @@ const longest = 600_000
 
 /** What is wrong between this machine and the shared log, at a time in milliseconds since 1970. */
 export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert> => {
-  const { clonedAt, enrolment, lastContact, lastError, loss, pending, pendingSince, skew, unknown, wrongClocks } =
-    status
+  const { clonedAt, enrolment, lastContact, lastError, loss, skew, unknown, wrongClocks } = status
   const about = (alert: Omit<Alert, "kind" | "subject">): Alert => ({
     kind: "sync",
     subject: "the shared log",
     ...alert,
   })
-  const lost = unaddressed(status)
-  const waits = lost === undefined && pendingSince !== null && now - Date.parse(pendingSince) > longest
   const found: Array<Alert> = loss === null ? [] : [lossAlert(loss)]
   if (lastError !== null) {
     const passes = enrolment === "waiting" || ["offline", "busy"].includes(lastError.reason)
@@ -175,15 +172,7 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   if (lastError?.reason !== "new-root") found.push(...status.roots.map((root) => about(rootAlert(root))))
   const next = toTrust(status.roots[0]) ?? acknowledge
   found.push(...untrusted(status).map((message) => about({ severity: "error", message, since: null, next })))
-  if (waits) {
-    const message = `${pending === 1 ? "an event waits" : `${pending} events wait`} to be pushed`
-    const next = loss?.next ?? "context infra sync now"
-    found.push(about({ severity: "warning", message, since: pendingSince, next }))
-  }
-  if (lost !== undefined)
-    found.push(
-      about({ severity: "warning", message: lost, since: pendingSince, next: "context infra sync connect <url>" }),
-    )
+  found.push(...unshared(status, now).map(about))
   if (skew !== null && Math.abs(skew) > skewLimit) {
     const message = `this machine's clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew < 0 ? "ahead" : "behind"}`
     found.push(about({ severity: "warning", message, since: null, next: "set the clock of this machine" }))
@@ -197,6 +186,17 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   }
   found.push(...asks(status.asking).map(about))
   return found
+}
+
+/** What is done here and goes nowhere. */
+const unshared = (status: SyncStatus, now: number): ReadonlyArray<Omit<Alert, "kind" | "subject">> => {
+  const { pending, pendingSince: since } = status
+  const lost = unaddressed(status)
+  if (lost !== undefined)
+    return [{ severity: "warning", message: lost, since, next: "context infra sync connect <url>" }]
+  if (since === null || now - Date.parse(since) <= longest) return []
+  const message = `${pending === 1 ? "an event waits" : `${pending} events wait`} to be pushed`
+  return [{ severity: "warning", message, since, next: status.loss?.next ?? "context infra sync now" }]
 }
 
 /** Who waits for this machine to decide. How many are told is bounded: whoever holds the token may ask. */
