@@ -61,11 +61,11 @@ export const restate = (connection: Connection, believed: Believed): number => {
 
 /** How many rows are not what the events say, as the file itself sees its roots; nothing is changed. */
 export const differingAsItIs = (connection: Connection): number => {
-  connection.exec("SAVEPOINT trial")
+  connection.exec("SAVEPOINT as_it_is")
   try {
     return restate(connection, { roots: readKept(connection), signer: undefined, measured: null })
   } finally {
-    connection.exec("ROLLBACK TO trial; RELEASE trial")
+    connection.exec("ROLLBACK TO as_it_is; RELEASE as_it_is")
   }
 }
 

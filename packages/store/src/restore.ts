@@ -231,13 +231,13 @@ const verified = (copy: string, believed: Believed, onProgress: OnProgress | und
 
 /** Rows that differ because other roots are accepted here were right where they were written: of those only the root is told. */
 const restated = (connection: Connection, believed: Believed): number => {
-  const asItWas = seesOtherRoots(connection, believed) ? trial(connection) : undefined
+  const asItWas = seesOtherRoots(connection, believed) ? asItIs(connection) : undefined
   const differing = restate(connection, believed)
   return asItWas ?? differing
 }
 
 /** `undefined` where it cannot be told: then what does not hold is found by what follows. */
-const trial = (connection: Connection): number | undefined => {
+const asItIs = (connection: Connection): number | undefined => {
   try {
     return differingAsItIs(connection)
   } catch {
