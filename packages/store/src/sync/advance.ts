@@ -41,7 +41,8 @@ export const advance = (
   // Others' events put all of the tail after them; else only what was pushed is of interest, and what comes next.
   const tail = readTail(connection, from.position, answer.rows.length > 0 ? -1 : answer.taken.length + 1)
   const times = new Map(answer.taken)
-  const echoed = answer.rows.slice(0, sharedLength(tail.slice(times.size), answer.rows))
+  const shown = times.size + sharedLength(tail.slice(times.size), answer.rows)
+  const echoed = answer.rows.slice(0, Math.max(times.size, endOfUnits(tail, shown)) - times.size)
   for (const row of echoed) times.set(row[0], row[9])
   const incoming = answer.rows.slice(echoed.length)
   const ours = tail.slice(0, times.size)
@@ -90,6 +91,17 @@ const placeOf = (row: EventRow | undefined): Place | undefined => row && { posit
 const sharedLength = (tail: ReadonlyArray<EventRow>, rows: ReadonlyArray<EventRow>): number => {
   const differs = rows.findIndex((row, index) => row[10] !== tail[index]?.[10])
   return differs === -1 ? rows.length : differs
+}
+
+/**
+ * So many of the first rows are whole units. One that the shared log has only the beginning of is not in it: somebody put that there,
+ * and it counts for nothing, as part of no unit. What this machine wrote is put after it, as after any event of others.
+ */
+const endOfUnits = (tail: ReadonlyArray<EventRow>, until: number): number => {
+  const signature = tail[until]?.[11] ?? null
+  let end = until
+  while (signature !== null && end > 0 && tail[end - 1]?.[11] === signature) end -= 1
+  return end
 }
 
 /** What came over the network goes on from a place without a gap. What it says there is for the rule to judge. */

@@ -48,7 +48,10 @@ export const meet = (
       }
       return { ...seen, state: state.logId === null ? "empty" : "reset" }
     }
-    const place = yield* common(database, remote, Math.min(head, first.head))
+    const found = yield* common(database, remote, Math.min(head, first.head))
+    // Of a log that lost something, a unit is there whole or not at all.
+    const isBack = state.logId === first.logId && found.position < state.confirmed.position
+    const place = isBack ? yield* database.read((connection) => beforeUnit(connection, found)) : found
     const seen = {
       logId: first.logId,
       remoteEvents: first.head,
@@ -118,6 +121,18 @@ const common = (database: Database["Type"], remote: RemoteLog["Type"], until: nu
     }
     return low
   })
+
+/** The last place up to there at which no unit of ours goes on. */
+const beforeUnit = (connection: Connection, { hash, position }: Place): Place => {
+  const [signature] = connection.prepare("SELECT signature FROM events WHERE position = ?").get(position + 1) ?? [null]
+  if (signature === null) return { position, hash }
+  const found = connection
+    .prepare(
+      "SELECT position, hash FROM events WHERE position <= ? AND signature IS NOT ? ORDER BY position DESC LIMIT 1",
+    )
+    .get(position, signature)
+  return found === undefined ? beginning : { position: found[0], hash: found[1] }
+}
 
 const hashesAt = (connection: Connection, positions: ReadonlyArray<number>): ReadonlyMap<number, string> =>
   new Map(
