@@ -39,6 +39,8 @@ export class Walk {
   #versions = new Map<string, number>()
   /** Rows of one signature, which may be a unit. */
   #run: Array<EventRow> = []
+  /** Rows of that which are older than the log's root. */
+  #older: Array<EventRow> = []
   #recordedAt = ""
   readonly #inertUnchained: Array<number> = []
   /** What had not happened at the moment that the file shows. */
@@ -161,6 +163,9 @@ export class Walk {
       else if (judged.verdict === "inert") this.#leaveOut(rows, judged.reason)
       else this.find("signature", judged.position, stopped(judged))
     }
+    // Before there were roots an event did not say what it is part of: one signature spans an append.
+    this.#signers.checkOlder(this.#older)
+    this.#older = []
   }
 
   #tellUnchained(position: number): void {
@@ -223,7 +228,7 @@ export class Walk {
     const key = claimedKey(first)
     const member = this.membership.machines.get(key ?? "")
     if (this.membership.root === null || key === undefined || member === undefined) {
-      this.#signers.checkOlder(rows)
+      this.#older.push(...rows)
       return
     }
     this.#signers.credit(member, rows.length)

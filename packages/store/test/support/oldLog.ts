@@ -38,7 +38,7 @@ const event = (stream: string, type: string, data: unknown, machine: string): Ol
   return [uuid(), stream, type, 1, canonicalJson(data), canonicalJson(meta), "2026-01-01T00:00:00.000Z"]
 }
 
-/** Machines that joined by their own word and added a server each; nobody's, where nothing was signed. */
+/** Machines that joined by their own word and added a server each, in one append; nobody's, where nothing was signed. */
 export const oldRows = (signers: ReadonlyArray<Signer | undefined>, names: ReadonlyArray<string>) =>
   rowsOf(
     signers.flatMap((signer, i): ReadonlyArray<OldAppend> => {
@@ -46,7 +46,7 @@ export const oldRows = (signers: ReadonlyArray<Signer | undefined>, names: Reado
       if (signer === undefined) return [{ signer, events: [added] }]
       const { id, name, publicKey } = signer
       const joined = event(`machine-${id}`, "MachineJoined", { machineId: id, name, publicKey }, name)
-      return [joined, added].map((one) => ({ signer, events: [one] }))
+      return [{ signer, events: [joined, added] }]
     }),
   )
 
