@@ -6,9 +6,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { Database } from "../src/Database.js"
 import { sync as syncCheck } from "../src/doctor/sync.js"
 import { ownerOf } from "../src/sync/config.js"
-import { make } from "../src/sync/RemoteLog.js"
 import { beginLog, eventsOf, give, type Machine, machine, status, sync } from "./support/machines.js"
-import { makeSequencer } from "./support/sequencer.js"
+import { sharedBy } from "./support/rightClock.js"
 
 const [second, minute, day] = [1_000, 60_000, 86_400_000]
 
@@ -38,17 +37,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A shared log whose clock is the right one. */
-const shared = () => {
-  const { batch } = makeSequencer()
-  const clock = /strftime\('%Y-%m-%dT%H:%M:%fZ', 'now'\)/g
-  return make("memory", (statements, mode) =>
-    batch(
-      statements.map((one) => ({ ...one, sql: one.sql.replace(clock, `'${iso(world.time)}'`) })),
-      mode,
-    ),
-  )
-}
+const shared = () => sharedBy(() => world.time)
 
 const begun = async () => {
   const remote = shared()

@@ -11,11 +11,10 @@ import * as Layer from "effect/Layer"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { layer } from "../src/layer.js"
 import * as SqlAudit from "../src/SqlAudit.js"
-import { make } from "../src/sync/RemoteLog.js"
 import { freshPath } from "./support/files.js"
 import { give, type Machine, machine, status, sync } from "./support/machines.js"
 import { randomFrom, seedOf } from "./support/random.js"
-import { makeSequencer } from "./support/sequencer.js"
+import { sharedBy } from "./support/rightClock.js"
 
 const [minute, hour, day] = [60_000, 3_600_000, 86_400_000]
 const year = 365 * day
@@ -34,17 +33,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A shared log whose clock is the right one. */
-const shared = () => {
-  const { batch } = makeSequencer()
-  const clock = /strftime\('%Y-%m-%dT%H:%M:%fZ', 'now'\)/g
-  return make("memory", (statements, mode) =>
-    batch(
-      statements.map((one) => ({ ...one, sql: one.sql.replace(clock, `'${iso(time)}'`) })),
-      mode,
-    ),
-  )
-}
+const shared = () => sharedBy(() => time)
 
 /** Lets something happen on a machine whose clock is wrong by so much, a minute after what was before. */
 const on = <A>(wrong: number, does: () => Promise<A>): Promise<A> => {
