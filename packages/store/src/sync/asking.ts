@@ -47,8 +47,8 @@ const pulled = 5_000
 const gathered = 50_000
 /** And so many characters of them: their chain is looked at only then. */
 const gatheredCharacters = 100_000_000
-/** About how many characters they are as they travel. */
-export const sizeOf = (rows: ReadonlyArray<EventRow>): number =>
+/** About how many characters they are. */
+const sizeOf = (rows: ReadonlyArray<EventRow>): number =>
   rows.reduce((sum, row) => sum + row[6].length + row[7].length + 400, 0)
 
 /** One round trip; or more, where ours are to be decided again and others' events do not fit in one page. */

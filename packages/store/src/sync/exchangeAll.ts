@@ -15,12 +15,12 @@ import { readMembership } from "../trust/membership.js"
 import { notePending } from "../trust/verdicts.js"
 import { verifyAhead } from "../trust/verifying.js"
 import { type Advanced, advance } from "./advance.js"
-import { ask, type Parts, sizeOf, type Tally } from "./asking.js"
+import { ask, type Parts, type Tally } from "./asking.js"
 import type { Author } from "./author.js"
 import { Displaced, Squatted } from "./displaced.js"
 import { askToJoin, keylessIn, lastWord, mayPush, rootsInDoubt, withheldBy } from "./enrolling.js"
 import { BrokenChain, type Stop } from "./judging.js"
-import { type Answer, type Place, pageCharacters } from "./protocol.js"
+import { type Answer, bytesOf, type Place, pageBytes } from "./protocol.js"
 import { isWish, readTail } from "./rebase.js"
 import { MisplacedRoot } from "./roots.js"
 import { readState, setUnknown } from "./state.js"
@@ -157,10 +157,10 @@ const nextPage = (connection: Connection, after: number, limit: number): Readonl
   if (rows.length === limit) whole.pop()
   if (rows.length === limit && whole.length === 0) return nextPage(connection, after, limit * 2)
   const page: Array<EventRow> = []
-  let characters = 0
+  let bytes = 0
   for (const unit of whole) {
-    characters += sizeOf(unit.map(({ row }) => row))
-    if (page.length > 0 && characters > pageCharacters) break
+    bytes += unit.reduce((sum, { row }) => sum + bytesOf(row), 0)
+    if (page.length > 0 && bytes > pageBytes) break
     page.push(...unit.map(({ row }) => row))
   }
   return page

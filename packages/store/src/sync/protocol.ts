@@ -4,7 +4,7 @@
  * An exchange pushes and learns at once: events are taken only if the shared log ends where the pusher believes it does, and
  * the answer holds what it has after that place.
  */
-import { columns, type EventRow, genesis } from "../record.js"
+import { columns, type EventRow, genesis, mostData } from "../record.js"
 import { remoteSchema, remoteSchemaVersion, remoteUpgrade } from "../schema.js"
 
 export interface Statement {
@@ -47,11 +47,11 @@ export interface Answer {
   readonly rows: ReadonlyArray<EventRow>
 }
 
-/** At most so many characters of events travel at once; a single event may have more. */
-export const pageCharacters = 4_000_000
+/** At most so many bytes of events travel at once, as JSON writes them: a server takes and gives a text of at most 5 MB. */
+export const pageBytes = 4_000_000
 
 /** The most bytes of one column that travel. Whoever holds the token may have put more there; no event of ours has. */
-const bounds = { data: 16_000_000, meta: 20_000 }
+const bounds = { data: mostData, meta: 20_000 }
 const bound = 300
 
 /** SQLite's own functions and drivers see of a text only what comes before a zero byte: two that differ would be one here. */
@@ -134,25 +134,61 @@ export const selected = (inHex: boolean): string =>
 
 const numbers: ReadonlySet<string> = new Set(["position", "version", "schema"])
 
-const following = (inHex: boolean): string => `SELECT ${selected(inHex)} FROM (
-  SELECT *, length(data) + length(meta) + 400 AS own, sum(length(data) + length(meta) + 400) OVER (ORDER BY position) AS size
-  FROM (SELECT ${bounded} FROM events WHERE position > CASE WHEN ${isThere} THEN ?2 ELSE ?1 END ORDER BY position LIMIT ?4)
-) WHERE size <= ${pageCharacters} OR size = own ORDER BY position`
+/** How many bytes an event is in an answer. */
+const asJson = `length(CAST(json_array(${columns
+  .split(", ")
+  .map((name) => `CAST(${name} AS TEXT)`)
+  .join(", ")}) AS BLOB))`
+
+/** As many of some events, in their order, as travel at once; one in any case. */
+export const page = (what: string, events: string): string => `SELECT ${what} FROM (
+  SELECT *, sum(own) OVER (ORDER BY position) AS size FROM (SELECT *, ${asJson} AS own FROM (${events}))
+) WHERE size <= ${pageBytes} OR size = own ORDER BY position`
+
+const following = (inHex: boolean): string =>
+  page(
+    selected(inHex),
+    `SELECT ${bounded} FROM events WHERE position > CASE WHEN ${isThere} THEN ?2 ELSE ?1 END ORDER BY position LIMIT ?4`,
+  )
+
+/** How many bytes an event is where it is sent. */
+export const bytesOf = (row: EventRow): number => Buffer.byteLength(JSON.stringify(row)) + 1
+
+/** As many of the first rows as travel at once; one in any case. */
+export const firstPage = (rows: ReadonlyArray<EventRow>): ReadonlyArray<EventRow> => {
+  let bytes = 0
+  const over = rows.findIndex((row, index) => {
+    bytes += bytesOf(row)
+    return index > 0 && bytes > pageBytes
+  })
+  return over === -1 ? rows : rows.slice(0, over)
+}
+
+/** What is pushed, in texts that a server takes: each goes on from the one before. */
+const pushing = ({ from, logId, push }: Exchange, rows: ReadonlyArray<EventRow>): ReadonlyArray<Statement> => {
+  const statements: Array<Statement> = []
+  let after = from
+  for (let done = 0; done < rows.length; ) {
+    const part = firstPage(rows.slice(done))
+    statements.push({ sql: insert, args: [JSON.stringify(part), after.position, after.hash, logId] })
+    done += part.length
+    const [position, , , , , , , , , , hash] = push[done - 1] as EventRow
+    after = { position, hash }
+  }
+  return statements
+}
 
 /**
  * `inHex`: asks for the texts of events in hex. Somebody may have appended bytes that are no text, and a server cannot tell
  * them in JSON.
  */
-export const exchangeStatements = (
-  { from, keepTimes, limit, logId, push }: Exchange,
-  inHex = false,
-): ReadonlyArray<Statement> => {
+export const exchangeStatements = (exchange: Exchange, inHex = false): ReadonlyArray<Statement> => {
+  const { from, keepTimes, limit, push } = exchange
   const last = push[push.length - 1]
   const to = last === undefined ? [from.position, from.hash] : [last[0], last[10]]
-  const rows = keepTimes ? push : push.map((row) => row.with(9, null))
-  const pushing = { sql: insert, args: [JSON.stringify(rows), from.position, from.hash, logId] }
+  const rows = keepTimes ? push : push.map((row) => row.with(9, null) as unknown as EventRow)
   return [
-    ...(last === undefined ? [] : [pushing]),
+    ...pushing(exchange, rows),
     { sql: state, args: [from.position] },
     { sql: taken, args: [from.position, ...to] as Statement["args"] },
     { sql: following(inHex), args: [from.position, ...to, limit] as Statement["args"] },

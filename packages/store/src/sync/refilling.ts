@@ -2,7 +2,7 @@
 import { columns, type EventRow } from "../record.js"
 import { expectedSchema } from "../schema.js"
 import type { Wrong } from "./comparing.js"
-import { bounded, clock, hash, isWhole, largest, named, pageCharacters, type Statement, selected } from "./protocol.js"
+import { bounded, clock, hash, isWhole, largest, named, page, type Statement, selected } from "./protocol.js"
 
 /** A position that every program can say; 0 for any other. */
 const place = `iif(events.position BETWEEN 1 AND ${largest}, events.position, 0)`
@@ -20,10 +20,10 @@ export const placesStatement = (hashes: ReadonlyArray<string>): Statement => ({
 export const windowStatements = (after: number, to: number, inHex: boolean): ReadonlyArray<Statement> => [
   { sql: "SELECT count(*) FROM events WHERE position > ?1 AND position <= ?2", args: [after, to] },
   {
-    sql: `SELECT ${selected(inHex)}, whole FROM (
-  SELECT *, length(data) + length(meta) + 400 AS own, sum(length(data) + length(meta) + 400) OVER (ORDER BY position) AS size
-  FROM (SELECT ${bounded}, ${isWhole} AS whole FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position)
-) WHERE size <= ${pageCharacters} OR size = own ORDER BY position`,
+    sql: page(
+      `${selected(inHex)}, whole`,
+      `SELECT ${bounded}, ${isWhole} AS whole FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position`,
+    ),
     args: [after, to],
   },
 ]

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type { EventRow, StoredRow } from "../record.js"
 import { fromHex, isTime, untrue } from "./answers.js"
 import { asTheyWere, type Comparison, compare, type Found, inWords, isMoved, nothingYet, settleTimes, type Wrong } from "./comparing.js" // biome-ignore format: one line
-import { type Place, pageCharacters, type Rows } from "./protocol.js"
+import { firstPage, type Place, type Rows } from "./protocol.js"
 import type { Batch } from "./RemoteLog.js"
 import { holdersStatement, nameStatement, placesStatement, rewriteStatements, windowStatements } from "./refilling.js"
 
@@ -152,7 +152,7 @@ const rewrite = (
     const done: Array<Wrong> = []
     while (done.length < wrong.length) {
       const next = wrong.slice(done.length, done.length + written)
-      const rows = withinPage(yield* mine.at(next.map(({ position }) => position)))
+      const rows = firstPage(yield* mine.at(next.map(({ position }) => position)))
       const part = next.slice(0, rows.length)
       const room = yield* roomFor(run, mine, rows)
       if (room.others.length > 0) return { done: inWords(done), others: room.others }
@@ -171,15 +171,6 @@ const changed = (address: string): SyncError =>
     reason: "reset",
     message: `${address}: somebody else changed the shared log while it was put right. All that is known here is kept; context infra sync heal again goes on`,
   })
-
-const withinPage = (rows: ReadonlyArray<EventRow>): ReadonlyArray<EventRow> => {
-  let characters = 0
-  const over = rows.findIndex((row, index) => {
-    characters += row[6].length + row[7].length + 400
-    return index > 0 && characters > pageCharacters
-  })
-  return over === -1 ? rows : rows.slice(0, over)
-}
 
 /** What stands in the way of events elsewhere: as their copy, as one that is to be written again itself, or as something else. */
 const roomFor = (run: Batch, mine: Mine, rows: ReadonlyArray<EventRow>) =>

@@ -4,11 +4,9 @@ import { upcasts } from "@context-engine/core/domain/Upcasts"
 import type { Definition } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
-import type { EventRow } from "../record.js"
+import { type EventRow, mostData } from "../record.js"
 import type { Draft } from "./sealing.js"
 
-/** More text than this in one event is no event of ours: what a deployment printed is cut long before. */
-const longest = 16_000_000
 const deepest = 64
 
 /** Why a row cannot be folded, in words; `undefined` if it can. A type or shape of a later version is not looked into. */
@@ -26,12 +24,15 @@ export const misfitOf = (
   if (!isName(id) || !isName(stream) || !isName(type)) return "its id, stream or type is none"
   if (!isInstant(occurredAt)) return "its time is none"
   if (!Number.isSafeInteger(schema) || schema < 1) return "its shape has no number"
-  if (data.length > longest) return "it is too large"
+  if (isLong(data)) return `its data is longer than ${mostData / 1000} kB`
   const body = read(data)
   if (body === undefined) return "its data is not JSON, or nested too deeply"
   if (!saysWho) return "it does not say who did it"
   return wrongData(definitions.get(type), schema, body.value)
 }
+
+/** Each character is at most three bytes of UTF-8. */
+const isLong = (data: string): boolean => data.length * 3 > mostData && Buffer.byteLength(data) > mostData
 
 /** Validated by the schema of its type, in today's shape. */
 const wrongData = (

@@ -1,0 +1,103 @@
+/** What travels is bounded in bytes, whatever letters it is written with: a server takes and gives a text of at most 5 MB. */
+import { expect, it } from "vitest"
+import { seal } from "../../src/append.js"
+import { mostData } from "../../src/record.js"
+import { remoteLog } from "../../src/sync/http.js"
+import { withNoise } from "../support/audited.js"
+import { uuid } from "../support/events.js"
+import { add, attempt, beginLog, give, heal, type Machine, machine, servers, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
+import { clientOf, startSqld } from "../support/sqld.js"
+
+const timeout = 120_000
+
+const onServer = async (story: (world: Story) => Promise<void>) => {
+  const sqld = await startSqld()
+  const client = clientOf(sqld)
+  const [a, b] = ["a", "b"].map((name) => machine(name, remoteLog({ url: sqld.url, token: sqld.token() }, { deadline: "20 seconds" }))) as [Machine, Machine] // biome-ignore format: one line
+  try {
+    await beginLog(a, b)
+    for (const one of [a, b]) await sync(one)
+    await story({ a, b, client })
+  } finally {
+    for (const one of [a, b]) await one.close()
+    client.close()
+    await sqld.close()
+  }
+}
+
+interface Story {
+  readonly a: Machine
+  readonly b: Machine
+  readonly client: ReturnType<typeof clientOf>
+}
+
+it.each([
+  ["Chinese", "漢"],
+  ["emoji", "😀"],
+  ["quotes", '"'],
+])(
+  "a month's work in %s arrives",
+  (_, letter) =>
+    onServer(async ({ a, b }) => {
+      const notes = letter.repeat(16_000 / letter.length)
+      const names = Array.from({ length: 180 }, (_, index) => `s${index}`)
+      for (const name of names) await give(a, (r) => r.servers.add({ name, notes }))
+      expect(await sync(a)).toMatchObject({ pushed: names.length, pending: 0 })
+      expect(await sync(b)).toMatchObject({ pulled: names.length })
+      expect(await servers(b)).toHaveLength(names.length)
+      for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true })
+    }),
+  timeout,
+)
+
+const repeated = (count: number, letter: string) => `replace(hex(zeroblob(${count / 2})), '0', ${letter})`
+const kind = (letter: string) => `printf('%.*c', 300, ${letter})`
+
+/** What somebody with the token puts there, as often as a page holds: `data` and what names it. */
+const noise: Readonly<Record<string, { readonly rows: number; readonly data: string; readonly type?: string }>> = {
+  "4 of 900,000 emoji": { rows: 4, data: repeated(900_000, "'😀'") },
+  "20 of 190,000 emoji": { rows: 20, data: repeated(190_000, "'😀'") },
+  "one of a million control characters": { rows: 1, data: repeated(1_000_000, "char(1)") },
+  "8 of 700,000 control characters": { rows: 8, data: repeated(700_000, "char(1)") },
+  "one of 3 million quotes": { rows: 1, data: repeated(3_000_000, "char(34)") },
+  "one of 4.9 million letters": { rows: 1, data: repeated(4_900_000, "'x'") },
+  "5,000 types of control characters": { rows: 5_000, data: "'{}'", type: kind("char(1)") },
+  "5,000 types of quotes": { rows: 5_000, data: "'{}'", type: kind("char(34)") },
+}
+
+it.each(Object.entries(noise))(
+  "noise stops nobody, and is put back with the rest: %s",
+  (_, { data, rows, type = "'X'" }) =>
+    onServer(async ({ a, b, client }) => {
+      for (const one of [a, b]) withNoise(one.path)
+      await client.execute(
+        `WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ${rows})
+         INSERT INTO events (position, id, stream, version, type, schema, data, meta, occurred_at, recorded_at, hash)
+         SELECT (SELECT max(position) FROM events) + n, 'noise' || n, 'server-noise', n, ${type}, 1, ${data}, '{}', 'x', 'x', 'h' || n FROM counted`,
+      )
+      await add(a, "one")
+      for (const one of [a, b]) expect(await attempt(one)).toMatchObject({ _tag: "Right" })
+      expect(await servers(b)).toEqual(["one"])
+      await heal(a)
+      // All is lost there: one that has it puts it back, noise and all, for both.
+      await client.executeMultiple("DROP TABLE events; DROP TABLE log")
+      await heal(a)
+      await add(b, "two")
+      for (const one of [b, a]) expect(await attempt(one)).toMatchObject({ _tag: "Right" })
+      expect(await servers(a)).toEqual(["one", "two"])
+      expect(await status(a)).toMatchObject({ pending: 0, lastError: null })
+    }),
+  timeout,
+)
+
+it("an event that no server would take is refused before it is written", () => {
+  const text = (bytes: number) => "漢".repeat(bytes / 3)
+  const of = (bytes: number) => [{ stream: "server-1", expected: 0, events: [event({ text: text(bytes) })] }]
+  expect(seal(of(mostData - 200))).toHaveLength(1)
+  expect(() => seal(of(mostData))).toThrow("its data is longer than 800 kB")
+})
+
+const event = (data: unknown) => ({
+  ...{ id: uuid(), type: "Noted", schema: 1, occurredAt: "2026-01-01T00:00:00.000Z", data },
+  meta: { actor: "a", via: "library" as const, machine: "m", commandId: "c" },
+})
