@@ -90,7 +90,7 @@ const elsewhere = (connection: Connection, taken: ReadonlySet<string>): Readonly
     ? []
     : connection
         .prepare(
-          `SELECT ${columns} FROM events WHERE type = ? AND 'rejection-' || json_extract(data, '$.events[0].id') IN (SELECT value FROM json_each(?))
+          `SELECT ${columns} FROM events WHERE type = ? AND 'rejection-' || iif(json_valid(data), json_extract(data, '$.events[0].id'), NULL) IN (SELECT value FROM json_each(?))
            AND stream NOT IN (SELECT value FROM json_each(?2)) AND position NOT IN (SELECT position FROM inert)`,
         )
         .all(CommandRejected.type, JSON.stringify([...taken]))

@@ -10,7 +10,7 @@ import * as Either from "effect/Either"
 import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { anyUnit, type Chain, chainOf, endOfRun, isRoot, type Link, ownKey, passRefused } from "./chain.js"
-import { alteredIn, counts, inert, type Judged, unproven, wrongIn } from "./judged.js"
+import { alteredIn, counts, inert, type Judged, unchainedAt, unproven, wrongIn } from "./judged.js"
 import { holds } from "./keys.js"
 import { endAfter } from "./links.js"
 import { proves } from "./membership.js"
@@ -135,6 +135,9 @@ export class Admission {
 
   #judge(unit: ReadonlyArray<EventRow>, chain: Chain | undefined): Omit<Judgement, "unchained"> {
     const first = unit[0] as EventRow
+    // Where a log begins is no room for noise: what follows would be taken for a log without a root.
+    const altered = first[0] === 1 ? (alteredIn([first]) ?? unchainedAt(this.#hash, first)) : undefined
+    if (altered !== undefined) return { rows: unit, judged: altered }
     if (this.membership.root === null && !isRoot(first)) return this.#judgeRootless(unit)
     const found = chain === undefined ? inert("it is not signed") : this.#judgeSigned(unit, chain)
     if (found.verdict !== "counts" || chain === undefined) {

@@ -37,8 +37,14 @@ export const isKnown = (type: string, schema: number): boolean => (definitions.g
  */
 export const alteredIn = (unit: ReadonlyArray<EventRow>): Judged | undefined => {
   const row = unit.find((one) => !matchesDigest(one))
-  return row && { verdict: "stop", why: "altered", position: row[0], detail: row[1], row }
+  return row && stopAt(row)
 }
+
+/** The same of an event whose hash is another. */
+export const unchainedAt = (before: string, row: EventRow): Judged | undefined =>
+  wrongIn(before, [row]).length === 0 ? undefined : stopAt(row)
+
+const stopAt = (row: EventRow): Judged => ({ verdict: "stop", why: "altered", position: row[0], detail: row[1], row })
 
 /** The positions at which the hash is not that of the event and what precedes it. */
 export const wrongIn = (before: string, rows: ReadonlyArray<EventRow>): ReadonlyArray<number> =>

@@ -5,6 +5,7 @@ import type { Definition } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import { type EventRow, mostData } from "../record.js"
+import { keyId } from "./keys.js"
 import type { Draft } from "./sealing.js"
 
 const deepest = 64
@@ -45,11 +46,25 @@ const wrongData = (
     const steps = upcasts.get(definition.type)?.slice(schema - 1) ?? []
     const lifted = steps.reduce((value, step) => step(value), data)
     const found = validator(definition)(lifted)
-    return Either.isRight(found) ? undefined : `its data does not fit ${definition.type}`
+    if (Either.isLeft(found)) return `its data does not fit ${definition.type}`
+    return keysIn(lifted as NamedKey).every(isNamedByItself) ? undefined : "it calls a key by an id that is another's"
   } catch {
     return `its data does not fit ${definition.type}`
   }
 }
+
+interface NamedKey {
+  readonly machineId?: string
+  readonly publicKey?: string
+  readonly machines?: ReadonlyArray<NamedKey>
+}
+
+/** The keys that it makes known, each with the id that it goes by. */
+const keysIn = (data: NamedKey): ReadonlyArray<NamedKey> => [data, ...(data.machines ?? [])]
+
+/** An id is made of its key, so that it can be no other's. */
+const isNamedByItself = ({ machineId, publicKey }: NamedKey): boolean =>
+  machineId === undefined || publicKey === undefined || keyId(publicKey) === machineId
 
 const validators = new Map<string, (data: unknown) => Either.Either<unknown, unknown>>()
 

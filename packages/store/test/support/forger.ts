@@ -179,6 +179,8 @@ export const payloads: Readonly<
   "a digest of other data": () => ({ over: { digest: "0".repeat(64) } }),
   "a member without a key": () => ({ over: { stream: machinesStream, type: "MachineEnrolled", data: "{}" } }),
   "a request that is null": () => ({ over: { stream: machinesStream, type: "EnrolmentRequested", data: "null" } }),
+  "a key under another's id": () => ({ about: { stream: "machine-x", type: "MachineJoined", body: { machineId: "0123456789abcdef", name: "evil", publicKey: "AAAA" } } }), // biome-ignore format: one line a payload
+  "a member under another's id": ({ victim }) => ({ about: { stream: machinesStream, type: "MachineEnrolled", body: { machineId: victim.id, name: "evil", publicKey: stranger().publicKey, role: "member" } } }), // biome-ignore format: one line a payload
   "a root that is null": () => ({ over: { stream: machinesStream, type: "RootEstablished", data: "null" } }),
   "a root of a later version": () => ({ over: { stream: machinesStream, type: "RootEstablished", schema: 99 } }),
 }
