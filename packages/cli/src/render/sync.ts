@@ -110,7 +110,12 @@ const trouble = (found: SyncStatus, screen: Screen, { isAlone, mode }: Kept): Re
     rows.push(["this machine", standingOf(found, mode), styleOf(enrolment)])
   if (asking.length > 0)
     rows.push(["asking", `${asking.map(({ name }) => name).join(", ")}: context infra machine list`, "warn"])
-  if (unknown.length > 0) rows.push(["newer", `${unknown.join(", ")}: update context`, "warn"])
+  if (unknown.length > 0)
+    rows.push([
+      "newer",
+      `${unknown.map(({ by, type }) => `${safe(type)} by ${safe(by)}`).join(", ")}: upgrade context`,
+      "warn",
+    ])
   return rows
 }
 

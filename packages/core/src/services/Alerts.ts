@@ -15,7 +15,7 @@ import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
 import { besideRoots, claimed, Sync, type SyncStatus, skewLimit, unaddressed, type WrongClock } from "./Sync.js"
 import { isAboutMachines } from "./sync/settling.js"
-import { toTrust } from "./sync/wayOut.js"
+import { ofNewer, toTrust } from "./sync/wayOut.js"
 
 export interface Alert {
   readonly kind: "server" | "service" | "deployment" | "rejected" | "sync" | "log"
@@ -181,8 +181,7 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
     found.push(wrongClock(clock))
   if (clonedAt !== null && now - Date.parse(clonedAt) < news) found.push(about(cloned(clonedAt)))
   if (unknown.length > 0) {
-    const message = `it holds what only a newer version knows (${unknown.join(", ")}): nothing is pushed`
-    found.push(about({ severity: "error", message, since: null, next: "upgrade context on this machine" }))
+    found.push(about({ severity: "error", since: null, ...ofNewer(unknown) }))
   }
   found.push(...asks(status.asking).map(about))
   return found

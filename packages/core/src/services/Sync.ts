@@ -44,8 +44,11 @@ export interface SyncStatus {
   } | null
   /** Commands that were refused and that nobody has dealt with. */
   readonly rejected: number
-  /** Events of types or shapes that only a newer version knows. What touches the same things is not pushed meanwhile. */
-  readonly unknown: ReadonlyArray<string>
+  /**
+   * Events of types or shapes that only a newer version knows (`MoonLanded@1`), and who wrote them. What waits here and touches the
+   * same things is not pushed meanwhile.
+   */
+  readonly unknown: ReadonlyArray<{ readonly type: string; readonly by: string }>
   /** How many events of the shared log count for nothing, and no admin has acknowledged. */
   readonly inert: number
   /** The first of them, and who they say they are of: at most 20. */

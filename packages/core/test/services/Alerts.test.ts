@@ -161,7 +161,9 @@ describe("trouble with the shared log", () => {
     expect(failed("offline")).toEqual(["warning: the way out"])
     expect(failed("rolled-back")).toEqual(["error: the way out"])
     expect(kinds({ skew: -60_001 })).toEqual(["warning: set the clock of this machine"])
-    expect(kinds({ unknown: ["MoonLanded@1"] })).toEqual(["error: upgrade context on this machine"])
+    expect(kinds({ unknown: [{ type: "MoonLanded@1", by: "laptop" }] })).toEqual([
+      "error: upgrade context on this machine; or if laptop was stolen, context infra machine revoke laptop on an admin machine",
+    ])
     expect(kinds({ pending: 3, pendingSince: "2026-11-22T11:49:59.000Z" })).toEqual(["warning: context infra sync now"])
   })
 

@@ -62,7 +62,7 @@ const SyncStatus = row<SyncStatusData>("SyncStatus", {
     }),
   ),
   rejected: Schema.Number,
-  unknown: Schema.Array(Schema.String),
+  unknown: Schema.Array(Schema.Struct({ type: Schema.String, by: Schema.String })),
   inert: Schema.Number,
   inertEvents: Schema.Array(
     Schema.Struct({ position: Schema.Number, reason: Schema.String, claims: Schema.String, type: Schema.String }),

@@ -5,7 +5,7 @@ import { word } from "@context-engine/core/Shell"
 import { cloned } from "@context-engine/core/services/Alerts"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import { type SyncStatus, unaddressed, type WrongClock } from "@context-engine/core/services/Sync"
-import { wayOut } from "@context-engine/core/services/sync/wayOut"
+import { ofNewer, wayOut } from "@context-engine/core/services/sync/wayOut"
 import { count } from "@context-engine/core/words"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -23,6 +23,7 @@ import { remoteLog } from "../sync/http.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
 import { lastOf, readState, type State, timeNow } from "../sync/state.js"
 import { type Own, readTrouble } from "../sync/status.js"
+import { readUnknown } from "../sync/unknown.js"
 import { readMembership } from "../trust/membership.js"
 import { readAsked } from "../trust/verdicts.js"
 import { log } from "./log.js"
@@ -125,16 +126,15 @@ const known = (connection: Connection, own: Own): ReadonlyArray<Finding> => {
     ...clonedSince(lastOf(connection, "cloned")),
     ...readAsked(connection, readMembership(connection)).map(asked),
     ...refusedIn(connection),
-    ...(state.unknown.length === 0
-      ? []
-      : [
-          trouble(
-            "sync",
-            `newer events, so nothing is pushed: ${state.unknown.join(", ")}`,
-            "upgrade context on this machine",
-          ),
-        ]),
+    ...newerIn(connection),
   ]
+}
+
+const newerIn = (connection: Connection): ReadonlyArray<Finding> => {
+  const unknown = readUnknown(connection)
+  if (unknown.length === 0) return []
+  const { message, next } = ofNewer(unknown)
+  return [trouble("sync", message, next)]
 }
 
 const refusedIn = (connection: Connection): ReadonlyArray<Finding> => {

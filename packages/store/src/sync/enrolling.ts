@@ -13,6 +13,7 @@ import { nameOf } from "../trust/names.js"
 import { type Draft, isOwn, rootDraft } from "../trust/sealing.js"
 import { acceptRoot, readAsked } from "../trust/verdicts.js"
 import { type Author, write } from "./author.js"
+import { lastWord } from "./lastWord.js"
 import { isWish, readTail, rebase } from "./rebase.js"
 import { readState } from "./state.js"
 
@@ -29,22 +30,16 @@ export const enrolmentOf = (
   return members.machines.get(signer?.id ?? "")?.status ?? "not-enrolled"
 }
 
-/**
- * Why nothing of this machine may be pushed now: an error that says what to do, or `unknown` where what waits touches things of
- * which only a newer version knows all.
- */
-export const withheldBy = (
-  connection: Connection,
-  { signer }: Pick<Author, "signer">,
-): SyncError | "unknown" | undefined => {
+/** Why nothing of this machine may be pushed now, and what to do about it. */
+export const withheldBy = (connection: Connection, { signer }: Pick<Author, "signer">): SyncError | undefined => {
   const members = readMembership(connection)
   if (members.root === null) {
-    if (signer === undefined || hasNothing(connection)) return touchesUnknown(connection)
+    if (signer === undefined || hasNothing(connection)) return undefined
     const message = `nobody has said yet who may write to the shared log: on the machine that is to say so, context infra machine root. Until then nothing is pushed, and all work is kept here`
     return new SyncError({ reason: "no-root", message })
   }
   if (signer === undefined) return keylessIn(connection, { signer })
-  if (isEnrolled(members, signer.id) || lastWord(connection, signer.id) !== undefined) return touchesUnknown(connection)
+  if (isEnrolled(members, signer.id) || lastWord(connection, signer.id) !== undefined) return undefined
   const print = fingerprint(signer.publicKey)
   if (!members.machines.has(signer.id) && isFull(members)) {
     const message = `this machine cannot ask to be enrolled: ${mostWaiting} machines wait already. On an admin machine, context infra machine list shows them and machine revoke turns one away; or take this one in with context infra sync invite. Until then nothing is pushed, and all work is kept here`
@@ -78,15 +73,7 @@ export const mayPush = (connection: Connection): boolean => {
   const members = readMembership(connection)
   const own = readMachine(connection) ?? ""
   if (members.root !== null && !isEnrolled(members, own) && lastWord(connection, own) === undefined) return false
-  if (members.root === null && own !== "") return false
-  return touchesUnknown(connection) === undefined
-}
-
-/** Where this machine said that it may not write any more, if not all know of that: up to there what it wrote is pushed. */
-export const lastWord = (connection: Connection, machineId: string): number | undefined => {
-  const own = readMembership(connection).machines.get(machineId)
-  if (own?.status !== "revoked") return undefined
-  return own.position > readState(connection).confirmed.position ? own.position : undefined
+  return members.root !== null || own === ""
 }
 
 /** Where nobody has written anything yet, the first who does so says who may write. */
@@ -105,19 +92,6 @@ export const beginOwn = (connection: Connection, author: Author): void => {
   const root = rootDraft(signer, { meta, occurredAt: author.now() }, { position, hash }, [])
   rebase(connection, { position, hash }, [], undefined, author, [root])
   acceptRoot(connection, root.id)
-}
-
-const touchesUnknown = (connection: Connection): "unknown" | undefined => {
-  const { confirmed, unknown } = readState(connection)
-  if (unknown.length === 0) return undefined
-  const found = connection
-    .prepare(
-      `SELECT 1 FROM events AS waiting WHERE waiting.position > ? AND EXISTS (
-         SELECT 1 FROM events AS newer WHERE newer.stream = waiting.stream AND newer.position <= ?
-         AND newer.type || '@' || newer.schema IN (SELECT value FROM json_each(?))) LIMIT 1`,
-    )
-    .get(confirmed.position, confirmed.position, JSON.stringify(unknown))
-  return found === undefined ? undefined : "unknown"
 }
 
 /** Puts this machine's request before what waits here, once; with the proof of an invite where there is one. Says whether it did. */

@@ -10,7 +10,6 @@ import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
 import { readHead } from "../standing.js"
 import { endOfRun } from "../trust/chain.js"
-import { isKnown } from "../trust/judged.js"
 import { readMembership } from "../trust/membership.js"
 import { notePending } from "../trust/verdicts.js"
 import { verifyAhead } from "../trust/verifying.js"
@@ -18,12 +17,14 @@ import { type Advanced, advance } from "./advance.js"
 import { ask, type Parts, type Tally } from "./asking.js"
 import type { Author } from "./author.js"
 import { Displaced, Squatted } from "./displaced.js"
-import { askToJoin, keylessIn, lastWord, mayPush, rootsInDoubt, withheldBy } from "./enrolling.js"
+import { askToJoin, keylessIn, mayPush, rootsInDoubt, withheldBy } from "./enrolling.js"
 import { BrokenChain, type Stop } from "./judging.js"
+import { lastWord } from "./lastWord.js"
 import { type Answer, bytesOf, type Place, pageBytes } from "./protocol.js"
 import { isWish, readTail } from "./rebase.js"
 import { MisplacedRoot } from "./roots.js"
-import { readState, setUnknown } from "./state.js"
+import { readState } from "./state.js"
+import { decisionsFirst, forgetKnown, heldFrom } from "./unknown.js"
 
 type Failed = SyncError | StorageError
 
@@ -76,9 +77,9 @@ export const exchangeAll = (
       }
       const withheld = yield* database.read((c) => withheldBy(c, author))
       // Somebody was faster: the request is made again, after what that one said.
-      if (withheld instanceof SyncError && (yield* database.read((c) => wishOf(c, confirmed).length > 0))) continue
-      if (withheld instanceof SyncError && (pending > 0 || author.signer !== undefined)) return yield* withheld
-      if (pending === 0 || withheld !== undefined) return
+      if (withheld !== undefined && (yield* database.read((c) => wishOf(c, confirmed).length > 0))) continue
+      if (withheld !== undefined && (pending > 0 || author.signer !== undefined)) return yield* withheld
+      if (pending === 0 || withheld !== undefined || !(yield* database.write((c) => hasNext(c, author)))) return
     }
   })
 
@@ -124,41 +125,48 @@ const progress = (connection: Connection) => {
 }
 
 /** Whether something waits that may be pushed. */
-export const isPushable = (connection: Connection): boolean => progress(connection).pending > 0 && mayPush(connection)
+export const isPushable = (connection: Connection): boolean => {
+  const { confirmed, pending } = progress(connection)
+  return pending > 0 && mayPush(connection) && heldFrom(connection) !== confirmed + 1
+}
 
 /** What to push next: nothing while this machine may not, but its wish to join. */
 const prepare = (connection: Connection, author: Author, restoreUntil: number, mayWrite: boolean) => {
+  forgetKnown(connection)
   const state = readState(connection)
-  const unknown = state.unknown.filter((one) => !understands(one))
-  if (unknown.length < state.unknown.length) setUnknown(connection, unknown)
   const { position } = state.confirmed
   const limit = position < restoreUntil ? Math.min(pushed, restoreUntil - position) : pushed
   if (!mayWrite) return { state, page: [] }
-  const withheld = withheldBy(connection, author)
-  if (withheld !== undefined) return { state, page: withheld === "unknown" ? [] : wishOf(connection, position) }
-  const last = lastWord(connection, author.signer?.id ?? "") ?? Number.POSITIVE_INFINITY
-  return { state, page: nextPage(connection, position, limit).filter((row) => row[0] <= last) }
+  if (withheldBy(connection, author) !== undefined) return { state, page: wishOf(connection, position) }
+  return { state, page: nextOf(connection, author, limit) }
 }
+
+/** What of this machine may be pushed next: nothing that it wrote after it left the log, or that touches what it does not know. */
+const nextOf = (connection: Connection, author: Author, limit: number): ReadonlyArray<EventRow> => {
+  decisionsFirst(connection, author)
+  const held = heldFrom(connection) ?? Number.POSITIVE_INFINITY
+  const last = lastWord(connection, author.signer?.id ?? "") ?? Number.POSITIVE_INFINITY
+  const { position } = readState(connection).confirmed
+  return nextPage(connection, position, limit, held).filter((row) => row[0] <= last)
+}
+
+const hasNext = (connection: Connection, author: Author): boolean => nextOf(connection, author, 1).length > 0
 
 /** This machine's request to be enrolled, where that is what waits first. */
 const wishOf = (connection: Connection, after: number): ReadonlyArray<EventRow> =>
   readTail(connection, after, 1).filter(isWish)
 
-const understands = (one: string): boolean => {
-  const at = one.lastIndexOf("@")
-  return isKnown(one.slice(0, at), Number(one.slice(at + 1)))
-}
-
-/** The next events of ours, by whole units: what was appended together arrives together. */
-const nextPage = (connection: Connection, after: number, limit: number): ReadonlyArray<EventRow> => {
+/** The next events of ours, by whole units: what was appended together arrives together. None from the one that `held` stands in. */
+const nextPage = (connection: Connection, after: number, limit: number, held: number): ReadonlyArray<EventRow> => {
   const rows = readTail(connection, after, limit)
   const whole = [...units(rows.map(memberOf))]
   // The last unit may go on after the page.
   if (rows.length === limit) whole.pop()
-  if (rows.length === limit && whole.length === 0) return nextPage(connection, after, limit * 2)
+  if (rows.length === limit && whole.length === 0) return nextPage(connection, after, limit * 2, held)
   const page: Array<EventRow> = []
   let bytes = 0
   for (const unit of whole) {
+    if (unit.some(({ row }) => row[0] >= held)) break
     bytes += unit.reduce((sum, { row }) => sum + bytesOf(row), 0)
     if (page.length > 0 && bytes > pageBytes) break
     page.push(...unit.map(({ row }) => row))

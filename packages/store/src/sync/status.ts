@@ -1,7 +1,6 @@
 /** How this machine stands to the shared log, from its own file alone. */
 
 import { adminsOf, isAdmin, type Membership } from "@context-engine/core/domain/Membership"
-import { SyncError } from "@context-engine/core/Errors"
 import { type InertEvent, nobodyNamed, type SyncFailure, type SyncStatus } from "@context-engine/core/services/Sync"
 import { wayOut, withoutFile } from "@context-engine/core/services/sync/wayOut"
 import type { Connection } from "../connection.js"
@@ -15,6 +14,7 @@ import { readMembership } from "../trust/membership.js"
 import { readAsked, readPending } from "../trust/verdicts.js"
 import { enrolmentOf, ofRevoked, withheldBy } from "./enrolling.js"
 import { type Failure, lastOf, readState, timeNow } from "./state.js"
+import { readUnknown } from "./unknown.js"
 
 /** More is counted, not shown: whoever holds the token can make any number of them. */
 const shown = 20
@@ -46,7 +46,7 @@ export const readStatus = (connection: Connection, address: string | null, own: 
     skew: state.skew,
     lastError: readTrouble(connection, own),
     rejected: countOpen(connection),
-    unknown: state.unknown,
+    unknown: readUnknown(connection),
     ...inertAfter(connection, covered),
     breaks: connection
       .prepare(`SELECT position, message FROM breaks WHERE position > ? ORDER BY position LIMIT ${shown}`)
@@ -102,7 +102,7 @@ const messageOf = (
 const isSettled = (connection: Connection, reason: SyncFailure, signer: Signer | undefined): boolean => {
   if (reason === "new-root") return readPending(connection).length === 0
   if (reason !== "not-enrolled" && reason !== "no-root") return false
-  return !(withheldBy(connection, { signer }) instanceof SyncError)
+  return withheldBy(connection, { signer }) === undefined
 }
 
 const firstOfTail = (connection: Connection): string | null =>

@@ -231,7 +231,12 @@ describe("events of a newer version", () => {
     expect(await sync(b)).toMatchObject({ pulled: 2, pushed: 1, pending: 0 })
     await b.run(Effect.flatMap(EventLog, (log) => log.append([{ ...landed, events: [unknownEvent()] }])))
     for (let again = 0; again < 2; again++) expect(await sync(b)).toMatchObject({ pulled: 0, pushed: 0, pending: 1 })
-    expect(await status(b)).toMatchObject({ unknown: ["MoonLanded@1"], pending: 1, confirmed: 3, inert: 0 })
+    expect(await status(b)).toMatchObject({
+      unknown: [{ type: "MoonLanded@1", by: "a" }],
+      pending: 1,
+      confirmed: 3,
+      inert: 0,
+    })
     expect(sequencer.connection.prepare("SELECT count(*) FROM events").get()[0]).toBe(3)
     expect(await verify(b)).toMatchObject({ ok: true, unknownTypes: { MoonLanded: 2 } })
   })

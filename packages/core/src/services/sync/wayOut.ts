@@ -86,3 +86,13 @@ const toEnrol = ({ admins, enrolment, keepsNothing, keyFile, name }: Stuck): str
   if (enrolment === "waiting") return toApprove(name, admins)
   return enrolment === "unsigned" ? "leave out CONTEXT_KEY=off" : "context infra sync connect <url> --invite <code>"
 }
+
+/** What only a newer version knows, and what to do about it: what a thief made up no version will ever know. */
+export const ofNewer = (unknown: SyncStatus["unknown"]): { readonly message: string; readonly next: string } => {
+  const by = [...new Set(unknown.map((one) => one.by))]
+  const what = unknown.map((one) => `${one.type} by ${one.by}`).join(", ")
+  return {
+    message: `it holds what only a newer version knows (${what}): what is done here to the same things is not pushed`,
+    next: `upgrade context on this machine; or if ${by.join(" or ")} was stolen, ${by.map((name) => `context infra machine revoke ${word(name)}`).join(" or ")} on an admin machine`,
+  }
+}

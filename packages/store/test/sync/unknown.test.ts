@@ -1,0 +1,83 @@
+/** What only a newer version knows holds back what touches the same things, and nothing else: no decision about who may write. */
+import { describe, expect, it } from "vitest"
+import { withNoise } from "../support/audited.js"
+import { fleet } from "../support/fleet.js"
+import { draft, placed, signed, slipIn, unsigned } from "../support/forger.js"
+import { add, attempt, eventsOf, give, machines, servers, signerOf, status, sync, verify } from "../support/machines.js"
+
+/** b's key, or who stole it, put an event of a type that a does not know on the stream of a server. */
+const world = async () => {
+  const found = await fleet("a", "b", "c")
+  const { a, b, c, rootId, there } = found
+  await add(a, "alpha")
+  for (const one of [a, b, c]) await sync(one)
+  const stream = eventsOf(a.path).find((row) => row[4] === "ServerAdded")?.[2] as string
+  slipIn(
+    there(),
+    placed(there(), signed([draft({ type: "MoonLanded", stream, body: { where: "x" } })], signerOf(b), rootId)),
+  )
+  await sync(a)
+  await sync(c)
+  return found
+}
+
+const statusOf = async (of: Parameters<typeof machines>[0], name: string) =>
+  (await machines(of, (service) => service.list)).machines.find((one) => one.name === name)?.status
+
+describe("work on what a newer version wrote to", () => {
+  it("waits, and what was done before it is pushed", async () => {
+    const { a, b, c } = await world()
+    await add(a, "before")
+    await give(a, (r) => r.servers.update("alpha", { notes: "mine" }))
+    await add(a, "after")
+    expect(await sync(a)).toMatchObject({ pushed: 1, pending: 2 })
+    expect(await sync(a)).toMatchObject({ pushed: 0, pending: 2 })
+    await sync(c)
+    expect(await servers(c)).toEqual(["alpha", "before"])
+    expect(await status(a)).toMatchObject({ unknown: [{ type: "MoonLanded@1", by: "b" }], lastError: null })
+    for (const one of [a, c]) expect(await verify(one)).toMatchObject({ ok: true })
+    for (const one of [a, b, c]) await one.close()
+  })
+
+  it("holds back no revocation, and waits no more for a machine that was revoked", async () => {
+    const { a, b, c } = await world()
+    await give(a, (r) => r.servers.update("alpha", { notes: "mine" }))
+    await add(a, "after")
+    await machines(a, (service) => service.revoke("b"))
+    expect(await sync(a)).toMatchObject({ pending: 0 })
+    await sync(c)
+    expect(await statusOf(c, "b")).toBe("revoked")
+    expect(await servers(c)).toEqual(["after", "alpha"])
+    for (const one of [a, c]) {
+      expect(await status(one)).toMatchObject({ unknown: [], pending: 0, lastError: null })
+      expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
+    }
+    for (const one of [a, b, c]) await one.close()
+  })
+
+  it("holds back no decision about another machine", async () => {
+    const { a, b, c } = await world()
+    await give(a, (r) => r.servers.update("alpha", { notes: "mine" }))
+    await machines(a, (service) => service.revoke("c"))
+    await machines(a, (service) => service.rename("b", "bee"))
+    expect(await sync(a)).toMatchObject({ pending: 1 })
+    await attempt(b)
+    expect(await statusOf(b, "c")).toBe("revoked")
+    expect(await statusOf(b, "bee")).toBe("enrolled")
+    for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true })
+    for (const one of [a, b, c]) await one.close()
+  })
+
+  it("waits for no event of that kind that counts for nothing", async () => {
+    const { a, b, c, there } = await world()
+    for (const one of [a, b, c]) withNoise(one.path)
+    await add(a, "beta")
+    await sync(a)
+    const stream = eventsOf(a.path).findLast((row) => row[4] === "ServerAdded")?.[2] as string
+    slipIn(there(), placed(there(), unsigned([draft({ type: "MoonLanded", stream })])))
+    await sync(a)
+    await give(a, (r) => r.servers.update("beta", { notes: "mine" }))
+    expect(await sync(a)).toMatchObject({ pushed: 1, pending: 0 })
+    for (const one of [a, b, c]) await one.close()
+  })
+})
