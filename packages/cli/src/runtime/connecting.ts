@@ -6,6 +6,7 @@ import type { SyncError } from "@context-engine/core/Errors"
 import { Machines } from "@context-engine/core/services/Machines"
 import { type Contact, Sync, type SyncOptions } from "@context-engine/core/services/Sync"
 import type { Endpoint } from "@context-engine/store/sync/endpoint"
+import { ofRevoked } from "@context-engine/store/sync/enrolling"
 import { remoteLog } from "@context-engine/store/sync/http"
 import { decodeInvite, inviteKey, keyId, publicHalf } from "@context-engine/store/trust/keys"
 import * as Effect from "effect/Effect"
@@ -95,7 +96,7 @@ const isRefused = (error: unknown): error is SyncError =>
   (error as SyncError)._tag === "SyncError" && (error as SyncError).reason === "not-enrolled"
 
 const saying = ({ message }: SyncError, what: string, next: string) =>
-  new Refused({ message: `${message}. ${what}`, next })
+  new Refused({ message: `${message}. ${what}`, next: message.startsWith(ofRevoked) ? onceMore : next })
 
 /** An invite is for who is not enrolled yet: it changes nothing for who is, and that is said. */
 const withUnused = ({ invite }: SyncOptions, way: ReturnType<Sync["Type"]["now"]>) =>

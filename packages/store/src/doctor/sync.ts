@@ -106,8 +106,9 @@ const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> =>
   const pending = pendingOf(connection)
   const now = "context infra sync now"
   const waiting = pending === 0 ? "nothing waits" : `${pending} ${pending === 1 ? "event waits" : "events wait"}`
-  if (state.logId === null) return [warning("sync", `never reached; ${waiting}`, now), ...clocksOf(connection, state)]
   const failed = readTrouble(connection, own)
+  if (state.logId === null)
+    return [warning("sync", `never reached; ${waiting}`, failed?.next ?? now), ...known(connection, own)]
   const about = `last reached ${state.contactedAt ?? "never"}; ${waiting}`
   return [
     // What keeps it from going on is what leads on.

@@ -15,7 +15,7 @@ export const judge = (path: string, remembered: Remembered, connection: Connecti
     message: `${path}: ${what(connection, now, { ...remembered, head })}; ${seen}`,
     since: at,
     position: head.position,
-    next: next(connection, now, remembered),
+    next: next(connection, now, { ...remembered, head }),
   }
 }
 
@@ -23,29 +23,53 @@ export const judge = (path: string, remembered: Remembered, connection: Connecti
 type Seen = Remembered & { readonly head: Mark }
 
 /**
- * The chain up to an event is in its hash, so the newest that was seen tells for all before it. Only where the log's end was
- * put after others' events since then may it have another place, or have been refused.
+ * The chain up to an event is in its hash, so the newest that was seen tells for all before it. Only where it was put after others'
+ * events since then may it have another place, or have been refused: by this machine, or in the shared log, as its writer signed it.
  */
-const holds = (connection: Connection, { confirmed, head, rebases }: Seen): boolean => {
+const holds = (connection: Connection, { confirmed, head, logId, rebases }: Seen): boolean => {
   if (readMark(connection, "WHERE id = ?", head.id)?.hash === head.hash) return true
-  const [now] = connection.prepare("SELECT rebases FROM sync").get() as [number]
-  if (now <= rebases) return false
-  return isThere(connection, head) && (confirmed === null || isThere(connection, confirmed))
+  const now = standing(connection)
+  const [found, isMoved] = now.rebases > rebases ? [isThere, true] : [isShared, logId !== null && logId === now.logId]
+  return isMoved && found(connection, head) && (confirmed === null || found(connection, confirmed))
+}
+
+const standing = (connection: Connection): { readonly rebases: number; readonly logId: string | null } => {
+  const [rebases, logId] = connection.prepare("SELECT rebases, log_id FROM sync").get()
+  return { rebases, logId }
 }
 
 const isThere = (connection: Connection, { id }: Mark): boolean =>
   readMark(connection, "WHERE id = ?", id) !== undefined || isRefused(connection, id)
+
+const isShared = (connection: Connection, { id }: Mark): boolean =>
+  isRefused(connection, id) ||
+  readMark(
+    connection,
+    `WHERE id = ? AND position <= (SELECT position FROM sync) AND signature IS NOT NULL AND digest IS NOT NULL
+     AND position NOT IN (SELECT position FROM inert)`,
+    id,
+  ) !== undefined
+
+/** How many events are gone that this machine alone had: all that was shared is there, in the same log. 0 where that is not known. */
+const lostAlone = (connection: Connection, { confirmed, head, logId }: Seen): number =>
+  confirmed !== null && logId === standing(connection).logId && isThere(connection, confirmed)
+    ? head.position - confirmed.position
+    : 0
 
 /** Whether it is part of a command that could not stand: all of that is kept in the event that says so. */
 const isRefused = (connection: Connection, id: string): boolean =>
   connection.prepare("SELECT 1 FROM rejections WHERE instr(events, ?) > 0 LIMIT 1").get(JSON.stringify(id)) !==
   undefined
 
-const what = (connection: Connection | undefined, now: Mark | undefined, { first, head }: Seen): string => {
+const what = (connection: Connection | undefined, now: Mark | undefined, seen: Seen): string => {
+  const { first, head } = seen
   if (connection === undefined) return "there is no log any more"
   if (now === undefined)
     return "the log has no events: the file was deleted or replaced, or the -wal file that belongs to it was lost"
   if (readMark(connection, "WHERE position = 1")?.hash !== first) return "this is another log than was here before"
+  const lost = lostAlone(connection, seen)
+  if (lost > 0)
+    return `the last ${lost === 1 ? "event" : `${lost} events`} of this machine, which it had not shared, ${lost === 1 ? "is" : "are"} not in it: the file was lost, its end was cut off, or an older copy was put in its place`
   return now.position < head.position
     ? `the log ends at position ${now.position}: its end was cut off, or an older copy was put in its place`
     : "the log has another history than before: an older copy went on, or its events were written anew"
@@ -56,11 +80,14 @@ const isAnother = (connection: Connection, { first, logId }: Remembered): boolea
   readMark(connection, "WHERE position = 1")?.hash !== first &&
   connection.prepare("SELECT log_id FROM sync").get()?.[0] !== logId
 
-const next = (connection: Connection | undefined, now: Mark | undefined, remembered: Remembered): string => {
+const next = (connection: Connection | undefined, now: Mark | undefined, remembered: Seen): string => {
   const joins = connection !== undefined && now !== undefined && isAnother(connection, remembered)
+  const isAlone = connection !== undefined && now !== undefined && lostAlone(connection, remembered) > 0
   return [
     "context infra restore <backup>",
-    ...(remembered.logId === null ? [] : [`context infra sync ${joins ? "join" : "now"} for what was shared`]),
+    ...(remembered.logId === null || isAlone
+      ? []
+      : [`context infra sync ${joins ? "join" : "now"} for what was shared`]),
     "context infra audit accept to go on with what is there",
   ].join(", or ")
 }

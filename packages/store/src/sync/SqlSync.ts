@@ -250,9 +250,13 @@ const heal: Way = (parts, tally, options) =>
 /** Joins the log that is there, whether another one was known before or none. Nothing of either is lost. */
 const join: Way = (parts, tally, options) =>
   Effect.gen(function* () {
+    const { memory } = parts.database
+    const lacked = yield* memory.look
     const met = yield* meet(parts.database, parts.remote, parts.author.signer?.id)
     if (met.state === "foreign") yield* bindMerged(parts, met, options)
     const restoreUntil = yield* firstContact(parts, options)
     // However it ends, this is the log from here on, by a person's word: it begins with other events than the one that was here.
-    yield* Effect.ensuring(goOn(parts, tally, options, restoreUntil), Effect.ignore(parts.database.memory.accept))
+    // What a file lacked that was lost before is not given up by that.
+    const settle = lacked === null ? Effect.ignore(memory.accept) : Effect.void
+    yield* Effect.ensuring(goOn(parts, tally, options, restoreUntil), settle)
   })

@@ -268,7 +268,7 @@ const refused = (address: string, why: Refused): SyncError => {
 const doing = (why: MisplacedRoot | Displaced | Squatted): string => {
   const { position } = why
   if (why instanceof MisplacedRoot)
-    return `others wrote where ${why.name} began the root that this machine goes by (position ${position} here), and only ${why.name} can put it after that: context infra sync heal there comes first`
+    return `others wrote where ${why.name} began the root that this machine goes by (position ${position} here), and only ${why.name} can put it after that: context infra sync heal there comes first, and then here`
   const putBack = "the shared log was put back to before decisions about who may write"
   return why instanceof Squatted
     ? `${putBack}, and somebody took the id of a ${why.what} there (position ${position}), so that its own machine alone can write it anew`

@@ -44,7 +44,8 @@ export const readStatus = (connection: Connection, address: string | null, own: 
     behind: Math.max(0, state.remoteHead - confirmed),
     lastContact: state.contactedAt,
     skew: state.skew,
-    lastError: readTrouble(connection, own),
+    // What another shared log was asked is no trouble of a machine that has none.
+    lastError: alone ? null : readTrouble(connection, own),
     rejected: countOpen(connection),
     unknown: readUnknown(connection),
     ...inertAfter(connection, covered),

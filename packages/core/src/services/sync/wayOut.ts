@@ -23,7 +23,7 @@ export const withoutFile = (message: string): string =>
 
 /** What leads on where a shared log cannot be put right as it is. */
 export const outOfDamage =
-  "context infra sync heal on the other machines first: one that knows more of it may mend it. If none can: an empty database in the place of the shared log, under a new token if somebody else may have the old one, then context infra sync heal on each machine, those that are refused like this one before the others, and of them the one that knows most"
+  "context infra sync heal on the other machines first, and then here again: one that knows more of it may mend it. If that does not help: an empty database in the place of the shared log, under a new token if somebody else may have the old one, then context infra sync heal on each machine, those that are refused like this one before the others, and of them the one that knows most"
 
 /** The command that leads on, or what else to do. */
 export const wayOut = (reason: SyncFailure, stuck: Stuck): string => {
