@@ -11,6 +11,7 @@ import type { Connection } from "../connection.js"
 import { columns, type EventRow, type StoredRow, stored } from "../record.js"
 import { claimedKey } from "../trust/chain.js"
 import { draftOf } from "./reseal.js"
+import { isForOwner } from "./turnedAway.js"
 
 /** A stored event with its row, so that what was signed stays byte for byte. */
 export type Placed = Recorded & { readonly row: EventRow }
@@ -60,8 +61,12 @@ export interface Refusals {
   readonly streamOf: (unit: Unit, fresh: () => string) => string
 }
 
-/** Only what carries the whole unit as it was written says that it is refused. */
-export const refusalsOf = (connection: Connection, events: Unit): Refusals => {
+const keyOf = ([first]: Unit): string | undefined => first && claimedKey(first.row)
+
+const reasonOf = (row: EventRow): unknown => (JSON.parse(row[6]) as { readonly reason?: unknown }).reason
+
+/** Only what carries the whole unit as it was written says that it is refused. `own`: this machine's key. */
+export const refusalsOf = (connection: Connection, events: Unit, own: string | undefined): Refusals => {
   const streams = new Set(events.map(({ id }) => streamFor(id)))
   const known = connection
     .prepare(
@@ -71,10 +76,11 @@ export const refusalsOf = (connection: Connection, events: Unit): Refusals => {
     .all(JSON.stringify([...streams]), CommandRejected.type) as ReadonlyArray<EventRow>
   const taken = new Set(known.map((row) => row[2]))
   const all = [...known, ...elsewhere(connection, taken)].map((row) => ({ row, events: carried(row) }))
+  const binds = ({ row }: (typeof all)[number], unit: Unit) =>
+    keyOf(unit) !== own || claimedKey(row) === own || !isForOwner(reasonOf(row))
   return {
-    has: (unit) => all.some(({ events }) => isUnit(events, unit)),
-    byItself: (unit) =>
-      all.some(({ events, row }) => isUnit(events, unit) && claimedKey(row) === claimedKey((unit[0] as Placed).row)),
+    has: (unit) => all.some((one) => isUnit(one.events, unit) && binds(one, unit)),
+    byItself: (unit) => all.some(({ events, row }) => isUnit(events, unit) && claimedKey(row) === keyOf(unit)),
     streamOf: ([first], fresh) => {
       const stream = streamFor(first?.id ?? "")
       return taken.has(stream) ? streamFor(fresh()) : stream

@@ -61,6 +61,7 @@ export const mayNotWrite = (
   const writer = now.machines.get(key)
   const isRevoked = writer?.status === "revoked"
   if (joins && isRevoked) return `it was written with the key of ${writer.name}, which is revoked`
+  if (isOfOtherLog(were, now)) return ofOtherLog(were.machines.get(key)?.name)
   if (were.root === null || were.root.eventId !== now.root?.eventId) return undefined
   if (isEnrolled(now, key) || !isEnrolled(now, signer.id)) return undefined
   if (!unit.some(isDecision) && !isSettling(unit)) return undefined
@@ -70,6 +71,25 @@ export const mayNotWrite = (
     ? `it was written with the key of ${writer.name}, which is revoked`
     : `it was written with the key of ${known.name}, which may not write to the log any more`
 }
+
+/**
+ * What another machine signed in another log holds in no other: it alone can bring it along. Until it does, a person may give it again.
+ */
+const ofOtherLog = (name: string | undefined): string => `${name ?? "another machine"} wrote it${becauseOfOtherLog}`
+
+const becauseOfOtherLog = " in another log, and brings it along where it joins this one; or it can be given again"
+
+/** Whether that is why something was refused: then its own machine is not bound by it. */
+export const isForOwner = (reason: unknown): boolean => typeof reason === "string" && reason.endsWith(becauseOfOtherLog)
+
+/** Whether none of the roots of one was ever one of the other's. */
+const isOfOtherLog = (were: Membership, now: Membership): boolean => {
+  const [before, after] = [were, now].map(rootsOf) as [ReadonlyArray<string>, ReadonlyArray<string>]
+  return before.length > 0 && after.length > 0 && !before.some((id) => after.includes(id))
+}
+
+const rootsOf = ({ earlier, root }: Membership): ReadonlyArray<string> =>
+  root === null ? [] : [root.eventId, ...earlier.map((one) => one.root)]
 
 /** Whether a unit only tells of a refused command, or lets it go: that changes nothing, and goes on under another key. */
 export const isSettling = (unit: ReadonlyArray<Placed>): boolean =>
