@@ -130,6 +130,9 @@ const waiting = Effect.gen(function* () {
   const { machines } = yield* (yield* Machines).list
   const own = machines.find(({ here, status }) => here && status === "waiting")
   if (own === undefined) return undefined
-  const { confirmed, rejected } = yield* (yield* Sync).status
+  const sync = yield* Sync
+  const { confirmed } = yield* sync.status
+  // What others' commands came to is theirs to look at.
+  const rejected = (yield* sync.rejectedHere).length
   return { waiting: true, name: own.name, fingerprint: own.fingerprint, confirmed, rejected } satisfies Waiting
 })

@@ -219,7 +219,8 @@ const rootAlert = (root: PendingRoot): Omit<Alert, "kind" | "subject"> => ({
   next: toTrust(root) as string,
 })
 
-const strange = "this machine's key is not enrolled in the log that is here: nothing can be written to it"
+const strange =
+  "this machine's key is not enrolled in the log that is here: what is written to it counts on this machine alone, if it can be written at all"
 
 const toBelong =
   "context infra sync connect <url> --invite <code>; or, if the keys of all its admin machines are lost, context infra machine root --keys-lost"

@@ -81,9 +81,12 @@ export const placeAll = (
 export const missing = (entity: string, name: string, known: ReadonlyArray<string>): Effect.Effect<never, NotFound> =>
   new NotFound({ entity, name, suggestions: nearest(name, known) })
 
+/** So much of an id or a fingerprint is not taken for it by chance, or by a slip. */
+const shortest = 4
+
 /**
- * The one thing that a text means: by one of its names, whole, or else by the beginning of one that fits no other. `namesOf` gives
- * what people call it first, and what is never ambiguous last.
+ * The one thing that a text means: by one of its names, whole, or else by the beginning of an id of it that fits no other. `namesOf`
+ * gives what people call it first, and what is never ambiguous last.
  */
 export const theOne = <A>(
   entity: string,
@@ -92,7 +95,8 @@ export const theOne = <A>(
   namesOf: (one: A) => readonly [called: string, ...others: ReadonlyArray<string>],
 ): Either.Either<A, NotFound | Ambiguous> => {
   const exact = all.filter((one) => namesOf(one).includes(text))
-  const near = all.filter((one) => namesOf(one).some((name) => name.startsWith(text)))
+  const isBeginning = (id: string) => text.length >= shortest && id.startsWith(text)
+  const near = all.filter((one) => namesOf(one).includes(text) || idsOf(namesOf(one)).some(isBeginning))
   const found = exact.length > 0 && !isMistakable(text, exact, near, namesOf) ? exact : near
   const [first] = found
   const called = all.map((one) => namesOf(one)[0])
@@ -102,6 +106,9 @@ export const theOne = <A>(
   const candidates = found.map((one) => namesOf(one).at(-1) as string)
   return Either.left(new Ambiguous({ entity, name: text, candidates }))
 }
+
+/** What has one name has that for an id. */
+const idsOf = (names: ReadonlyArray<string>): ReadonlyArray<string> => (names.length === 1 ? names : names.slice(1))
 
 /** So long a beginning of an id is hardly one by chance: who is called so may have been named to be taken for another. */
 const telling = 8

@@ -7,6 +7,7 @@ import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
 import type { Signer } from "../Signer.js"
 import { readHead, readMachine } from "../standing.js"
+import { claimedKey } from "../trust/chain.js"
 import { decodeInvite, fingerprint, inviteKey, prove, publicHalf } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { nameOf } from "../trust/names.js"
@@ -15,6 +16,7 @@ import { acceptRoot, readAsked } from "../trust/verdicts.js"
 import { type Author, write } from "./author.js"
 import { lastWord } from "./lastWord.js"
 import { isWish, readTail, rebase } from "./rebase.js"
+import { draftOf } from "./reseal.js"
 import { readState } from "./state.js"
 
 /**
@@ -110,7 +112,10 @@ export const askToJoin = (connection: Connection, author: Author, invite: string
   const name = nameOf(connection, signer.id) ?? signer.name
   const data = { machineId: signer.id, name, publicKey: signer.publicKey, invite: proof }
   const meta = { actor: signer.name, via: "library" as const, machine: signer.name, commandId: author.id() }
-  const wish: Draft = write(author, machinesStream, EnrolmentRequested, data, meta)
+  // One that is here already, behind what the shared log lost, only goes before that: it stays the same event.
+  const before = proof === null ? tail.find((row) => isWish(row) && claimedKey(row) === signer.id) : undefined
+  const wish: Draft =
+    before === undefined ? write(author, machinesStream, EnrolmentRequested, data, meta) : draftOf(before)
   rebase(connection, confirmed, tail, undefined, author, [wish])
   return true
 }

@@ -13,7 +13,7 @@ import { endOfRun } from "../trust/chain.js"
 import { readMembership } from "../trust/membership.js"
 import { notePending } from "../trust/verdicts.js"
 import { verifyAhead } from "../trust/verifying.js"
-import { type Advanced, advance } from "./advance.js"
+import { advance } from "./advance.js"
 import { ask, type Parts, type Tally } from "./asking.js"
 import type { Author } from "./author.js"
 import { Displaced, Squatted } from "./displaced.js"
@@ -72,7 +72,9 @@ export const exchangeAll = (
       if (!hasAsked && options.asks !== false) {
         const doubtful = yield* database.read((c) => rootsInDoubt(c, author, options.invite))
         if (doubtful !== undefined) return yield* doubtful
-        hasAsked = yield* database.write((c) => askToJoin(c, author, options.invite))
+        const asked = yield* database.write((c) => attempt(c, () => askToJoin(c, author, options.invite)))
+        if (isRefused(asked)) return yield* refused(remoteOf(parts), asked)
+        hasAsked = asked
         if (hasAsked) continue
       }
       const withheld = yield* database.read((c) => withheldBy(c, author))
@@ -209,7 +211,8 @@ const takeOver = (
       const step = yield* database.write((connection) => {
         const alone = readHead(connection).position === from.position
         const next = alone ? part : rows
-        const advanced = attempt(connection, from, { taken, rows: next }, author, verified)
+        const brought = { taken, rows: next }
+        const advanced = attempt(connection, () => advance(connection, from, brought, author, verified))
         return { advanced, count: next.length, confirmed: readState(connection).confirmed }
       })
       if (isRefused(step.advanced)) return yield* refused(parts.remote.address, step.advanced)
@@ -235,13 +238,12 @@ const strideOf = (rows: ReadonlyArray<EventRow>): number =>
 const refusals = [BrokenChain, MisplacedRoot, Displaced, Squatted]
 type Refused = BrokenChain | MisplacedRoot | Displaced | Squatted
 
-const attempt = (...args: Parameters<typeof advance>): Advanced | Refused => {
-  const [connection] = args
+const attempt = <A>(connection: Connection, step: () => A): A | Refused => {
   connection.prepare("SAVEPOINT step").run()
   try {
-    const advanced = advance(...args)
+    const done = step()
     connection.prepare("RELEASE step").run()
-    return advanced
+    return done
   } catch (error) {
     if (!isRefused(error)) throw error
     connection.prepare("ROLLBACK TO step").run()

@@ -10,8 +10,10 @@ import { columns, type EventRow, type StoredRow, stored } from "../record.js"
 import { hashAt } from "../standing.js"
 import { withoutAdvice } from "./answers.js"
 import type { Parts, Tally } from "./asking.js"
+import type { Author } from "./author.js"
 import { placesOf } from "./comparing.js"
 import { type Met, meet } from "./contact.js"
+import { withheldBy } from "./enrolling.js"
 import { exchangeAll } from "./exchangeAll.js"
 import type { Mine } from "./restoring.js"
 import { bind, note, readState, type State, setUnknown } from "./state.js"
@@ -54,12 +56,23 @@ const healEvents = (parts: Parts, tally: Tally, options: SyncOptions, state: Sta
     const restoreUntil = met.remoteEvents === met.common ? state.confirmed.position : 0
     const exchange = exchangeAll(parts, tally, options, met.state === "foreign" ? 0 : restoreUntil)
     if (met.state !== "rolled-back" && met.state !== "reset") return yield* exchange
-    if (met.state === "reset") yield* remote.create(logId)
+    if (met.state === "reset") {
+      yield* mayGiveBack(database, author, remote.address)
+      yield* remote.create(logId)
+    }
     yield* database.write((connection) => bind(connection, logId, met.place))
     yield* Effect.tapError(exchange, (error) =>
       broughtOver.has(error.reason) ? noteLost(database, options, state, met) : putBack(database, state),
     )
     yield* noteLost(database, options, state, met)
+  })
+
+/** Where nothing is left, there is nobody to let a machine in either: one that may write has to come first. */
+const mayGiveBack = (database: Database["Type"], author: Author, address: string): Effect.Effect<void, Failed> =>
+  Effect.gen(function* () {
+    if ((yield* database.read((connection) => withheldBy(connection, author))) === undefined) return
+    const message = `${address}: the shared log is empty, and this machine may not write to it: context infra sync heal on a machine that is enrolled comes first, and then here`
+    return yield* new SyncError({ reason: "not-enrolled", message })
   })
 
 /** Writes again what somebody took away or changed of the events themselves. */

@@ -21,7 +21,9 @@ export const approve = leaf({
     "machine approve desk --admin",
     "machine approve desk --member",
   ],
-  args: { name: argument("name", "Its name, id or fingerprint, or the beginning of one") },
+  args: {
+    name: argument("name", "Its name, id or fingerprint, or the first 4 or more characters of one of these two"),
+  },
   options: {
     ...asAdmin,
     member: flag("member", "An admin may decide no more who writes: what it invited to is ended"),

@@ -10,7 +10,7 @@ export const rename = leaf({
   description: "Gives a machine another name. Its key, and so all that it signed, stays the same.",
   examples: ["machine rename vm-2f81 server"],
   args: {
-    name: argument("name", "Its name, id or fingerprint, or the beginning of one"),
+    name: argument("name", "Its name, id or fingerprint, or the first 4 or more characters of one of these two"),
     to: argument("new", "What to call it from now on"),
   },
   run: (given) =>

@@ -16,7 +16,9 @@ export const revoke = leaf({
   name: "revoke",
   description: `Takes from a machine the right to write to the log. ${consequences}`,
   examples: ["machine revoke laptop", "machine revoke 7g2k-m0xq --yes"],
-  args: { name: argument("name", "Its name, id or fingerprint, or the beginning of one") },
+  args: {
+    name: argument("name", "Its name, id or fingerprint, or the first 4 or more characters of one of these two"),
+  },
   options: removing,
   run: (given) =>
     withMachines(given, ({ machines }) =>

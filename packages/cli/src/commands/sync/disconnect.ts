@@ -11,15 +11,20 @@ export const disconnect = leaf({
   run: (given) =>
     load(
       () => import("../../runtime/endpoint.js"),
-      ({ forget, isInEnvironment, unwatched }) =>
+      ({ forget, isInEnvironment, kept, save, unwatched }) =>
         Effect.gen(function* () {
           // The address first: a watcher would make contact again.
+          const before = yield* kept(given.db)
           yield* forget(given.db)
           // Where no file is kept, nothing else is remembered.
           const again = isInEnvironment(given.db)
           if (syncMode() === "remote") return { connected: false, again }
           yield* unwatched(given.db, yield* databasePath(given.db))
-          yield* withExchange(given, (sync) => sync.disconnect)
+          const putBack = before === undefined ? Effect.void : Effect.ignore(save(given.db, before))
+          yield* Effect.onError(
+            withExchange(given, (sync) => sync.disconnect),
+            () => putBack,
+          )
           return { connected: false, again }
         }),
     ),
