@@ -1,0 +1,67 @@
+/** Slips and accidents around the shared log: nothing is decided by one letter, and nothing is lost by a command that fails. */
+import { readFileSync, writeFileSync } from "node:fs"
+import { afterAll, beforeAll, expect, it, vi } from "vitest"
+import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
+import { invited, itself, signing, token } from "./support/enrolled.js"
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 })
+
+let sqld: Sqld
+beforeAll(async () => {
+  sqld = await startSqld()
+})
+afterAll(() => sqld.close())
+
+const laptop = signing("ada")
+const phone = signing("eve")
+
+it("a machine is named by its whole name, or by enough of its fingerprint", async () => {
+  await laptop.succeed("server add alpha")
+  await laptop.succeed(`sync connect ${sqld.url}`, token(sqld))
+  await invited(phone, laptop, sqld)
+  await laptop.succeed("sync now")
+  const { fingerprint } = await itself(phone)
+  await laptop.succeed(`machine rename ${fingerprint.slice(0, 4)} phone`)
+  for (const slip of [fingerprint[0], fingerprint.slice(0, 3), "p", "phon"]) {
+    const { code, stderr } = await laptop.run(`machine revoke ${slip} --yes`)
+    expect({ slip, code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining("no machine named") })
+  }
+  expect((await laptop.json("machine list")).machines.map(({ status }: { status: string }) => status)).toEqual([
+    "enrolled",
+    "enrolled",
+  ])
+})
+
+it("a newcomer is told of no refusal that is another machine's", async () => {
+  await laptop.succeed("sync now")
+  await phone.succeed("sync now")
+  for (const one of [laptop, phone]) await one.succeed("server add beta", { env: { CONTEXT_SYNC: "off" } })
+  await laptop.succeed("sync now")
+  expect((await phone.run("sync now")).code).toBe(1)
+  await laptop.succeed("sync now")
+  const newcomer = signing("una")
+  const { code, stderr, stdout } = await newcomer.run(`sync connect ${sqld.url}`, token(sqld))
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.not.stringContaining("could not stand") })
+  expect(stdout).toContain("waits to be enrolled")
+})
+
+it("a disconnect that fails leaves the address and the token", async () => {
+  const before = readFileSync(phone.file, "utf8")
+  const log = readFileSync(phone.db)
+  writeFileSync(phone.db, "no database, whatever it is called\n".repeat(200))
+  expect((await phone.run("sync disconnect")).code).toBe(1)
+  expect(readFileSync(phone.file, "utf8")).toBe(before)
+  writeFileSync(phone.db, log)
+  expect(await phone.json("sync status")).toMatchObject({ remote: sqld.url })
+})
+
+it("a machine that was revoked is not sent for another code, which would not let its key in either", async () => {
+  await laptop.succeed("machine revoke phone --yes")
+  await laptop.succeed("sync now")
+  const { code } = await laptop.json("sync invite")
+  const { code: ended, stderr } = await phone.run(`sync connect ${sqld.url} --invite ${code}`, token(sqld))
+  expect(ended).toBe(1)
+  expect(stderr).toContain("this machine was revoked")
+  expect(stderr).toContain("when this machine is let in or has a new key")
+  expect(stderr).not.toContain("<another code>")
+})
