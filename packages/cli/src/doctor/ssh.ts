@@ -21,7 +21,8 @@ export const ssh = (
 ): Check => ({
   name: "ssh",
   look: Effect.gen(function* () {
-    const all = (yield* servers) ?? []
+    const known = yield* servers
+    const all = known ?? []
     // Nobody is asked which machine this is where it makes no difference.
     const place = all.some(({ local }) => local) ? yield* here : undefined
     const away = all.filter((server) => place === undefined || !isHere(server, place))
@@ -35,7 +36,7 @@ export const ssh = (
     const withoutKey = reached.filter(({ sshConfig }) => !sshConfig?.keyPath)
     return [
       yield* program,
-      yield* agent(withoutKey),
+      yield* agent(withoutKey, known !== undefined),
       ...reached.flatMap(keyFile),
       ...pins(reached),
       ...once(lost).map(outOfReach),
@@ -71,7 +72,7 @@ const program: Effect.Effect<Finding> = Effect.map(run("ssh", "-V"), ({ code, ou
 )
 
 /** What `ssh-add -l` says by its status: 0 keys, 1 no keys, 2 no agent. */
-const agent = (withoutKey: ReadonlyArray<ServerRow>): Effect.Effect<Finding> =>
+const agent = (withoutKey: ReadonlyArray<ServerRow>, isKnown: boolean): Effect.Effect<Finding> =>
   Effect.map(process.env.SSH_AUTH_SOCK ? run("ssh-add", "-l") : Effect.succeed(undefined), (ran) => {
     if (ran?.code === 0) return ok("ssh agent", `${count(ran.output.split("\n").length, "key")}`)
     const found =
@@ -81,6 +82,7 @@ const agent = (withoutKey: ReadonlyArray<ServerRow>): Effect.Effect<Finding> =>
           ? "it has no keys"
           : "it cannot be reached, though SSH_AUTH_SOCK names one"
     if (ran !== undefined && ran.code !== 1) return warning("ssh agent", found, 'eval "$(ssh-agent)" && ssh-add')
+    if (!isKnown) return ok("ssh agent", `${found}; which servers need one is not known here`)
     if (withoutKey.length === 0) return ok("ssh agent", `${found}; no server needs one`)
     const fix = ran === undefined ? 'eval "$(ssh-agent)" && ssh-add' : "ssh-add"
     return warning(

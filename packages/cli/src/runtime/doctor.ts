@@ -65,6 +65,6 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
       ...(endpoint === undefined ? [] : [yield* contentsOf(remoteLog(endpoint))]),
       sync(shared),
       sharedLog(shared),
-      ssh(servers(path), here()),
+      ssh(path === "" ? Effect.succeed(undefined) : servers(path), here()),
     ])
   })

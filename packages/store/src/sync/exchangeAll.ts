@@ -9,8 +9,9 @@ import * as Either from "effect/Either"
 import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
 import { readHead } from "../standing.js"
-import { endOfRun } from "../trust/chain.js"
+import { claimedKey, endOfRun } from "../trust/chain.js"
 import { readMembership } from "../trust/membership.js"
+import { nameOf } from "../trust/names.js"
 import { notePending } from "../trust/verdicts.js"
 import { verifyAhead } from "../trust/verifying.js"
 import { advance } from "./advance.js"
@@ -62,7 +63,7 @@ export const exchangeAll = (
       }
       const { answer, rows } = asked.right
       const stop = yield* takeOver(parts, tally, options, state.confirmed, { taken: answer.taken, rows })
-      if (stop !== undefined) return yield* stopped(remoteOf(parts), stop)
+      if (stop !== undefined) return yield* stopped(parts, stop)
       const { confirmed, pending } = yield* database.read(progress)
       yield* options.onProgress?.({ done: confirmed, total: answer.head }) ?? Effect.void
       const done = confirmed >= answer.head
@@ -73,7 +74,7 @@ export const exchangeAll = (
         const doubtful = yield* database.read((c) => rootsInDoubt(c, author, options.invite))
         if (doubtful !== undefined) return yield* doubtful
         const asked = yield* database.write((c) => attempt(c, () => askToJoin(c, author, options.invite)))
-        if (isRefused(asked)) return yield* refused(remoteOf(parts), asked)
+        if (isRefused(asked)) return yield* refused(parts, asked)
         hasAsked = asked
         if (hasAsked) continue
       }
@@ -93,7 +94,7 @@ export const pullAll = (parts: Parts, tally: Tally): Effect.Effect<void, Failed>
       const state = yield* database.read(readState)
       const { answer, rows } = yield* ask(parts, tally, state, [], false)
       const stop = yield* takeOver(parts, tally, {}, state.confirmed, { taken: answer.taken, rows })
-      if (stop !== undefined) return yield* stopped(remoteOf(parts), stop)
+      if (stop !== undefined) return yield* stopped(parts, stop)
       const { confirmed } = yield* database.read(progress)
       if (confirmed >= answer.head) return
     }
@@ -102,24 +103,32 @@ export const pullAll = (parts: Parts, tally: Tally): Effect.Effect<void, Failed>
 const remoteOf = ({ remote }: Parts): string => remote.address
 
 /** Nothing that follows can be judged here, so nothing of it is taken. */
-const stopped = (address: string, { detail, position, why }: Stop) => {
-  const said: Readonly<Record<Stop["why"], readonly [SyncError["reason"], string]>> = {
-    newer: [
-      "newer-schema",
-      `what stands at position ${position} says who may write, in a way that only a newer version knows (${detail}); upgrade context on this machine`,
-    ],
-    root: [
-      "new-root",
-      `at position ${position} a machine began a root of this log; a person has to say whether it is the right one: context infra machine list shows it, context infra machine trust <fingerprint> accepts it`,
-    ],
-    altered: [
-      "protocol",
-      `the data of the event at position ${position} is not the data that was written: it was changed there. Nothing from there on was taken over`,
-    ],
-  }
-  const [reason, message] = said[why]
-  return new SyncError({ reason, message: `${address}: ${message}` })
-}
+const stopped = (parts: Parts, { detail, position, row, why }: Stop) =>
+  Effect.map(writerOf(parts, claimedKey(row)), (writer) => {
+    const said: Readonly<Record<Stop["why"], readonly [SyncError["reason"], string]>> = {
+      newer: [
+        "newer-schema",
+        `what stands at position ${position} says who may write, in a way that only a newer version knows (${detail}); upgrade context on this machine`,
+      ],
+      root: [
+        "new-root",
+        `at position ${position} a machine began a root of this log; a person has to say whether it is the right one: context infra machine list shows it, context infra machine trust <fingerprint> accepts it`,
+      ],
+      altered: [
+        "protocol",
+        `the data of the event at position ${position} is not the data that was written: it was changed there${writer}. Nothing from there on was taken over`,
+      ],
+    }
+    const [reason, message] = said[why]
+    return new SyncError({ reason, message: `${remoteOf(parts)}: ${message}` })
+  }).pipe(Effect.flatten)
+
+/** The machine that wrote it so, if its key is not in its hands any more: who has only the token can put nothing under that. */
+const writerOf = ({ database }: Parts, key: string | undefined): Effect.Effect<string, StorageError> =>
+  Effect.map(
+    database.read((connection) => (key === undefined ? undefined : nameOf(connection, key))),
+    (name) => (name === undefined ? "" : `, or whoever has the key of ${name} wrote it so`),
+  )
 
 const progress = (connection: Connection) => {
   const confirmed = readState(connection).confirmed.position
@@ -215,7 +224,7 @@ const takeOver = (
         const advanced = attempt(connection, () => advance(connection, from, brought, author, verified))
         return { advanced, count: next.length, confirmed: readState(connection).confirmed }
       })
-      if (isRefused(step.advanced)) return yield* refused(parts.remote.address, step.advanced)
+      if (isRefused(step.advanced)) return yield* refused(parts, step.advanced)
       tally.add(step.advanced)
       if (onRejected !== undefined) yield* Effect.forEach(step.advanced.rejected, onRejected, { discard: true })
       const { stop } = step.advanced
@@ -254,16 +263,20 @@ const attempt = <A>(connection: Connection, step: () => A): A | Refused => {
 
 const isRefused = (found: unknown): found is Refused => refusals.some((refusal) => found instanceof refusal)
 
-const refused = (address: string, why: Refused): SyncError => {
+const refused = (parts: Parts, why: Refused): Effect.Effect<never, SyncError | StorageError> => {
   const { position } = why
   if (why instanceof BrokenChain)
-    return new SyncError({
-      reason: "protocol",
-      message: `${address}: the chain breaks at position ${position}: the event there is not the one that was written. Nothing of it was taken over`,
-    })
+    return Effect.flatMap(
+      writerOf(parts, why.key),
+      (writer) =>
+        new SyncError({
+          reason: "protocol",
+          message: `${remoteOf(parts)}: the chain breaks at position ${position}: the event there is not the one that was written${writer}. Nothing of it was taken over`,
+        }),
+    )
   return new SyncError({
     reason: "damaged",
-    message: `${address}: ${doing(why)}. Nothing of it was taken over; all that is known here is kept. What leads on: ${outOfDamage}`,
+    message: `${remoteOf(parts)}: ${doing(why)}. Nothing of it was taken over; all that is known here is kept. What leads on: ${outOfDamage}`,
   })
 }
 

@@ -9,7 +9,7 @@ import { writeRows } from "../rows.js"
 import { endOtherChains, readHead } from "../standing.js"
 import { assertThere } from "../taken.js"
 import { Admission, type Judgement, type Known } from "../trust/Admission.js"
-import { isRoot } from "../trust/chain.js"
+import { claimedKey, isRoot } from "../trust/chain.js"
 import { writeLinks } from "../trust/links.js"
 import {
   forgetAfter,
@@ -42,7 +42,11 @@ export interface Judged {
 
 /** The chain does not hold: what was sent is not what was written. */
 export class BrokenChain {
-  constructor(readonly position: number) {}
+  constructor(
+    readonly position: number,
+    /** The key that signed it all the same. */
+    readonly key?: string,
+  ) {}
 }
 
 /**
@@ -59,7 +63,8 @@ export const judge = (known: Known, rows: ReadonlyArray<EventRow>): Judged => {
       break
     }
     const [wrong] = unit.unchained
-    if (wrong !== undefined && unit.judged.verdict === "counts") throw new BrokenChain(wrong)
+    if (wrong !== undefined && unit.judged.verdict === "counts")
+      throw new BrokenChain(wrong, claimedKey(unit.rows[0] as EventRow))
     units.push(unit)
   }
   const until = stop?.position ?? Number.MAX_SAFE_INTEGER
