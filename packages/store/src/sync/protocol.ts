@@ -51,7 +51,7 @@ export interface Answer {
 export const pageBytes = 4_000_000
 
 /** The most bytes of one column that travel. Whoever holds the token may have put more there; no event of ours has. */
-const bounds = { data: mostData, meta: 20_000 }
+const bounds = { meta: 20_000 }
 const bound = 300
 
 /** SQLite's own functions and drivers see of a text only what comes before a zero byte: two that differ would be one here. */
@@ -59,6 +59,13 @@ const fits = (column: string, most: number): string =>
   `length(CAST(${column} AS BLOB)) <= ${most} AND instr(CAST(${column} AS BLOB), x'00') = 0`
 const within = (column: keyof typeof bounds | "type" | "occurred_at" | "signature" | "salt" | "digest"): string =>
   `iif(${column} IS NULL OR ${fits(column, (bounds as Record<string, number>)[column] ?? bound)}, ${column}, '')`
+
+/** More bytes of data than an event may have travel, too, where JSON makes no more of them than a text may have: it is seen what that is. */
+const mostJson = 3_900_000
+const escaped = (char: string): string => `length(data) - length(replace(data, '${char}', ''))`
+const data = `iif(${fits("data", mostData)} OR (${fits("data", mostJson)}
+  AND length(CAST(data AS BLOB)) + ${escaped('"')} + ${escaped("\\")} <= ${mostJson}
+  AND data NOT GLOB '*[' || char(1) || '-' || char(31) || ']*'), data, '')`
 
 /**
  * A name that the file here could not tell from another is replaced by that of its place, and so is one that looks like it: two
@@ -108,7 +115,7 @@ const travels: Readonly<Record<string, string>> = {
   version: `iif(${isPlain("stream")} AND version BETWEEN 1 AND ${largest}, version, 1)`,
   type: within("type"),
   schema: `iif(schema BETWEEN 1 AND ${largest}, schema, 1)`,
-  data: within("data"),
+  data,
   meta: within("meta"),
   occurred_at: within("occurred_at"),
   recorded_at: named("recorded_at"),

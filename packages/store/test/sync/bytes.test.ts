@@ -60,6 +60,7 @@ const noise: Readonly<Record<string, { readonly rows: number; readonly data: str
   "one of a million control characters": { rows: 1, data: repeated(1_000_000, "char(1)") },
   "8 of 700,000 control characters": { rows: 8, data: repeated(700_000, "char(1)") },
   "one of 3 million quotes": { rows: 1, data: repeated(3_000_000, "char(34)") },
+  "one of 3.8 million letters": { rows: 1, data: repeated(3_800_000, "'x'") },
   "one of 4.9 million letters": { rows: 1, data: repeated(4_900_000, "'x'") },
   "5,000 types of control characters": { rows: 5_000, data: "'{}'", type: kind("char(1)") },
   "5,000 types of quotes": { rows: 5_000, data: "'{}'", type: kind("char(34)") },
