@@ -1,5 +1,6 @@
 /** Slips and accidents around the shared log: nothing is decided by one letter, and nothing is lost by a command that fails. */
-import { readFileSync, writeFileSync } from "node:fs"
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, beforeAll, expect, it, vi } from "vitest"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
 import { invited, itself, signing, token } from "./support/enrolled.js"
@@ -53,6 +54,31 @@ it("a disconnect that fails leaves the address and the token", async () => {
   expect(readFileSync(phone.file, "utf8")).toBe(before)
   writeFileSync(phone.db, log)
   expect(await phone.json("sync status")).toMatchObject({ remote: sqld.url })
+})
+
+it("a key that is gone, or is none, is told on every screen, and on no machine that never had one", async () => {
+  const key = join(laptop.directory, "machine.key")
+  renameSync(key, `${key}.away`)
+  const screens = async (words: string) => {
+    for (const line of ["alert", "sync status", "doctor"]) {
+      const { code, stderr, stdout } = await laptop.run(line)
+      expect({ line, code, text: `${stdout}${stderr}`.replace(/\s+/g, " ") }).toMatchObject({
+        code: line === "sync status" ? expect.any(Number) : 1,
+        text: expect.stringContaining(words),
+      })
+    }
+  }
+  await screens("the key that this machine signed with is gone")
+  writeFileSync(key, "no key\n", { mode: 0o600 })
+  await screens(key)
+  rmSync(key)
+  renameSync(`${key}.away`, key)
+  expect((await laptop.json("sync status")).keyTrouble).toBe(null)
+  const backup = join(laptop.directory, "backup.db")
+  await laptop.succeed(`backup ${backup}`)
+  const another = signing("ben")
+  await another.succeed(`restore ${backup} --yes`)
+  expect((await another.json("sync status")).keyTrouble).toBe(null)
 })
 
 it("a machine that was revoked is not sent for another code, which would not let its key in either", async () => {

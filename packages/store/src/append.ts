@@ -2,6 +2,7 @@
 
 import { storedJson } from "@context-engine/core/CanonicalJson"
 import { machinesStream } from "@context-engine/core/domain/Machine"
+import { CommandRejected } from "@context-engine/core/domain/Rejection"
 import { StorageError, VersionConflict } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
 import type { AppendOptions, StreamAppend } from "@context-engine/core/EventLog"
@@ -9,7 +10,7 @@ import { isoTime } from "@context-engine/core/Time"
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
 import type { HeadCache } from "./HeadCache.js"
-import { columns, decode, type EventRow, hashOf, type StoredRow, stored, type Writable } from "./record.js"
+import { columns, decode, type EventRow, hashOf, mostUnit, type StoredRow, stored, type Writable } from "./record.js"
 import { writeRows } from "./rows.js"
 import type { Signer } from "./Signer.js"
 import { advance, type Head, readStanding, type Shared, type Signing, type Standing } from "./standing.js"
@@ -29,7 +30,20 @@ export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft>
     }),
   )
   if (drafts.length > 1 && drafts.some(({ stream }) => stream === machinesStream)) throw notAlone
+  if (drafts[0]?.type !== CommandRejected.type) refuseLong(drafts)
   return drafts
+}
+
+/** What each event takes beside its data where it is told as refused: its id, stream, type, meta and time. */
+const beside = 1_000
+
+const refuseLong = (drafts: ReadonlyArray<Draft>): void => {
+  const all = drafts.reduce((sum, { data }) => sum + data.length + beside, 0)
+  if (all * 4 <= mostUnit) return
+  const bytes = drafts.reduce((sum, { data }) => sum + Buffer.byteLength(JSON.stringify(data)) + beside, 0)
+  if (bytes <= mostUnit) return
+  const message = `${(bytes / 1e6).toFixed(1)} MB at once: a shared log takes at most ${mostUnit / 1e6} MB of one command; give it in parts`
+  throw new StorageError({ reason: "unavailable", message })
 }
 
 const notAlone = new StorageError({

@@ -72,11 +72,15 @@ const isSalt = (text: string | null): text is string => text !== null && /^[\w-]
 export const matchesDigest = ([, , , , , , data, , , , , , salt, digest]: EventRow): boolean =>
   digest === null || (isSalt(salt) && digestOf(salt, data) === digest)
 
-/**
- * The most bytes of an event's data, as UTF-8. A shared log takes and gives a text of at most 5 MB, and writes each character of
- * one with up to six.
- */
-export const mostData = 800_000
+/** The most bytes of an event's data as JSON writes it once more. A shared log takes and gives a text of at most 5 MB. */
+export const mostData = 3_900_000
+
+/** So much of what this program writes at once, so that there is room for the event that tells all of it as refused. */
+export const mostUnit = 3_000_000
+
+/** Whether a text is longer than so many bytes as JSON writes it: data is JSON already, and has no control characters. */
+export const isLonger = (text: string, most: number): boolean =>
+  text.length * 4 > most && Buffer.byteLength(JSON.stringify(text)) > most
 
 /**
  * Reads a row back, in the shape this version knows. One that counts for nothing is read as such: nothing of what it says is

@@ -102,6 +102,7 @@ const trouble = (found: SyncStatus, screen: Screen, { isAlone, mode }: Kept): Re
   if (lastError !== null) rows.push(["trouble", lastError.message, "bad"])
   // What leads on, where the error does not say that itself.
   if (lastError !== null && !lastError.message.includes(lastError.next)) rows.push(["", `→ ${lastError.next}`])
+  if (found.keyTrouble !== null) rows.push(["its key", found.keyTrouble, "bad"])
   if (rejected > 0) rows.push(["rejected", `${count(rejected, "command")}: context infra sync rejected`, "bad"])
   if (clonedAt !== null) rows.push(["its key", `was used in another place too, ${ago(screen, clonedAt)}`, "warn"])
   // Who may write here is in the log that was lost.

@@ -160,6 +160,7 @@ describe("the shared log", () => {
     inertEvents: [],
     breaks: [],
     roots: [],
+    keyTrouble: null,
     enrolment: "enrolled",
     asking: [],
   } as unknown as SyncStatus

@@ -165,6 +165,8 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
     const { message, next } = lastError
     found.push(about({ severity: passes ? "warning" : "error", message, since: lastContact, next }))
   }
+  if (status.keyTrouble !== null)
+    found.push(about({ severity: "error", message: status.keyTrouble, since: null, next: toSign }))
   // A log that this machine shares says so by the last error.
   if (status.logId === null && lastError === null && ["not-enrolled", "revoked"].includes(enrolment))
     found.push(about({ severity: "error", message: strange, since: null, next: toBelong }))
@@ -221,6 +223,9 @@ const rootAlert = (root: PendingRoot): Omit<Alert, "kind" | "subject"> => ({
 
 const strange =
   "this machine's key is not enrolled in the log that is here: what is written to it counts on this machine alone, if it can be written at all"
+
+const toSign =
+  "put the key back from a backup; or move away what is there, and context infra sync connect <url> --invite <code> with a new one"
 
 const toBelong =
   "context infra sync connect <url> --invite <code>; or, if the keys of all its admin machines are lost, context infra machine root --keys-lost"

@@ -61,6 +61,8 @@ export interface SyncStatus {
   readonly wrongClocks: ReadonlyArray<WrongClock>
   /** When it was last seen here that another place writes with this machine's key; `null` if it never was. */
   readonly clonedAt: string | null
+  /** Why nothing can be signed here, though this file was written to with a key: that is gone, or cannot be read. `null` if all is well. */
+  readonly keyTrouble: string | null
   /** Whether this machine may write to the log; `unsigned` where nothing is signed, `no-root` where nobody says who may. */
   readonly enrolment: "enrolled" | "waiting" | "revoked" | "not-enrolled" | "no-root" | "unsigned"
   /** The machines that wait to be let in; none unless this machine is one that decides who writes. */

@@ -32,6 +32,7 @@ const well: SyncStatus = {
   roots: [],
   wrongClocks: [],
   clonedAt: null,
+  keyTrouble: null,
   enrolment: "enrolled",
   asking: [],
   loss: null,

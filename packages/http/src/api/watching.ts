@@ -79,6 +79,7 @@ const SyncStatus = row<SyncStatusData>("SyncStatus", {
     }),
   ),
   clonedAt: text,
+  keyTrouble: Schema.NullOr(Schema.String),
   enrolment: Schema.Literal("enrolled", "waiting", "revoked", "not-enrolled", "no-root", "unsigned"),
   asking: Schema.Array(Schema.Struct({ name: Schema.String, fingerprint: Schema.String })),
   loss: Schema.NullOr(

@@ -12,6 +12,7 @@ import { keyFileOf } from "../identity.js"
 import { loadSigner, type Signer } from "../Signer.js"
 import { goneFor } from "../sync/firstContact.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
+import { keyTroubleOf } from "../sync/status.js"
 import { fingerprint, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { glance } from "./look.js"
@@ -32,7 +33,12 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
     if (keyPath === undefined) return [unsigned(members)]
     const given = isKeyLine(keyPath)
     const found = given ? undefined : statSync(keyPath, { throwIfNoEntry: false })
-    if (!given && found === undefined) return [none(keyPath, asked, members)]
+    if (!given && found === undefined) {
+      const gone = yield* glance(database, (connection) =>
+        keyTroubleOf(connection, { signer: undefined, keyFile: keyPath }),
+      )
+      return [gone == null ? none(keyPath, asked, members) : trouble("key", gone, `put it back; or ${toCome}`)]
+    }
     const mode = (found?.mode ?? 0) & 0o777
     const open = `${keyPath} can be read by others (${mode.toString(8).padStart(4, "0")})`
     const readable = (mode & 0o077) === 0 ? [] : [trouble("key", open, `chmod 600 ${word(keyPath)}`)]

@@ -57,10 +57,13 @@ export const layer = (options: Options): Layer.Layer<Sync, never, Database | Eve
   )
 
 /** This machine's key, where it has one that can be read: for looks, which make none. */
-const ownSigner = ({ keyPath }: Options) =>
-  Effect.try(() => (keyPath === undefined ? undefined : findSigner(keyPath))).pipe(
-    Effect.orElseSucceed(() => undefined),
-  )
+const ownSigner = ({ keyPath }: Options) => Effect.orElseSucceed(readOwn(keyPath), () => undefined)
+
+const readOwn = (keyPath: string | undefined) =>
+  Effect.try({
+    try: () => (keyPath === undefined ? undefined : findSigner(keyPath)),
+    catch: (error) => error as Error,
+  })
 
 const make = (database: Database["Type"], { keepsNothing = false, keyPath, remote }: Options) => {
   const keyFile = keyFileOf(keyPath)
@@ -116,10 +119,11 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
   return {
     status: Effect.gen(function* () {
       const one = yield* shared
-      const signer = yield* ownSigner({ ...(keyPath && { keyPath }) })
+      const own = yield* Effect.either(readOwn(keyPath))
+      const [signer, keyError] = own._tag === "Right" ? [own.right, undefined] : [undefined, own.left.message]
       const loss = yield* database.memory.look
       const status = yield* database.read((connection) =>
-        readStatus(connection, one?.address ?? null, { signer, keyFile, keepsNothing }),
+        readStatus(connection, one?.address ?? null, { signer, keyFile, keyError, keepsNothing }),
       )
       return { ...status, loss }
     }),

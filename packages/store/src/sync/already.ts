@@ -11,7 +11,6 @@ import type { Connection } from "../connection.js"
 import { columns, type EventRow, type StoredRow, stored } from "../record.js"
 import { claimedKey } from "../trust/chain.js"
 import { draftOf } from "./reseal.js"
-import { isForOwner } from "./turnedAway.js"
 
 /** A stored event with its row, so that what was signed stays byte for byte. */
 export type Placed = Recorded & { readonly row: EventRow }
@@ -61,12 +60,8 @@ export interface Refusals {
   readonly streamOf: (unit: Unit, fresh: () => string) => string
 }
 
-const keyOf = ([first]: Unit): string | undefined => first && claimedKey(first.row)
-
-const reasonOf = (row: EventRow): unknown => (JSON.parse(row[6]) as { readonly reason?: unknown }).reason
-
-/** Only what carries the whole unit as it was written says that it is refused. `own`: this machine's key. */
-export const refusalsOf = (connection: Connection, events: Unit, own: string | undefined): Refusals => {
+/** Only what carries the whole unit as it was written says that it is refused. */
+export const refusalsOf = (connection: Connection, events: Unit): Refusals => {
   const streams = new Set(events.map(({ id }) => streamFor(id)))
   const known = connection
     .prepare(
@@ -76,11 +71,10 @@ export const refusalsOf = (connection: Connection, events: Unit, own: string | u
     .all(JSON.stringify([...streams]), CommandRejected.type) as ReadonlyArray<EventRow>
   const taken = new Set(known.map((row) => row[2]))
   const all = [...known, ...elsewhere(connection, taken)].map((row) => ({ row, events: carried(row) }))
-  const binds = ({ row }: (typeof all)[number], unit: Unit) =>
-    keyOf(unit) !== own || claimedKey(row) === own || !isForOwner(reasonOf(row))
   return {
-    has: (unit) => all.some((one) => isUnit(one.events, unit) && binds(one, unit)),
-    byItself: (unit) => all.some(({ events, row }) => isUnit(events, unit) && claimedKey(row) === keyOf(unit)),
+    has: (unit) => all.some(({ events }) => isUnit(events, unit)),
+    byItself: (unit) =>
+      all.some(({ events, row }) => isUnit(events, unit) && claimedKey(row) === claimedKey((unit[0] as Placed).row)),
     streamOf: ([first], fresh) => {
       const stream = streamFor(first?.id ?? "")
       return taken.has(stream) ? streamFor(fresh()) : stream

@@ -34,7 +34,7 @@ type Fate = { readonly kept: Standing } | Exclude<Verdict, { outcome: "stands" }
 /** Decides every unit again, in order, on the rows of the log without them. */
 export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Author, ground: Ground) => {
   const known = thereAlready(connection, tail)
-  const refusals = refusalsOf(connection, tail, author.signer?.id)
+  const refusals = refusalsOf(connection, tail)
   const fateOf = fates(connection, tail, author, ground)
   const kept: Array<Standing> = []
   const rejected: Array<Rejected> = []

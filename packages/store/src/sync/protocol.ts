@@ -60,11 +60,11 @@ const fits = (column: string, most: number): string =>
 const within = (column: keyof typeof bounds | "type" | "occurred_at" | "signature" | "salt" | "digest"): string =>
   `iif(${column} IS NULL OR ${fits(column, (bounds as Record<string, number>)[column] ?? bound)}, ${column}, '')`
 
-/** More bytes of data than an event may have travel, too, where JSON makes no more of them than a text may have: it is seen what that is. */
-const mostJson = 3_900_000
+/** Data travels where JSON makes no more of it than an event may have. Control characters, which no JSON has, take six bytes each there. */
+const mostOfAny = 800_000
 const escaped = (char: string): string => `length(data) - length(replace(data, '${char}', ''))`
-const data = `iif(${fits("data", mostData)} OR (${fits("data", mostJson)}
-  AND length(CAST(data AS BLOB)) + ${escaped('"')} + ${escaped("\\")} <= ${mostJson}
+const data = `iif(${fits("data", mostOfAny)} OR (${fits("data", mostData)}
+  AND length(CAST(data AS BLOB)) + ${escaped('"')} + ${escaped("\\")} <= ${mostData}
   AND data NOT GLOB '*[' || char(1) || '-' || char(31) || ']*'), data, '')`
 
 /**

@@ -62,7 +62,7 @@ export const bind = (connection: Connection, logId: string | null, common: Place
   // What has the same beginning is the same log, whatever it is called now.
   if (logId !== null && (common.position > 0 || logId === before.logId))
     noteDisplaced(connection, common.position, Math.max(before.confirmed.position, before.recorded))
-  connection.prepare("UPDATE sync SET log_id = ?, error = NULL, unknown = '[]'").run([logId])
+  connection.prepare("UPDATE sync SET log_id = ?, error = NULL").run([logId])
   forgetRows(connection)
   // What waits already changed rows that nobody kept: until it is through, none of them is kept as of now.
   const [head] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get()

@@ -7,7 +7,7 @@ import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
 import { notYet } from "../record.js"
 import type { Signer } from "../Signer.js"
-import { readHead } from "../standing.js"
+import { readHead, readMachine } from "../standing.js"
 import { readCovered } from "../trust/acknowledged.js"
 import { fingerprint } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
@@ -23,6 +23,8 @@ const shown = 20
 export interface Own {
   readonly signer: Signer | undefined
   readonly keyFile?: string | undefined
+  /** Why the key that is there cannot be read. */
+  readonly keyError?: string | undefined
   /** Whether the log's file goes with the process. */
   readonly keepsNothing?: boolean | undefined
 }
@@ -56,9 +58,17 @@ export const readStatus = (connection: Connection, address: string | null, own: 
     roots: readAsked(connection, members),
     wrongClocks: wrongClocks(connection, timeNow(state)),
     clonedAt: lastOf(connection, "cloned"),
+    keyTrouble: keyTroubleOf(connection, own),
     enrolment: enrolmentOf(members, { keyFile, signer }),
     asking: isAdmin(members, signer?.id ?? "") ? askingOf(members) : [],
   }
+}
+
+/** What was signed here before shows that there was a key: then the next command makes another, which nobody has enrolled. */
+export const keyTroubleOf = (connection: Connection, { keyError, keyFile, signer }: Own): string | null => {
+  if (keyError !== undefined) return keyError
+  if (signer !== undefined || keyFile === undefined || readMachine(connection) === undefined) return null
+  return `the key that this machine signed with is gone: there is no ${keyFile}`
 }
 
 const askingOf = ({ machines }: Membership): SyncStatus["asking"] =>

@@ -72,15 +72,9 @@ export const mayNotWrite = (
     : `it was written with the key of ${known.name}, which may not write to the log any more`
 }
 
-/**
- * What another machine signed in another log holds in no other: it alone can bring it along. Until it does, a person may give it again.
- */
-const ofOtherLog = (name: string | undefined): string => `${name ?? "another machine"} wrote it${becauseOfOtherLog}`
-
-const becauseOfOtherLog = " in another log, and brings it along where it joins this one; or it can be given again"
-
-/** Whether that is why something was refused: then its own machine is not bound by it. */
-export const isForOwner = (reason: unknown): boolean => typeof reason === "string" && reason.endsWith(becauseOfOtherLog)
+/** What another machine signed in another log holds in no other: a person may give it again. */
+const ofOtherLog = (name: string | undefined): string =>
+  `${name ?? "another machine"} wrote it in another log than this one`
 
 /** Whether none of the roots of one was ever one of the other's. */
 const isOfOtherLog = (were: Membership, now: Membership): boolean => {

@@ -4,7 +4,7 @@ import { upcasts } from "@context-engine/core/domain/Upcasts"
 import type { Definition } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
-import { type EventRow, mostData } from "../record.js"
+import { type EventRow, isLonger, mostData } from "../record.js"
 import { keyId } from "./keys.js"
 import type { Draft } from "./sealing.js"
 
@@ -25,15 +25,14 @@ export const misfitOf = (
   if (!isName(id) || !isName(stream) || !isName(type)) return "its id, stream or type is none"
   if (!isInstant(occurredAt)) return "its time is none"
   if (!Number.isSafeInteger(schema) || schema < 1) return "its shape has no number"
-  if (isLong(data)) return `its data is longer than ${mostData / 1000} kB`
+  if (isLonger(data, mostData)) return tooLong
   const body = read(data)
   if (body === undefined) return "its data is not JSON, or nested too deeply"
   if (!saysWho) return "it does not say who did it"
   return wrongData(definitions.get(type), schema, body.value)
 }
 
-/** Each character is at most three bytes of UTF-8. */
-const isLong = (data: string): boolean => data.length * 3 > mostData && Buffer.byteLength(data) > mostData
+const tooLong = "it is too long: a shared log takes an event of at most 3.9 MB"
 
 /** Validated by the schema of its type, in today's shape. */
 const wrongData = (

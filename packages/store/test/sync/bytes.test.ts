@@ -1,11 +1,15 @@
 /** What travels is bounded in bytes, whatever letters it is written with: a server takes and gives a text of at most 5 MB. */
+
+import { Sync } from "@context-engine/core/services/Sync"
+import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { seal } from "../../src/append.js"
-import { mostData } from "../../src/record.js"
+import { mostData, mostUnit } from "../../src/record.js"
 import { remoteLog } from "../../src/sync/http.js"
 import { withNoise } from "../support/audited.js"
 import { uuid } from "../support/events.js"
-import { add, attempt, beginLog, give, heal, type Machine, machine, servers, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
+import { fleet } from "../support/fleet.js"
+import { add, attempt, beginLog, give, heal, type Machine, machine, rejected, servers, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
 import { clientOf, startSqld } from "../support/sqld.js"
 
 const timeout = 120_000
@@ -91,14 +95,35 @@ it.each(Object.entries(noise))(
   timeout,
 )
 
-it("an event that no server would take is refused before it is written", () => {
-  const text = (bytes: number) => "漢".repeat(bytes / 3)
-  const of = (bytes: number) => [{ stream: "server-1", expected: 0, events: [event({ text: text(bytes) })] }]
-  expect(seal(of(mostData - 200))).toHaveLength(1)
-  expect(() => seal(of(mostData))).toThrow("its data is longer than 800 kB")
+it("what no server would take is refused before it is written", () => {
+  const of = (bytes: number, type: string) => [
+    { stream: "server-1", expected: 0, events: [event({ text: "漢".repeat(bytes / 3) }, type)] },
+  ]
+  expect(seal(of(mostUnit - 2_000, "Noted"))).toHaveLength(1)
+  expect(() => seal(of(mostUnit, "Noted"))).toThrow("a shared log takes at most 3 MB of one command")
+  expect(() => seal(of(mostData, "CommandRejected"))).toThrow("at most 3.9 MB")
 })
 
-const event = (data: unknown) => ({
-  ...{ id: uuid(), type: "Noted", schema: 1, occurredAt: "2026-01-01T00:00:00.000Z", data },
+it("the largest command that there can be is told as refused, and given again", async () => {
+  const { a, b } = await fleet("a", "b")
+  await add(a, "alpha")
+  for (const one of [a, b]) await sync(one)
+  const config = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`k${index}`, '"漢'.repeat(1_000)]))
+  expect(await give(b, (r) => r.services.add({ name: "api", server: "alpha", config } as never))).toMatchObject({ _tag: "Right" }) // biome-ignore format: one line
+  await give(a, (r) => r.servers.remove("alpha"))
+  await sync(a)
+  expect(await sync(b)).toMatchObject({ pending: 0, rejected: [{ outcome: "refused" }] })
+  await sync(a)
+  await add(a, "alpha")
+  for (const one of [a, b]) await sync(one)
+  const [told] = await rejected(b)
+  await b.run(Effect.flatMap(Sync, (service) => Effect.either(service.retry(told?.id as string))))
+  for (const one of [b, a]) expect(await sync(one)).toMatchObject({ pending: 0 })
+  for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
+  for (const one of [a, b]) await one.close()
+})
+
+const event = (data: unknown, type: string) => ({
+  ...{ id: uuid(), type, schema: 1, occurredAt: "2026-01-01T00:00:00.000Z", data },
   meta: { actor: "a", via: "library" as const, machine: "m", commandId: "c" },
 })

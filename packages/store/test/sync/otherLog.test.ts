@@ -1,4 +1,5 @@
-/** A file that several machines wrote to joins another log. What others wrote counts there only if they bring it along; else it is told. */
+/** A file that several machines wrote to joins another log. What others wrote in the one before is told as refused. */
+import { ReadModels } from "@context-engine/core/ReadModels"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
@@ -31,6 +32,12 @@ const world = async () => {
   return { a, b, x, letIn }
 }
 
+const retryAll = async (of: Machine) => {
+  const open = (await rejected(of)).filter(({ status }) => status === "open").reverse()
+  for (const one of open) await of.run(Effect.flatMap(Sync, (service) => Effect.either(service.retry(one.id))))
+  return open
+}
+
 const same = (...all: ReadonlyArray<Machine>) => {
   for (const one of all) {
     expect(eventsOf(one.path)).toEqual(eventsOf(all[0]?.path as string))
@@ -61,16 +68,43 @@ describe("a fleet that joins another log", () => {
     for (const one of [both.a, both.b, x]) await one.close()
   })
 
-  it.each([[["a", "b"]], [["b", "a"]]] as const)("all of it, %j: each brings along its own", async (order) => {
+  it.each([[["a", "b"]], [["b", "a"]]] as const)("all of it, %j: each thing is there once", async (order) => {
     const { letIn, x, ...both } = await world()
     for (const who of order) {
       await joins(both[who]).catch(() => {})
       await letIn(both[who])
     }
-    for (const one of [both.a, both.b, x, both.a, both.b]) await sync(one)
+    const all = [both.a, both.b, x]
+    for (const one of [...all, ...all]) await sync(one)
+    expect(await servers(x)).toEqual([`${order[0]}work`, "xwork"].sort())
+    await retryAll(both[order[1]])
+    for (const one of [...all, ...all].reverse()) await sync(one)
     expect(await servers(x)).toEqual(["awork", "bwork", "xwork"])
-    for (const one of [x, both.a, both.b]) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
-    same(x, both.a, both.b)
-    for (const one of [both.a, both.b, x]) await one.close()
+    for (const one of all) expect((await rejected(one)).filter(({ status }) => status === "open")).toEqual([])
+    for (const one of all) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
+    same(...all)
+    for (const one of all) await one.close()
+  })
+
+  it("nothing that was given again is undone by the machine that wrote it first, whenever that comes", async () => {
+    const { a, b, letIn, x } = await world()
+    await joins(a).catch(() => {})
+    await letIn(a)
+    await retryAll(a)
+    for (const one of [a, x]) await sync(one)
+    await give(x, (r) => r.servers.update("awork", { notes: "by x" }))
+    await give(x, (r) => r.servers.remove("bwork"))
+    await sync(x)
+    await joins(b).catch(() => {})
+    await letIn(b)
+    for (const one of [b, x, a, b]) await sync(one)
+    expect(await servers(x)).toEqual(["awork", "xwork"])
+    expect(await notesOf(b, "awork")).toBe("by x")
+    for (const one of [a, b, x]) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
+    same(a, b, x)
+    for (const one of [a, b, x]) await one.close()
   })
 })
+
+const notesOf = async (of: Machine, name: string) =>
+  (await of.run(Effect.flatMap(ReadModels, (models) => models.servers.list()))).find((one) => one.name === name)?.notes

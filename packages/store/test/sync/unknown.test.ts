@@ -1,9 +1,23 @@
 /** What only a newer version knows holds back what touches the same things, and nothing else: no decision about who may write. */
+import { Sync } from "@context-engine/core/services/Sync"
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { withNoise } from "../support/audited.js"
 import { fleet } from "../support/fleet.js"
 import { draft, placed, signed, slipIn, unsigned } from "../support/forger.js"
-import { add, attempt, eventsOf, give, machines, servers, signerOf, status, sync, verify } from "../support/machines.js"
+import {
+  add,
+  attempt,
+  eventsOf,
+  give,
+  heal,
+  machines,
+  servers,
+  signerOf,
+  status,
+  sync,
+  verify,
+} from "../support/machines.js"
 
 /** b's key, or who stole it, put an event of a type that a does not know on the stream of a server. */
 const world = async () => {
@@ -52,6 +66,22 @@ describe("work on what a newer version wrote to", () => {
       expect(await status(one)).toMatchObject({ unknown: [], pending: 0, lastError: null })
       expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
     }
+    for (const one of [a, b, c]) await one.close()
+  })
+
+  it.each(["heal", "disconnect"] as const)("waits after a %s, too", async (way) => {
+    const { a, b, c, save } = await world()
+    await give(a, (r) => r.servers.update("alpha", { notes: "mine" }))
+    await sync(a)
+    if (way === "heal") {
+      const put = save()
+      await add(c, "gone")
+      await sync(c)
+      await sync(a)
+      put()
+      await heal(a)
+    } else await a.run(Effect.flatMap(Sync, (service) => service.disconnect))
+    expect(await sync(a)).toMatchObject({ pushed: 0, pending: 1 })
     for (const one of [a, b, c]) await one.close()
   })
 
