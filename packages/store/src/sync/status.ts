@@ -64,10 +64,15 @@ export const readStatus = (connection: Connection, address: string | null, own: 
   }
 }
 
-/** What was signed here before shows that there was a key: then the next command makes another, which nobody has enrolled. */
+/**
+ * What was signed here before shows that there was a key: then the next command makes another, which nobody has enrolled. One that was
+ * revoked is moved away on purpose.
+ */
 export const keyTroubleOf = (connection: Connection, { keyError, keyFile, signer }: Own): string | null => {
   if (keyError !== undefined) return keyError
-  if (signer !== undefined || keyFile === undefined || readMachine(connection) === undefined) return null
+  const before = readMachine(connection)
+  if (signer !== undefined || keyFile === undefined || before === undefined) return null
+  if (readMembership(connection).machines.get(before)?.status === "revoked") return null
   return `the key that this machine signed with is gone: there is no ${keyFile}`
 }
 
