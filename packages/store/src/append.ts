@@ -35,7 +35,7 @@ export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft>
 }
 
 /** What each event takes beside its data where it is told as refused: its id, stream, type, meta and time. */
-const beside = 1_000
+const beside = 650
 
 const refuseLong = (drafts: ReadonlyArray<Draft>): void => {
   const all = drafts.reduce((sum, { data }) => sum + data.length + beside, 0)

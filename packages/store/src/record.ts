@@ -76,7 +76,7 @@ export const matchesDigest = ([, , , , , , data, , , , , , salt, digest]: EventR
 export const mostData = 3_900_000
 
 /** So much of what this program writes at once, so that there is room for the event that tells all of it as refused. */
-export const mostUnit = 3_000_000
+export const mostUnit = 3_800_000
 
 /** Whether a text is longer than so many bytes as JSON writes it: data is JSON already, and has no control characters. */
 export const isLonger = (text: string, most: number): boolean =>

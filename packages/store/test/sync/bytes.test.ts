@@ -1,5 +1,6 @@
 /** What travels is bounded in bytes, whatever letters it is written with: a server takes and gives a text of at most 5 MB. */
 
+import { EventLog } from "@context-engine/core/EventLog"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
@@ -7,7 +8,7 @@ import { seal } from "../../src/append.js"
 import { mostData, mostUnit } from "../../src/record.js"
 import { remoteLog } from "../../src/sync/http.js"
 import { withNoise } from "../support/audited.js"
-import { uuid } from "../support/events.js"
+import { serverAdded, uuid } from "../support/events.js"
 import { fleet } from "../support/fleet.js"
 import { add, attempt, beginLog, give, heal, type Machine, machine, rejected, servers, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
 import { clientOf, startSqld } from "../support/sqld.js"
@@ -100,7 +101,7 @@ it("what no server would take is refused before it is written", () => {
     { stream: "server-1", expected: 0, events: [event({ text: "漢".repeat(bytes / 3) }, type)] },
   ]
   expect(seal(of(mostUnit - 2_000, "Noted"))).toHaveLength(1)
-  expect(() => seal(of(mostUnit, "Noted"))).toThrow("a shared log takes at most 3 MB of one command")
+  expect(() => seal(of(mostUnit, "Noted"))).toThrow("a shared log takes at most 3.8 MB of one command")
   expect(() => seal(of(mostData, "CommandRejected"))).toThrow("at most 3.9 MB")
 })
 
@@ -122,6 +123,36 @@ it("the largest command that there can be is told as refused, and given again", 
   for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
   for (const one of [a, b]) await one.close()
 })
+
+it("so is the one of the most events", async () => {
+  const { a, b } = await fleet("a", "b")
+  for (const one of [a, b]) await sync(one)
+  const appends = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      stream: `server-${uuid()}`,
+      expected: 0,
+      events: [serverAdded(index === 0 ? "taken" : `s${index}`)],
+    }))
+  let count = 6_000
+  while (!isTaken(appends(count))) count -= 50
+  expect(count).toBeGreaterThan(3_000)
+  await b.run(Effect.flatMap(EventLog, (log) => log.append(appends(count))))
+  await add(a, "taken")
+  await sync(a)
+  expect(await sync(b)).toMatchObject({ pending: 0, rejected: [{ outcome: "refused" }] })
+  await sync(a)
+  for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
+  for (const one of [a, b]) await one.close()
+}, 60_000)
+
+const isTaken = (appends: Parameters<typeof seal>[0]): boolean => {
+  try {
+    seal(appends)
+    return true
+  } catch {
+    return false
+  }
+}
 
 const event = (data: unknown, type: string) => ({
   ...{ id: uuid(), type, schema: 1, occurredAt: "2026-01-01T00:00:00.000Z", data },
