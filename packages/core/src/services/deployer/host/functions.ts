@@ -90,10 +90,11 @@ state() {
   fi
 }
 
-# The lock: $counter, $since and $owner ("-" for one held by hand), or failure where there is none.
+# The lock: $counter, $since and $owner ("-" for one held by hand), and what is $said of it, or failure where there is none. All of
+# it is read at once: it may be let go, and taken by another, at any moment.
 holder() {
-  counter= since= owner=
-  { read -r counter since owner <"$base/lock/holder"; } 2>/dev/null
+  counter= since= owner= said=
+  { { read -r counter since owner; read -r said; } <"$base/lock/holder"; } 2>/dev/null
   [ -n "$owner" ]
 }
 

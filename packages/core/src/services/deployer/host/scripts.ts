@@ -8,7 +8,7 @@ tell_holder() {
   at=0
   if [ "$owner" = - ]; then what=hand; else what=$(state "$base/runs/$owner"); fi
   say "held $counter $since $(($(now) - since)) $owner $what"
-  { read -r line; read -r line; } <"$base/lock/holder" 2>/dev/null && say "holder $line"
+  [ -z "$said" ] || say "holder $said"
 }
 `
 
