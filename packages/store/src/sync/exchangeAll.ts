@@ -25,7 +25,7 @@ import { type Answer, bytesOf, type Place, pageBytes } from "./protocol.js"
 import { isWish, readTail } from "./rebase.js"
 import { MisplacedRoot } from "./roots.js"
 import { readState } from "./state.js"
-import { decisionsFirst, forgetKnown, heldFrom } from "./unknown.js"
+import { decisionsFirst, forgetKnown, hasFreeDecision, heldFrom } from "./unknown.js"
 
 type Failed = SyncError | StorageError
 
@@ -138,7 +138,9 @@ const progress = (connection: Connection) => {
 /** Whether something waits that may be pushed. */
 export const isPushable = (connection: Connection): boolean => {
   const { confirmed, pending } = progress(connection)
-  return pending > 0 && mayPush(connection) && heldFrom(connection) !== confirmed + 1
+  if (pending === 0 || !mayPush(connection)) return false
+  const held = heldFrom(connection)
+  return held === undefined || hasFreeDecision(connection) || nextPage(connection, confirmed, 1, held).length > 0
 }
 
 /** What to push next: nothing while this machine may not, but its wish to join. */

@@ -6,6 +6,7 @@
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
+import { readMachine } from "../standing.js"
 import { isKnown } from "../trust/judged.js"
 import { readMembership } from "../trust/membership.js"
 import { readNames } from "../trust/names.js"
@@ -61,16 +62,27 @@ const isKnownAs = (one: string): boolean => {
   return isKnown(one.slice(0, at), Number(one.slice(at + 1)))
 }
 
+/** What this machine wrote before it left is to be pushed before that, too; and a root accepts what precedes it where it stands. */
+const isFreeAfter = (connection: Connection, from: number, own: string): ((row: EventRow) => boolean) => {
+  const last = lastWord(connection, own)
+  return (row) => row[2] === machinesStream && row[0] > from && row[0] !== last && row[4] !== RootEstablished.type
+}
+
+/** Whether a decision waits behind what is held, which goes before that. */
+export const hasFreeDecision = (connection: Connection): boolean => {
+  const from = heldFrom(connection)
+  const own = readMachine(connection)
+  if (from === undefined || own === undefined) return false
+  return readTail(connection, from).some(isFreeAfter(connection, from, own))
+}
+
 /** Puts this machine's decisions about who may write before what is held, so that they are pushed. */
 export const decisionsFirst = (connection: Connection, author: Author): void => {
   const from = heldFrom(connection)
   if (from === undefined || author.signer === undefined) return
   const { confirmed } = readState(connection)
   const tail = readTail(connection, confirmed.position)
-  // What this machine wrote before it left is to be pushed before that, too; and a root accepts what precedes it where it stands.
-  const last = lastWord(connection, author.signer.id)
-  const isFree = (row: EventRow) =>
-    row[2] === machinesStream && row[0] > from && row[0] !== last && row[4] !== RootEstablished.type
+  const isFree = isFreeAfter(connection, from, author.signer.id)
   if (!tail.some(isFree)) return
   countRebase(connection)
   const taken = takeOut(connection, confirmed, tail)

@@ -20,10 +20,11 @@ import {
 } from "../support/machines.js"
 
 /** b's key, or who stole it, put an event of a type that a does not know on the stream of a server. */
-const world = async () => {
+const world = async ({ services = [] }: { readonly services?: ReadonlyArray<string> } = {}) => {
   const found = await fleet("a", "b", "c")
   const { a, b, c, rootId, there } = found
   await add(a, "alpha")
+  for (const name of services) await give(a, (r) => r.services.add({ name, server: "alpha" }))
   for (const one of [a, b, c]) await sync(one)
   const stream = eventsOf(a.path).find((row) => row[4] === "ServerAdded")?.[2] as string
   slipIn(
@@ -66,6 +67,15 @@ describe("work on what a newer version wrote to", () => {
       expect(await status(one)).toMatchObject({ unknown: [], pending: 0, lastError: null })
       expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
     }
+    for (const one of [a, b, c]) await one.close()
+  })
+
+  it("waits with the whole unit that it is a part of, and the exchange ends", async () => {
+    const { a, b, c } = await world({ services: ["api"] })
+    await give(a, (r) => r.servers.remove("alpha", { cascade: true }))
+    for (let again = 0; again < 2; again++) expect(await sync(a)).toMatchObject({ pushed: 0, pending: 2 })
+    await machines(a, (service) => service.revoke("b"))
+    expect(await sync(a)).toMatchObject({ pending: 0 })
     for (const one of [a, b, c]) await one.close()
   })
 
