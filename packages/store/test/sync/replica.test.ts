@@ -280,11 +280,12 @@ describe("a replica", { timeout: 120_000 }, () => {
     const far = { url: other.url, token: other.token() }
     const writer = machine("writer", remoteLog(far), { signed: false })
     const events = Array.from({ length: 6_000 }, (_, n) => serverAdded(`s${n}`))
-    await writer.run(
-      Effect.flatMap(EventLog, (log) =>
-        log.append(events.map((event) => ({ stream: `server-${event.id}`, expected: 0, events: [event] }))),
-      ),
-    )
+    for (const half of [events.slice(0, 3_000), events.slice(3_000)])
+      await writer.run(
+        Effect.flatMap(EventLog, (log) =>
+          log.append(half.map((event) => ({ stream: `server-${event.id}`, expected: 0, events: [event] }))),
+        ),
+      )
     await sync(writer)
     const phone = await opened("phone", far)
     expect(await sync(phone)).toMatchObject({ pulled: 6_000 })

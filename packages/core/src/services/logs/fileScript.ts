@@ -155,7 +155,8 @@ enter() {
   drain
 }
 
-# Copies what is there now, and finds out how far that is. One that was just truncated is left to the next look.
+# Copies what is there now, and finds out how far that is. One that was just truncated is left to the next look; one that is
+# truncated and grows past that place within the milliseconds from here to the reading is not seen to have been.
 drain() {
   size=$(size_of /dev/fd/3)
   [ "$size" -ge "$seen" ] || return 0
