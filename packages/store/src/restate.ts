@@ -14,7 +14,7 @@ import { writeRows } from "./rows.js"
 import type { Signer } from "./Signer.js"
 import { indexes } from "./schema.js"
 import { readHead, readShared } from "./standing.js"
-import { BrokenChain, foldJudged, judgeAfter, noteUnknown } from "./sync/judging.js"
+import { BrokenChain, foldJudged, judgeAfter } from "./sync/judging.js"
 import { addDisplaced } from "./sync/lost.js"
 import { columnsOf, readState } from "./sync/state.js"
 import { tables } from "./tables.js"
@@ -166,7 +166,6 @@ const judgeAnew = (connection: Connection, rows: ReadonlyArray<EventRow>): void 
     if (found.verdict === "counts" && isRoot(first)) acceptRoot(connection, first[1])
   }
   foldJudged(connection, judged)
-  noteUnknown(connection, judged)
 }
 
 const judging = <A>(body: () => A): A => {

@@ -107,14 +107,14 @@ export const make = (address: string, run: Batch): RemoteLog["Type"] => {
     exchange: (exchange) =>
       Effect.gen(function* () {
         const mode = exchange.push.length > 0 ? "write" : "read"
-        const asked = (inHex: boolean) =>
+        const asked = (asBytes: boolean) =>
           Effect.gen(function* () {
-            const statements = Protocol.exchangeStatements(exchange, inHex)
+            const statements = Protocol.exchangeStatements(exchange, asBytes)
             const found = yield* brought(statements, mode)
-            return found === null ? undefined : yield* Answers.readAnswer(address, found, exchange, inHex)
+            return found === null ? undefined : yield* Answers.readAnswer(address, found, exchange, asBytes)
           })
         return yield* asked(false).pipe(
-          // What was taken already is not taken twice: it is asked for again, in hex.
+          // What was taken already is not taken twice: it is asked for again, as bytes.
           Effect.catchIf(isServers, (error) => Effect.mapError(asked(true), () => error)),
         )
       }),

@@ -8,7 +8,7 @@ import { goBy } from "../trust/lineage.js"
 import { readMembership } from "../trust/membership.js"
 import { acceptOwn, type Pending, readInert } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
-import { BrokenChain, type Judged, judgeAfter, noteUnknown, remember, type Stop, takeIncoming } from "./judging.js"
+import { BrokenChain, type Judged, judgeAfter, remember, type Stop, takeIncoming } from "./judging.js"
 import type { Answer, Place } from "./protocol.js"
 import { readTail, rebase, rejudge } from "./rebase.js"
 import { forgetRows, note, readState, setConfirmed } from "./state.js"
@@ -55,7 +55,6 @@ export const advance = (
   const moved = takeIn(connection, base, tail.slice(ours.length), judged, author)
   setConfirmed(connection, placeOf(judged.rows[judged.rows.length - 1]) ?? base)
   if (ours.length > 0 && ours.length === tail.length) forgetRows(connection)
-  noteUnknown(connection, judged)
   goByOwn(connection, ownRoot, author)
   return { pushed: ours.length, pulled: judged.rows.length - judged.begun, ...moved, stop: judged.stop }
 }

@@ -2,9 +2,9 @@
 import { SyncError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import { isCount, isEventRow, isText } from "../kinds.js"
-import type { EventRow } from "../record.js"
+import { columns, type EventRow, isLonger, mostData } from "../record.js"
 import { remoteSchemaVersion } from "../schema.js"
-import type { Answer, Exchange, Rows } from "./protocol.js"
+import { type Answer, type Exchange, mostOf, type Rows } from "./protocol.js"
 
 /** What it says of itself: the same in every answer. */
 export type State = Omit<Answer, "taken" | "rows">
@@ -30,15 +30,15 @@ export const readState = (address: string, rows: Rows): Effect.Effect<State | un
     return { logId, schema, head, hashAtFrom, now }
   }).pipe(Effect.tap((state) => (state === undefined ? Effect.void : checkSchema(state.schema))))
 
-/** Reads the answer to an exchange, whose texts may be in hex; `undefined` if there is no log. */
+/** Reads the answer to an exchange, whose texts may be told as bytes; `undefined` if there is no log. */
 export const readAnswer = (
   address: string,
   results: ReadonlyArray<Rows>,
   asked: Exchange,
-  inHex = false,
+  asBytes = false,
 ): Effect.Effect<Answer | undefined, SyncError> => {
   const [about = [], times = [], found = []] = results.slice(-3)
-  const rows = inHex ? found.map(fromHex) : found
+  const rows = asBytes ? found.map(fromBytes) : found
   return Effect.flatMap(readState(address, about), (state) =>
     checked(address, () => {
       if (state === undefined) return undefined
@@ -49,8 +49,22 @@ export const readAnswer = (
   )
 }
 
-export const fromHex = (row: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
-  row.map((column) => (isText(column) ? Buffer.from(column, "hex").toString("utf8") : column))
+/**
+ * An event whose texts were told as bytes. What is no text becomes one, which may be longer: one that an event cannot have is left
+ * out, as it is where it was so long before.
+ */
+export const fromBytes = (row: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
+  row.map((value, index) => (isBytes(value) ? textOf(names[index] ?? "", Buffer.from(value as ArrayBuffer)) : value))
+
+const names = columns.split(", ")
+
+const isBytes = (value: unknown): boolean => value instanceof ArrayBuffer || ArrayBuffer.isView(value)
+
+const textOf = (column: string, bytes: Buffer): string => {
+  const text = bytes.toString("utf8")
+  const isTooLong = column === "data" ? isLonger(text, mostData) : Buffer.byteLength(text) > mostOf(column)
+  return isTooLong ? "" : text
+}
 
 /** Reads hashes at positions, of which it may lack some. */
 export const readHashes = (

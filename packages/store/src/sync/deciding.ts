@@ -21,12 +21,12 @@ import { ownKey } from "../trust/chain.js"
 import { holds } from "../trust/keys.js"
 import { proves } from "../trust/membership.js"
 import { isOwnWord } from "../trust/waiting.js"
-import { givenAgain, type Placed, refusalsOf, thereAlready } from "./already.js"
+import { givenAgain, needlessRefusals, type Placed, refusalsOf, thereAlready } from "./already.js"
 import { type Author, write } from "./author.js"
 import { placeOf, Squatted } from "./displaced.js"
 import { renameDisplaced } from "./lost.js"
 import { draftOf, type Standing } from "./reseal.js"
-import { areAlike, type Ground, isSettling, mayNotWrite, refusal, turnedAway } from "./turnedAway.js"
+import { areAlike, type Ground, isOfOtherLog, isSettling, mayNotWrite, refusal, turnedAway } from "./turnedAway.js"
 
 /** What becomes of a unit: it stands as that, is told as refused, or needs nothing more, for it is there or no part of this log. */
 type Fate = { readonly kept: Standing } | Exclude<Verdict, { outcome: "stands" }> | undefined
@@ -35,13 +35,17 @@ type Fate = { readonly kept: Standing } | Exclude<Verdict, { outcome: "stands" }
 export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, author: Author, ground: Ground) => {
   const known = thereAlready(connection, tail)
   const refusals = refusalsOf(connection, tail)
-  const fateOf = fates(connection, tail, author, ground)
+  // What another machine signed in this log goes back to it as it was.
+  const isOwn = ({ meta }: Placed) => meta.key === author.signer?.id || isOfOtherLog(ground.were, ground.members)
+  const needless = needlessRefusals(connection, tail.filter(isOwn))
+  const fateOf = fates(connection, tail, author, ground, needless)
   const kept: Array<Standing> = []
   const rejected: Array<Rejected> = []
   for (const unit of units(tail)) {
     const there = unit.filter(({ id }) => known.get(id) === "same").length
     // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
-    if (there === unit.length || refusals.byItself(unit)) continue
+    if (there === unit.length || refusals.byItself(unit) || refusals.again(unit)) continue
+    if (unit.every(({ stream }) => needless.has(stream))) continue
     const squatted = unit.some(({ id }) => known.get(id) === "other")
     const fate = there > 0 ? refusal(partly) : fateOf(unit, { squatted, refused: refusals.has(unit) })
     if (fate === undefined) continue
@@ -70,9 +74,15 @@ interface Found {
 }
 
 /** Says of units, in their order, what becomes of each. */
-const fates = (connection: Connection, tail: ReadonlyArray<Placed>, author: Author, ground: Ground) => {
+const fates = (
+  connection: Connection,
+  tail: ReadonlyArray<Placed>,
+  author: Author,
+  ground: Ground,
+  needless: ReadonlySet<string>,
+) => {
   const world = loadWorld(connection)
-  const again = givenAgain(connection, tail)
+  const again = givenAgain(connection, tail, needless)
   let now = ground.members
   return (unit: ReadonlyArray<Placed>, { refused, squatted }: Found): Fate => {
     if (refused && mayBeRefused(unit, now)) return undefined

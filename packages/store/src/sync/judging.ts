@@ -86,8 +86,9 @@ export const judgeAfter = (
   return { ...judged, begun: part.length }
 }
 
-/** Remembers what the rule found: inert events, broken chains, and where each session ends now. */
+/** Remembers what the rule found: inert events, broken chains, types that are not known, and where each session ends now. */
 export const remember = (connection: Connection, { admission, units }: Judged): void => {
+  noteUnknown(connection, units)
   for (const { asksToBeRoot, broken, clockStep, judged, rows } of units) {
     const [position] = rows[0] as EventRow
     if (judged.verdict === "inert") for (const row of rows) markInert(connection, row[0], judged.reason)
@@ -198,7 +199,7 @@ const attempt = (connection: Connection, events: ReadonlyArray<Recorded>, keepAs
 }
 
 /** Types and shapes that only a newer version knows are remembered until this one does. */
-export const noteUnknown = (connection: Connection, { units }: Judged): void => {
+const noteUnknown = (connection: Connection, units: ReadonlyArray<Judgement>): void => {
   const found = units.flatMap(({ judged }) => (judged.verdict === "counts" ? judged.unknown : []))
   if (found.length === 0) return
   const before = readState(connection).unknown

@@ -50,15 +50,15 @@ export interface Answer {
 /** At most so many bytes of events travel at once, as JSON writes them: a server takes and gives a text of at most 5 MB. */
 export const pageBytes = 4_000_000
 
-/** The most bytes of one column that travel. Whoever holds the token may have put more there; no event of ours has. */
-const bounds = { meta: 20_000 }
+/** The most bytes of one column that travel, but for data. Whoever holds the token may have put more there; no event of ours has. */
+export const mostOf = (column: string): number => (column === "meta" ? 20_000 : bound)
 const bound = 300
 
 /** SQLite's own functions and drivers see of a text only what comes before a zero byte: two that differ would be one here. */
 const fits = (column: string, most: number): string =>
   `length(CAST(${column} AS BLOB)) <= ${most} AND instr(CAST(${column} AS BLOB), x'00') = 0`
-const within = (column: keyof typeof bounds | "type" | "occurred_at" | "signature" | "salt" | "digest"): string =>
-  `iif(${column} IS NULL OR ${fits(column, (bounds as Record<string, number>)[column] ?? bound)}, ${column}, '')`
+const within = (column: "meta" | "type" | "occurred_at" | "signature" | "salt" | "digest"): string =>
+  `iif(${column} IS NULL OR ${fits(column, mostOf(column))}, ${column}, '')`
 
 /** Data travels where JSON makes no more of it than an event may have. Control characters, which no JSON has, take six bytes each there. */
 const mostOfAny = 800_000
@@ -135,9 +135,9 @@ export const isWhole = Object.entries(travels)
   .map(([column, what]) => `${column} IS ${what}`)
   .join(" AND ")
 
-/** As they are; or each text in hex, which can be told of bytes that are no text. */
-export const selected = (inHex: boolean): string =>
-  inHex ? columns.split(", ").map((name) => (numbers.has(name) ? name : `iif(${name} IS NULL, NULL, hex(${name}))`)).join(", ") : columns // biome-ignore format: one choice
+/** As they are; or each text as its bytes, which can be told where they are no text. */
+export const selected = (asBytes: boolean): string =>
+  asBytes ? columns.split(", ").map((name) => (numbers.has(name) ? name : `CAST(${name} AS BLOB)`)).join(", ") : columns // biome-ignore format: one choice
 
 const numbers: ReadonlySet<string> = new Set(["position", "version", "schema"])
 
@@ -152,9 +152,9 @@ export const page = (what: string, events: string): string => `SELECT ${what} FR
   SELECT *, sum(own) OVER (ORDER BY position) AS size FROM (SELECT *, ${asJson} AS own FROM (${events}))
 ) WHERE size <= ${pageBytes} OR size = own ORDER BY position`
 
-const following = (inHex: boolean): string =>
+const following = (asBytes: boolean): string =>
   page(
-    selected(inHex),
+    selected(asBytes),
     `SELECT ${bounded} FROM events WHERE position > CASE WHEN ${isThere} THEN ?2 ELSE ?1 END ORDER BY position LIMIT ?4`,
   )
 
@@ -186,10 +186,10 @@ const pushing = ({ from, logId, push }: Exchange, rows: ReadonlyArray<EventRow>)
 }
 
 /**
- * `inHex`: asks for the texts of events in hex. Somebody may have appended bytes that are no text, and a server cannot tell
- * them in JSON.
+ * `asBytes`: asks for the bytes of the texts of events. Somebody may have appended some that are no text, and a server cannot tell
+ * them as one.
  */
-export const exchangeStatements = (exchange: Exchange, inHex = false): ReadonlyArray<Statement> => {
+export const exchangeStatements = (exchange: Exchange, asBytes = false): ReadonlyArray<Statement> => {
   const { from, keepTimes, limit, push } = exchange
   const last = push[push.length - 1]
   const to = last === undefined ? [from.position, from.hash] : [last[0], last[10]]
@@ -198,7 +198,7 @@ export const exchangeStatements = (exchange: Exchange, inHex = false): ReadonlyA
     ...pushing(exchange, rows),
     { sql: state, args: [from.position] },
     { sql: taken, args: [from.position, ...to] as Statement["args"] },
-    { sql: following(inHex), args: [from.position, ...to, limit] as Statement["args"] },
+    { sql: following(asBytes), args: [from.position, ...to, limit] as Statement["args"] },
   ]
 }
 

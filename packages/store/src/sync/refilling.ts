@@ -17,11 +17,11 @@ export const placesStatement = (hashes: ReadonlyArray<string>): Statement => ({
 })
 
 /** How many events there are after a position and up to another, and as many of them as travel at once. */
-export const windowStatements = (after: number, to: number, inHex: boolean): ReadonlyArray<Statement> => [
+export const windowStatements = (after: number, to: number, asBytes: boolean): ReadonlyArray<Statement> => [
   { sql: "SELECT count(*) FROM events WHERE position > ?1 AND position <= ?2", args: [after, to] },
   {
     sql: page(
-      `${selected(inHex)}, whole`,
+      `${selected(asBytes)}, whole`,
       `SELECT ${bounded}, ${isWhole} AS whole FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position`,
     ),
     args: [after, to],

@@ -8,7 +8,7 @@ import { type StorageError, SyncError } from "@context-engine/core/Errors"
 import { isoTime } from "@context-engine/core/Time"
 import * as Effect from "effect/Effect"
 import type { EventRow, StoredRow } from "../record.js"
-import { fromHex, isTime, untrue } from "./answers.js"
+import { fromBytes, isTime, untrue } from "./answers.js"
 import { asTheyWere, type Comparison, compare, type Found, inWords, isMoved, nothingYet, settleTimes, type Wrong } from "./comparing.js" // biome-ignore format: one line
 import { firstPage, type Place, type Rows } from "./protocol.js"
 import type { Batch } from "./RemoteLog.js"
@@ -118,9 +118,9 @@ const look = (address: string, run: Batch, mine: Mine, until: number): Effect.Ef
 /** What stands there, and how far that was read. */
 const readWindow = (address: string, run: Batch, after: number, to: number) =>
   Effect.gen(function* () {
-    const read = (inHex: boolean) =>
-      Effect.map(run(windowStatements(after, to, inHex), "read"), (found) => windowOf(found ?? [], inHex))
-    // What a server cannot tell as text, it can in hex.
+    const read = (asBytes: boolean) =>
+      Effect.map(run(windowStatements(after, to, asBytes), "read"), (found) => windowOf(found ?? [], asBytes))
+    // What a server cannot tell as text, it can as bytes.
     const { count, rows } = yield* Effect.catchIf(
       read(false),
       ({ message, reason }) => reason === "offline" && /\(HTTP 5\d\d\)/.test(message),
@@ -133,11 +133,11 @@ const readWindow = (address: string, run: Batch, after: number, to: number) =>
     return { to: end, rows: new Map(rows.map((found) => [Number(found.row[0]), found])) }
   })
 
-const windowOf = ([counted = [], found = []]: ReadonlyArray<Rows>, inHex: boolean) => ({
+const windowOf = ([counted = [], found = []]: ReadonlyArray<Rows>, asBytes: boolean) => ({
   count: Number(counted[0]?.[0]),
   rows: found.map((all): Found => {
     const row = all.slice(0, -1)
-    return { row: inHex ? fromHex(row) : row, whole: all[all.length - 1] === 1 }
+    return { row: asBytes ? fromBytes(row) : row, whole: all[all.length - 1] === 1 }
   }),
 })
 

@@ -77,7 +77,7 @@ const ofOtherLog = (name: string | undefined): string =>
   `${name ?? "another machine"} wrote it in another log than this one`
 
 /** Whether none of the roots of one was ever one of the other's. */
-const isOfOtherLog = (were: Membership, now: Membership): boolean => {
+export const isOfOtherLog = (were: Membership, now: Membership): boolean => {
   const [before, after] = [were, now].map(rootsOf) as [ReadonlyArray<string>, ReadonlyArray<string>]
   return before.length > 0 && after.length > 0 && !before.some((id) => after.includes(id))
 }

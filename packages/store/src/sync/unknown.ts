@@ -1,12 +1,13 @@
 /**
- * What only a newer version knows of the log. What waits here and touches the same things is not pushed before this machine knows
- * it, too; nothing else waits for that, and a decision about who may write least of all. Of a machine that was revoked since,
- * nothing is waited for: no version may ever know what a thief made up.
+ * What only a newer version knows of the log. What this machine does to the same things after it is not pushed before it knows that,
+ * too; nothing else waits for it, and a decision about who may write least of all. What others wrote and the shared log lost goes
+ * back as it was. Of a machine that was revoked since, nothing is waited for: no version may ever know what a thief made up.
  */
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import type { Connection } from "../connection.js"
 import type { EventRow } from "../record.js"
 import { readMachine } from "../standing.js"
+import { claimedKey } from "../trust/chain.js"
 import { isKnown } from "../trust/judged.js"
 import { readMembership } from "../trust/membership.js"
 import { readNames } from "../trust/names.js"
@@ -15,25 +16,28 @@ import { lastWord } from "./lastWord.js"
 import { putBack, readTail, takeOut } from "./rebase.js"
 import { countRebase, readState, setUnknown } from "./state.js"
 
-/** Events that count, are in the shared log and of types that this version does not know, of machines that may write. */
-const newer = `position <= ?1 AND type || '@' || schema IN (SELECT value FROM json_each(?2))
-  AND position NOT IN (SELECT position FROM inert)
-  AND coalesce(iif(json_valid(meta), meta ->> 'key', ''), '') NOT IN (SELECT value FROM json_each(?3))`
+const keyOf = (event: string): string => `coalesce(iif(json_valid(${event}.meta), ${event}.meta ->> 'key', ''), '')`
 
-const about = (connection: Connection): readonly [number, string, string] => {
-  const { confirmed, unknown } = readState(connection)
+/** Events that count and are of types that this version does not know, of machines that may write. */
+const newer = `newer.type || '@' || newer.schema IN (SELECT value FROM json_each(?1))
+  AND newer.position NOT IN (SELECT position FROM inert)
+  AND ${keyOf("newer")} NOT IN (SELECT value FROM json_each(?2))`
+
+const about = (connection: Connection): readonly [string, string] => {
   const machines = [...readMembership(connection).machines].filter(([, { status }]) => status === "revoked")
-  return [confirmed.position, JSON.stringify(unknown), JSON.stringify(machines.map(([id]) => id))]
+  return [JSON.stringify(readState(connection).unknown), JSON.stringify(machines.map(([id]) => id))]
 }
 
-/** The first event that waits here and touches what only a newer version knows. */
+/** The first event of this machine that waits here, after one that only a newer version knows and on the same stream. */
 export const heldFrom = (connection: Connection): number | undefined => {
-  if (readState(connection).unknown.length === 0) return undefined
+  const { confirmed, unknown } = readState(connection)
+  if (unknown.length === 0) return undefined
   const [first] = connection
     .prepare(
-      `SELECT min(position) FROM events WHERE position > ?1 AND stream IN (SELECT stream FROM events WHERE ${newer})`,
+      `SELECT min(position) FROM events AS own WHERE position > ?3 AND ${keyOf("own")} IN ('', ?4)
+       AND EXISTS (SELECT 1 FROM events AS newer WHERE newer.stream = own.stream AND newer.position < own.position AND ${newer})`,
     )
-    .get(...about(connection))
+    .get(...about(connection), confirmed.position, readMachine(connection) ?? "")
   return first ?? undefined
 }
 
@@ -44,7 +48,7 @@ export const readUnknown = (connection: Connection): ReadonlyArray<{ readonly ty
   return connection
     .prepare(
       `SELECT DISTINCT type || '@' || schema, iif(json_valid(meta), coalesce(meta ->> 'key', ''), ''),
-       iif(json_valid(meta), meta ->> 'machine', '') FROM events WHERE ${newer} ORDER BY position LIMIT 20`,
+       iif(json_valid(meta), meta ->> 'machine', '') FROM events AS newer WHERE ${newer} ORDER BY position LIMIT 20`,
     )
     .all(...about(connection))
     .map(([type, key, machine]) => ({ type, by: names.get(key) ?? String(machine) }))
@@ -65,7 +69,8 @@ const isKnownAs = (one: string): boolean => {
 /** What this machine wrote before it left is to be pushed before that, too; and a root accepts what precedes it where it stands. */
 const isFreeAfter = (connection: Connection, from: number, own: string): ((row: EventRow) => boolean) => {
   const last = lastWord(connection, own)
-  return (row) => row[2] === machinesStream && row[0] > from && row[0] !== last && row[4] !== RootEstablished.type
+  const isOwn = (row: EventRow) => row[2] === machinesStream && claimedKey(row) === own
+  return (row) => isOwn(row) && row[0] > from && row[0] !== last && row[4] !== RootEstablished.type
 }
 
 /** Whether a decision waits behind what is held, which goes before that. */
@@ -84,8 +89,20 @@ export const decisionsFirst = (connection: Connection, author: Author): void => 
   const tail = readTail(connection, confirmed.position)
   const isFree = isFreeAfter(connection, from, author.signer.id)
   if (!tail.some(isFree)) return
+  const start = startOfUnit(tail, from)
   countRebase(connection)
   const taken = takeOut(connection, confirmed, tail)
-  const rows = [...taken.rows.filter(isFree), ...taken.rows.filter((row) => !isFree(row))]
-  putBack(connection, { ...taken, rows }, author)
+  const before = taken.rows.filter((row) => row[0] < start)
+  const after = taken.rows.filter((row) => row[0] >= start)
+  putBack(
+    connection,
+    { ...taken, rows: [...before, ...after.filter(isFree), ...after.filter((row) => !isFree(row))] },
+    author,
+  )
+}
+
+/** Where the unit begins that an event stands in: one signature is of all of it. */
+const startOfUnit = (tail: ReadonlyArray<EventRow>, position: number): number => {
+  const signature = tail.find((row) => row[0] === position)?.[11]
+  return tail.find((row) => row[11] === signature)?.[0] ?? position
 }

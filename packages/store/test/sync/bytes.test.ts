@@ -10,7 +10,7 @@ import { remoteLog } from "../../src/sync/http.js"
 import { withNoise } from "../support/audited.js"
 import { serverAdded, uuid } from "../support/events.js"
 import { fleet } from "../support/fleet.js"
-import { add, attempt, beginLog, give, heal, type Machine, machine, rejected, servers, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
+import { add, attempt, beginLog, give, heal, type Machine, machine, rejected, rowsHash, servers, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
 import { clientOf, startSqld } from "../support/sqld.js"
 
 const timeout = 120_000
@@ -56,31 +56,41 @@ it.each([
 )
 
 const repeated = (count: number, letter: string) => `replace(hex(zeroblob(${count / 2})), '0', ${letter})`
+const invalid = (bytes: number) => `CAST(CAST(${repeated(bytes, "'x'")} AS BLOB) || x'ff' AS TEXT)`
+const noText = (bytes: number) => `CAST(unhex(replace(hex(zeroblob(${bytes})), '0', 'f')) AS TEXT)`
 const kind = (letter: string) => `printf('%.*c', 300, ${letter})`
 
 /** What somebody with the token puts there, as often as a page holds: `data` and what names it. */
-const noise: Readonly<Record<string, { readonly rows: number; readonly data: string; readonly type?: string }>> = {
+const noise: Readonly<
+  Record<string, { readonly rows: number; readonly data: string; readonly type?: string; readonly meta?: string }>
+> = {
   "4 of 900,000 emoji": { rows: 4, data: repeated(900_000, "'😀'") },
-  "20 of 190,000 emoji": { rows: 20, data: repeated(190_000, "'😀'") },
   "one of a million control characters": { rows: 1, data: repeated(1_000_000, "char(1)") },
   "8 of 700,000 control characters": { rows: 8, data: repeated(700_000, "char(1)") },
   "one of 3 million quotes": { rows: 1, data: repeated(3_000_000, "char(34)") },
   "one of 3.8 million letters": { rows: 1, data: repeated(3_800_000, "'x'") },
   "one of 4.9 million letters": { rows: 1, data: repeated(4_900_000, "'x'") },
+  "one of 2.6 million letters and a byte that is none": { rows: 1, data: invalid(2_600_000) },
+  "one of 3.8 million letters and a byte that is none": { rows: 1, data: invalid(3_800_000) },
+  "3 of 1.2 million bytes that are no text": { rows: 3, data: noText(1_200_000) },
+  "one of 2 million bytes that are no text": { rows: 1, data: noText(2_000_000) },
+  "200 of 20,000 bytes of meta that are no text": { rows: 200, data: "'{}'", meta: noText(20_000) },
+  "5,000 types that are no text": { rows: 5_000, data: "'{}'", type: noText(300) },
   "5,000 types of control characters": { rows: 5_000, data: "'{}'", type: kind("char(1)") },
-  "5,000 types of quotes": { rows: 5_000, data: "'{}'", type: kind("char(34)") },
 }
+
+const insertNoise = (rows: number, data: string, meta = "'{}'", type = "'X'") =>
+  `WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ${rows})
+   INSERT INTO events (position, id, stream, version, type, schema, data, meta, occurred_at, recorded_at, hash)
+   SELECT last + n, 'noise' || last || '-' || n, 'server-noise' || last, n, ${type}, 1, ${data}, ${meta}, 'x', 'x', 'h' || n
+   FROM counted, (SELECT max(position) AS last FROM events)`
 
 it.each(Object.entries(noise))(
   "noise stops nobody, and is put back with the rest: %s",
-  (_, { data, rows, type = "'X'" }) =>
+  (_, { data, meta, rows, type }) =>
     onServer(async ({ a, b, client }) => {
       for (const one of [a, b]) withNoise(one.path)
-      await client.execute(
-        `WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ${rows})
-         INSERT INTO events (position, id, stream, version, type, schema, data, meta, occurred_at, recorded_at, hash)
-         SELECT (SELECT max(position) FROM events) + n, 'noise' || n, 'server-noise', n, ${type}, 1, ${data}, '{}', 'x', 'x', 'h' || n FROM counted`,
-      )
+      await client.execute(insertNoise(rows, data, meta, type))
       await add(a, "one")
       for (const one of [a, b]) expect(await attempt(one)).toMatchObject({ _tag: "Right" })
       expect(await servers(b)).toEqual(["one"])
@@ -92,6 +102,24 @@ it.each(Object.entries(noise))(
       for (const one of [b, a]) expect(await attempt(one)).toMatchObject({ _tag: "Right" })
       expect(await servers(a)).toEqual(["one", "two"])
       expect(await status(a)).toMatchObject({ pending: 0, lastError: null })
+    }),
+  timeout,
+)
+
+it(
+  "a large event arrives beside a byte that is no text",
+  () =>
+    onServer(async ({ a, b, client }) => {
+      for (const one of [a, b]) withNoise(one.path)
+      await client.execute(insertNoise(1, noText(10)))
+      await add(a, "alpha")
+      const config = Object.fromEntries(Array.from({ length: 900 }, (_, index) => [`k${index}`, "x".repeat(4_000)]))
+      expect(await give(a, (r) => r.services.add({ name: "api", server: "alpha", config } as never))).toMatchObject({ _tag: "Right" }) // biome-ignore format: one line
+      await client.execute(insertNoise(1, noText(10)))
+      for (const one of [a, b]) expect(await sync(one)).toMatchObject({ pending: 0 })
+      expect(rowsHash(b.path)).toBe(rowsHash(a.path))
+      await heal(b)
+      expect(await status(b)).toMatchObject({ pending: 0, lastError: null })
     }),
   timeout,
 )

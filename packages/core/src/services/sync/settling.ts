@@ -38,6 +38,7 @@ export const makeSettling = (
       const { id } = row
       const commandId = yield* Id.make
       const meta: Meta = { ...(yield* Origin), commandId, cause: row.commandId }
+      if (how === "retried") yield* refuseThere(log, row)
       const again = how === "retried" ? yield* given(models, row, meta) : []
       const settled = RejectionSettled({ what: row.what, how, commandId: how === "retried" ? commandId : null })
       const told: StreamAppend = {
@@ -89,6 +90,16 @@ const envelope = (event: Pick<NewEvent, "type" | "schema" | "data">, meta: Meta)
       meta,
       occurredAt: DateTime.formatIso(yield* DateTime.now),
     } satisfies NewEvent
+  })
+
+/** What its own machine brought to the log after all is there: once more would undo what came after it. */
+const refuseThere = (log: EventLog["Type"], row: RejectionRow) =>
+  Effect.gen(function* () {
+    const isThere = ({ id, stream, type }: RejectionRow["events"][number]) =>
+      Effect.map(log.read(stream), (events) => events.some((event) => event.id === id && event.type === type))
+    if (row.events.length === 0 || !(yield* Effect.every(row.events, isThere))) return
+    const reason = `${row.what}: it stands in the log by now, for its own machine brought it; let this go with context infra sync drop ${row.id}`
+    return yield* new InvalidInput({ field: "", reason })
   })
 
 /** The events of a refused command as new ones, if they may be done now. */
