@@ -65,12 +65,12 @@ const select = (table: Tables.Table, query: Query<any>): { text: string; params:
   for (const [field, value] of Object.entries(query.where ?? {})) {
     if (value === undefined) continue
     const values = Array.isArray(value) ? value : [value]
-    conditions.push(
-      values.length === 0
-        ? "0"
-        : `(${values.map((v) => (v === null ? `${column(field)} IS NULL` : `${column(field)} = ?`)).join(" OR ")})`,
-    )
-    params.push(...values.filter((v) => v !== null).map((v) => (typeof v === "boolean" ? Number(v) : v)))
+    const some = values.filter((one) => one !== null).map((one) => (typeof one === "boolean" ? Number(one) : one))
+    const isOne =
+      some.length === 1 ? [`${column(field)} = ?`] : [`${column(field)} IN (SELECT value FROM json_each(?))`]
+    const isNone = values.length > some.length ? [`${column(field)} IS NULL`] : []
+    conditions.push(`(${[...(some.length > 0 ? isOne : []), ...isNone].join(" OR ") || "0"})`)
+    if (some.length > 0) params.push(some.length === 1 ? some[0] : JSON.stringify(some))
   }
   if (query.from !== undefined) {
     conditions.push(`${column(query.from.column)} >= ?`)

@@ -34,13 +34,17 @@ export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft>
   return drafts
 }
 
-/** What each event takes beside its data where it is told as refused: its id, stream, type, meta and time. */
-const beside = 650
+/** What each event takes where it is told as refused, beside what it says itself: the names of its fields, its time and its chain. */
+const beside = 500
 
 const refuseLong = (drafts: ReadonlyArray<Draft>): void => {
-  const all = drafts.reduce((sum, { data }) => sum + data.length + beside, 0)
-  if (all * 4 <= mostUnit) return
-  const bytes = drafts.reduce((sum, { data }) => sum + Buffer.byteLength(JSON.stringify(data)) + beside, 0)
+  const sumOf = (bytesOf: (text: string) => number) =>
+    drafts.reduce((sum, { data, id, meta, stream, type }) => {
+      const said = bytesOf(data) + bytesOf(JSON.stringify(meta))
+      return sum + said + id.length + stream.length + type.length + beside
+    }, 0)
+  if (sumOf((text) => text.length) * 4 <= mostUnit) return
+  const bytes = sumOf((text) => Buffer.byteLength(JSON.stringify(text)))
   if (bytes <= mostUnit) return
   const message = `${(bytes / 1e6).toFixed(1)} MB at once: a shared log takes at most ${mostUnit / 1e6} MB of one command; give it in parts`
   throw new StorageError({ reason: "unavailable", message })
