@@ -3,6 +3,7 @@
  * holds, and only somebody who has seen more of it can tell.
  */
 import { resolve } from "node:path"
+import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/Machine"
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
 import { fileOf, forget, movedFrom, type Remembered, recallLog, rootsElsewhere, writeRemembered } from "./file.js"
@@ -164,10 +165,13 @@ export const recall = (
   }
 }
 
+/** A request to be let in that was not shared yet: it is made again whenever that is needed, so nothing is lost with it. */
+const waits = `position > ?1 AND stream = '${machinesStream}' AND type = '${EnrolmentRequested.type}'`
+
 /** The log as it is, to be remembered; `undefined` where it has no events. */
 const see = (path: string, connection: Connection, before: Remembered | undefined): Remembered | undefined => {
   const [logId, position, rebases] = connection.prepare("SELECT log_id, position, rebases FROM sync").get()
-  const head = readMark(connection, "ORDER BY position DESC LIMIT 1")
+  const head = readMark(connection, `WHERE NOT (${waits}) ORDER BY position DESC LIMIT 1`, position)
   const first = readMark(connection, "WHERE position = 1")
   if (head === undefined || first === undefined) return undefined
   const confirmed = readMark(connection, "WHERE position = ?", position) ?? null

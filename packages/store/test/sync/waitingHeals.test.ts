@@ -1,6 +1,7 @@
 /** A machine that waits to be let in heals a log that lost something: it can give nothing back, and loses nothing by trying. */
 import { mkdtempSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { SyncError } from "@context-engine/core/Errors"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
@@ -69,3 +70,29 @@ it("a server that is emptied: one that may write has to come first, and is named
   for (const one of [a, b, n, a]) await sync(one)
   await expectOne(n, a, b)
 })
+
+it("one whose request never arrived, and for whom there is no room any more: nothing is missing", async () => {
+  const { a, b, remote } = await fleet("a", "b")
+  const path = freshPath()
+  const directory = mkdtempSync(join(dirname(path), "logs-"))
+  const cut = { ...remote, exchange: ((asked) => (asked.push.length > 0 ? offline : remote.exchange(asked))) as typeof remote.exchange } // biome-ignore format: one line
+  const n = machine("n", cut, { path, memory: { directory } })
+  expect(await attempt(n)).toMatchObject({ _tag: "Left", left: { reason: "offline" } })
+  await n.close()
+  for (let index = 0; index < 20; index++) {
+    const other = machine(`m${index}`, remote)
+    await attempt(other)
+    await other.close()
+  }
+  const back = machine("n", remote, { path, memory: { directory } })
+  expect(await attempt(back)).toMatchObject({ _tag: "Left", left: { reason: "not-enrolled" } })
+  await back.close()
+  const again = machine("n", remote, { path, memory: { directory } })
+  expect(await status(again)).toMatchObject({ loss: null, enrolment: "not-enrolled" })
+  for (const one of [a, b]) await sync(one)
+  await expectOne(a, b)
+  expect(await verify(again)).toMatchObject({ ok: true, findings: [] })
+  await again.close()
+})
+
+const offline = new SyncError({ reason: "offline", message: "cut" })
