@@ -75,7 +75,7 @@ const syncError = (address: string, mode: string, endpoint: Endpoint, error: unk
   if (forbidden && mode === "write")
     return fail("read-only", "may only be read with this token, so nothing can be pushed; get one that may write")
   if (forbidden) return fail("unauthorised", "may not be read with this token; get another")
-  if (status === 429 || (status !== undefined && status >= 500))
+  if (status === 429 || (status !== undefined && status >= 500 && status < 600))
     return fail("offline", `cannot answer now (HTTP ${status})`)
   if (status !== undefined)
     return fail("protocol", `answers, but not as a libSQL server does (HTTP ${status}); is the address right?`)

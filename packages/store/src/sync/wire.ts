@@ -11,6 +11,14 @@ export class NetworkFailure extends Error {
 /** It answers, but in a way that is not gone along with. */
 export class Unacceptable extends Error {
   override readonly name = "Unacceptable"
+
+  constructor(
+    message: string,
+    /** Of HTTP, where it is that which none has. */
+    readonly status?: number,
+  ) {
+    super(message)
+  }
 }
 
 /**
@@ -30,6 +38,7 @@ export const wire = (signal: () => AbortSignal | undefined): ((request: Request)
       throw new Unacceptable(`it redirects to ${where.slice(0, 200)}, which the token is not sent to`)
     }
     const { headers, status } = response
+    if (status > 599) throw new Unacceptable("it answers with a status that HTTP does not have", status)
     const body = await whole(response)
     return new Response(body.length === 0 ? null : body, { headers, status })
   }

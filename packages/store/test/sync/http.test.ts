@@ -48,3 +48,12 @@ it("a server without TLS that is asked with it is told so in one sentence, with 
     expect(message).not.toContain("openssl")
   }
 })
+
+it("a server that answers as none does is named by what it said", async () => {
+  for (const answer of [204, 404, 418, 600, 999]) {
+    const { message, reason } = await failure(answer)
+    expect(reason).toBe("protocol")
+    expect(message).not.toContain("2^53")
+    if (answer > 299) expect(message).toContain(`answers, but not as a libSQL server does (HTTP ${answer})`)
+  }
+})
