@@ -1,4 +1,5 @@
-// `npm test`: gets the programs that the tests need, then runs them all. Arguments go to vitest.
+// `npm test`: gets the programs that the tests need, then runs them, but for those that take long (*.long.test.ts), which are
+// what `npm run test:long` runs. Other arguments go to vitest.
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -18,8 +19,9 @@ if (!existsSync("packages/cli/dist/context.cjs")) {
   if (built !== 0) process.exit(built)
 }
 const vitest = (...args) => node(["node_modules/vitest/vitest.mjs", "run", ...args])
-const wanted = process.argv.slice(2)
-if (wanted.length > 0) process.exit(vitest(...wanted))
+const [which, ...others] = process.argv.slice(2)
+const isLong = which === "--long"
+if (which !== undefined && !isLong) process.exit(vitest(which, ...others))
 
 const folder = mkdtempSync(join(tmpdir(), "context-tests-"))
 /** One run, and what failed in it: told again at the end, where it is looked for. */
@@ -41,9 +43,11 @@ const at = (file) => relative(process.cwd(), file.name)
 // What measures the log under load, or against the clock, has the machine to itself.
 // The others mostly wait, for hosts and for deadlines: two at a time take little more than half as long.
 const both = ["--minWorkers=2", "--maxWorkers=2"]
-const rest = run("rest", ...both, "--exclude", "**/durability/**", "--exclude", "**/test/sync/**")
+const length = ["--exclude", isLong ? "**/!(*.long).test.ts" : "**/*.long.test.ts"]
+const rest = run("rest", ...both, ...length, "--exclude", "**/durability/**", "--exclude", "**/test/sync/**")
 const projects = ["--project", "store", "--project", "cli"]
-const alone = run("alone", ...projects, "test/durability/", "test/sync/", "--no-file-parallelism")
+const folders = ["durability/", "sync/"].map((name) => `test/${name}`)
+const alone = run("alone", ...projects, ...folders, ...length, "--no-file-parallelism")
 rmSync(folder, { recursive: true, force: true })
 
 const failures = [...rest.failures, ...alone.failures]

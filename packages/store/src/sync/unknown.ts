@@ -18,26 +18,28 @@ import { countRebase, readState, setUnknown } from "./state.js"
 
 const keyOf = (event: string): string => `coalesce(iif(json_valid(${event}.meta), ${event}.meta ->> 'key', ''), '')`
 
-/** Events that count and are of types that this version does not know, of machines that may write. */
+/** Events that count and are of types that this version does not know, of machines that may write; but for what waits here of its own. */
 const newer = `newer.type || '@' || newer.schema IN (SELECT value FROM json_each(?1))
   AND newer.position NOT IN (SELECT position FROM inert)
-  AND ${keyOf("newer")} NOT IN (SELECT value FROM json_each(?2))`
+  AND ${keyOf("newer")} NOT IN (SELECT value FROM json_each(?2))
+  AND (newer.position <= ?3 OR ${keyOf("newer")} NOT IN ('', ?4))`
 
-const about = (connection: Connection): readonly [string, string] => {
+const about = (connection: Connection): readonly [string, string, number, string] => {
+  const { confirmed, unknown } = readState(connection)
   const machines = [...readMembership(connection).machines].filter(([, { status }]) => status === "revoked")
-  return [JSON.stringify(readState(connection).unknown), JSON.stringify(machines.map(([id]) => id))]
+  const revoked = JSON.stringify(machines.map(([id]) => id))
+  return [JSON.stringify(unknown), revoked, confirmed.position, readMachine(connection) ?? ""]
 }
 
 /** The first event of this machine that waits here, after one that only a newer version knows and on the same stream. */
 export const heldFrom = (connection: Connection): number | undefined => {
-  const { confirmed, unknown } = readState(connection)
-  if (unknown.length === 0) return undefined
+  if (readState(connection).unknown.length === 0) return undefined
   const [first] = connection
     .prepare(
       `SELECT min(position) FROM events AS own WHERE position > ?3 AND ${keyOf("own")} IN ('', ?4)
        AND EXISTS (SELECT 1 FROM events AS newer WHERE newer.stream = own.stream AND newer.position < own.position AND ${newer})`,
     )
-    .get(...about(connection), confirmed.position, readMachine(connection) ?? "")
+    .get(...about(connection))
   return first ?? undefined
 }
 
