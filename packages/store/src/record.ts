@@ -75,6 +75,9 @@ export const matchesDigest = ([, , , , , , data, , , , , , salt, digest]: EventR
 /** The most bytes of an event's data as JSON writes it once more. A shared log takes and gives a text of at most 5 MB. */
 export const mostData = 3_900_000
 
+/** The most of one that tells a command as refused: there is room in it for any event that counts, with who wrote that. */
+export const mostRefusal = 3_970_000
+
 /** So much of what this program writes at once, so that there is room for the event that tells all of it as refused. */
 export const mostUnit = 3_800_000
 

@@ -1,5 +1,6 @@
 /** The check of this machine's key: for its owner alone, a key, and the one that the log knows this machine by. */
 import { statSync } from "node:fs"
+import { MachineJoined } from "@context-engine/core/domain/Machine"
 import { adminsOf, type Membership, nobody } from "@context-engine/core/domain/Membership"
 import type { SyncError } from "@context-engine/core/Errors"
 import { word } from "@context-engine/core/Shell"
@@ -15,6 +16,7 @@ import type { RemoteLog } from "../sync/RemoteLog.js"
 import { keyTroubleOf } from "../sync/status.js"
 import { fingerprint, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
+import { readData } from "../trust/typed.js"
 import { glance } from "./look.js"
 import { remoteMembers } from "./remoteMembers.js"
 
@@ -146,11 +148,7 @@ interface Machine {
   readonly publicKey: string
 }
 
-const machines = (connection: Connection): ReadonlyArray<Machine> =>
-  connection
-    .prepare("SELECT data FROM events WHERE type = 'MachineJoined' ORDER BY position")
-    .all()
-    .map(([data]) => JSON.parse(data))
+const machines = (connection: Connection): ReadonlyArray<Machine> => readData(connection, MachineJoined, "*")
 
 /** How it stands in a log that is older than roots. */
 const known = (key: Signer, joined: ReadonlyArray<Machine>): Finding => {

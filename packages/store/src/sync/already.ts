@@ -2,8 +2,8 @@
  * What the shared log has already of units that are to be put back. An id alone is not the event: whoever may append can use any.
  * So what bears it is held against what was written, word for word.
  */
-import { idOf } from "@context-engine/core/Aggregate"
 import { canonicalJson } from "@context-engine/core/CanonicalJson"
+import { machinesStream } from "@context-engine/core/domain/Machine"
 import { CommandRejected, type Original, RejectionSettled, rejection } from "@context-engine/core/domain/Rejection"
 import type { Recorded } from "@context-engine/core/Event"
 import type { Verdict } from "@context-engine/core/services/sync/redecide"
@@ -61,88 +61,124 @@ export interface Refusals {
   readonly has: (unit: Unit) => boolean
   readonly byItself: (unit: Unit) => boolean
   readonly again: (unit: Unit) => boolean
-  readonly streamOf: (unit: Unit, fresh: () => string) => string
+  readonly streamOf: (first: Placed, fresh: () => string) => string
 }
 
-/** Only what carries the whole unit as it was written says that it is refused. */
+/** A refusal that counts, and what it is about. */
+interface Refusal {
+  readonly row: EventRow
+  readonly events: ReadonlyArray<Original>
+}
+
+/** Only what carries all of a unit as it was written, in one refusal or in several, says that it is refused. */
 export const refusalsOf = (connection: Connection, events: Unit): Refusals => {
   const streams = new Set(events.map(({ id }) => streamFor(id)))
-  const known = connection
-    .prepare(
-      `SELECT ${columns} FROM events WHERE stream IN (SELECT value FROM json_each(?)) AND type = ?
-       AND position NOT IN (SELECT position FROM inert)`,
+  const known = readRefusals(connection, "stream IN (SELECT value FROM json_each(?2))", JSON.stringify([...streams]))
+  const taken = new Set(known.map(({ row }) => row[2]))
+  const carried = new Map<string, Array<{ readonly original: Original; readonly refusal: Refusal }>>()
+  for (const refusal of [...known, ...elsewhere(connection, taken)])
+    for (const original of refusal.events)
+      carried.set(original.id, [...(carried.get(original.id) ?? []), { original, refusal }])
+  const areIn = (unit: Unit, which: (refusal: Refusal) => boolean) =>
+    unit.every(({ id, row }) =>
+      carried.get(id)?.some(({ original, refusal }) => which(refusal) && isOriginal(original, row)),
     )
-    .all(JSON.stringify([...streams]), CommandRejected.type) as ReadonlyArray<EventRow>
-  const taken = new Set(known.map((row) => row[2]))
-  const all = [...known, ...elsewhere(connection, taken)].map((row) => ({ row, events: carried(row) }))
+  const isAgain = memoized((refusal: Refusal) => isGivenAgain(connection, refusal))
   return {
-    again: (unit) => all.some(({ events, row }) => isUnit(events, unit) && isGivenAgain(connection, row[2], events)),
-    has: (unit) => all.some(({ events }) => isUnit(events, unit)),
-    byItself: (unit) =>
-      all.some(({ events, row }) => isUnit(events, unit) && claimedKey(row) === claimedKey((unit[0] as Placed).row)),
-    streamOf: ([first], fresh) => {
-      const stream = streamFor(first?.id ?? "")
-      return taken.has(stream) ? streamFor(fresh()) : stream
-    },
+    has: (unit) => areIn(unit, () => true),
+    byItself: (unit) => areIn(unit, ({ row }) => claimedKey(row) === claimedKey((unit[0] as Placed).row)),
+    // Who may write nobody gives again by a refusal: it is decided anew.
+    again: (unit) => unit.every(({ stream }) => stream !== machinesStream) && areIn(unit, isAgain),
+    streamOf: ({ id }, fresh) => (taken.has(streamFor(id)) ? streamFor(fresh()) : streamFor(id)),
+  }
+}
+
+const memoized = <A, B>(ask: (about: A) => B): ((about: A) => B) => {
+  const known = new Map<A, B>()
+  return (about) => {
+    if (!known.has(about)) known.set(about, ask(about))
+    return known.get(about) as B
   }
 }
 
 const streamFor = (id: string): string => `${rejection.name}-${id}`
 
+/** Refusals that count and whose shape is known: what else bears their type says nothing. */
+const readRefusals = (
+  connection: Connection,
+  where: string,
+  ...params: ReadonlyArray<unknown>
+): ReadonlyArray<Refusal> =>
+  (
+    connection
+      .prepare(
+        `SELECT ${columns} FROM events WHERE type = '${CommandRejected.type}' AND schema <= ?1 AND stream GLOB '${streamFor("*")}'
+         AND position NOT IN (SELECT position FROM inert) AND ${where}`,
+      )
+      .all(CommandRejected.schema, ...params) as ReadonlyArray<EventRow>
+  ).map((row) => ({ row, events: carriedBy(row) }))
+
 /** Where somebody took the stream of a refusal, that one is kept under another: they are few, and only then looked for. */
-const elsewhere = (connection: Connection, taken: ReadonlySet<string>): ReadonlyArray<EventRow> =>
+const elsewhere = (connection: Connection, taken: ReadonlySet<string>): ReadonlyArray<Refusal> =>
   taken.size === 0
     ? []
-    : connection
-        .prepare(
-          `SELECT ${columns} FROM events WHERE type = ? AND 'rejection-' || iif(json_valid(data), json_extract(data, '$.events[0].id'), NULL) IN (SELECT value FROM json_each(?))
-           AND stream NOT IN (SELECT value FROM json_each(?2)) AND position NOT IN (SELECT position FROM inert)`,
-        )
-        .all(CommandRejected.type, JSON.stringify([...taken]))
+    : readRefusals(
+        connection,
+        `'${streamFor("")}' || json_extract(data, '$.events[0].id') IN (SELECT value FROM json_each(?2))
+         AND stream NOT IN (SELECT value FROM json_each(?2))`,
+        JSON.stringify([...taken]),
+      )
+
+const carriedBy = (row: EventRow): ReadonlyArray<Original> =>
+  (JSON.parse(row[6]) as { readonly events: ReadonlyArray<Original> }).events
 
 /**
  * Whether what a refusal is about stands in the log once more, as the person who gave it again had it written. What says so alone is
- * not enough: it has to be there, word for word, before that.
+ * not enough: it has to be there, word for word, after the refusal and in the very unit that says so.
  */
-const isGivenAgain = (connection: Connection, stream: string, events: ReadonlyArray<Original>): boolean => {
-  const given = (position: number) =>
-    connection
-      .prepare(`SELECT ${stored} FROM events WHERE position >= ? AND position < ? ORDER BY position`)
-      .all(position - events.length, position) as ReadonlyArray<StoredRow>
-  return connection
+const isGivenAgain = (connection: Connection, { events, row: [position, , stream] }: Refusal): boolean =>
+  settledOn(connection, stream, position).some((settled) => {
+    const rows = connection
+      .prepare(`SELECT ${stored} FROM events WHERE position >= ? AND position < ? AND position > ? ORDER BY position`)
+      .all(settled[0] - events.length, settled[0], position) as ReadonlyArray<StoredRow>
+    const isOne = (row: StoredRow) => row[11] === settled[11] && claimedCommand(row) === claimedCommand(settled)
+    return rows.length === events.length && rows.every((row, index) => isOne(row) && repeats(row, events[index] as Original)) // biome-ignore format: one question
+  })
+
+/** Where a person's word that a refusal was given again stands after it. */
+const settledOn = (connection: Connection, stream: string, after: number): ReadonlyArray<StoredRow> =>
+  connection
     .prepare(
-      `SELECT position FROM events WHERE stream = ? AND type = ? AND position NOT IN (SELECT position FROM inert)
-       AND iif(json_valid(data), data ->> 'how', '') = 'retried'`,
+      `SELECT ${stored} FROM events WHERE stream = ? AND type = '${RejectionSettled.type}' AND schema <= ${RejectionSettled.schema}
+       AND position > ? AND position NOT IN (SELECT position FROM inert) AND data ->> 'how' = 'retried'`,
     )
-    .all(stream, RejectionSettled.type)
-    .some(([position]) => {
-      const rows = given(position)
-      return rows.length === events.length && rows.every((row, index) => repeats(row, events[index] as Original))
-    })
-}
+    .all(stream, after) as ReadonlyArray<StoredRow>
+
+/** What was appended together has one command, and, where it is signed, one signature. */
+const claimedCommand = (row: StoredRow): unknown => (row[14] === null ? JSON.parse(row[7]).commandId : undefined)
 
 const repeats = (row: StoredRow, { data, schema, stream, type }: Original): boolean =>
   row[14] === null && row[2] === stream && row[4] === type && row[5] === schema && row[6] === canonicalJson(data)
 
-/** The streams of those refusals among some events whose commands stand in the log after all: in it they were never refused. */
+/** Which events of some only tell of, or let go, the refusal of what stands in the log after all: in it that was never refused. */
 export const needlessRefusals = (connection: Connection, events: Unit): ReadonlySet<string> => {
   const find = connection.prepare(`SELECT ${stored} FROM events WHERE id = ?`)
   const isThere = (original: Original) => {
     const row = find.get(original.id) as StoredRow | undefined
     return row !== undefined && row[14] === null && isOriginal(original, row as unknown as EventRow)
   }
-  const stand = (row: EventRow) => carried(row).length > 0 && carried(row).every(isThere)
-  const told = events.filter(({ row, type }) => type === CommandRejected.type && stand(row))
-  return new Set(told.map(({ stream }) => stream))
+  const isRefusal = ({ schema, stream, type }: Placed) =>
+    type === CommandRejected.type && schema <= CommandRejected.schema && stream.startsWith(streamFor(""))
+  const told = events.filter(isRefusal)
+  const isNeedless = ({ row }: Placed) => carriedBy(row).length > 0 && carriedBy(row).every(isThere)
+  const needless = new Set(told.filter(isNeedless).map(({ id }) => id))
+  // What settles a stream is about the first refusal on it.
+  const first = new Map(told.toReversed().map(({ id, stream }) => [stream, id]))
+  const settle = events.filter(
+    ({ stream, type }) => type === RejectionSettled.type && needless.has(first.get(stream) ?? ""),
+  )
+  return new Set([...needless, ...settle.map(({ id }) => id)])
 }
-
-const carried = (row: EventRow): ReadonlyArray<Original> => {
-  const { events } = JSON.parse(row[6]) as { readonly events?: ReadonlyArray<Original> }
-  return Array.isArray(events) ? events : []
-}
-
-const isUnit = (events: ReadonlyArray<Original>, unit: Unit): boolean =>
-  events.length === unit.length && events.every((event, index) => isOriginal(event, (unit[index] as Placed).row))
 
 const isOriginal = ({ data, id, meta, occurredAt, schema, stream, type }: Original, row: EventRow): boolean => {
   const said = [id, stream, type, schema, canonicalJson(data), occurredAt]
@@ -160,15 +196,12 @@ export const givenAgain = (
   events: Unit,
   needless: ReadonlySet<string>,
 ): ((unit: Unit) => Verdict | undefined) => {
-  const streams = events.filter(({ type }) => type === RejectionSettled.type).map(({ stream }) => stream)
-  const found = connection
-    .prepare("SELECT id FROM rejections WHERE status = 'retried' AND id IN (SELECT value FROM json_each(?))")
-    .all(JSON.stringify(streams.map(idOf)))
-  const done = new Set(found.map(([id]) => streamFor(id)))
+  const settled = events.filter(({ type }) => type === RejectionSettled.type).map(({ stream }) => stream)
+  const told = readRefusals(connection, "stream IN (SELECT value FROM json_each(?2))", JSON.stringify(settled))
+  const done = new Set(told.filter((refusal) => isGivenAgain(connection, refusal)).map(({ row }) => row[2]))
   return (unit) => {
-    if (unit.some(({ stream }) => needless.has(stream))) return { outcome: "moot", reason: "it stands in this log" }
-    return unit.some(({ stream }) => done.has(stream))
-      ? { outcome: "moot", reason: "it was given again already" }
-      : undefined
+    if (unit.some(({ id }) => needless.has(id))) return { outcome: "moot", reason: "it stands in this log" }
+    const isDone = unit.some(({ stream, type }) => type === RejectionSettled.type && done.has(stream))
+    return isDone ? { outcome: "moot", reason: "it was given again already" } : undefined
   }
 }

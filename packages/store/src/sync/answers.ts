@@ -2,7 +2,7 @@
 import { SyncError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import { isCount, isEventRow, isText } from "../kinds.js"
-import { columns, type EventRow, isLonger, mostData } from "../record.js"
+import { columns, type EventRow, isLonger, mostRefusal } from "../record.js"
 import { remoteSchemaVersion } from "../schema.js"
 import { type Answer, type Exchange, mostOf, type Rows } from "./protocol.js"
 
@@ -62,7 +62,7 @@ const isBytes = (value: unknown): boolean => value instanceof ArrayBuffer || Arr
 
 const textOf = (column: string, bytes: Buffer): string => {
   const text = bytes.toString("utf8")
-  const isTooLong = column === "data" ? isLonger(text, mostData) : Buffer.byteLength(text) > mostOf(column)
+  const isTooLong = column === "data" ? isLonger(text, mostRefusal) : Buffer.byteLength(text) > mostOf(column)
   return isTooLong ? "" : text
 }
 
@@ -159,6 +159,6 @@ const checkProgress = ({ head, logId, rows, taken }: Answer, { from, limit, logI
 
 const checkSchema = (schema: number): Effect.Effect<void, SyncError> => {
   if (schema <= remoteSchemaVersion) return Effect.void
-  const message = `the shared log was made by a newer context (schema ${schema}, this one knows ${remoteSchemaVersion}); nothing was pushed: upgrade this one`
+  const message = `the shared log says that a newer context made it (schema ${schema}, this one knows ${remoteSchemaVersion}); nothing was pushed: upgrade this one. If there is none, somebody changed that number there: an empty database in its place, and then context infra sync heal on each machine, leads on`
   return new SyncError({ reason: "newer-schema", message })
 }

@@ -5,8 +5,6 @@
 import { idOf } from "@context-engine/core/Aggregate"
 import { EnrolmentRequested, machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
-import { CommandRejected } from "@context-engine/core/domain/Rejection"
-import type { Meta } from "@context-engine/core/Event"
 import { Fold } from "@context-engine/core/Fold"
 import type { Rejected } from "@context-engine/core/services/Sync"
 import { decisive } from "@context-engine/core/services/sync/entities"
@@ -22,9 +20,10 @@ import { holds } from "../trust/keys.js"
 import { proves } from "../trust/membership.js"
 import { isOwnWord } from "../trust/waiting.js"
 import { givenAgain, needlessRefusals, type Placed, refusalsOf, thereAlready } from "./already.js"
-import { type Author, write } from "./author.js"
+import type { Author } from "./author.js"
 import { placeOf, Squatted } from "./displaced.js"
 import { renameDisplaced } from "./lost.js"
+import { refuse } from "./refusing.js"
 import { draftOf, type Standing } from "./reseal.js"
 import { areAlike, type Ground, isOfOtherLog, isSettling, mayNotWrite, refusal, turnedAway } from "./turnedAway.js"
 
@@ -45,17 +44,17 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
     const there = unit.filter(({ id }) => known.get(id) === "same").length
     // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
     if (there === unit.length || refusals.byItself(unit) || refusals.again(unit)) continue
-    if (unit.every(({ stream }) => needless.has(stream))) continue
+    if (unit.every(({ id }) => needless.has(id))) continue
     const squatted = unit.some(({ id }) => known.get(id) === "other")
     const fate = there > 0 ? refusal(partly) : fateOf(unit, { squatted, refused: refusals.has(unit) })
     if (fate === undefined) continue
     if ("kept" in fate) kept.push(fate.kept)
     // It is told already; whoever else said so was right.
-    else if (!refusals.has(unit)) {
-      const stream = refusals.streamOf(unit, author.id)
-      kept.push({ drafts: [rejection_(author, stream, unit, fate)], recordedAt: "", fresh: true })
-      rejected.push({ id: idOf(stream), what: what({ events: unit }), ...fate })
-    }
+    else if (!refusals.has(unit))
+      for (const { draft, part } of refuse(author, unit, fate, refusals.streamOf)) {
+        kept.push({ drafts: [draft], recordedAt: "", fresh: true })
+        rejected.push({ id: idOf(draft.stream), what: what({ events: part }), ...fate })
+      }
   }
   return { kept, rejected }
 }
@@ -212,36 +211,4 @@ const loadWorld = (connection: Connection): Fold => {
     }
   }
   return world
-}
-
-/** What says in the log that a command could not stand, and why. */
-const rejection_ = (
-  author: Author,
-  stream: string,
-  unit: ReadonlyArray<Placed>,
-  verdict: Exclude<Verdict, { outcome: "stands" }>,
-) => {
-  const first = unit[0] as Placed
-  const { actor, commandId, machine } = first.meta
-  const events = unit.map(({ row }) => ({
-    id: row[1],
-    stream: row[2],
-    type: row[4],
-    schema: row[5],
-    data: JSON.parse(row[6]),
-    meta: JSON.parse(row[7]),
-    occurredAt: row[8],
-  }))
-  const data = {
-    commandId,
-    outcome: verdict.outcome,
-    reason: verdict.reason,
-    actor,
-    machine,
-    events,
-    signature: first.signature,
-  }
-  const { count: _c, index: _i, key: _k, number: _n, previous: _p, session: _s, ...wanted } = first.meta
-  const meta: Meta = { ...wanted, commandId: author.id(), cause: commandId }
-  return write(author, stream, CommandRejected, data, meta)
 }

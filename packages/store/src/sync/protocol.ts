@@ -4,7 +4,7 @@
  * An exchange pushes and learns at once: events are taken only if the shared log ends where the pusher believes it does, and
  * the answer holds what it has after that place.
  */
-import { columns, type EventRow, genesis, mostData } from "../record.js"
+import { columns, type EventRow, genesis, mostRefusal } from "../record.js"
 import { remoteSchema, remoteSchemaVersion, remoteUpgrade } from "../schema.js"
 
 export interface Statement {
@@ -63,16 +63,16 @@ const within = (column: "meta" | "type" | "occurred_at" | "signature" | "salt" |
 /** Data travels where JSON makes no more of it than an event may have. Control characters, which no JSON has, take six bytes each there. */
 const mostOfAny = 800_000
 const escaped = (char: string): string => `length(data) - length(replace(data, '${char}', ''))`
-const data = `iif(${fits("data", mostOfAny)} OR (${fits("data", mostData)}
-  AND length(CAST(data AS BLOB)) + ${escaped('"')} + ${escaped("\\")} <= ${mostData}
+const data = `iif(${fits("data", mostOfAny)} OR (${fits("data", mostRefusal)}
+  AND length(CAST(data AS BLOB)) + ${escaped('"')} + ${escaped("\\")} <= ${mostRefusal}
   AND data NOT GLOB '*[' || char(1) || '-' || char(31) || ']*'), data, '')`
 
 /**
  * A name that the file here could not tell from another is replaced by that of its place, and so is one that looks like it: two
  * would be the same. The event counts for nothing anyhow.
  */
-const isPlain = (column: string): string =>
-  `(${fits(column, bound)} AND ${column} NOT GLOB '*[^ -~]*' AND ${column} NOT GLOB 'inert-*')`
+const isPlain = (column: string, most = bound): string =>
+  `(${fits(column, most)} AND ${column} NOT GLOB '*[^ -~]*' AND ${column} NOT GLOB 'inert-*')`
 export const named = (column: string): string => `iif(${isPlain(column)}, ${column}, 'inert-' || position)`
 
 /** The hash as it is compared and gone on with: one that is none has the name of its place. */
@@ -83,8 +83,12 @@ export const clock = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 /** A clock that somebody put far ahead is not gone on with. */
 const sane = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 hour')"
 
+/** A time as it is written here; NULL for what is none. */
+const timeOf = (column: string): string => `strftime('%Y-%m-%dT%H:%M:%fZ', ${column})`
+const isTime = (column: string): string => `${timeOf(column)} IS ${column}`
+
 /** When the last event was recorded, if that is a time that can be. */
-const lastRecorded = `coalesce((SELECT recorded_at FROM events WHERE recorded_at <= ${sane} AND position > (SELECT max(position) FROM events) - 1000
+const lastRecorded = `coalesce((SELECT recorded_at FROM events WHERE ${isTime("recorded_at")} AND recorded_at <= ${sane} AND position > (SELECT max(position) FROM events) - 1000
   ORDER BY position DESC LIMIT 1), '')`
 
 /** SQLite takes the rows out of one JSON text: a statement a page, not one an event. */
@@ -97,12 +101,15 @@ WHERE (SELECT coalesce(max(position), 0) FROM events) = ?2
   AND coalesce((SELECT ${hash} FROM events WHERE position = ?2), '${genesis}') = ?3
   AND EXISTS (SELECT 1 FROM log WHERE log_id = ?4 AND schema <= ${remoteSchemaVersion})`
 
-const state = `SELECT log_id, schema, (SELECT coalesce(max(position), 0) FROM events),
+/** The name of the log; none where that is none that this program gives. */
+export const logId = `iif(${isPlain("log_id", 200)}, log_id, '')`
+
+const state = `SELECT ${logId}, schema, (SELECT coalesce(max(position), 0) FROM events),
   CASE ?1 WHEN 0 THEN '${genesis}' ELSE (SELECT ${hash} FROM events WHERE position = ?1) END, ${clock} FROM log`
 
 const isThere = `EXISTS (SELECT 1 FROM events WHERE position = ?2 AND ${hash} = ?3)`
 
-const taken = `SELECT position, recorded_at FROM events WHERE position > ?1 AND position <= ?2 AND ${isThere} ORDER BY position`
+const taken = `SELECT position, coalesce(${timeOf("recorded_at")}, ${clock}) FROM events WHERE position > ?1 AND position <= ?2 AND ${isThere} ORDER BY position`
 
 /** The largest whole number that every program can say. */
 export const largest = Number.MAX_SAFE_INTEGER

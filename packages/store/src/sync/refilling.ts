@@ -2,13 +2,13 @@
 import { columns, type EventRow } from "../record.js"
 import { expectedSchema } from "../schema.js"
 import type { Wrong } from "./comparing.js"
-import { bounded, clock, hash, isWhole, largest, named, page, type Statement, selected } from "./protocol.js"
+import { bounded, clock, hash, isWhole, largest, logId, named, page, type Statement, selected } from "./protocol.js"
 
 /** A position that every program can say; 0 for any other. */
 const place = `iif(events.position BETWEEN 1 AND ${largest}, events.position, 0)`
 
 /** The name under which the log is kept, and the time there. */
-export const nameStatement: Statement = { sql: `SELECT log_id, ${clock} FROM log LIMIT 2`, args: [] }
+export const nameStatement: Statement = { sql: `SELECT ${logId}, ${clock} FROM log LIMIT 2`, args: [] }
 
 /** Where events of these hashes stand: position, id and hash of each. */
 export const placesStatement = (hashes: ReadonlyArray<string>): Statement => ({

@@ -5,7 +5,7 @@
 import { squeeze } from "../fileSchema.js"
 import { columns } from "../record.js"
 import { expectedSchema, remoteSchema } from "../schema.js"
-import type { Rows, Statement } from "./protocol.js"
+import { logId as nameOfLog, type Rows, type Statement } from "./protocol.js"
 
 /** What there is of the two tables, and of what acts on them. */
 export const objectsStatement: Statement = {
@@ -19,7 +19,7 @@ export const columnsStatement: Statement = { sql: "SELECT name FROM pragma_table
 
 /** The names under which the log is kept, and the hash of its first event. */
 export const identityStatements: ReadonlyArray<Statement> = [
-  { sql: "SELECT log_id, schema FROM log LIMIT 3", args: [] },
+  { sql: `SELECT ${nameOfLog}, schema FROM log LIMIT 3`, args: [] },
   { sql: "SELECT hash FROM events WHERE position = 1", args: [] },
 ]
 
@@ -90,17 +90,19 @@ export const repairsOfName = (
 ): ReadonlyArray<Repair> => {
   const made = objects.find(({ name }) => name === "log")
   const isMade = hasName(objects)
-  if (isMade && found.length === 1) return []
+  const [[name, version] = []] = found
+  const isRight = found.length === 1 && name !== "" && Number.isSafeInteger(version) && Number(version) > 0
+  if (isMade && (isRight || (found.length === 1 && name !== "" && name !== logId))) return []
   if (isMade && found.length > 1 && !found.some(([id]) => id === logId)) return []
   const remake = isMade ? [] : [...(made ? [`DROP ${made.type} log`] : []), tableOfName]
-  const name = {
+  const again = {
     sql: "INSERT INTO log VALUES (?1, ?2, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
     args: [logId, schema],
   }
   return [
     {
       what: "the row that names the log was written again",
-      statements: [...remake.map(statement), statement("DELETE FROM log"), name],
+      statements: [...remake.map(statement), statement("DELETE FROM log"), again],
     },
   ]
 }

@@ -10,7 +10,7 @@ import * as Either from "effect/Either"
 import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { anyUnit, type Chain, chainOf, endOfRun, isRoot, type Link, ownKey, passRefused } from "./chain.js"
-import { alteredIn, counts, inert, type Judged, unchainedAt, unproven, wrongIn } from "./judged.js"
+import { alteredIn, counts, inert, isKnown, type Judged, unchainedAt, unproven, wrongIn } from "./judged.js"
 import { holds } from "./keys.js"
 import { endAfter } from "./links.js"
 import { proves } from "./membership.js"
@@ -241,6 +241,8 @@ export class Admission {
   #isAsked(row: EventRow, chain: Chain | undefined): boolean {
     const publicKey = chain && ownKey(row, chain.key)
     if (publicKey === undefined || !this.#holds(publicKey, [row], row[1]) || misfit(row) !== undefined) return false
+    // What a root of a newer version says, only that can ask about.
+    if (!isKnown(row[4], row[5])) return false
     if (alteredIn([row]) !== undefined || wrongIn(this.#hash, [row]).length > 0) return false
     return this.#followsCutoff(row) && !this.#accepts(row)
   }

@@ -1,8 +1,9 @@
 /** Which machines a new root would enrol beside its own. */
-import type { Role } from "@context-engine/core/domain/Machine"
+import { MachineJoined, type Role } from "@context-engine/core/domain/Machine"
 import type { Connection } from "../connection.js"
 import type { Signer } from "../Signer.js"
 import { readMembership } from "./membership.js"
+import { readData } from "./typed.js"
 
 interface Candidate {
   readonly machineId: string
@@ -18,11 +19,9 @@ interface Candidate {
 export const candidates = (connection: Connection, signer: Signer | undefined): ReadonlyArray<Candidate> => {
   const state = readMembership(connection)
   const enrolled = [...state.machines.values()].filter(({ role, status }) => status === "enrolled" && role === "member")
-  const joined = connection
-    .prepare("SELECT data FROM events WHERE type = 'MachineJoined' AND stream LIKE 'machine-%' ORDER BY position")
-    .all()
-    .map(([data]) => ({ ...JSON.parse(data), role: "member" as const }))
-  const all: ReadonlyArray<Candidate> = state.root === null ? joined : enrolled
+  const joined = () =>
+    readData(connection, MachineJoined, "machine-*").map((data) => ({ ...data, role: "member" as const }))
+  const all: ReadonlyArray<Candidate> = state.root === null ? joined() : enrolled
   const byKey = new Map(
     all.map(({ machineId, name, publicKey, role }) => [machineId, { machineId, name, publicKey, role }]),
   )

@@ -3,6 +3,7 @@ import { MachineJoined } from "@context-engine/core/domain/Machine"
 import type { Connection } from "../connection.js"
 import { keyId } from "./keys.js"
 import { readMembership } from "./membership.js"
+import { readData } from "./typed.js"
 
 /** Those that are or were enrolled, under any root, and before them those that joined a log older than roots. */
 export const readNames = (connection: Connection): ReadonlyMap<string, string> => {
@@ -26,12 +27,5 @@ export const calledAsNow = <A extends { readonly name: string; readonly publicKe
   return roots.map((root) => ({ ...root, name: names.get(keyId(root.publicKey)) ?? root.name }))
 }
 
-const joined = (connection: Connection): ReadonlyArray<{ readonly machineId: string; readonly name: string }> =>
-  connection
-    .prepare(
-      `SELECT data FROM events WHERE type = ? AND stream LIKE 'machine-%'
-         AND position NOT IN (SELECT position FROM inert) ORDER BY position`,
-    )
-    .all(MachineJoined.type)
-    .map(([data]) => JSON.parse(data))
-    .filter(({ machineId, publicKey }) => keyId(publicKey) === machineId)
+const joined = (connection: Connection) =>
+  readData(connection, MachineJoined, "machine-*").filter(({ machineId, publicKey }) => keyId(publicKey) === machineId)

@@ -1,14 +1,17 @@
 /** Whether an event has the shape that its type says, whoever sent it. */
 import { definitions } from "@context-engine/core/domain/Events"
+import { CommandRejected } from "@context-engine/core/domain/Rejection"
 import { upcasts } from "@context-engine/core/domain/Upcasts"
 import type { Definition } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
-import { type EventRow, isLonger, mostData } from "../record.js"
+import { type EventRow, isLonger, mostData, mostRefusal } from "../record.js"
 import { keyId } from "./keys.js"
 import type { Draft } from "./sealing.js"
 
-const deepest = 64
+/** How deep data may be nested, and how much it may be: in a refusal there is room for what it is about. */
+const ordinary = { deepest: 64, most: mostData }
+const ofRefusal = { deepest: 68, most: mostRefusal }
 
 /** Why a row cannot be folded, in words; `undefined` if it can. A type or shape of a later version is not looked into. */
 export const misfit = (row: EventRow): string | undefined => {
@@ -25,8 +28,9 @@ export const misfitOf = (
   if (!isName(id) || !isName(stream) || !isName(type)) return "its id, stream or type is none"
   if (!isInstant(occurredAt)) return "its time is none"
   if (!Number.isSafeInteger(schema) || schema < 1) return "its shape has no number"
-  if (isLonger(data, mostData)) return tooLong
-  const body = read(data)
+  const { deepest, most } = type === CommandRejected.type ? ofRefusal : ordinary
+  if (isLonger(data, most)) return tooLong
+  const body = read(data, deepest)
   if (body === undefined) return "its data is not JSON, or nested too deeply"
   if (!saysWho) return "it does not say who did it"
   return wrongData(definitions.get(type), schema, body.value)
@@ -75,7 +79,7 @@ const validator = (definition: Definition<string, any>) => {
   return made
 }
 
-const read = (text: string): { readonly value: unknown } | undefined => {
+const read = (text: string, deepest: number): { readonly value: unknown } | undefined => {
   try {
     const value: unknown = JSON.parse(text)
     return isShallow(value, deepest) ? { value } : undefined
@@ -95,7 +99,7 @@ const isShallow = (value: unknown, left: number): boolean => {
 let lastMeta = { text: "", isOne: false }
 
 const saysWho = (text: string): boolean => {
-  if (text !== lastMeta.text) lastMeta = { text, isOne: isMeta(read(text)?.value) }
+  if (text !== lastMeta.text) lastMeta = { text, isOne: isMeta(read(text, ordinary.deepest)?.value) }
   return lastMeta.isOne
 }
 

@@ -2,8 +2,9 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { canonicalJson } from "../../CanonicalJson.js"
 import { machinesStream } from "../../domain/Machine.js"
-import { RejectionSettled, rejection } from "../../domain/Rejection.js"
+import { type Original, RejectionSettled, rejection } from "../../domain/Rejection.js"
 import { type Ambiguous, InvalidInput, type NotFound, type StorageError } from "../../Errors.js"
 import type { Meta, Recorded } from "../../Event.js"
 import type { EventLog, NewEvent, StreamAppend } from "../../EventLog.js"
@@ -95,12 +96,19 @@ const envelope = (event: Pick<NewEvent, "type" | "schema" | "data">, meta: Meta)
 /** What its own machine brought to the log after all is there: once more would undo what came after it. */
 const refuseThere = (log: EventLog["Type"], row: RejectionRow) =>
   Effect.gen(function* () {
-    const isThere = ({ id, stream, type }: RejectionRow["events"][number]) =>
-      Effect.map(log.read(stream), (events) => events.some((event) => event.id === id && event.type === type))
+    const isThere = (original: Original) =>
+      Effect.map(log.read(original.stream), (events) => events.some((event) => isSame(event, original)))
     if (row.events.length === 0 || !(yield* Effect.every(row.events, isThere))) return
     const reason = `${row.what}: it stands in the log by now, for its own machine brought it; let this go with context infra sync drop ${row.id}`
     return yield* new InvalidInput({ field: "", reason })
   })
+
+/** An id alone is not the event: whoever may write can use any. */
+const isSame = ({ data, id, meta, type }: Recorded, original: Original): boolean =>
+  id === original.id &&
+  type === original.type &&
+  canonicalJson(data) === canonicalJson(original.data) &&
+  meta.key === (original.meta as Meta | null)?.key
 
 /** The events of a refused command as new ones, if they may be done now. */
 const given = (models: ReadModels["Type"], row: RejectionRow, meta: Meta) =>
