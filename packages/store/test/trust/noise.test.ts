@@ -1,11 +1,15 @@
 /** Whoever has the token can append any number of events that count for nothing. They hide nothing else that is to be told. */
 import { isOfWaitingRoot } from "@context-engine/core/domain/Membership"
+import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
+import { insertRows } from "../../src/append.js"
+import type { EventRow } from "../../src/record.js"
+import { isTime } from "../../src/sync/answers.js"
 import { damaged, withNoise } from "../support/audited.js"
 import { withSqlite } from "../support/files.js"
 import { fleet } from "../support/fleet.js"
-import { draft, slipIn, unsigned } from "../support/forger.js"
-import { add, attempt, machines, sync, verify } from "../support/machines.js"
+import { draft, placed, rewritten, slipIn, unsigned } from "../support/forger.js"
+import { add, attempt, eventsOf, machines, status, sync, verify } from "../support/machines.js"
 
 it("a row that was changed, and a root that waits, are told beside more of it than is shown", async () => {
   const { a, b, c, there } = await fleet("a", "b", "c")
@@ -25,4 +29,32 @@ it("a row that was changed, and a root that waits, are told beside more of it th
   expect(findings.some(({ message }) => isOfWaitingRoot(message))).toBe(true)
   expect(findings.map(({ kind }) => kind)).toContain("row")
   for (const one of [a, b, c]) await one.close()
+})
+
+it.each(["x", "Z", "\u0000"])("a time that is none (%j at its end) is given to nobody's event", async (end) => {
+  const { a, b, there } = await fleet("a", "b")
+  for (const one of [a, b]) withNoise(one.path)
+  const [row] = placed(there(), unsigned([draft()]))
+  const soon = new Date(Date.now() + 1_200_000).toISOString()
+  insertRows(there(), [(row as EventRow).with(9, `${soon}${end}`) as unknown as EventRow])
+  for (const name of ["one", "two"]) {
+    await add(a, name)
+    await add(b, `${name} too`.replace(" ", "-"))
+    for (const one of [a, b, a]) expect(await attempt(one)).toMatchObject({ _tag: "Right" })
+  }
+  for (const one of [a, b]) {
+    expect(await status(one)).toMatchObject({ pending: 0, lastError: null })
+    expect(eventsOf(one.path).filter(([, , , , , , , , , at]) => !isTime(at))).toEqual([])
+  }
+  for (const one of [a, b]) await one.close()
+})
+
+it("a machine is called by noise nothing, and a root that is begun without all keys is not hindered by it", async () => {
+  const { a, b, there } = await fleet("a", "b")
+  for (const one of [a, b]) withNoise(one.path)
+  const joined = unsigned([draft({ type: "MachineJoined", stream: "machine-x", body: {} })])
+  slipIn(there(), joined.map((row) => rewritten(row, { data: "{" }))) // biome-ignore format: one step
+  for (const one of [a, b]) await sync(one)
+  expect(await machines(b, (service) => Effect.either(service.beginRoot(false)))).toMatchObject({ _tag: "Right" })
+  for (const one of [a, b]) await one.close()
 })

@@ -28,6 +28,15 @@ const damages: ReadonlyArray<Damage> = [
     sql: "INSERT INTO log SELECT 'another', schema, created_at FROM log",
     told: healed,
   },
+  { what: "the name is none", sql: "UPDATE log SET log_id = ''", told: healed },
+  { what: "the name is no text", sql: "UPDATE log SET log_id = CAST(x'ff' AS TEXT)", told: healed },
+  { what: "the name is a long one", sql: "UPDATE log SET log_id = printf('%.*c', 300, 'x')", told: healed },
+  {
+    what: "beside the name stands what is no text",
+    sql: "INSERT INTO log SELECT CAST(x'ff' AS TEXT), schema, created_at FROM log",
+    told: healed,
+  },
+  { what: "its schema is none", sql: "UPDATE log SET schema = 0", told: healed },
   { what: "the events are gone, the name is left", sql: "DROP TABLE events", told: healed },
   {
     what: "a trigger drops what is pushed",
