@@ -3,14 +3,16 @@
 import { EventLog } from "@context-engine/core/EventLog"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
-import { expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { seal } from "../../src/append.js"
 import { mostData, mostUnit } from "../../src/record.js"
 import { remoteLog } from "../../src/sync/http.js"
-import { withNoise } from "../support/audited.js"
+import type { Draft } from "../../src/trust/sealing.js"
+import { damaged, withNoise } from "../support/audited.js"
 import { serverAdded, uuid } from "../support/events.js"
 import { fleet } from "../support/fleet.js"
-import { add, attempt, beginLog, give, heal, type Machine, machine, rejected, rowsHash, servers, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
+import { draft, placed, signed, slipIn } from "../support/forger.js"
+import { add, attempt, beginLog, give, heal, type Machine, machine, rejected, rowsHash, servers, signerOf, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
 import { clientOf, startSqld } from "../support/sqld.js"
 
 const timeout = 120_000
@@ -183,6 +185,44 @@ it.each([
   },
   60_000,
 )
+
+/** As older versions wrote it, and whoever has a member's key can: more at once than one event can tell as refused. */
+const tooMuch: Readonly<Record<string, () => ReadonlyArray<Draft>>> = {
+  "two of 3 MB": () => ["taken", "s1"].map((name) => draft({ body: { ...ofServer(name), tags: Array.from({ length: 3_000 }, () => "y".repeat(1_000)) } })), // biome-ignore format: one command
+  "12,000 small ones": () => Array.from({ length: 12_000 }, (_, n) => draft({ body: ofServer(n === 0 ? "taken" : `s${n}`) })), // biome-ignore format: one command
+  "one of 3.89 MB": () => [
+    draft({ body: { ...ofServer("taken"), tags: Array.from({ length: 3_870 }, () => "y".repeat(1_000)) } }),
+  ],
+  "one that is nested as deep as it may": () => [
+    draft({ body: ofServer("taken") }),
+    draft({ type: "MoonLanded", body: JSON.parse(`${'{"a":'.repeat(63)}1${"}".repeat(63)}`) }),
+  ],
+}
+const ofServer = (name: string) => serverAdded(name).data as Record<string, unknown>
+
+describe("what was written at once, and is more than is written now", () => {
+  it.each(Object.entries(tooMuch))("is told as refused all the same, and heals: %s", { timeout }, async (_, drafts) => {
+    const { a, b, rootId, save, there } = await fleet("a", "b")
+    await add(a, "alpha")
+    for (const one of [a, b]) await sync(one)
+    const putBack = save()
+    const rows = drafts()
+    slipIn(there(), placed(there(), signed(rows, signerOf(b), rootId)))
+    await sync(a)
+    putBack()
+    slipIn(there(), placed(there(), signed([draft({ body: ofServer("taken") })], signerOf(a), rootId)))
+    await heal(a)
+    for (const one of [b, a]) await sync(one)
+    const told = (await rejected(a)).flatMap(({ events }) => events.map(({ id }) => id))
+    expect(told.toSorted()).toEqual(rows.map(({ id }) => id).toSorted())
+    await heal(a)
+    expect((await rejected(a)).flatMap(({ events }) => events)).toHaveLength(rows.length)
+    expect(rowsHash(b.path)).toBe(rowsHash(a.path))
+    for (const one of [a, b]) expect(await status(one)).toMatchObject({ pending: 0, lastError: null, inert: 0 })
+    for (const one of [a, b]) damaged(one.path)
+    for (const one of [a, b]) await one.close()
+  })
+})
 
 const by = (actor: string, event: ReturnType<typeof serverAdded>) => ({
   ...event,

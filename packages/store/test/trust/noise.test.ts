@@ -3,13 +3,15 @@ import { isOfWaitingRoot } from "@context-engine/core/domain/Membership"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { insertRows } from "../../src/append.js"
+import { Database } from "../../src/Database.js"
 import type { EventRow } from "../../src/record.js"
 import { isTime } from "../../src/sync/answers.js"
+import { candidates } from "../../src/trust/candidates.js"
 import { damaged, withNoise } from "../support/audited.js"
 import { withSqlite } from "../support/files.js"
 import { fleet } from "../support/fleet.js"
 import { draft, placed, rewritten, slipIn, unsigned } from "../support/forger.js"
-import { add, attempt, eventsOf, machines, status, sync, verify } from "../support/machines.js"
+import { add, attempt, eventsOf, machines, signerOf, status, sync, verify } from "../support/machines.js"
 
 it("a row that was changed, and a root that waits, are told beside more of it than is shown", async () => {
   const { a, b, c, there } = await fleet("a", "b", "c")
@@ -49,12 +51,16 @@ it.each(["x", "Z", "\u0000"])("a time that is none (%j at its end) is given to n
   for (const one of [a, b]) await one.close()
 })
 
-it("a machine is called by noise nothing, and a root that is begun without all keys is not hindered by it", async () => {
+it("whom a root would enrol is not asked of noise", async () => {
   const { a, b, there } = await fleet("a", "b")
   for (const one of [a, b]) withNoise(one.path)
   const joined = unsigned([draft({ type: "MachineJoined", stream: "machine-x", body: {} })])
-  slipIn(there(), joined.map((row) => rewritten(row, { data: "{" }))) // biome-ignore format: one step
+  slipIn(
+    there(),
+    joined.map((row) => rewritten(row, { data: "{" })),
+  )
   for (const one of [a, b]) await sync(one)
-  expect(await machines(b, (service) => Effect.either(service.beginRoot(false)))).toMatchObject({ _tag: "Right" })
+  const found = await b.run(Effect.flatMap(Database, (database) => database.read((c) => candidates(c, signerOf(b)))))
+  expect(found).toEqual([])
   for (const one of [a, b]) await one.close()
 })
