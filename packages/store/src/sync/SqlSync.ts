@@ -3,7 +3,7 @@ import { isEnrolled } from "@context-engine/core/domain/Membership"
 import { type StorageError, SyncError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
-import { Sync, type SyncOptions, type SyncReport } from "@context-engine/core/services/Sync"
+import { type Rejected, Sync, type SyncOptions, type SyncReport } from "@context-engine/core/services/Sync"
 import { makeSettling } from "@context-engine/core/services/sync/settling"
 import { count } from "@context-engine/core/words"
 import * as Cause from "effect/Cause"
@@ -98,12 +98,15 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
       const options = keepsNothing && given.invite === undefined ? { ...given, asks: false } : given
       const started = performance.now()
       const tally = new Tally()
-      const ready = yield* partsFor(options)
+      const parts = yield* partsFor(options)
+      const onRejected = (one: Rejected) => void tally.rejected.push(one)
+      const ready = { ...parts, author: { ...parts.author, onRejected } }
       const wait = options.wait ?? false
       const free = yield* alone(wait, way(ready, tally, options))
       // Whoever appended before the lock was let go, and found it taken, left that to us.
       for (let ours = free; ours && (yield* database.read(isPushable)); )
         ours = yield* alone(wait, exchangeAll(ready, tally, options))
+      if (options.onRejected !== undefined) yield* Effect.forEach(tally.untold, options.onRejected, { discard: true })
       const { confirmed, pending } = yield* database.write((connection) => {
         if (free) noteSuccess(connection, way === heal)
         if (tally.pushed + tally.pulled > 0) note(connection, { at: now(), what: "synced", detail: inWords(tally) })

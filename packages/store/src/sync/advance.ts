@@ -1,5 +1,4 @@
 /** One step forward: what an exchange brought is taken over, in one transaction of this machine's log. */
-import type { Rejected } from "@context-engine/core/services/Sync"
 import type { Connection } from "../connection.js"
 import { decode, type EventRow } from "../record.js"
 import { readHead } from "../standing.js"
@@ -19,12 +18,11 @@ export interface Advanced {
   readonly pushed: number
   readonly pulled: number
   readonly moved: number
-  readonly rejected: ReadonlyArray<Rejected>
   /** Nothing after a place can be judged by this machine as it is. */
   readonly stop?: Stop | undefined
 }
 
-const nothing: Advanced = { pushed: 0, pulled: 0, moved: 0, rejected: [] }
+const nothing: Advanced = { pushed: 0, pulled: 0, moved: 0 }
 
 /**
  * Takes over what the shared log has after `from`: events of ours that it took, then events of others. Throws `BrokenChain`.
@@ -139,15 +137,15 @@ const takeIn = (
   tail: ReadonlyArray<EventRow>,
   judged: Judged,
   author: Author,
-): Pick<Advanced, "moved" | "rejected"> => {
-  if (judged.rows.length === 0) return { moved: 0, rejected: [] }
+): Pick<Advanced, "moved"> => {
+  if (judged.rows.length === 0) return { moved: 0 }
   if (tail.length === 0) {
     takeIncoming(connection, judged)
-    return { moved: 0, rejected: [] }
+    return { moved: 0 }
   }
-  const { cloned, moved, rejected } = rebase(connection, base, tail, judged, author)
+  const { cloned, moved } = rebase(connection, base, tail, judged, author)
   if (cloned) noteClone(connection)
-  return { moved, rejected }
+  return { moved }
 }
 
 const noteClone = (connection: Connection): void => {

@@ -31,13 +31,21 @@ export class Tally {
   pulled = 0
   moved = 0
   roundTrips = 0
-  rejected: ReadonlyArray<Rejected> = []
+  /** Commands that were told as refused, whatever led to that. */
+  readonly rejected: Array<Rejected> = []
+  #told = 0
 
-  add({ moved, pulled, pushed, rejected }: Advanced): void {
+  /** Those of which nobody was told yet. */
+  get untold(): ReadonlyArray<Rejected> {
+    const found = this.rejected.slice(this.#told)
+    this.#told = this.rejected.length
+    return found
+  }
+
+  add({ moved, pulled, pushed }: Advanced): void {
     this.pushed += pushed
     this.pulled += pulled
     this.moved += moved
-    this.rejected = [...this.rejected, ...rejected]
   }
 }
 

@@ -1,6 +1,7 @@
 /** This machine as an author of events of its own: of what became of commands that could not stand, and of its wish to join. */
 import type { Meta } from "@context-engine/core/Event"
 import * as Id from "@context-engine/core/Id"
+import type { Rejected } from "@context-engine/core/services/Sync"
 import { seal } from "../append.js"
 import type { Signer } from "../Signer.js"
 import type { Draft } from "../trust/sealing.js"
@@ -10,6 +11,8 @@ export interface Author {
   /** Ids and times for what it writes. */
   readonly id: () => string
   readonly now: () => string
+  /** Hears of every command that it tells as refused, wherever on the way that is. */
+  readonly onRejected?: (rejected: Rejected) => void
 }
 
 /** The author with the system's clock and chance. */

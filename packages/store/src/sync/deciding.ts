@@ -6,7 +6,6 @@ import { idOf } from "@context-engine/core/Aggregate"
 import { EnrolmentRequested, machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { admit, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
 import { Fold } from "@context-engine/core/Fold"
-import type { Rejected } from "@context-engine/core/services/Sync"
 import { decisive } from "@context-engine/core/services/sync/entities"
 import { redecide, type Verdict } from "@context-engine/core/services/sync/redecide"
 import { isDecision, units } from "@context-engine/core/services/sync/units"
@@ -39,7 +38,6 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
   const needless = needlessRefusals(connection, tail.filter(isOwn))
   const fateOf = fates(connection, tail, author, ground, needless)
   const kept: Array<Standing> = []
-  const rejected: Array<Rejected> = []
   for (const unit of units(tail)) {
     const there = unit.filter(({ id }) => known.get(id) === "same").length
     // Another machine that has them, too, was faster: a copy of this file, or one that healed the log before this one.
@@ -53,10 +51,10 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
     else if (!refusals.has(unit))
       for (const { draft, part } of refuse(author, unit, fate, refusals.streamOf)) {
         kept.push({ drafts: [draft], recordedAt: "", fresh: true })
-        rejected.push({ id: idOf(draft.stream), what: what({ events: part }), ...fate })
+        author.onRejected?.({ id: idOf(draft.stream), what: what({ events: part }), ...fate })
       }
   }
-  return { kept, rejected }
+  return kept
 }
 
 /**

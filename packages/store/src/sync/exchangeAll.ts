@@ -228,7 +228,7 @@ const takeOver = (
       })
       if (isRefused(step.advanced)) return yield* refused(parts, step.advanced)
       tally.add(step.advanced)
-      if (onRejected !== undefined) yield* Effect.forEach(step.advanced.rejected, onRejected, { discard: true })
+      if (onRejected !== undefined) yield* Effect.forEach(tally.untold, onRejected, { discard: true })
       const { stop } = step.advanced
       if (stop?.why === "root") yield* database.write((connection) => notePending(connection, stop.row))
       if (stop !== undefined) return stop

@@ -5,7 +5,6 @@
 import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/Machine"
 import type { Membership } from "@context-engine/core/domain/Membership"
 import { StorageError } from "@context-engine/core/Errors"
-import type { Rejected } from "@context-engine/core/services/Sync"
 import { projections } from "@context-engine/core/views/all"
 import { insertRows, place, readVersions } from "../append.js"
 import type { Connection } from "../connection.js"
@@ -34,7 +33,6 @@ import { unfold } from "./unfold.js"
 
 export interface Rebased {
   readonly moved: number
-  readonly rejected: ReadonlyArray<Rejected>
   /** Another place was found to write with this machine's key. */
   readonly cloned: boolean
 }
@@ -147,7 +145,6 @@ export const putBack = (
   )
   return {
     moved: done.reduce((sum, { moved }) => sum + moved, -first.length),
-    rejected: done.flatMap(({ rejected }) => rejected),
     cloned: done.some(({ cloned }) => cloned),
   }
 }
@@ -163,7 +160,7 @@ const putPart = (
   const events = mine.map((row): Placed => ({ ...decode(row), row }))
   const { roots } = about
   const ground = { ...about, members: membersAfter(members, first) }
-  const { kept, rejected } = decide(connection, events, author, ground)
+  const kept = decide(connection, events, author, ground)
   const { cloned, rows } = reseal(connection, [...first, ...kept], author.signer, { members, after: head, roots })
   const placed = putAfter(connection, head, rows)
   insertRows(connection, placed)
@@ -171,7 +168,7 @@ const putPart = (
   markClockSteps(connection, placed)
   writeRows(connection, projections, placed.map(decode), { keepAsOf: head.position })
   connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
-  return { moved: rows.length, rejected, cloned }
+  return { moved: rows.length, cloned }
 }
 
 /** Gives events the next places of the log: position, version, time and hash. What was signed stays as it was. */

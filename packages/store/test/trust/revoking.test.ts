@@ -22,6 +22,7 @@ import {
   status,
   sync,
   verify,
+  withNewKey,
 } from "../support/machines.js"
 import { makeSequencer } from "../support/sequencer.js"
 
@@ -164,4 +165,28 @@ it("what was refused is given again once: the second time, on another machine, t
     expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
     await one.close()
   }
+})
+
+it("what is told as refused is in the report of the exchange that told it: also where a new key is let in at once", async () => {
+  const remote = make("memory", makeSequencer().batch)
+  const [a, b] = [machine("a", remote), machine("b", remote)]
+  await beginLog(a, b)
+  for (const one of [a, b]) await sync(one)
+  await add(b, "mine")
+  await machines(a, (service) => service.revoke(signerOf(b).id))
+  const { code } = await machines(a, (service) =>
+    service.invite({ role: "member", uses: 1, expiresAt: "2999-01-01T00:00:00.000Z" }),
+  )
+  await sync(a)
+  await failure(b)
+  const anew = await withNewKey(b, remote)
+  const heard: Array<string> = []
+  const onRejected = ({ what }: { readonly what: string }) => Effect.sync(() => void heard.push(what))
+  const report = await anew.run(Effect.flatMap(Sync, (service) => service.now({ invite: code, onRejected })))
+  const told = (await rejected(anew)).filter((one) => one.status === "open").map(({ id }) => id)
+  expect(told).toHaveLength(1)
+  expect(report.rejected).toMatchObject([{ id: told[0], outcome: "refused" }])
+  expect(heard).toEqual([expect.stringContaining("mine")])
+  for (const one of [a, anew]) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
+  for (const one of [a, anew]) await one.close()
 })
