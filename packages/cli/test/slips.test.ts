@@ -56,6 +56,28 @@ it("a disconnect that fails leaves the address and the token", async () => {
   expect(await phone.json("sync status")).toMatchObject({ remote: sqld.url })
 })
 
+it("of a refused command one story is told, whether the log is shared now or not", async () => {
+  const told = async (env: Record<string, string>) => {
+    for (const line of ["alert", "doctor"]) {
+      const { code, stdout } = await phone.run(line, { env })
+      expect({ line, code, stdout }).toMatchObject({ code: 1, stdout: expect.stringContaining("sync rejected") })
+    }
+  }
+  await told({})
+  await told({ CONTEXT_SYNC: "off" })
+  await phone.succeed("sync disconnect")
+  await told({})
+  await phone.succeed(`sync connect ${sqld.url}`, token(sqld))
+})
+
+it("an admin is not asked whether to begin another root, and a backup is no stream", async () => {
+  const root = await laptop.run("machine root")
+  expect(root).toMatchObject({ code: 1, stderr: expect.stringContaining("is an admin of this log") })
+  expect(root.stderr).not.toContain("--yes")
+  const { code, stderr } = await laptop.run("backup -")
+  expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("give it a name") })
+})
+
 it("a key that is gone, or is none, is told on every screen, and on no machine that never had one", async () => {
   const key = join(laptop.directory, "machine.key")
   renameSync(key, `${key}.away`)

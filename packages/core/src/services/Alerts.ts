@@ -270,7 +270,7 @@ export const cloned = (since: string): Omit<Alert, "kind" | "subject"> => ({
   severity: "warning",
   message: "another place writes with this machine's key: a copy of its disk, or an older copy of this file",
   since,
-  next: "use a copy of this file that is on this machine (--db) no more; on another machine move the key file away there, so that it makes one of its own, and enrol it (context infra sync connect <url> --invite <code>)",
+  next: "use a copy of this file that is on this machine (--db) no more; on another machine move the key file away there, so that it makes one of its own, and enrol it (context infra sync connect <url> --invite <code>). If you put an older copy of this file back here yourself, nothing is to be done: this is told for a day",
 })
 
 const wrongClock = ({ ahead, at, machine, position }: WrongClock): Alert => ({

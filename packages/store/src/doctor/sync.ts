@@ -54,15 +54,13 @@ export const sync = ({ database, env, file, keyPath, mode, owner }: Options): Ch
       const fix = /chmod/.test(reason) ? `chmod 600 ${word(file)}` : "context infra sync connect <url>"
       return [trouble("sync", field === file ? `${file} ${reason.split(":")[0]}` : message, fix)]
     }
-    if (mode === "off") return [ok("sync", "off (CONTEXT_SYNC=off): nothing is pushed or pulled")]
-    if (endpoint.right === undefined)
-      return (yield* glance(database, (connection) => unconnected(connection, ownOf(keyPath)))) ?? [alone]
+    const seen = (body: (connection: Connection, own: Own) => ReadonlyArray<Finding>) =>
+      glance(database, (connection) => body(connection, ownOf(keyPath)))
+    if (mode === "off") return [off, ...((yield* seen(known)) ?? [])]
+    if (endpoint.right === undefined) return (yield* seen(unconnected)) ?? [alone]
     const where = `${addressOf(endpoint.right.url)}, mode ${mode}`
     if (mode === "remote") return [ok("sync", where)]
-    return [
-      ok("sync", where),
-      ...((yield* glance(database, (connection) => remembered(connection, ownOf(keyPath)))) ?? []),
-    ]
+    return [ok("sync", where), ...((yield* seen(remembered)) ?? [])]
   }),
 })
 
@@ -86,13 +84,14 @@ const ownOf = (keyPath: string | undefined): Own => {
   }
 }
 
+const off = ok("sync", "off (CONTEXT_SYNC=off): nothing is pushed or pulled")
 const alone = ok("sync", "not configured: this machine works alone")
 
 /** Where nothing says with whom it is shared: which is what a person wanted, or was forgotten. */
 const unconnected = (connection: Connection, own: Own): ReadonlyArray<Finding> => {
   const { logId } = readState(connection)
   const lost = unaddressed({ remote: null, logId, pending: pendingOf(connection) })
-  if (lost === undefined) return [alone, ...clocksOf(connection, readState(connection))]
+  if (lost === undefined) return [alone, ...known(connection, own)]
   return [warning("sync", lost, "context infra sync connect <url>"), ...known(connection, own)]
 }
 

@@ -12,6 +12,15 @@ import { withMachines } from "../../runtime.js"
 import { isInteractive } from "../../terminal.js"
 import { Refused } from "../../usage.js"
 
+/** Who says already who may write is not asked whether to. */
+const ofAdmin = ({ machines }: Machines_) =>
+  machines.some(({ here, role, status }) => here && role === "admin" && status === "enrolled")
+    ? new Refused({
+        message: "this machine is an admin of this log and says already who may write to it",
+        next: "context infra machine list; another root is only for a log whose admin keys are all lost",
+      })
+    : Effect.void
+
 /** Another root turns away the one that is there: whoever waits to be enrolled might take it for the way in. */
 const besideAdmins = (
   { machines, pendingRoots }: Machines_,
@@ -75,6 +84,7 @@ export const root = leaf({
       withMachines(given, ({ machines }) =>
         Effect.gen(function* () {
           const before = yield* machines.list
+          yield* ofAdmin(before)
           yield* besideAdmins(before, given)
           if (given.keysLost && before.pendingRoots.length > 0)
             yield* explain(
