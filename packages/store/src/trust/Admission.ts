@@ -6,26 +6,23 @@
 import { definitions } from "@context-engine/core/domain/Events"
 import { machinesStream, membershipTypes } from "@context-engine/core/domain/Machine"
 import { admit, isAdmin, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
-import { CommandRejected, rejection } from "@context-engine/core/domain/Rejection"
 import * as Either from "effect/Either"
 import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
-import { anyUnit, type Chain, chainOf, endOfRun, isRoot, type Link, ownKey, passRefused, refusedBy } from "./chain.js"
+import { anyUnit, type Chain, chainOf, endOfRun, isRoot, type Link, ownKey, passRefused } from "./chain.js"
 import { alteredIn, counts, inert, isKnown, type Judged, unchainedAt, unproven, wrongIn } from "./judged.js"
 import { holds } from "./keys.js"
 import { endAfter } from "./links.js"
 import { proves } from "./membership.js"
 import { type Asked, underOther, wasEnrolled } from "./otherRoots.js"
 import { misfit } from "./shapes.js"
-import { after, alone, type Run, unitAt } from "./unitAt.js"
+import { alone, unitAt } from "./unitAt.js"
 
 /** What the rule knows of the log before a unit, and what a person decided here. */
 export interface Known {
   readonly membership: Membership
   /** The last unit of a session that is in the log already. */
   readonly link: (machine: string, session: string) => Link | undefined
-  /** What machines have told as refused of their own before, each by the key and the stream of the refusal; none if left out. */
-  readonly takenBack?: () => ReadonlySet<string>
   /** Roots that a person on this machine has accepted, by the id of their event. */
   readonly accepted: ReadonlySet<string>
   /** Roots that wait for a person's word. */
@@ -41,6 +38,12 @@ export interface Known {
   readonly verified?: ReadonlyMap<string, boolean>
   /** Whether this machine signed a unit itself, so that its signature needs no check. */
   readonly trusted?: (first: EventRow) => boolean
+}
+
+/** Rows of one signature that follow each other. */
+export interface Run {
+  readonly signature: string | null
+  readonly length: number
 }
 
 /** What the chain of a machine's units says beside the verdict. */
@@ -63,15 +66,11 @@ export const notWhole = "the unit that it belongs to is not whole"
 /** The reason of what somebody else made up, or put under a signature that is not its own. */
 const badSignature = "its signature does not hold"
 
-/** The reason of what comes once more after its own machine has told that it does not stand: whoever kept it can append it. */
-const takenBack = "its own machine has told it as refused"
-
 /** Goes along the log, unit by unit. */
 export class Admission {
   membership: Membership
   readonly #links = new Map<string, Link>()
   readonly #asked: Array<Asked>
-  #takenBack: Set<string> | undefined
   #hash: string
   #statedAt: string
   #run: Run
@@ -140,8 +139,7 @@ export class Admission {
     const altered = first[0] === 1 ? (alteredIn([first]) ?? unchainedAt(this.#hash, first)) : undefined
     if (altered !== undefined) return { rows: unit, judged: altered }
     if (this.membership.root === null && !isRoot(first)) return this.#judgeRootless(unit)
-    const said = chain === undefined ? inert("it is not signed") : this.#judgeSigned(unit, chain)
-    const found = chain !== undefined && said.verdict === "counts" ? (this.#takeBack(first, chain) ?? said) : said
+    const found = chain === undefined ? inert("it is not signed") : this.#judgeSigned(unit, chain)
     if (found.verdict !== "counts" || chain === undefined) {
       const asksToBeRoot =
         isRoot(first) && unit.length === 1 && found.verdict === "inert" && this.#isAsked(first, chain)
@@ -151,13 +149,6 @@ export class Admission {
     const followed = this.#follow(unit, chain)
     passRefused(this.#links, first, this.known.link)
     return { rows: unit, judged: found, ...followed }
-  }
-
-  /** Remembers what a machine tells as refused of its own, and finds that again. */
-  #takeBack({ 2: stream, 1: id, 4: type }: EventRow, { key }: Chain): Judged | undefined {
-    this.#takenBack ??= new Set(this.known.takenBack?.())
-    if (type === CommandRejected.type) this.#takenBack.add(refusedBy(key, stream))
-    return this.#takenBack.has(refusedBy(key, `${rejection.name}-${id}`)) ? inert(takenBack) : undefined
   }
 
   /** Before there is a root anything counts that has a shape: that is how logs were, and an unsigned log is. */
@@ -286,6 +277,11 @@ export class Admission {
     return { clockStep }
   }
 }
+
+const after = ({ length, signature: last }: Run, signature: string | null): Run => ({
+  signature,
+  length: signature === last ? length + 1 : 1,
+})
 
 const askedOf = (row: EventRow): Asked => {
   const { machineId, publicKey } = decode(row).data as { readonly machineId: string; readonly publicKey: string }

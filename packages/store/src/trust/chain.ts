@@ -83,9 +83,6 @@ export const passRefused = (
     links.set(id, { number: carried.number, unit: anyUnit, occurredAt: end?.occurredAt ?? "" })
 }
 
-/** A machine's word on a stream of a refusal. */
-export const refusedBy = (key: string, stream: string): string => `${key} ${stream}`
-
 /** Whether an event makes a root. */
 export const isRoot = (row: EventRow): boolean => row[4] === "RootEstablished" && row[2] === machinesStream
 

@@ -43,15 +43,3 @@ const isAt = (row: EventRow, index: number, count: number): boolean => {
   const chain = chainOf(row)
   return chain?.index === index && chain.count === count
 }
-
-/** Rows of one signature that follow each other. */
-export interface Run {
-  readonly signature: string | null
-  readonly length: number
-}
-
-/** The same after one row more. */
-export const after = ({ length, signature: last }: Run, signature: string | null): Run => ({
-  signature,
-  length: signature === last ? length + 1 : 1,
-})

@@ -1,43 +1,29 @@
 /** What this file remembers of the rule: which events of the shared log are inert, and where each session of it ends. */
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { type Membership, unaccepted } from "@context-engine/core/domain/Membership"
-import { CommandRejected, rejection } from "@context-engine/core/domain/Rejection"
 import { isApart } from "@context-engine/core/effectiveTime"
 import type { PendingRoot } from "@context-engine/core/services/Machines"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
-import { type Known, notWhole } from "./Admission.js"
+import { type Known, notWhole, type Run } from "./Admission.js"
 import { readCovered } from "./acknowledged.js"
-import { chainOf, claimedKey, isRoot, isSelfSigned, refusedBy } from "./chain.js"
+import { chainOf, claimedKey, isRoot, isSelfSigned } from "./chain.js"
 import { fingerprint, keyId } from "./keys.js"
 import { readLink } from "./links.js"
 import { readMembership } from "./membership.js"
 import { calledAsNow } from "./names.js"
 import { lastStated } from "./sealing.js"
 import { isTurnedDown } from "./turnedDown.js"
-import { mostBeginnings, type Run } from "./unitAt.js"
+import { mostBeginnings } from "./unitAt.js"
 
 /** What the rule has to know after a position, up to which all is judged. */
 export const knownAt = (connection: Connection, position: number): Known => ({
   membership: readMembership(connection, position),
   link: (machine, session) => readLink(connection, machine, session),
-  takenBack: () => readTakenBack(connection, position),
   accepted: readAccepted(connection),
   asked: readPending(connection).map((one) => ({ ...one, machineId: keyId(one.publicKey) })),
   ...endAt(connection, position),
 })
-
-/** A refusal is kept on the stream that is named for the first event it is about, nearly always. */
-const readTakenBack = (connection: Connection, until: number): ReadonlySet<string> =>
-  new Set(
-    connection
-      .prepare(
-        `SELECT meta ->> 'key', stream FROM events WHERE stream GLOB '${rejection.name}-*' AND type = '${CommandRejected.type}'
-         AND position <= ? AND position NOT IN (SELECT position FROM inert) AND meta ->> 'key' IS NOT NULL`,
-      )
-      .all(until)
-      .map(([key, stream]) => refusedBy(key, stream)),
-  )
 
 const endAt = (connection: Connection, position: number): Pick<Known, "hash" | "statedAt" | "run"> => {
   const found = connection.prepare("SELECT hash, occurred_at FROM events WHERE position = ?").get(position)

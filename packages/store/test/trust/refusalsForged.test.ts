@@ -6,11 +6,10 @@ import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import type { EventRow } from "../../src/record.js"
 import { make } from "../../src/sync/RemoteLog.js"
-import { withNoise } from "../support/audited.js"
 import { serverAdded, uuid } from "../support/events.js"
 import { fleet } from "../support/fleet.js"
 import { draft, placed, signed, slipIn } from "../support/forger.js"
-import { add, approve, attempt, beginLog, eventsOf, give, heal, type Machine, machine, machines, rejected, servers, signerOf, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
+import { add, approve, attempt, beginLog, eventsOf, give, heal, type Machine, machine, machines, rejected, servers, signerOf, sync, verify } from "../support/machines.js" // biome-ignore format: one line
 import { makeSequencer } from "../support/sequencer.js"
 
 /** t is the thief; it was let in by its request, so that it can be promoted. */
@@ -193,39 +192,4 @@ it("a refusal on the stream of a server lets nothing of that go, where another l
   expect(await servers(x)).toEqual(["awork", "xwork"])
   for (const one of [a, x]) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
   for (const one of [a, t, x]) await one.close()
-})
-
-it("what its own machine told as refused counts no more, whoever kept it and appends it", async () => {
-  const { a, b, remote, save, there } = await fleet("a", "b")
-  await add(a, "alpha")
-  for (const one of [a, b]) await sync(one)
-  const putBack = save()
-  await add(b, "x")
-  await sync(b)
-  const kept = eventsOf(b.path).at(-1) as EventRow
-  putBack()
-  await add(a, "x")
-  await sync(a)
-  await heal(b)
-  await sync(a)
-  await give(a, (r) => r.servers.remove("x"))
-  for (const one of [a, b]) await sync(one)
-  for (const one of [a, b]) withNoise(one.path)
-  slipIn(there(), placed(there(), [kept]))
-  const newcomer = machine("n", remote)
-  withNoise(newcomer.path)
-  for (const one of [a, b]) await sync(one)
-  await attempt(newcomer)
-  for (const one of [a, b, newcomer]) {
-    expect(await servers(one)).toEqual(["alpha"])
-    expect(await status(one)).toMatchObject({ inert: 1, breaks: [] })
-  }
-  await machines(a, (service) => service.acknowledge(true))
-  for (const one of [a, b]) await sync(one)
-  for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
-  const [told] = await rejected(b)
-  expect(await retry(b, told?.id as string)).toMatchObject({ _tag: "Right" })
-  for (const one of [b, a]) await sync(one)
-  expect(await servers(a)).toEqual(["alpha", "x"])
-  for (const one of [a, b, newcomer]) await one.close()
 })
