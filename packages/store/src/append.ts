@@ -17,7 +17,7 @@ import { advance, type Head, readStanding, type Shared, type Signing, type Stand
 import { dropped } from "./taken.js"
 import { isRoot } from "./trust/chain.js"
 import { type Beginning, begin, chainOfKey, type Draft, isUnsigned, sealUnit } from "./trust/sealing.js"
-import { isMeta, isName, misfitOf } from "./trust/shapes.js"
+import { isMeta, isName, misfitOf, mostMeta } from "./trust/shapes.js"
 import { acceptRoot, markClockStep } from "./trust/verdicts.js"
 
 /** Serialises and checks the events of an append, once, outside the lock. Throws `StorageError` for what no machine would take. */
@@ -158,12 +158,21 @@ const notLive = (moment: string): StorageError =>
 
 /** What no machine would take as an event of its type would count for nothing, though the rows here showed it. */
 const refuseMisfit = (draft: Draft): void => {
+  if (JSON.stringify(draft.meta).length > mostMeta - ofChain) throw longMeta
   const reason = misfitOf(draft, isMeta(draft.meta))
   if (reason === undefined) return
   const { id, stream, type } = draft
   for (const name of [stream, type, id]) if (!isName(name)) throw unfit(name)
   throw new StorageError({ reason: "unavailable", message: `${type} cannot be appended to ${stream}: ${reason}` })
 }
+
+/** What the chain of a key adds to a meta. */
+const ofChain = 500
+
+const longMeta = new StorageError({
+  reason: "unavailable",
+  message: `the meta of an event is at most ${mostMeta - ofChain} characters`,
+})
 
 /** An unsigned event in a signed log would count for nothing. */
 const refuseUnsigned = (connection: Connection): void => {

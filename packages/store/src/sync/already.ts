@@ -122,11 +122,8 @@ const readRefusals = (
 const elsewhere = (connection: Connection, taken: ReadonlySet<string>): ReadonlyArray<Refusal> =>
   taken.size === 0
     ? []
-    : readRefusals(
-        connection,
-        `'${streamFor("")}' || json_extract(data, '$.events[0].id') IN (SELECT value FROM json_each(?2))
-         AND stream NOT IN (SELECT value FROM json_each(?2))`,
-        JSON.stringify([...taken]),
+    : readRefusals(connection, "stream NOT IN (SELECT value FROM json_each(?2))", JSON.stringify([...taken])).filter(
+        ({ events }) => taken.has(streamFor(events[0]?.id ?? "")),
       )
 
 const carriedBy = (row: EventRow): ReadonlyArray<Original> =>
@@ -137,28 +134,45 @@ const carriedBy = (row: EventRow): ReadonlyArray<Original> =>
  * not enough: it has to be there, word for word, after the refusal and in the very unit that says so.
  */
 const isGivenAgain = (connection: Connection, { events, row: [position, , stream] }: Refusal): boolean =>
-  settledOn(connection, stream, position).some((settled) => {
+  stands(
+    connection,
+    { stream, after: position },
+    events.map((event) => ({ ...event, data: canonicalJson(event.data) })),
+  )
+
+/** An event as it was wanted, with its data as it is stored. */
+type Wanted = Pick<Original, "stream" | "type" | "schema"> & { readonly data: string }
+
+/** Whether events stand together before a person's word, on a stream and after a place, that they were given again. */
+const stands = (
+  connection: Connection,
+  { after, stream }: { readonly after: number; readonly stream: string },
+  wanted: ReadonlyArray<Wanted>,
+): boolean =>
+  settledOn(connection, stream, after).some((settled) => {
     const rows = connection
       .prepare(`SELECT ${stored} FROM events WHERE position >= ? AND position < ? AND position > ? ORDER BY position`)
-      .all(settled[0] - events.length, settled[0], position) as ReadonlyArray<StoredRow>
+      .all(settled[0] - wanted.length, settled[0], after) as ReadonlyArray<StoredRow>
     const isOne = (row: StoredRow) => row[11] === settled[11] && claimedCommand(row) === claimedCommand(settled)
-    return rows.length === events.length && rows.every((row, index) => isOne(row) && repeats(row, events[index] as Original)) // biome-ignore format: one question
+    return rows.length === wanted.length && rows.every((row, at) => isOne(row) && repeats(row, wanted[at] as Wanted))
   })
 
 /** Where a person's word that a refusal was given again stands after it. */
 const settledOn = (connection: Connection, stream: string, after: number): ReadonlyArray<StoredRow> =>
-  connection
-    .prepare(
-      `SELECT ${stored} FROM events WHERE stream = ? AND type = '${RejectionSettled.type}' AND schema <= ${RejectionSettled.schema}
-       AND position > ? AND position NOT IN (SELECT position FROM inert) AND data ->> 'how' = 'retried'`,
-    )
-    .all(stream, after) as ReadonlyArray<StoredRow>
+  (
+    connection
+      .prepare(
+        `SELECT ${stored} FROM events WHERE stream = ? AND type = '${RejectionSettled.type}' AND schema <= ${RejectionSettled.schema}
+       AND position > ? AND position NOT IN (SELECT position FROM inert)`,
+      )
+      .all(stream, after) as ReadonlyArray<StoredRow>
+  ).filter((row) => JSON.parse(row[6]).how === "retried")
 
 /** What was appended together has one command, and, where it is signed, one signature. */
 const claimedCommand = (row: StoredRow): unknown => (row[14] === null ? JSON.parse(row[7]).commandId : undefined)
 
-const repeats = (row: StoredRow, { data, schema, stream, type }: Original): boolean =>
-  row[14] === null && row[2] === stream && row[4] === type && row[5] === schema && row[6] === canonicalJson(data)
+const repeats = (row: StoredRow, { data, schema, stream, type }: Wanted): boolean =>
+  row[14] === null && row[2] === stream && row[4] === type && row[5] === schema && row[6] === data
 
 /** Which events of some only tell of, or let go, the refusal of what stands in the log after all: in it that was never refused. */
 export const needlessRefusals = (connection: Connection, events: Unit): ReadonlySet<string> => {
@@ -191,17 +205,16 @@ const isOriginal = ({ data, id, meta, occurredAt, schema, stream, type }: Origin
  * Asks of units whether they give a command again that somebody has given again, or whose refusal is `needless`: a second time it
  * would undo what came after that.
  */
-export const givenAgain = (
-  connection: Connection,
-  events: Unit,
-  needless: ReadonlySet<string>,
-): ((unit: Unit) => Verdict | undefined) => {
-  const settled = events.filter(({ type }) => type === RejectionSettled.type).map(({ stream }) => stream)
-  const told = readRefusals(connection, "stream IN (SELECT value FROM json_each(?2))", JSON.stringify(settled))
-  const done = new Set(told.filter((refusal) => isGivenAgain(connection, refusal)).map(({ row }) => row[2]))
-  return (unit) => {
+export const givenAgain =
+  (connection: Connection, needless: ReadonlySet<string>): ((unit: Unit) => Verdict | undefined) =>
+  (unit) => {
     if (unit.some(({ id }) => needless.has(id))) return { outcome: "moot", reason: "it stands in this log" }
-    const isDone = unit.some(({ stream, type }) => type === RejectionSettled.type && done.has(stream))
-    return isDone ? { outcome: "moot", reason: "it was given again already" } : undefined
+    const wanted = unit
+      .filter(({ type }) => type !== RejectionSettled.type)
+      .map(({ row }) => ({ stream: row[2], type: row[4], schema: row[5], data: row[6] }))
+    const isThere = ({ stream, type }: Placed) =>
+      type === RejectionSettled.type && stands(connection, { stream, after: 0 }, wanted)
+    return wanted.length > 0 && unit.some(isThere)
+      ? { outcome: "moot", reason: "it was given again already" }
+      : undefined
   }
-}

@@ -79,7 +79,7 @@ const fates = (
   needless: ReadonlySet<string>,
 ) => {
   const world = loadWorld(connection)
-  const again = givenAgain(connection, tail, needless)
+  const again = givenAgain(connection, needless)
   let now = ground.members
   return (unit: ReadonlyArray<Placed>, { refused, squatted }: Found): Fate => {
     if (refused && mayBeRefused(unit, now)) return undefined

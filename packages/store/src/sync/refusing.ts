@@ -72,7 +72,6 @@ const rejected = (
   const { actor, commandId, machine } = first.meta
   const { signature } = first
   const data = { commandId, outcome, reason, actor, machine, events: part.map(originalOf), signature }
-  const { count: _c, index: _i, key: _k, number: _n, previous: _p, session: _s, ...wanted } = first.meta
-  const meta: Meta = { ...wanted, commandId: author.id(), cause: commandId }
+  const meta: Meta = { actor, via: first.meta.via, machine, commandId: author.id(), cause: commandId }
   return write(author, stream, CommandRejected, data, meta)
 }

@@ -6,6 +6,7 @@
 import { definitions } from "@context-engine/core/domain/Events"
 import { machinesStream, membershipTypes } from "@context-engine/core/domain/Machine"
 import { admit, isAdmin, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
+import { CommandRejected } from "@context-engine/core/domain/Rejection"
 import * as Either from "effect/Either"
 import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
@@ -177,6 +178,9 @@ export class Admission {
     if (altered !== undefined) return altered
     const reason = unit.map(misfit).find((found) => found !== undefined)
     if (reason !== undefined) return inert(reason)
+    // It is told in no other: there is room in it for what any other event says.
+    if (unit.length > 1 && unit.some((row) => row[4] === CommandRejected.type))
+      return inert("what tells of a refusal stands alone")
     return asks ? this.#judgeMembership(unit, chain) : counts(unit)
   }
 

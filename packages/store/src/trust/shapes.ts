@@ -1,6 +1,7 @@
 /** Whether an event has the shape that its type says, whoever sent it. */
+import { canonicalJson } from "@context-engine/core/CanonicalJson"
 import { definitions } from "@context-engine/core/domain/Events"
-import { CommandRejected } from "@context-engine/core/domain/Rejection"
+import { CommandRejected, rejection } from "@context-engine/core/domain/Rejection"
 import { upcasts } from "@context-engine/core/domain/Upcasts"
 import type { Definition } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
@@ -9,6 +10,9 @@ import { type EventRow, isLonger, mostData, mostRefusal } from "../record.js"
 import { keyId } from "./keys.js"
 import type { Draft } from "./sealing.js"
 
+/** The most characters of a meta, as it is stored. */
+export const mostMeta = 20_000
+
 /** How deep data may be nested, and how much it may be: in a refusal there is room for what it is about. */
 const ordinary = { deepest: 64, most: mostData }
 const ofRefusal = { deepest: 68, most: mostRefusal }
@@ -16,7 +20,7 @@ const ofRefusal = { deepest: 68, most: mostRefusal }
 /** Why a row cannot be folded, in words; `undefined` if it can. A type or shape of a later version is not looked into. */
 export const misfit = (row: EventRow): string | undefined => {
   const [, id, stream, , type, schema, data, meta, occurredAt] = row
-  if (meta.length > 20_000) return "it is too large"
+  if (meta.length > mostMeta) return "it is too large"
   return misfitOf({ id, stream, type, schema, data, occurredAt }, saysWho(meta))
 }
 
@@ -28,7 +32,9 @@ export const misfitOf = (
   if (!isName(id) || !isName(stream) || !isName(type)) return "its id, stream or type is none"
   if (!isInstant(occurredAt)) return "its time is none"
   if (!Number.isSafeInteger(schema) || schema < 1) return "its shape has no number"
-  const { deepest, most } = type === CommandRejected.type ? ofRefusal : ordinary
+  const isRefusal = type === CommandRejected.type && schema <= CommandRejected.schema
+  if (isRefusal && !stream.startsWith(`${rejection.name}-`)) return "what tells of a refusal has a stream of its own"
+  const { deepest, most } = isRefusal ? ofRefusal : ordinary
   if (isLonger(data, most)) return tooLong
   const body = read(data, deepest)
   if (body === undefined) return "its data is not JSON, or nested too deeply"
@@ -99,9 +105,13 @@ const isShallow = (value: unknown, left: number): boolean => {
 let lastMeta = { text: "", isOne: false }
 
 const saysWho = (text: string): boolean => {
-  if (text !== lastMeta.text) lastMeta = { text, isOne: isMeta(read(text, ordinary.deepest)?.value) }
+  if (text !== lastMeta.text) lastMeta = { text, isOne: isWritten(text, read(text, ordinary.deepest)?.value) }
   return lastMeta.isOne
 }
+
+/** As this program writes one: of a member that is said twice, the database would read the other one. */
+const isWritten = (text: string, meta: unknown): boolean =>
+  isMeta(meta) && (JSON.stringify(meta) === text || canonicalJson(meta) === text)
 
 /** Whether it says who did something, through which frontend, where and by which command. */
 export const isMeta = (meta: unknown): boolean => {

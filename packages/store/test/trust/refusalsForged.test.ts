@@ -6,10 +6,12 @@ import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import type { EventRow } from "../../src/record.js"
 import { make } from "../../src/sync/RemoteLog.js"
+import type { Draft } from "../../src/trust/sealing.js"
+import { withNoise } from "../support/audited.js"
 import { serverAdded, uuid } from "../support/events.js"
 import { fleet } from "../support/fleet.js"
-import { draft, placed, signed, slipIn } from "../support/forger.js"
-import { add, approve, attempt, beginLog, eventsOf, give, heal, type Machine, machine, machines, rejected, servers, signerOf, sync, verify } from "../support/machines.js" // biome-ignore format: one line
+import { draft, placed, resigned, rewritten, signed, slipIn } from "../support/forger.js"
+import { add, approve, attempt, beginLog, eventsOf, give, heal, type Machine, machine, machines, rejected, servers, signerOf, status, sync, verify } from "../support/machines.js" // biome-ignore format: one line
 import { makeSequencer } from "../support/sequencer.js"
 
 /** t is the thief; it was let in by its request, so that it can be promoted. */
@@ -192,4 +194,75 @@ it("a refusal on the stream of a server lets nothing of that go, where another l
   expect(await servers(x)).toEqual(["awork", "xwork"])
   for (const one of [a, x]) expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
   for (const one of [a, t, x]) await one.close()
+})
+
+it("a command that is given again is not told as given because somebody gave another one on its stream", async () => {
+  const { a, b, close, rootId, there, thief, told } = await refused()
+  await retry(b, told.id)
+  const other = draft({ body: serverAdded("zzz").data })
+  const stream = `rejection-${told.id}`
+  const put = (...drafts: ReadonlyArray<Draft>) => slipIn(there(), placed(there(), signed(drafts, thief, rootId)))
+  const original = { ...other, data: JSON.parse(other.data) }
+  put(draft({ type: CommandRejected.type, stream, body: { ...refusing(), events: [original] } }))
+  put({ ...other, id: uuid() }, draft({ type: RejectionSettled.type, stream, body: settled() }))
+  for (const one of [b, a]) await sync(one)
+  for (const one of [a, b]) expect(await servers(one)).toEqual(["alpha", "x", "zzz"])
+  await close()
+})
+
+describe("what could not be told as refused counts for nothing", () => {
+  it.each([
+    ["a refusal in a unit with others", "rejection-"],
+    ["a refusal on another stream", "server-"],
+  ])("%s: the server is put back, and all machines heal it", async (_, kind) => {
+    const { a, b, rootId, save, saying, thief, there, t } = await world()
+    await saying("member")
+    for (const one of [a, b]) withNoise(one.path)
+    const putBack = save()
+    const deep = JSON.parse(`${'{"a":'.repeat(62)}1${"}".repeat(62)}`)
+    const body = { ...refusing(), events: [{ ...draft(), data: deep }] }
+    const told = draft({ type: CommandRejected.type, stream: `${kind}${uuid()}`, body })
+    const zed = draft({ body: serverAdded("zed").data })
+    const put = (drafts: ReadonlyArray<Draft>) => slipIn(there(), placed(there(), signed(drafts, thief, rootId)))
+    if (kind === "server-") put([told])
+    else put([told, zed])
+    await add(a, "awork")
+    await sync(a)
+    putBack()
+    await add(b, "zed")
+    await sync(b)
+    for (const one of [a, b, a]) await heal(one)
+    for (const one of [a, b]) {
+      expect(await servers(one)).toEqual(["alpha", "awork", "zed"])
+      expect(await status(one)).toMatchObject({ pending: 0, lastError: null })
+    }
+    for (const one of [a, b, t]) await one.close()
+  })
+})
+
+it("a meta that says a member twice is none: the database would read another key than the one that signed", async () => {
+  const { a, b, revoke, rootId, saying, there, thief, t } = await world()
+  await saying("member")
+  for (const one of [a, b]) withNoise(one.path)
+  const stream = eventsOf(a.path).find((row) => row[4] === "ServerAdded")?.[2] as string
+  const rows = signed([draft({ type: "FutureThing", stream })], thief, rootId)
+  const twice = rows.map((row) => rewritten(row, { meta: `{"key":"${signerOf(a).id}",${row[7].slice(1)}` }))
+  slipIn(there(), placed(there(), resigned(twice, thief, rootId)))
+  for (const one of [a, b]) await sync(one)
+  await give(b, (r) => r.servers.update("alpha", { notes: "mine" }))
+  expect(await sync(b)).toMatchObject({ pending: 0 })
+  expect(await status(b)).toMatchObject({ unknown: [], inert: 1 })
+  await revoke()
+  for (const one of [a, b, t]) await one.close()
+})
+
+it("a meta that no machine would take is refused before it is written", async () => {
+  const { a, b, t } = await world()
+  const meta = { actor: "a", via: "library" as const, machine: "a", commandId: uuid(), cause: "x".repeat(25_000) }
+  const event = { ...serverAdded("long"), meta }
+  const written = await a.run(
+    Effect.flatMap(EventLog, (log) => Effect.either(log.append([{ stream: `server-${uuid()}`, expected: 0, events: [event] }]))), // biome-ignore format: one append
+  )
+  expect(written).toMatchObject({ _tag: "Left", left: { message: expect.stringContaining("meta") } })
+  for (const one of [a, b, t]) await one.close()
 })
