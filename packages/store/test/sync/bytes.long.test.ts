@@ -5,7 +5,7 @@ import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { seal } from "../../src/append.js"
-import { mostData, mostUnit } from "../../src/record.js"
+import { mostRefusal, mostUnit } from "../../src/record.js"
 import { remoteLog } from "../../src/sync/http.js"
 import type { Draft } from "../../src/trust/sealing.js"
 import { damaged, withNoise } from "../support/audited.js"
@@ -127,12 +127,12 @@ it(
 )
 
 it("what no server would take is refused before it is written", () => {
-  const of = (bytes: number, type: string) => [
-    { stream: "server-1", expected: 0, events: [event({ text: "漢".repeat(bytes / 3) }, type)] },
+  const of = (bytes: number, type: string, stream = "server-1") => [
+    { stream, expected: 0, events: [event({ text: "漢".repeat(bytes / 3) }, type)] },
   ]
   expect(seal(of(mostUnit - 2_000, "Noted"))).toHaveLength(1)
   expect(() => seal(of(mostUnit, "Noted"))).toThrow("a shared log takes at most 3.8 MB of one command")
-  expect(() => seal(of(mostData, "CommandRejected"))).toThrow("at most 3.9 MB")
+  expect(() => seal(of(mostRefusal, "CommandRejected", "rejection-1"))).toThrow("it is too long")
 })
 
 it("the largest command that there can be is told as refused, and given again", async () => {
