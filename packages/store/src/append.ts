@@ -10,14 +10,24 @@ import { isoTime } from "@context-engine/core/Time"
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
 import type { HeadCache } from "./HeadCache.js"
-import { columns, decode, type EventRow, hashOf, mostUnit, type StoredRow, stored, type Writable } from "./record.js"
+import {
+  columns,
+  decode,
+  type EventRow,
+  hashOf,
+  mostMeta,
+  mostUnit,
+  type StoredRow,
+  stored,
+  type Writable,
+} from "./record.js"
 import { writeRows } from "./rows.js"
 import type { Signer } from "./Signer.js"
 import { advance, type Head, readStanding, type Shared, type Signing, type Standing } from "./standing.js"
 import { dropped } from "./taken.js"
 import { isRoot } from "./trust/chain.js"
 import { type Beginning, begin, chainOfKey, type Draft, isUnsigned, sealUnit } from "./trust/sealing.js"
-import { isMeta, isName, misfitOf, mostMeta } from "./trust/shapes.js"
+import { isMeta, isName, misfitOf } from "./trust/shapes.js"
 import { acceptRoot, markClockStep } from "./trust/verdicts.js"
 
 /** Serialises and checks the events of an append, once, outside the lock. Throws `StorageError` for what no machine would take. */
@@ -37,10 +47,18 @@ export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft>
 /** What each event takes where it is told as refused, beside what it says itself: the names of its fields, its time and its chain. */
 const beside = 500
 
+/** The events of a unit have one meta, nearly always: it is written as JSON once. */
+let lastMeta: { readonly meta: Draft["meta"] | undefined; readonly json: string } = { meta: undefined, json: "" }
+
+const jsonOf = (meta: Draft["meta"]): string => {
+  if (meta !== lastMeta.meta) lastMeta = { meta, json: JSON.stringify(meta) }
+  return lastMeta.json
+}
+
 const refuseLong = (drafts: ReadonlyArray<Draft>): void => {
   const sumOf = (bytesOf: (text: string) => number) =>
     drafts.reduce((sum, { data, id, meta, stream, type }) => {
-      const said = bytesOf(data) + bytesOf(JSON.stringify(meta))
+      const said = bytesOf(data) + bytesOf(jsonOf(meta))
       return sum + said + id.length + stream.length + type.length + beside
     }, 0)
   if (sumOf((text) => text.length) * 4 <= mostUnit) return
@@ -158,7 +176,7 @@ const notLive = (moment: string): StorageError =>
 
 /** What no machine would take as an event of its type would count for nothing, though the rows here showed it. */
 const refuseMisfit = (draft: Draft): void => {
-  if (JSON.stringify(draft.meta).length > mostMeta - ofChain) throw longMeta
+  if (jsonOf(draft.meta).length > mostMeta - ofChain) throw longMeta
   const reason = misfitOf(draft, isMeta(draft.meta))
   if (reason === undefined) return
   const { id, stream, type } = draft

@@ -72,6 +72,9 @@ const isSalt = (text: string | null): text is string => text !== null && /^[\w-]
 export const matchesDigest = ([, , , , , , data, , , , , , salt, digest]: EventRow): boolean =>
   digest === null || (isSalt(salt) && digestOf(salt, data) === digest)
 
+/** The longest meta of an event, as it is stored. */
+export const mostMeta = 20_000
+
 /** The most bytes of an event's data as JSON writes it once more. A shared log takes and gives a text of at most 5 MB. */
 export const mostData = 3_900_000
 

@@ -4,7 +4,7 @@
  * An exchange pushes and learns at once: events are taken only if the shared log ends where the pusher believes it does, and
  * the answer holds what it has after that place.
  */
-import { columns, type EventRow, genesis, mostRefusal } from "../record.js"
+import { columns, type EventRow, genesis, mostMeta, mostRefusal } from "../record.js"
 import { remoteSchema, remoteSchemaVersion, remoteUpgrade } from "../schema.js"
 
 export interface Statement {
@@ -51,7 +51,7 @@ export interface Answer {
 export const pageBytes = 4_000_000
 
 /** The most bytes of one column that travel, but for data. Whoever holds the token may have put more there; no event of ours has. */
-export const mostOf = (column: string): number => (column === "meta" ? 20_000 : bound)
+export const mostOf = (column: string): number => (column === "meta" ? mostMeta : bound)
 const bound = 300
 
 /** SQLite's own functions and drivers see of a text only what comes before a zero byte: two that differ would be one here. */

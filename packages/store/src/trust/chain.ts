@@ -2,7 +2,7 @@
 import { machinesStream } from "@context-engine/core/domain/Machine"
 import { CommandRejected } from "@context-engine/core/domain/Rejection"
 import type { Meta } from "@context-engine/core/Event"
-import type { EventRow } from "../record.js"
+import { type EventRow, mostMeta } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { holds, keyId } from "./keys.js"
 
@@ -22,7 +22,7 @@ export interface Chain {
 
 /** Reads it; `undefined` where there is none or it is nonsense. Nothing is believed of it yet. */
 export const chainOf = (row: EventRow): Chain | undefined => {
-  if (typeof row[11] !== "string" || row[13] === null || row[7].length > 20_000) return undefined
+  if (typeof row[11] !== "string" || row[13] === null || row[7].length > mostMeta) return undefined
   try {
     return chainIn(JSON.parse(row[7]))
   } catch {

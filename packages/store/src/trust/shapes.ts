@@ -6,12 +6,9 @@ import { upcasts } from "@context-engine/core/domain/Upcasts"
 import type { Definition } from "@context-engine/core/Event"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
-import { type EventRow, isLonger, mostData, mostRefusal } from "../record.js"
+import { type EventRow, isLonger, mostData, mostMeta, mostRefusal } from "../record.js"
 import { keyId } from "./keys.js"
 import type { Draft } from "./sealing.js"
-
-/** The most characters of a meta, as it is stored. */
-export const mostMeta = 20_000
 
 /** How deep data may be nested, and how much it may be: in a refusal there is room for what it is about. */
 const ordinary = { deepest: 64, most: mostData }
