@@ -29,7 +29,9 @@ const run = (name, ...args) => {
   const report = join(folder, `${name}.json`)
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`]
   const status = vitest(...args, ...reporters)
-  return { status, failures: existsSync(report) ? failuresOf(report) : [`${name}: no report`] }
+  const failures = existsSync(report) ? failuresOf(report) : [`${name}: no report`]
+  const noTest = 'it ended with an error, though no test failed: see its "Unhandled Errors" above'
+  return { status, failures: status !== 0 && failures.length === 0 ? [`${name}: ${noTest}`] : failures }
 }
 const failuresOf = (report) =>
   JSON.parse(readFileSync(report, "utf8")).testResults.flatMap((file) => [
@@ -51,5 +53,5 @@ const alone = run("alone", ...projects, ...folders, ...length, "--no-file-parall
 rmSync(folder, { recursive: true, force: true })
 
 const failures = [...rest.failures, ...alone.failures]
-if (failures.length > 0) console.error(`\nFailed:\n\n${failures.join("\n\n")}`)
+if (failures.length > 0) console.log(`\nFailed:\n\n${failures.join("\n\n")}`)
 process.exit(rest.status || alone.status)

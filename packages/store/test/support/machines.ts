@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto"
 import { rmSync } from "node:fs"
+import { setImmediate as turn } from "node:timers/promises"
 import { Origin } from "@context-engine/core/Origin"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Audit } from "@context-engine/core/services/Audit"
@@ -64,7 +65,9 @@ export const machine = (
   return {
     name,
     path,
-    run: (effect) => runtime.runPromise(Effect.provideService(effect, Origin, origin) as typeof effect),
+    // All that a machine does on its file is done at once: the event loop turns before (see scripts/testTurns.ts).
+    run: (effect) =>
+      turn().then(() => runtime.runPromise(Effect.provideService(effect, Origin, origin) as typeof effect)),
     close: () => runtime.dispose(),
   }
 }
