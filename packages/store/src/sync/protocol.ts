@@ -148,22 +148,31 @@ export const selected = (asBytes: boolean): string =>
 
 const numbers: ReadonlySet<string> = new Set(["position", "version", "schema"])
 
-/** How many bytes an event is in an answer. */
+/**
+ * At least as many bytes as an event is in an answer. What is too long to travel is left out first: a server makes no text of
+ * more than 5 MB.
+ */
 const asJson = `length(CAST(json_array(${columns
   .split(", ")
-  .map((name) => `CAST(${name} AS TEXT)`)
+  .map((name) => (name === "data" ? data : `iif(length(CAST(${name} AS BLOB)) <= ${mostOf(name)}, ${name}, '')`))
+  .map((text) => `CAST(${text} AS TEXT)`)
   .join(", ")}) AS BLOB))`
 
-/** As many of some events, in their order, as travel at once; one in any case. */
-export const page = (what: string, events: string): string => `SELECT ${what} FROM (
-  SELECT *, sum(own) OVER (ORDER BY position) AS size FROM (SELECT *, ${asJson} AS own FROM (${events}))
-) WHERE size <= ${pageBytes} OR size = own ORDER BY position`
+/**
+ * Of the events for which `where` holds, as many of the first as travel at once; one in any case. Where a page ends is found
+ * from lengths alone, so that SQLite does not write the texts aside.
+ */
+export const page = (what: string, bounded: string, where: string, limit = ""): string => `SELECT ${what} FROM (
+  SELECT ${bounded} FROM events WHERE ${where} AND position <= (
+    SELECT max(position) FROM (
+      SELECT position, own, sum(own) OVER (ORDER BY position) AS size
+      FROM (SELECT position, ${asJson} AS own FROM events WHERE ${where} ORDER BY position ${limit})
+    ) WHERE size <= ${pageBytes} OR size = own
+  )
+) ORDER BY position`
 
 const following = (asBytes: boolean): string =>
-  page(
-    selected(asBytes),
-    `SELECT ${bounded} FROM events WHERE position > CASE WHEN ${isThere} THEN ?2 ELSE ?1 END ORDER BY position LIMIT ?4`,
-  )
+  page(selected(asBytes), bounded, `position > CASE WHEN ${isThere} THEN ?2 ELSE ?1 END`, "LIMIT ?4")
 
 /** How many bytes an event is where it is sent. */
 export const bytesOf = (row: EventRow): number => Buffer.byteLength(JSON.stringify(row)) + 1

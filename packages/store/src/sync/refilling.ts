@@ -20,10 +20,7 @@ export const placesStatement = (hashes: ReadonlyArray<string>): Statement => ({
 export const windowStatements = (after: number, to: number, asBytes: boolean): ReadonlyArray<Statement> => [
   { sql: "SELECT count(*) FROM events WHERE position > ?1 AND position <= ?2", args: [after, to] },
   {
-    sql: page(
-      `${selected(asBytes)}, whole`,
-      `SELECT ${bounded}, ${isWhole} AS whole FROM events WHERE position > ?1 AND position <= ?2 ORDER BY position`,
-    ),
+    sql: page(`${selected(asBytes)}, whole`, `${bounded}, ${isWhole} AS whole`, "position > ?1 AND position <= ?2"),
     args: [after, to],
   },
 ]
