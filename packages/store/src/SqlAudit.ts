@@ -21,7 +21,8 @@ import { findSigner } from "./Signer.js"
 import { readHead } from "./standing.js"
 import { readState } from "./sync/state.js"
 import { type Replay, takeOver } from "./takeOver.js"
-import { readAccepted, readInert } from "./trust/verdicts.js"
+import { readDecided } from "./trust/decided.js"
+import { readInert } from "./trust/verdicts.js"
 import type { Walk } from "./verify.js"
 import { readSetting } from "./verifySetting.js"
 
@@ -81,15 +82,15 @@ export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Datab
         replay: Effect.fn("Audit.replay")(function* (moment: string, into: string) {
           const { skip, until } = yield* cutOf(log, moment, { field: "moment" })
           const events = Stream.mapConcat(atOneMoment(database, until), (found) => found)
-          const { accepted, replay } = yield* database.read((connection) => ({
-            accepted: readAccepted(connection),
+          const { decided, replay } = yield* database.read((connection) => ({
+            decided: readDecided(connection),
             replay: replayOf(connection, moment, until, skip),
           }))
           // Folded in a file of its own; all of it goes into one, for programs that know nothing of the one beside it.
           const fill = (draft: string) =>
             Effect.flatMap(openConnection(`${draft}.work`), (connection) =>
               Effect.zipRight(
-                takeOver(connection, events, { accepted, replay }),
+                takeOver(connection, events, { decided, replay }),
                 Effect.try({
                   try: () => copyInto(connection, draft),
                   catch: (cause) => storageError(into, cause),

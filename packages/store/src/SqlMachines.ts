@@ -54,7 +54,7 @@ import {
 } from "./trust/keys.js"
 import { readMembership } from "./trust/membership.js"
 import { calledAsNow } from "./trust/names.js"
-import { findRoots, type Pending, readAsked, readEarlier } from "./trust/verdicts.js"
+import { findRoots, type Pending, readAsked, readEarlier, turnDownPending } from "./trust/verdicts.js"
 
 export interface Options {
   /** The file with this machine's key, or the key itself as one line. */
@@ -232,6 +232,8 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     acknowledge: Effect.fn("Machines.acknowledge")(function* (turnsDownRoots) {
       const [root] = yield* database.read((c) => readAsked(c, readMembership(c)))
       if (root !== undefined && !turnsDownRoots) return yield* new InvalidInput({ field: "", reason: rootWaits(root) })
+      // Where nobody says who may write, each person says so on their own machine.
+      if (yield* database.read((c) => readMembership(c).root === null)) return yield* database.write(turnDownPending)
       const seen = yield* database.read(toAcknowledge)
       if (seen.count > 0) yield* decide(() => Effect.succeed(InertAcknowledged(seen)))
       return seen.count

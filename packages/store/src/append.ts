@@ -1,7 +1,7 @@
 /** One append, within a transaction: check, chain, insert, fold. Synchronous; what it throws undoes it. */
 
 import { storedJson } from "@context-engine/core/CanonicalJson"
-import { machinesStream } from "@context-engine/core/domain/Machine"
+import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { CommandRejected } from "@context-engine/core/domain/Rejection"
 import { StorageError, VersionConflict } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
@@ -26,9 +26,10 @@ import type { Signer } from "./Signer.js"
 import { advance, type Head, readStanding, type Shared, type Signing, type Standing } from "./standing.js"
 import { dropped } from "./taken.js"
 import { isRoot } from "./trust/chain.js"
+import { acceptRoot } from "./trust/decided.js"
 import { type Beginning, begin, chainOfKey, type Draft, isUnsigned, sealUnit } from "./trust/sealing.js"
 import { isMeta, isName, misfitOf } from "./trust/shapes.js"
-import { acceptRoot, markClockStep } from "./trust/verdicts.js"
+import { markClockStep } from "./trust/verdicts.js"
 
 /** Serialises and checks the events of an append, once, outside the lock. Throws `StorageError` for what no machine would take. */
 export const seal = (appends: ReadonlyArray<StreamAppend>): ReadonlyArray<Draft> => {
@@ -135,7 +136,7 @@ const sealed = (
   const root = beginning.before.length === 0 ? undefined : sealUnit(beginning.before, signer, beginning.chain)
   const unit = sealUnit(timed.drafts, signer, root?.chain ?? beginning.chain)
   const before = root?.rows ?? []
-  for (const row of before.filter(isRoot)) acceptRoot(connection, row[1])
+  for (const row of before.filter(isRoot)) acceptRoot(connection, { eventId: row[1], publicKey: signer.publicKey })
   return { before, rows: [...before, ...unit.rows], chain: unit.chain, wentBack: timed.wentBack }
 }
 
@@ -194,7 +195,10 @@ const longMeta = new StorageError({
 
 /** An unsigned event in a signed log would count for nothing. */
 const refuseUnsigned = (connection: Connection): void => {
-  if (connection.prepare("SELECT 1 FROM events WHERE stream = ? LIMIT 1").get(machinesStream) === undefined) return
+  const roots = connection.prepare(
+    "SELECT 1 FROM events WHERE stream = ? AND type = ? AND position NOT IN (SELECT position FROM inert) LIMIT 1",
+  )
+  if (roots.get(machinesStream, RootEstablished.type) === undefined) return
   throw new StorageError({
     reason: "not-enrolled",
     message: "this log is signed, and an unsigned event in it would count for nothing: leave out CONTEXT_KEY=off",

@@ -9,11 +9,12 @@ import { author } from "./sync/author.js"
 import { judgedUntil, readTail, rebase, rejudge } from "./sync/rebase.js"
 import { readState } from "./sync/state.js"
 import { candidates } from "./trust/candidates.js"
+import { acceptRoot, turnDownRoots } from "./trust/decided.js"
 import { goBy } from "./trust/lineage.js"
 import { readMembership } from "./trust/membership.js"
 import { nameOf } from "./trust/names.js"
 import { rootDraft } from "./trust/sealing.js"
-import { acceptRoot, type Pending, rootsAfter, turnDownRoots } from "./trust/verdicts.js"
+import { type Pending, rootsAfter } from "./trust/verdicts.js"
 
 /** Puts the root where this machine's own part of the log begins, and signs that part under it. `keep`: members are enrolled beside it. */
 export const begin = (
@@ -40,7 +41,7 @@ export const begin = (
   const name = state.machines.get(signer.id)?.name ?? nameOf(connection, signer.id) ?? signer.name
   const draft = rootDraft({ ...signer, name }, { meta, occurredAt: writer.now() }, base, others, lineage)
   rebase(connection, base, readTail(connection, base.position), undefined, writer, [draft])
-  acceptRoot(connection, draft.id)
+  acceptRoot(connection, { eventId: draft.id, publicKey: signer.publicKey })
   return undefined
 }
 

@@ -1,5 +1,6 @@
 /** An event as a row of the log: its columns, and the hash that chains it to the one before. */
 import * as crypto from "node:crypto"
+import { storedJson } from "@context-engine/core/CanonicalJson"
 import { lift } from "@context-engine/core/domain/Upcasts"
 import { StorageError } from "@context-engine/core/Errors"
 import { inertType, type Recorded } from "@context-engine/core/Event"
@@ -118,7 +119,7 @@ const recorded = (row: EventRow | StoredRow, type: string, data: unknown, meta: 
 
 const parse = (row: EventRow | StoredRow, text: string): unknown => {
   try {
-    return JSON.parse(text)
+    return JSON.parse(isStored(text) ? text : storedJson(JSON.parse(text)))
   } catch (cause) {
     throw new StorageError({
       reason: "corrupt",
@@ -127,3 +128,6 @@ const parse = (row: EventRow | StoredRow, text: string): unknown => {
     })
   }
 }
+
+/** Whether SQLite keeps all that a text holds as it is. Whoever signs an event can write NUL or half a character into it. */
+const isStored = (text: string): boolean => !text.includes("\\u") || !/\\u(?:0000|d[89a-f])/i.test(text)

@@ -19,7 +19,8 @@ import { addDisplaced } from "./sync/lost.js"
 import { columnsOf, readState } from "./sync/state.js"
 import { tables } from "./tables.js"
 import { claimedKey, isRoot } from "./trust/chain.js"
-import { acceptKept, acceptOwn, acceptRoot, markClockSteps, readAccepted, readInert } from "./trust/verdicts.js"
+import { acceptRoot, isAccepted, readDecided } from "./trust/decided.js"
+import { acceptKept, acceptOwn, markClockSteps, readInert } from "./trust/verdicts.js"
 import { readSetting } from "./verifySetting.js"
 
 /** What is known otherwise than by the file. */
@@ -99,8 +100,8 @@ export const hear = (connection: Connection, { measured, roots, signer }: Believ
   const rows = rootRows(connection)
   acceptKept(connection, rows, roots)
   acceptOwn(connection, rows, signer)
-  const [accepted, inert] = [readAccepted(connection), readInert(connection, 0)]
-  const heard = rows.filter((row) => accepted.has(row[1]))
+  const [decided, inert] = [readDecided(connection), readInert(connection, 0)]
+  const heard = rows.filter((row) => isAccepted(decided, row))
   if (!heard.some(([position]) => inert.has(position))) return
   restate(connection, { roots: heard.map(keptOf), signer, measured })
 }
@@ -163,7 +164,7 @@ const judgeAnew = (connection: Connection, rows: ReadonlyArray<EventRow>): void 
   if (judged.stop !== undefined) throw unfit(judged.stop.position)
   for (const { judged: found, rows: unit } of judged.units) {
     const [first] = unit as [EventRow]
-    if (found.verdict === "counts" && isRoot(first)) acceptRoot(connection, first[1])
+    if (found.verdict === "counts" && isRoot(first)) acceptRoot(connection, keptOf(first))
   }
   foldJudged(connection, judged)
 }

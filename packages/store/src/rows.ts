@@ -59,7 +59,7 @@ const lasting = (changes: ReadonlyMap<string, Change>): ReadonlyMap<string, Row 
   return rows
 }
 
-/** What an append makes of a row. `once`: no other event will ever touch it. */
+/** What an append makes of a row. `once`: it bears the event's own id, and no other event will ever touch it. */
 interface Change {
   readonly before: Row | undefined
   readonly after: Row | undefined
@@ -96,7 +96,7 @@ const fold = (
     const after = projection.evolve(change === undefined ? before : change.after, event)
     // Most events tell nothing worth a row of the timeline.
     if (after === undefined && before === undefined && change === undefined) continue
-    changes.set(key, { before, after, once: key === event.id })
+    changes.set(key, { before, after, once: key === event.id && change?.once !== false })
   }
   return changes
 }
@@ -116,6 +116,15 @@ const givesUp = (table: Table, { after, before }: Change): boolean =>
 const writeRow = (connection: Connection, table: Table, into: string, id: string, change: Change): void => {
   const after = change.after as Row
   try {
+    if (change.once) {
+      // Somebody may have given the event an id that another row has: what was there first stays.
+      const { changes } = connection
+        .prepare(`${table.insert(into)} ON CONFLICT (id) DO NOTHING`)
+        .run(table.encode(after))
+      if (changes !== 1)
+        assertWritten(table.name, connection.prepare(`SELECT 1 FROM "${into}" WHERE id = ?`).all(id).length)
+      return
+    }
     if (change.before === undefined || givesUp(table, change)) {
       assertWritten(table.name, connection.prepare(table.insert(into)).run(table.encode(after)).changes)
       return

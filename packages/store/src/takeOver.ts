@@ -10,15 +10,16 @@ import { readHead, readShared } from "./standing.js"
 import { BrokenChain, judgeAfter, takeIncoming } from "./sync/judging.js"
 import { readCovered } from "./trust/acknowledged.js"
 import { isRoot } from "./trust/chain.js"
+import { acceptRoot, type Decided } from "./trust/decided.js"
 import { readMembership } from "./trust/membership.js"
-import { acceptRoot, readInert } from "./trust/verdicts.js"
+import { pendingOf, readInert } from "./trust/verdicts.js"
 
 type TakeOverError = StorageError | InvalidInput
 
 /** Whose word counts for roots that the rows bring with them. */
 export interface Trusting {
   /** Accepted elsewhere: where a log's own rows are written into another file. */
-  readonly accepted?: ReadonlySet<string>
+  readonly decided?: Decided
   readonly replay?: Replay
 }
 
@@ -118,8 +119,8 @@ class Taking {
   #flush(now: boolean): void {
     if (!now || this.#held.length === 0) return
     const before = (this.#held[0] as EventRow)[0] - 1
-    const { accepted } = this.trusting
-    const more = { acceptsFirst: true, ...(accepted && { accepted }) }
+    const { decided } = this.trusting
+    const more = { acceptsFirst: true, ...(decided && { decided }) }
     const judged = judgeAfter(this.connection, before, this.#held, more)
     if (judged.stop?.why === "altered") throw broken(`the chain breaks at position ${judged.stop.position}`)
     if (judged.stop !== undefined) throw broken(`what stands at position ${judged.stop.position} cannot be judged`)
@@ -128,7 +129,8 @@ class Taking {
       judged: found,
       rows: [first],
     } of judged.units)
-      if (found.verdict === "counts" && first !== undefined && isRoot(first)) acceptRoot(this.connection, first[1])
+      if (found.verdict === "counts" && first !== undefined && isRoot(first))
+        acceptRoot(this.connection, pendingOf(first))
     takeIncoming(this.connection, judged, readShared(this.connection).confirmed, this.trusting.replay?.left)
     this.#held = []
   }

@@ -12,6 +12,7 @@ import { claimsOf } from "./sync/status.js"
 import { Admission } from "./trust/Admission.js"
 import { coveredBy } from "./trust/acknowledged.js"
 import { claimedKey, isRoot } from "./trust/chain.js"
+import { isAccepted } from "./trust/decided.js"
 import { alone, type Setting } from "./verifySetting.js"
 import { Signers } from "./verifySigners.js"
 
@@ -51,7 +52,7 @@ export class Walk {
     this.#admission = new Admission({
       membership: nobody,
       link: () => undefined,
-      accepted: setting.accepted,
+      decided: setting.decided,
       acceptsFirst: setting.confirmed === undefined,
       hash: genesis,
     })
@@ -178,7 +179,7 @@ export class Walk {
     const { confirmed } = this.setting
     if (confirmed === undefined || first[0] <= confirmed) return false
     // A root that was begun here says who may write from there on.
-    if (isRoot(first) && this.setting.accepted.has(first[1])) return false
+    if (isRoot(first) && isAccepted(this.setting.decided, first)) return false
     const key = claimedKey(first)
     return key === undefined || !isEnrolled(this.membership, key)
   }

@@ -4,8 +4,9 @@
  * The upcasts of a type stand in order: the first lifts shape 1 to shape 2, and so on. Each is pure, never edited once it is
  * released, and has a fixture of the shape it lifts.
  */
-import type { Recorded } from "../Event.js"
+import type { Definition, Recorded } from "../Event.js"
 import { definitions } from "./Events.js"
+import { keepKnown } from "./known.js"
 import { InertAcknowledged, RootEstablished } from "./Machine.js"
 
 export type Upcast = (data: any) => unknown
@@ -20,17 +21,31 @@ export const upcasts: Upcasts = new Map<string, ReadonlyArray<Upcast>>([
 ])
 
 /**
- * The event in the shape this version knows. One of a shape that only a later version knows gets a type that nothing folds
+ * The event in the shape this version knows, and with nothing else in it. One of a shape that only a later version knows gets a type that nothing folds
  * (`ServerAdded@7`), so that it is kept, counted and shown raw instead of being misread.
  */
 export const lift = (
   event: Recorded,
-  known: ReadonlyMap<string, { readonly schema: number }> = definitions,
+  known: ReadonlyMap<string, Known> = definitions,
   table: Upcasts = upcasts,
 ): Recorded => {
-  const current = known.get(event.type)?.schema
-  if (current === undefined || current === event.schema) return event
-  if (event.schema > current) return { ...event, type: `${event.type}@${event.schema}` }
+  const definition = known.get(event.type)
+  if (definition === undefined) return event
+  const { schema } = definition
+  if (event.schema > schema) return { ...event, type: `${event.type}@${event.schema}` }
   const steps = table.get(event.type)?.slice(event.schema - 1) ?? []
-  return { ...event, schema: current, data: steps.reduce((data, step) => step(data), event.data) }
+  const data = keeperOf(definition)(steps.reduce((data, step) => step(data), event.data))
+  return schema === event.schema && data === event.data ? event : { ...event, schema, data }
+}
+
+type Known = Pick<Definition<string, any>, "schema" | "data">
+
+const keepers = new WeakMap<Known, (data: unknown) => unknown>()
+
+const keeperOf = (definition: Known) => {
+  const known = keepers.get(definition)
+  if (known !== undefined) return known
+  const made = keepKnown(definition.data)
+  keepers.set(definition, made)
+  return made
 }

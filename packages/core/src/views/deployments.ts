@@ -47,16 +47,22 @@ export const deployments: Projection<DeploymentRow, ServiceFact> = {
   version: 2,
   unique: [],
   key: ({ data, stream }) =>
-    stream.startsWith("service-") && typeof data === "object" && data !== null && "deploymentId" in data
-      ? (data.deploymentId as string)
+    stream.startsWith("service-") && typeof (data as Partial<Named> | null)?.deploymentId === "string"
+      ? (data as Named).deploymentId
       : undefined,
   evolve: (row, event) => {
     // Two machines may both have told of it, each from what the host knows.
     if (event.type === "DeploymentStarted") {
       return row ?? started(event.data as Of<"DeploymentStarted">, idOf(event.stream), event.meta.machine)
     }
-    return row === undefined ? undefined : continued(row, event as ServiceFact)
+    // Nor has another service a say in it.
+    return row?.serviceId === idOf(event.stream) ? continued(row, event as ServiceFact) : row
   },
+}
+
+/** An event that is about a deployment, of whatever type. */
+interface Named {
+  readonly deploymentId: string
 }
 
 type Of<T extends ServiceFact["type"]> = Extract<ServiceFact, { type: T }>["data"]

@@ -29,10 +29,12 @@ export const infraEvents: Projection<InfraEventRow> = {
   version: 2,
   unique: [],
   key: (event) => (event.stream.startsWith("entry-") ? idOf(event.stream) : event.id),
-  evolve: (row, event) => (event.stream.startsWith("entry-") ? written(row, event) : told(event)),
+  // Whoever may append can give an event the id of an entry, or an entry that of an event: what was there first stays.
+  evolve: (row, event) => (event.stream.startsWith("entry-") ? written(row, event) : (row ?? told(event))),
 }
 
 const written = (row: InfraEventRow | undefined, event: Recorded): InfraEventRow | undefined => {
+  if (row?.source === "log") return row
   const fields = entity.evolve(row as InfraEvent | undefined, event)
   if (fields === undefined) return undefined
   const created = row ?? {

@@ -36,7 +36,7 @@ describe("every shape that was ever written can be read", () => {
 })
 
 describe("lifting", () => {
-  const known = new Map([["LampLit", { schema: 3 }]])
+  const known = new Map([["LampLit", { schema: 3, data: Schema.Any }]])
   const table: Upcasts = new Map([
     [
       "LampLit",

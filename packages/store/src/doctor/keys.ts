@@ -28,7 +28,7 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
   name: "key",
   look: Effect.gen(function* () {
     const vouched = keyPath !== undefined && isKeyLine(keyPath) ? rootOfLine(keyPath) : undefined
-    const asked = remote && (yield* Effect.either(remoteMembers(remote, vouched?.root)))
+    const asked = remote && (yield* Effect.either(remoteMembers(remote, vouched)))
     const local = yield* glance(database, (connection) => readMembership(connection))
     const there = asked?._tag === "Right" ? asked.right : local
     const members = there ?? nobody

@@ -7,14 +7,15 @@ import * as Effect from "effect/Effect"
 import { genesis } from "../record.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
 import { Admission } from "../trust/Admission.js"
+import { fingerprint, type Vouched } from "../trust/keys.js"
 
 /** Events that are asked for at once. */
 const page = 5_000
 
-/** `undefined` where there is no log. `accepted` is the root that this machine's key names, if it names one. */
+/** `undefined` where there is no log. `vouched` is the root that this machine's key names, if it names one. */
 export const remoteMembers = (
   remote: RemoteLog["Type"],
-  accepted: string | undefined,
+  vouched: Vouched | undefined,
 ): Effect.Effect<Membership | undefined, SyncError> =>
   Effect.gen(function* () {
     const survey = yield* remote.survey([])
@@ -22,7 +23,9 @@ export const remoteMembers = (
     const admission = new Admission({
       membership: nobody,
       link: () => undefined,
-      accepted: new Set(accepted === undefined ? [] : [accepted]),
+      decided: new Map(
+        vouched && [[vouched.root, (publicKey: string) => fingerprint(publicKey) === vouched.fingerprint]],
+      ),
       acceptsFirst: true,
       hash: genesis,
       // Only what says who may write is of interest here.

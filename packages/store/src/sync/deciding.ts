@@ -22,7 +22,7 @@ import { givenAgain, needlessRefusals, type Placed, refusalsOf, thereAlready } f
 import type { Author } from "./author.js"
 import { placeOf, Squatted } from "./displaced.js"
 import { renameDisplaced } from "./lost.js"
-import { refuse } from "./refusing.js"
+import { cut, refuse } from "./refusing.js"
 import { draftOf, type Standing } from "./reseal.js"
 import { areAlike, type Ground, isOfOtherLog, isSettling, mayNotWrite, refusal, turnedAway } from "./turnedAway.js"
 
@@ -48,11 +48,13 @@ export const decide = (connection: Connection, tail: ReadonlyArray<Placed>, auth
     if (fate === undefined) continue
     if ("kept" in fate) kept.push(fate.kept)
     // It is told already; whoever else said so was right.
-    else if (!refusals.has(unit))
-      for (const { draft, part } of refuse(author, unit, fate, refusals.streamOf)) {
+    else if (!refusals.has(unit)) {
+      const told = { ...fate, reason: cut(fate.reason) }
+      for (const { draft, part } of refuse(author, unit, told, refusals.streamOf)) {
         kept.push({ drafts: [draft], recordedAt: "", fresh: true })
-        author.onRejected?.({ id: idOf(draft.stream), what: what({ events: part }), ...fate })
+        author.onRejected?.({ id: idOf(draft.stream), what: cut(what({ events: part })), ...told })
       }
+    }
   }
   return kept
 }

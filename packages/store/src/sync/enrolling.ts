@@ -8,11 +8,12 @@ import type { EventRow } from "../record.js"
 import type { Signer } from "../Signer.js"
 import { readHead, readMachine } from "../standing.js"
 import { claimedKey } from "../trust/chain.js"
+import { acceptRoot } from "../trust/decided.js"
 import { decodeInvite, fingerprint, inviteKey, prove, publicHalf } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { nameOf } from "../trust/names.js"
 import { type Draft, isOwn, rootDraft } from "../trust/sealing.js"
-import { acceptRoot, readAsked } from "../trust/verdicts.js"
+import { readAsked } from "../trust/verdicts.js"
 import { type Author, write } from "./author.js"
 import { lastWord } from "./lastWord.js"
 import { isWish, readTail, rebase } from "./rebase.js"
@@ -93,7 +94,7 @@ export const beginOwn = (connection: Connection, author: Author): void => {
   const meta = { actor: signer.name, via: "library" as const, machine: signer.name, commandId: author.id() }
   const root = rootDraft(signer, { meta, occurredAt: author.now() }, { position, hash }, [])
   rebase(connection, { position, hash }, [], undefined, author, [root])
-  acceptRoot(connection, root.id)
+  acceptRoot(connection, { eventId: root.id, publicKey: signer.publicKey })
 }
 
 /** Puts this machine's request before what waits here, once; with the proof of an invite where there is one. Says whether it did. */

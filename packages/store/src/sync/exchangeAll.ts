@@ -112,7 +112,7 @@ const stopped = (parts: Parts, { detail, position, row, why }: Stop) =>
       ],
       root: [
         "new-root",
-        `at position ${position} a machine began a root of this log; a person has to say whether it is the right one: context infra machine list shows it, context infra machine trust <fingerprint> accepts it`,
+        `at position ${position} a machine began a root of this log; a person has to say whether it is the right one: context infra machine list shows it, context infra machine trust <fingerprint> accepts it; one that is not is turned down by context infra machine acknowledge --roots`,
       ],
       altered: [
         "protocol",

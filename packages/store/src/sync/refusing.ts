@@ -36,6 +36,12 @@ export const refuse = (
 /** What a refusal takes beside the events: who gave the command, and why it was refused. */
 const beside = 20_000
 
+/** The reason names things, and whoever may write can call them anything: so many characters of it are told. */
+const mostReason = 1_000
+
+export const cut = (reason: string): string =>
+  reason.length <= mostReason ? reason : `${reason.slice(0, mostReason)}…`
+
 /** As many events at a time as one refusal can tell; one in any case. */
 const partsOf = (unit: Unit): ReadonlyArray<Unit> => {
   const parts: Array<Array<Placed>> = []

@@ -61,6 +61,9 @@ export const mayNotWrite = (
   const writer = now.machines.get(key)
   const isRevoked = writer?.status === "revoked"
   if (joins && isRevoked) return `it was written with the key of ${writer.name}, which is revoked`
+  // The key that waited was lost before anybody let it in.
+  if (joins && (writer ?? waiting).status === "waiting" && unit.some(isDecision))
+    return "it was written with another key of this machine, which nobody enrolled"
   if (isOfOtherLog(were, now)) return ofOtherLog(were.machines.get(key)?.name)
   if (were.root === null || were.root.eventId !== now.root?.eventId) return undefined
   if (isEnrolled(now, key) || !isEnrolled(now, signer.id)) return undefined
@@ -71,6 +74,9 @@ export const mayNotWrite = (
     ? `it was written with the key of ${writer.name}, which is revoked`
     : `it was written with the key of ${known.name}, which may not write to the log any more`
 }
+
+/** A key that the log does not know is one that nobody was asked about. */
+const waiting = { status: "waiting" } as const
 
 /** What another machine signed in another log holds in no other: a person may give it again. */
 const ofOtherLog = (name: string | undefined): string =>

@@ -3,6 +3,8 @@
 import type { Recorded } from "@context-engine/core/Event"
 import type { Projection } from "@context-engine/core/Projection"
 import { projections } from "@context-engine/core/views/all"
+import { deployments } from "@context-engine/core/views/deployments"
+import { infraEvents } from "@context-engine/core/views/infraEvents"
 import type { Connection } from "../connection.js"
 import type { Row } from "../HeadCache.js"
 import { decode, type StoredRow, stored } from "../record.js"
@@ -24,13 +26,15 @@ interface Kept extends Touched {
 }
 
 /**
- * Rows that were kept before they were changed come back from that, others by folding their stream again from its beginning: a
- * row derives from one stream. All other rows are as they were.
+ * Rows that were kept before they were changed come back from that, others by folding again, from its beginning, what may have a say
+ * in them. All other rows are as they were.
  */
 export const unfold = (connection: Connection, events: ReadonlyArray<Recorded>): void => {
   const touched = touchedBy(events)
+  for (const one of sharedWithEntries(connection, events)) touched.set(`infra_events ${one.id}`, one)
   for (const { id, table } of touched.values()) connection.prepare(table.delete(table.name)).run(id)
-  for (const event of events) connection.prepare("DELETE FROM infra_events WHERE id = ?").run(event.id)
+  for (const event of events)
+    connection.prepare("DELETE FROM infra_events WHERE id = ? AND source = 'log'").run(event.id)
   const [base] = connection.prepare("SELECT coalesce(max(position), 0) FROM events").get() as [number]
   const kept = [...touched.values()].flatMap((one) => keptOf(connection, one, base))
   restore(connection, kept)
@@ -42,7 +46,7 @@ export const unfold = (connection: Connection, events: ReadonlyArray<Recorded>):
 const touchedBy = (events: ReadonlyArray<Recorded>): Map<string, Touched> => {
   const touched = new Map<string, Touched>()
   for (const projection of projections) {
-    const table = tables.find(({ name }) => name === projection.name) as Table
+    const table = tableOf(projection)
     for (const event of events) {
       const id = projection.key(event)
       if (id === undefined || id === event.id) continue
@@ -51,6 +55,17 @@ const touchedBy = (events: ReadonlyArray<Recorded>): Map<string, Touched> => {
   }
   return touched
 }
+
+const tableOf = (projection: Projection): Table => tables.find(({ name }) => name === projection.name) as Table
+
+/** Somebody may have given an event the id of an entry that people wrote: that is there all the same. */
+const sharedWithEntries = (connection: Connection, events: ReadonlyArray<Recorded>): ReadonlyArray<Touched> =>
+  connection
+    .prepare(
+      "SELECT DISTINCT ids.value, stream FROM json_each(?) AS ids CROSS JOIN events ON stream = 'entry-' || ids.value",
+    )
+    .all(JSON.stringify(events.map(({ id }) => id)))
+    .map(([id, stream]) => ({ projection: infraEvents, table: tableOf(infraEvents), id, stream }))
 
 const keptOf = (connection: Connection, touched: Touched, base: number): ReadonlyArray<Kept> => {
   const found = connection
@@ -77,10 +92,6 @@ const restore = (connection: Connection, kept: ReadonlyArray<Kept>): void => {
 }
 
 const foldAgain = (connection: Connection, touched: ReadonlyMap<string, Touched>): void => {
-  const streams = new Set([...touched.values()].map(({ stream }) => stream))
-  const left = connection
-    .prepare(`SELECT ${stored} FROM events WHERE stream IN (SELECT value FROM json_each(?)) ORDER BY position`)
-    .all(JSON.stringify([...streams])) as ReadonlyArray<StoredRow>
   const onlyThose = projections.map((projection) => ({
     ...projection,
     key: (event: Recorded) => {
@@ -88,5 +99,26 @@ const foldAgain = (connection: Connection, touched: ReadonlyMap<string, Touched>
       return touched.has(`${projection.name} ${id}`) ? id : undefined
     },
   }))
+  const left = connection
+    .prepare(sayInThem)
+    .all(
+      JSON.stringify([...touched.values()].map(({ stream }) => stream)),
+      JSON.stringify(idsIn(touched, deployments)),
+      JSON.stringify(idsIn(touched, infraEvents)),
+    ) as ReadonlyArray<StoredRow>
   writeRows(connection, onlyThose, left.map(decode))
 }
+
+const idsIn = (touched: ReadonlyMap<string, Touched>, view: { readonly name: string }): ReadonlyArray<string> =>
+  [...touched.values()].filter(({ table }) => table.name === view.name).map(({ id }) => id)
+
+/**
+ * A row derives from one stream, and from whatever bears its name beside that: another service may have begun a deployment of the same
+ * id first, and an event may have the id of an entry.
+ */
+const sayInThem = `SELECT ${stored} FROM events WHERE position IN (
+  SELECT position FROM events WHERE stream IN (SELECT value FROM json_each(?1))
+  UNION SELECT position FROM events WHERE ?2 <> '[]' AND stream GLOB 'service-*'
+    AND iif(json_valid(data), data ->> 'deploymentId', NULL) IN (SELECT value FROM json_each(?2))
+  UNION SELECT position FROM events WHERE id IN (SELECT value FROM json_each(?3))
+) ORDER BY position`

@@ -5,12 +5,13 @@
  */
 import { definitions } from "@context-engine/core/domain/Events"
 import { machinesStream, membershipTypes } from "@context-engine/core/domain/Machine"
-import { admit, isAdmin, isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
+import { admit, isAdmin, isEnrolled, type Membership, unaccepted } from "@context-engine/core/domain/Membership"
 import { CommandRejected } from "@context-engine/core/domain/Rejection"
 import * as Either from "effect/Either"
 import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { anyUnit, type Chain, chainOf, endOfRun, isRoot, type Link, ownKey, passRefused } from "./chain.js"
+import { type Decided, isAccepted } from "./decided.js"
 import { alteredIn, counts, inert, isKnown, type Judged, unchainedAt, unproven, wrongIn } from "./judged.js"
 import { holds } from "./keys.js"
 import { endAfter } from "./links.js"
@@ -24,8 +25,8 @@ export interface Known {
   readonly membership: Membership
   /** The last unit of a session that is in the log already. */
   readonly link: (machine: string, session: string) => Link | undefined
-  /** Roots that a person on this machine has accepted, by the id of their event. */
-  readonly accepted: ReadonlySet<string>
+  /** What a person on this machine decided of roots. */
+  readonly decided: Decided
   /** Roots that wait for a person's word. */
   readonly asked?: ReadonlyArray<Asked>
   /** Whether a log that has no root yet may get one without a person's word: where a person takes over the whole of it. */
@@ -66,6 +67,8 @@ export const notWhole = "the unit that it belongs to is not whole"
 
 /** The reason of what somebody else made up, or put under a signature that is not its own. */
 const badSignature = "its signature does not hold"
+
+const standsAlone = "what says who may write stands alone"
 
 /** Goes along the log, unit by unit. */
 export class Admission {
@@ -154,7 +157,8 @@ export class Admission {
 
   /** Before there is a root anything counts that has a shape: that is how logs were, and an unsigned log is. */
   #judgeRootless(unit: ReadonlyArray<EventRow>): Omit<Judgement, "unchained"> {
-    const reason = unit.map(misfit).find((found) => found !== undefined)
+    const hidden = unit.length > 1 && unit.some(isRoot) ? standsAlone : undefined
+    const reason = hidden ?? unit.map(misfit).find((found) => found !== undefined)
     // No session can be relied on yet: where any time goes back, that of one may have.
     const clockStep = unit.some((row, index) => row[8] < (unit[index - 1]?.[8] ?? this.#statedAt))
     return { rows: unit, judged: reason === undefined ? counts(unit) : inert(reason), clockStep }
@@ -178,6 +182,7 @@ export class Admission {
     if (altered !== undefined) return altered
     const reason = unit.map(misfit).find((found) => found !== undefined)
     if (reason !== undefined) return inert(reason)
+    if (!asks && unit.some((row) => row[2] === machinesStream)) return inert(standsAlone)
     // It is told in no other: there is room in it for what any other event says.
     if (unit.length > 1 && unit.some((row) => row[4] === CommandRejected.type))
       return inert("what tells of a refusal stands alone")
@@ -216,12 +221,14 @@ export class Admission {
       if (!isAdmin(this.membership, chain.key)) return inert("only an admin machine may decide who writes")
       return { verdict: "stop", why: "newer", position: row[0], detail: `${row[4]}@${row[5]}`, row }
     }
-    if (unit.length !== 1) return inert("what says who may write stands alone")
+    if (unit.length !== 1) return inert(standsAlone)
     if (isRoot(row) && !this.#followsCutoff(row)) return inert("what precedes it is not what its key accepted")
     const event = decode(row)
     const accepts = (root: { readonly eventId: string }) => root.eventId === row[1] && this.#accepts(row)
-    if (isRoot(row) && this.membership.root === null && !this.#accepts(row))
+    if (isRoot(row) && this.membership.root === null && !this.#accepts(row)) {
+      if (this.known.decided.get(row[1]) === "turned down") return inert(unaccepted)
       return { verdict: "stop", why: "root", position: row[0], detail: row[1], row }
+    }
     const next = admit(this.membership, {
       id: row[1],
       position: row[0],
@@ -237,7 +244,7 @@ export class Admission {
 
   /** The root that begins a log is its root; another one counts only where a person says so. */
   #accepts(row: EventRow): boolean {
-    if (row[0] === 1 || this.known.accepted.has(row[1])) return true
+    if (row[0] === 1 || isAccepted(this.known.decided, row)) return true
     return this.known.acceptsFirst === true && this.membership.root === null
   }
 

@@ -26,20 +26,25 @@ export const alone: Span = { size: 1, isWhole: true }
 export const unitAt = (chain: Chain, rows: ReadonlyArray<EventRow>, at: number, end: number, before: number): Span => {
   if (chain.count === 1) return alone
   if (chain.index === undefined) {
-    const isWhole = before < mostBeginnings && at + chain.count <= end
+    const rest = rows.slice(at + 1, at + chain.count)
+    const isWhole = before < mostBeginnings && at + chain.count <= end && rest.every((row) => isOf(chain, row))
     return { size: isWhole ? chain.count : 1, isWhole }
   }
   return chain.index === 0 ? following(rows, at, end, chain) : none
 }
 
 /** As far as each says that it is the next one. */
-const following = (rows: ReadonlyArray<EventRow>, at: number, end: number, { count }: Chain): Span => {
+const following = (rows: ReadonlyArray<EventRow>, at: number, end: number, chain: Chain): Span => {
   let size = 1
-  while (size < count && at + size < end && isAt(rows[at + size] as EventRow, size, count)) size += 1
-  return { size, isWhole: size === count }
+  while (size < chain.count && at + size < end && isOf({ ...chain, index: size }, rows[at + size] as EventRow))
+    size += 1
+  return { size, isWhole: size === chain.count }
 }
 
-const isAt = (row: EventRow, index: number, count: number): boolean => {
-  const chain = chainOf(row)
-  return chain?.index === index && chain.count === count
+/** Whether a row says the same of the key and the unit as its first one does: another's key nobody can name in it. */
+const isOf = (chain: Chain, row: EventRow): boolean => {
+  const said = chainOf(row)
+  return said !== undefined && parts.every((part) => said[part] === chain[part])
 }
+
+const parts = ["key", "session", "number", "previous", "count", "index"] as const

@@ -8,6 +8,7 @@ import { columns, type EventRow, genesis } from "../record.js"
 import { type Known, notWhole, type Run } from "./Admission.js"
 import { readCovered } from "./acknowledged.js"
 import { chainOf, claimedKey, isRoot, isSelfSigned } from "./chain.js"
+import { acceptRoot, readDecided, turnDownRoots } from "./decided.js"
 import { fingerprint, keyId } from "./keys.js"
 import { readLink } from "./links.js"
 import { readMembership } from "./membership.js"
@@ -20,7 +21,7 @@ import { mostBeginnings } from "./unitAt.js"
 export const knownAt = (connection: Connection, position: number): Known => ({
   membership: readMembership(connection, position),
   link: (machine, session) => readLink(connection, machine, session),
-  accepted: readAccepted(connection),
+  decided: readDecided(connection),
   asked: readPending(connection).map((one) => ({ ...one, machineId: keyId(one.publicKey) })),
   ...endAt(connection, position),
 })
@@ -37,31 +38,6 @@ const runUntil = (connection: Connection, position: number): Run => {
   let length = 0
   while (signature !== null && length < mostBeginnings && find.get(position - length)?.[0] === signature) length += 1
   return { signature, length }
-}
-
-/** The roots that a person on this machine has accepted, or that this machine is. */
-export const readAccepted = (connection: Connection): ReadonlySet<string> =>
-  new Set(
-    connection
-      .prepare("SELECT event_id FROM roots WHERE accepted_at IS NOT NULL")
-      .all()
-      .map(([id]) => id as string),
-  )
-
-export const acceptRoot = (connection: Connection, eventId: string): void => {
-  connection
-    .prepare(
-      "INSERT INTO roots (event_id, accepted_at) VALUES (?1, ?2) ON CONFLICT (event_id) DO UPDATE SET accepted_at = ?2",
-    )
-    .run(eventId, new Date().toISOString())
-}
-
-/** Takes roots for the right ones no more. They are not asked about again; whoever wants one back can say so. */
-export const turnDownRoots = (connection: Connection, eventIds: ReadonlyArray<string>): void => {
-  const put = connection.prepare(
-    "INSERT INTO roots (event_id) VALUES (?1) ON CONFLICT (event_id) DO UPDATE SET accepted_at = NULL, public_key = NULL",
-  )
-  for (const id of eventIds) put.run(id)
 }
 
 /** The roots that count after a position, in their order. */
@@ -91,7 +67,7 @@ export const acceptOwn = (
     (row) => isRoot(row) && claimedKey(row) === signer?.id && isSelfSigned(row) && !isTurnedDown(connection, row[1]),
   )
   for (const row of own)
-    for (const id of [...(lineageOf(connection, row, rows) ?? []), row[1]]) acceptRoot(connection, id)
+    for (const one of [...(lineageOf(connection, row, rows) ?? []), row]) acceptRoot(connection, pendingOf(one))
   return own.map(pendingOf)
 }
 
@@ -105,7 +81,7 @@ export const acceptKept = (
     const same = kept.filter(({ eventId }) => eventId === row[1])
     if (same.length === 0 || !isRoot(row) || !isSelfSigned(row)) continue
     const { publicKey } = pendingOf(row)
-    if (same.some((one) => one.publicKey === publicKey)) acceptRoot(connection, row[1])
+    if (same.some((one) => one.publicKey === publicKey)) acceptRoot(connection, { eventId: row[1], publicKey })
   }
 }
 
@@ -117,15 +93,14 @@ export const lineageOf = (
   connection: Connection,
   [position, , , , , , data]: EventRow,
   coming: ReadonlyArray<EventRow> = [],
-): ReadonlyArray<string> | undefined => {
+): ReadonlyArray<EventRow> | undefined => {
   const { roots } = JSON.parse(data) as { readonly roots?: unknown }
   if (!Array.isArray(roots)) return undefined
   const there = connection
-    .prepare("SELECT id FROM events WHERE stream = ? AND type = ? AND position < ?")
-    .all(machinesStream, RootEstablished.type, position)
-    .map(([id]) => id as string)
-  const before = coming.filter((row) => isRoot(row) && row[0] < position).map((row) => row[1])
-  return [...there, ...before].filter((id) => roots.includes(id))
+    .prepare(`SELECT ${columns} FROM events WHERE stream = ? AND type = ? AND position < ?`)
+    .all(machinesStream, RootEstablished.type, position) as ReadonlyArray<EventRow>
+  const before = coming.filter((row) => isRoot(row) && row[0] < position)
+  return [...there, ...before].filter((row) => roots.includes(row[1]) && isSelfSigned(row))
 }
 
 /** Whoever holds the token can begin any number of roots: more than these nobody is asked about. */
@@ -140,10 +115,16 @@ export interface Pending {
 }
 
 export const notePending = (connection: Connection, row: EventRow): void => {
-  if (readPending(connection).length >= mostPending) return
   const { eventId, name, position, publicKey } = pendingOf(row)
+  const others = readPending(connection).filter((one) => one.eventId !== eventId)
+  if (others.length >= mostPending) return
   connection
-    .prepare("INSERT OR IGNORE INTO roots (event_id, position, name, public_key) VALUES (?, ?, ?, ?)")
+    .prepare(
+      // Under the id of one that waits another may stand now: a person compares the one that is there.
+      `INSERT INTO roots (event_id, position, name, public_key) VALUES (?1, ?2, ?3, ?4)
+       ON CONFLICT (event_id) DO UPDATE SET position = ?2, name = ?3, public_key = ?4
+       WHERE accepted_at IS NULL AND public_key IS NOT NULL`,
+    )
     .run(eventId, position, name, publicKey)
 }
 
@@ -155,6 +136,16 @@ export const readPending = (connection: Connection): ReadonlyArray<Pending> =>
     )
     .all()
     .map(([eventId, position, name, publicKey]) => ({ eventId, position, name, publicKey }))
+
+/** No root that waits is the right one. Gives how many they were. */
+export const turnDownPending = (connection: Connection): number => {
+  const pending = readPending(connection)
+  turnDownRoots(
+    connection,
+    pending.map(({ eventId }) => eventId),
+  )
+  return pending.length
+}
 
 /** The roots that wait for a person's word. One that an admin has acknowledged is no news any more. */
 export const readAsked = (connection: Connection, members: Membership): ReadonlyArray<PendingRoot> => {
@@ -178,7 +169,7 @@ export const findRoots = (connection: Connection): ReadonlyArray<Pending> => {
   return [...readPending(connection).filter(({ eventId }) => !found.some((one) => one.eventId === eventId)), ...found]
 }
 
-const pendingOf = (row: EventRow): Pending => {
+export const pendingOf = (row: EventRow): Pending => {
   const { name, publicKey } = JSON.parse(row[6])
   return { eventId: row[1], position: row[0], name: String(name), publicKey: String(publicKey) }
 }

@@ -16,10 +16,10 @@ import { decode } from "../../src/record.js"
 import { writeRows } from "../../src/rows.js"
 import type { Signer } from "../../src/Signer.js"
 import { readHead, writeSigning } from "../../src/standing.js"
+import { acceptRoot } from "../../src/trust/decided.js"
 import { encodeInvite, fingerprint, inviteKey, keyId, newSecret, publicHalf } from "../../src/trust/keys.js"
 import { readMembership } from "../../src/trust/membership.js"
 import { newSession, rootDraft, sealUnit } from "../../src/trust/sealing.js"
-import { acceptRoot } from "../../src/trust/verdicts.js"
 import { uuid } from "./events.js"
 
 const meta = {
@@ -47,7 +47,7 @@ export const establish = (
   insertRows(connection, placed)
   writeRows(connection, projections, placed.map(decode))
   if (chain !== undefined) writeSigning(connection, chain)
-  acceptRoot(connection, draft.id)
+  acceptRoot(connection, { eventId: draft.id, publicKey: signer.publicKey })
   connection.prepare("UPDATE checkpoint SET position = ?").run(head.position + 1)
   return draft.id
 }

@@ -7,8 +7,8 @@ import { describe, expect, it } from "vitest"
 import type { NativeConnection } from "../../src/connection.js"
 import type { EventRow } from "../../src/record.js"
 import type { Signer } from "../../src/Signer.js"
+import { acceptRoot } from "../../src/trust/decided.js"
 import { newSession } from "../../src/trust/sealing.js"
-import { acceptRoot } from "../../src/trust/verdicts.js"
 import { serverAdded } from "../support/events.js"
 import { fleet } from "../support/fleet.js"
 import { draft, resigned, rewritten, signed } from "../support/forger.js"
@@ -25,7 +25,7 @@ const twice = (): Log => {
     .get()
   const body = { ...dataOf(admin), role: undefined, cutoff: { position, hash }, machines: [dataOf(member)], roots: [] }
   const event = draft({ stream: machinesStream, type: "RootEstablished", schema: 2, body })
-  acceptRoot(at.connection, event.id)
+  acceptRoot(at.connection, { eventId: event.id, publicKey: admin.publicKey })
   expect(at.take(signed([event], admin, event.id))).toEqual([undefined])
   return { ...at, rootId: event.id }
 }

@@ -5,7 +5,7 @@ import { expect, it } from "vitest"
 import { Database } from "../../src/Database.js"
 import { loadSigner } from "../../src/Signer.js"
 import { make } from "../../src/sync/RemoteLog.js"
-import { acceptRoot } from "../../src/trust/verdicts.js"
+import { acceptRoot } from "../../src/trust/decided.js"
 import { establish } from "../support/enrolment.js"
 import { freshPath } from "../support/files.js"
 import { eventsOf, failure, give, machine, rowsHash, signerOf, status, sync, verify } from "../support/machines.js"
@@ -64,7 +64,11 @@ it("a shared log is read by all, and pushed to once a person has begun its root;
   expect(await failure(b)).toMatchObject({ reason: "new-root" })
   expect(await status(b)).toMatchObject({ lastError: { reason: "new-root" } })
   const root = eventsOf(a.path).find((row) => row[4] === "RootEstablished")
-  await b.run(Effect.flatMap(Database, (database) => database.write((c) => acceptRoot(c, root?.[1] ?? ""))))
+  await b.run(
+    Effect.flatMap(Database, (database) =>
+      database.write((c) => acceptRoot(c, { eventId: root?.[1] ?? "", publicKey: signerOf(a).publicKey })),
+    ),
+  )
   expect((await status(b)).lastError).toBe(null)
   await give(b, (r) => r.servers.add({ name: "delta" }))
   await sync(b)

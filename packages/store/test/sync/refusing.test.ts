@@ -1,0 +1,34 @@
+/** What is told of a refused command has room in an event, whatever those may be called that stood in its way. */
+import { expect, it } from "vitest"
+import { uuid } from "../support/events.js"
+import { fleet } from "../support/fleet.js"
+import { draft, placed, signed, slipIn } from "../support/forger.js"
+import { add, eventsOf, give, rejected, rowsHash, servers, signerOf, sync } from "../support/machines.js"
+
+it("a server that cannot go, for services whose names are a megabyte each", async () => {
+  const { a, b, rootId, there, thief } = await fleet("a", "b", "thief")
+  await add(a, "s")
+  await give(a, (r) => r.services.add({ name: "v", server: "s" }))
+  for (const one of [a, b, thief]) await sync(one)
+  const service = JSON.parse(eventsOf(a.path).find((row) => row[4] === "ServiceAdded")?.[6] ?? "")
+  for (const name of ["p", "q"]) {
+    const stream = `service-${uuid()}`
+    for (const [type, body] of [
+      ["ServiceAdded", { ...service, name }],
+      ["ServiceRenamed", { from: name, to: name.repeat(3_000_000) }],
+    ] as const)
+      slipIn(there(), placed(there(), signed([draft({ stream, type, body })], signerOf(thief), rootId)))
+  }
+  // Offline, so that it knows of none of them.
+  await give(b, (r) => r.services.remove("s/v"))
+  await give(b, (r) => r.servers.remove("s"))
+  await add(b, "other")
+  const { rejected: told } = await sync(b)
+  expect(told.map(({ reason }) => reason)).toEqual([expect.stringContaining('"s" is still used by service')])
+  expect(told[0]?.reason.length).toBeLessThan(2_000)
+  await sync(a)
+  expect(await rejected(a)).toHaveLength(1)
+  for (const one of [a, b]) expect(await servers(one)).toEqual(["other", "s"])
+  expect(rowsHash(b.path)).toBe(rowsHash(a.path))
+  for (const one of [a, b, thief]) await one.close()
+})

@@ -1,0 +1,117 @@
+/** Whoever has the token alone can put any root into a log that has none: it is taken for no other one, and stops nobody for good. */
+import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import * as Effect from "effect/Effect"
+import { expect, it } from "vitest"
+import { insertRows } from "../../src/append.js"
+import { loadSigner, type Signer } from "../../src/Signer.js"
+import { make } from "../../src/sync/RemoteLog.js"
+import { fingerprint } from "../../src/trust/keys.js"
+import { damaged, withNoise } from "../support/audited.js"
+import { freshPath } from "../support/files.js"
+import { draft, placed, signed, slipIn, stranger } from "../support/forger.js"
+import {
+  add,
+  attempt,
+  eventsOf,
+  failure,
+  type Machine,
+  machine,
+  machines,
+  servers,
+  signerOf,
+  sync,
+  trust,
+} from "../support/machines.js"
+import { oldRows } from "../support/oldLog.js"
+import { makeSequencer } from "../support/sequencer.js"
+
+/** A shared log as it was before logs had a root, in which two machines wrote, or nobody signed. */
+const world = async (isSigned: boolean) => {
+  let sequencer = makeSequencer()
+  const remote = make("memory", (statements, mode) => sequencer.batch(statements, mode))
+  await Effect.runPromise(remote.create("11111111-1111-4111-8111-111111111111"))
+  const paths = [freshPath(), freshPath()]
+  const keys = paths.map((path, at) => ({ ...loadSigner(`${path}.key`), name: "ab"[at] as string }))
+  const rows = oldRows(isSigned ? keys : [undefined, undefined], ["alpha", "beta"])
+  insertRows(sequencer.connection, rows.map((row) => [...row, null, null]) as never)
+  const [a, b] = paths.map((path, at) => machine("ab"[at] as string, remote, { path, signed: isSigned }))
+  const save = () => {
+    const copy = freshPath()
+    sequencer.connection.exec(`VACUUM INTO '${copy}'`)
+    return () => {
+      sequencer = makeSequencer(copy)
+    }
+  }
+  return { a: a as Machine, b: b as Machine, remote, save, there: () => sequencer.connection }
+}
+type World = Awaited<ReturnType<typeof world>>
+
+const forgeRoot = ({ there }: World, x: Signer, id?: string) => {
+  const [position, hash] = there().prepare("SELECT position, hash FROM events ORDER BY position DESC LIMIT 1").get()
+  const body = { machineId: x.id, name: x.name, publicKey: x.publicKey, cutoff: { position, hash }, machines: [], roots: [] } // biome-ignore format: one event
+  const { schema, type } = RootEstablished
+  const root = draft({ ...(id && { id }), stream: machinesStream, type, schema, body })
+  slipIn(there(), placed(there(), signed([root], x, root.id)))
+}
+
+const list = (of: Machine) => machines(of, (service) => service.list)
+const acknowledge = (of: Machine) => machines(of, (service) => service.acknowledge(true))
+
+it("one under the same id as the one that a person looks at is another: the fingerprint shown is its own", async () => {
+  const of = await world(true)
+  const { a, b } = of
+  for (const one of [a, b]) damaged(one.path)
+  await attempt(a)
+  const putBack = of.save()
+  await machines(a, (service) => service.beginRoot(true))
+  await sync(a)
+  await failure(b)
+  expect((await list(b)).pendingRoots).toMatchObject([{ fingerprint: fingerprint(signerOf(a).publicKey) }])
+  putBack()
+  const x = stranger("a")
+  forgeRoot(of, x, eventsOf(a.path).find((row) => row[4] === "RootEstablished")?.[1])
+  await failure(b)
+  expect((await list(b)).pendingRoots).toMatchObject([{ fingerprint: fingerprint(x.publicKey) }])
+  await expect(trust(b, a)).rejects.toThrow("no root named")
+  for (const one of [a, b]) await one.close()
+})
+
+it("one in the place of a root that a person accepted does not count", async () => {
+  const of = await world(true)
+  const { a, b } = of
+  for (const one of [a, b]) damaged(one.path)
+  await attempt(a)
+  const putBack = of.save()
+  await machines(a, (service) => service.beginRoot(true))
+  await sync(a)
+  await failure(b)
+  await trust(b, a)
+  await sync(b)
+  putBack()
+  const x = stranger("a")
+  forgeRoot(of, x, eventsOf(a.path).find((row) => row[4] === "RootEstablished")?.[1])
+  await attempt(b)
+  expect((await list(b)).machines.map(({ machineId }) => machineId)).not.toContain(x.id)
+  for (const one of [a, b]) await one.close()
+})
+
+it.each([true, false])("one that is turned down stops nobody any more (signed before: %s)", async (isSigned) => {
+  const of = await world(isSigned)
+  const { a, b } = of
+  for (const one of [a, b]) withNoise(one.path)
+  for (const one of [a, b]) await attempt(one)
+  await add(a, "mine")
+  forgeRoot(of, stranger("x"))
+  for (const one of [a, b]) expect(await failure(one)).toMatchObject({ reason: "new-root" })
+  expect((await failure(b)).message).toContain("machine acknowledge --roots")
+  for (const one of [a, b]) expect(await acknowledge(one)).toBe(1)
+  if (isSigned) {
+    await machines(a, (service) => service.beginRoot(true))
+    await sync(a)
+    await failure(b)
+    await trust(b, a)
+  }
+  for (const one of [a, b, a]) await sync(one)
+  for (const one of [a, b]) expect(await servers(one)).toEqual(["alpha", "beta", "mine"])
+  for (const one of [a, b]) await one.close()
+})
