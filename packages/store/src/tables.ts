@@ -46,10 +46,17 @@ const sqlType: Record<Kind, string> = {
   json: "TEXT",
 }
 
+/** The driver ends the process where it is given what SQL has no value for. */
+const only = (type: "string" | "number") => (value: unknown) => {
+  if (value === null || value === undefined) return null
+  if (typeof value === type) return value
+  throw new TypeError(`a column that holds a ${type} was given something else`)
+}
+
 const encoders: Record<Kind, (value: unknown) => unknown> = {
-  text: (value) => value ?? null,
-  integer: (value) => value ?? null,
-  real: (value) => value ?? null,
+  text: only("string"),
+  integer: only("number"),
+  real: only("number"),
   boolean: (value) => (value === null || value === undefined ? null : value ? 1 : 0),
   // Canonical, so that equal rows are equal texts, however they were folded.
   json: (value) => (value === null || value === undefined ? null : canonicalJson(value)),

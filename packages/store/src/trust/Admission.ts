@@ -16,7 +16,7 @@ import { alteredIn, counts, inert, isKnown, type Judged, unchainedAt, unproven, 
 import { holds } from "./keys.js"
 import { endAfter } from "./links.js"
 import { proves } from "./membership.js"
-import { type Asked, underOther, wasEnrolled } from "./otherRoots.js"
+import { type Asked, askedOf, underOther, wasEnrolled } from "./otherRoots.js"
 import { misfit } from "./shapes.js"
 import { alone, unitAt } from "./unitAt.js"
 
@@ -293,11 +293,6 @@ const after = ({ length, signature: last }: Run, signature: string | null): Run 
   signature,
   length: signature === last ? length + 1 : 1,
 })
-
-const askedOf = (row: EventRow): Asked => {
-  const { machineId, publicKey } = decode(row).data as { readonly machineId: string; readonly publicKey: string }
-  return { eventId: row[1], position: row[0], machineId, publicKey }
-}
 
 /** By what the check of a unit's signature is found again. */
 export const checkOf = (publicKey: string, bytes: Buffer, signature: string): string =>

@@ -1,6 +1,6 @@
 /** What was signed under another root than the one that counts here: no forgery, and told as what it is. It counts for nothing all the same. */
 import { type Membership, unaccepted } from "@context-engine/core/domain/Membership"
-import type { EventRow } from "../record.js"
+import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { holds } from "./keys.js"
 
@@ -38,4 +38,10 @@ export const underOther = (
     brought ?? machines.get(key)?.publicKey ?? asked.find(({ machineId }) => machineId === key)?.publicKey
   const waiting = asked.slice(0, tried).find(({ eventId }) => isUnder(eventId, publicKey))
   return waiting && `it was signed under the root at position ${waiting.position}, and ${unaccepted}`
+}
+
+/** A root that waits, from its event. */
+export const askedOf = (row: EventRow): Asked => {
+  const { machineId, publicKey } = decode(row).data as { readonly machineId: string; readonly publicKey: string }
+  return { eventId: row[1], position: row[0], machineId, publicKey }
 }
