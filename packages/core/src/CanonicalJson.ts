@@ -20,6 +20,9 @@ const quoted = (text: string): string => (plain.test(text) ? `"${text}"` : JSON.
 
 const plain = /^[\w .:/@-]*$/
 
+/** A text as SQLite gives it back: half a character, as where one was cut, and NUL become U+FFFD. */
+export const storedText = (text: string): string => text.replace(/[\ud800-\udfff\0]/gu, "\ufffd")
+
 /**
  * The text under which a log keeps a value. What a host printed may have been cut in the middle of a character, or hold NUL.
  * SQLite keeps neither as it is, so they become U+FFFD before anything is hashed. What people type never comes this far: it

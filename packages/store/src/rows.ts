@@ -59,7 +59,7 @@ const lasting = (changes: ReadonlyMap<string, Change>): ReadonlyMap<string, Row 
   return rows
 }
 
-/** What an append makes of a row. `once`: it bears the event's own id, and no other event will ever touch it. */
+/** What an append makes of a row. `once`: it is the event's own, and no other will ever touch it. */
 interface Change {
   readonly before: Row | undefined
   readonly after: Row | undefined
@@ -83,8 +83,8 @@ const fold = (
     const key = projection.key(event)
     if (key === undefined) continue
     touched.push([key, event])
-    // A row that bears the event's own id cannot have been there before it.
-    if (key === event.id || rows.has(key)) continue
+    // A row that is the event's own cannot have been there before it.
+    if (projection.own?.(event) === true || rows.has(key)) continue
     const known = cache?.get(table.name, key)
     rows.set(key, known)
     if (known === undefined) unknown.push(key)
@@ -96,7 +96,7 @@ const fold = (
     const after = projection.evolve(change === undefined ? before : change.after, event)
     // Most events tell nothing worth a row of the timeline.
     if (after === undefined && before === undefined && change === undefined) continue
-    changes.set(key, { before, after, once: key === event.id && change?.once !== false })
+    changes.set(key, { before, after, once: projection.own?.(event) === true && change?.once !== false })
   }
   return changes
 }

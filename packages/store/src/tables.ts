@@ -3,7 +3,7 @@
  *
  * A row's field `ipAddresses` is the column `ip_addresses`; lists and objects are JSON text, booleans are 0 and 1.
  */
-import { canonicalJson } from "@context-engine/core/CanonicalJson"
+import { canonicalJson, storedText } from "@context-engine/core/CanonicalJson"
 
 /** What a column holds, and so how it is stored. */
 type Kind = "text" | "integer" | "real" | "boolean" | "json"
@@ -49,8 +49,8 @@ const sqlType: Record<Kind, string> = {
 /** The driver ends the process where it is given what SQL has no value for. */
 const only = (type: "string" | "number") => (value: unknown) => {
   if (value === null || value === undefined) return null
-  if (typeof value === type) return value
-  throw new TypeError(`a column that holds a ${type} was given something else`)
+  if (typeof value !== type) throw new TypeError(`a column that holds a ${type} was given something else`)
+  return typeof value === "string" ? storedText(value) : value
 }
 
 const encoders: Record<Kind, (value: unknown) => unknown> = {

@@ -1,5 +1,5 @@
 /** What a walk along the log does not see of its file: the rows, the schema and the checkpoint. */
-import { canonicalJson } from "@context-engine/core/CanonicalJson"
+import { canonicalJson, storedText } from "@context-engine/core/CanonicalJson"
 import type { Connection } from "./connection.js"
 import { checkSchema } from "./fileSchema.js"
 import { tables } from "./tables.js"
@@ -33,7 +33,12 @@ export const compareRows = (connection: Connection, walk: Walk): number => {
 
 /** A folded row as its table gives it back: the table's fields only, `null` for what is absent. */
 const normal = (table: (typeof tables)[number], row: object): object =>
-  Object.fromEntries(table.columns.map(({ field }) => [field, (row as Record<string, unknown>)[field] ?? null]))
+  Object.fromEntries(
+    table.columns.map(({ field }) => {
+      const value = (row as Record<string, unknown>)[field] ?? null
+      return [field, typeof value === "string" ? storedText(value) : value]
+    }),
+  )
 
 /** The schema must be that of a log and nothing more, and the checkpoint at the head. */
 export const checkGuards = (connection: Connection, walk: Walk, own: ReadonlyArray<string> = []): void => {

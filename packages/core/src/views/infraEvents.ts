@@ -28,10 +28,13 @@ export const infraEvents: Projection<InfraEventRow> = {
   name: "infra_events",
   version: 2,
   unique: [],
-  key: (event) => (event.stream.startsWith("entry-") ? idOf(event.stream) : event.id),
+  key: (event) => (isEntry(event) ? idOf(event.stream) : event.id),
+  own: (event) => !isEntry(event),
   // Whoever may append can give an event the id of an entry, or an entry that of an event: what was there first stays.
-  evolve: (row, event) => (event.stream.startsWith("entry-") ? written(row, event) : (row ?? told(event))),
+  evolve: (row, event) => (isEntry(event) ? written(row, event) : (row ?? told(event))),
 }
+
+const isEntry = ({ stream }: Recorded): boolean => stream.startsWith("entry-")
 
 const written = (row: InfraEventRow | undefined, event: Recorded): InfraEventRow | undefined => {
   if (row?.source === "log") return row

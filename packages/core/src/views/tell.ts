@@ -1,12 +1,14 @@
 /** What an event means to a person: a title, how grave it is, and whom it concerns. Routine events mean nothing. */
+import * as Schema from "effect/Schema"
 import { idOf } from "../Aggregate.js"
 import { entity as dependency } from "../domain/Dependency.js"
-import type { DomainEvent } from "../domain/Events.js"
+import { type DomainEvent, definitions } from "../domain/Events.js"
 import type { CommandRejected } from "../domain/Rejection.js"
 import { entity as route } from "../domain/Route.js"
 import { entity as secret } from "../domain/Secret.js"
 import { entity as server } from "../domain/Server.js"
 import { type ServiceActionEnded, entity as service } from "../domain/Service.js"
+import { lift } from "../domain/Upcasts.js"
 import { inertType, type Recorded } from "../Event.js"
 import type { InfraEventRow } from "./infraEvents.js"
 
@@ -287,10 +289,16 @@ const outcomes = { refused: "refused, others were first", moot: "nothing was lef
 /** What a command wanted, in the words of its first event. */
 export const what = ({ events }: Pick<CommandRejected, "events">): string => {
   const [first] = events
-  const title =
-    first === undefined ? undefined : tell({ ...first, position: 0, version: 0 } as unknown as Recorded)?.title
+  const title = first === undefined ? undefined : titleOf(first)
   const more = events.length > 1 ? ` (and ${events.length - 1} more)` : ""
   return `"${title ?? first?.type ?? "nothing"}"${more}`
+}
+
+/** What is told as refused may be of a shape that is none, or of one that only a later version knows. */
+const titleOf = (original: CommandRejected["events"][number]): string | undefined => {
+  const event = lift({ ...original, position: 0, version: 0 } as unknown as Recorded)
+  const definition = definitions.get(event.type)
+  return definition === undefined || Schema.is(definition.data)(event.data) ? tell(event)?.title : undefined
 }
 
 /** `api changed: port, healthEndpoint`, in the order in which the fields are declared; those of a later version come last. */

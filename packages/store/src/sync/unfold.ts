@@ -42,14 +42,14 @@ export const unfold = (connection: Connection, events: ReadonlyArray<Recorded>):
   if (touched.size > 0) foldAgain(connection, touched)
 }
 
-/** What bears the event's own id comes from no other event, and is simply gone. */
+/** What is an event's own comes from no other, and is simply gone. */
 const touchedBy = (events: ReadonlyArray<Recorded>): Map<string, Touched> => {
   const touched = new Map<string, Touched>()
   for (const projection of projections) {
     const table = tableOf(projection)
     for (const event of events) {
       const id = projection.key(event)
-      if (id === undefined || id === event.id) continue
+      if (id === undefined || projection.own?.(event) === true) continue
       touched.set(`${table.name} ${id}`, { projection, table, id, stream: event.stream })
     }
   }
@@ -114,11 +114,12 @@ const idsIn = (touched: ReadonlyMap<string, Touched>, view: { readonly name: str
 
 /**
  * A row derives from one stream, and from whatever bears its name beside that: another service may have begun a deployment of the same
- * id first, and an event may have the id of an entry.
+ * id first, and an event may have the id of an entry. Which deployment an event names is not for SQL to read: of a member that is said
+ * twice, or in escapes, it reads another.
  */
 const sayInThem = `SELECT ${stored} FROM events WHERE position IN (
   SELECT position FROM events WHERE stream IN (SELECT value FROM json_each(?1))
   UNION SELECT position FROM events WHERE ?2 <> '[]' AND stream GLOB 'service-*'
-    AND iif(json_valid(data), data ->> 'deploymentId', NULL) IN (SELECT value FROM json_each(?2))
+    AND (data GLOB '*deploymentId*' OR instr(data, '\\') > 0)
   UNION SELECT position FROM events WHERE id IN (SELECT value FROM json_each(?3))
 ) ORDER BY position`

@@ -1,9 +1,20 @@
-/** What is told of a refused command has room in an event, whatever those may be called that stood in its way. */
+/** A refused command is told, whatever it holds, and whatever those may be called that stood in its way. */
 import { expect, it } from "vitest"
 import { uuid } from "../support/events.js"
 import { fleet } from "../support/fleet.js"
 import { draft, placed, signed, slipIn } from "../support/forger.js"
-import { add, eventsOf, give, rejected, rowsHash, servers, signerOf, sync } from "../support/machines.js"
+import {
+  add,
+  eventsOf,
+  give,
+  heal,
+  machines,
+  rejected,
+  rowsHash,
+  servers,
+  signerOf,
+  sync,
+} from "../support/machines.js"
 
 it("a server that cannot go, for services whose names are a megabyte each", async () => {
   const { a, b, rootId, there, thief } = await fleet("a", "b", "thief")
@@ -32,3 +43,31 @@ it("a server that cannot go, for services whose names are a megabyte each", asyn
   expect(rowsHash(b.path)).toBe(rowsHash(a.path))
   for (const one of [a, b, thief]) await one.close()
 })
+
+it.each(["ServerAdded", "RouteUpdated", "DeploymentRolledBack"])(
+  "a command that holds a %s in a shape that only a newer version knows, from a machine that was revoked meanwhile",
+  async (type) => {
+    const { a, b, c, rootId, save, there, thief } = await fleet("a", "b", "c", "thief")
+    await add(a, "s")
+    for (const one of [a, b, c, thief]) await sync(one)
+    const putBack = save()
+    const stream = `${{ ServerAdded: "server", RouteUpdated: "route" }[type] ?? "service"}-${uuid()}`
+    const unit = signed([draft({ stream, type, schema: 7, body: null }), draft()], signerOf(thief), rootId)
+    slipIn(there(), placed(there(), unit))
+    for (const one of [b, c]) await sync(one)
+    putBack()
+    await sync(a)
+    await machines(a, (service) => service.revoke(signerOf(thief).id))
+    await sync(a)
+    for (const one of [c, b]) await heal(one)
+    for (const one of [a, b, c]) {
+      await sync(one)
+      expect(await servers(one)).toEqual(["s"])
+      expect((await rejected(one)).map(({ what }) => what)).toEqual([
+        `"${type}@7 (not known to this version)" (and 1 more)`,
+      ])
+      expect(rowsHash(one.path)).toBe(rowsHash(a.path))
+    }
+    for (const one of [a, b, c, thief]) await one.close()
+  },
+)

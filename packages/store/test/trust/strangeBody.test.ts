@@ -46,6 +46,7 @@ type World = Awaited<ReturnType<typeof world>>
 const at = "2026-01-01T00:00:00.000Z"
 const named = { service: "v", server: "s", serverId: "x" }
 const started = { ...named, deploymentId: "dep1", version: null, previousVersion: null, deployedBy: "a", method: "manual", notes: null, at } // biome-ignore format: one event
+const ended = { ...named, deploymentId: "dep1", version: "1", duration: 1, logs: "", at, verified: true }
 const checked = { ...named, status: "healthy", previous: "unknown", latency: null, at }
 
 const ofServer = ({ server }: World, changes: object): Draft =>
@@ -79,6 +80,37 @@ const kinds: Readonly<Record<string, (of: World) => ReadonlyArray<Draft>>> = {
   "the id of an entry": ({ entry }) => [draft({ id: entry[2].slice(6) })],
   "an entry under the id of an event": ({ entry, server }) => [
     draft({ stream: `entry-${server[1]}`, type: "InfraEventAdded", body: JSON.parse(entry[6]) }),
+  ],
+  "a text that is cut in the middle of a character": (of) => [
+    draft({ stream: of.server[2], type: "CommandRun", body: { server: "s", argv: [`${"x".repeat(99)}😀yy`], exitCode: 0, reason: null, at } }), // biome-ignore format: one event
+    ofService(of, "DeploymentStarted", started),
+    ofService(of, "DeploymentSucceeded", { ...ended, version: "12345678901😀" }),
+    ofService(of, "DeploymentRolledBack", { ...named, deploymentId: "dep1", rollbackVersion: "12345678901😀" }),
+  ],
+  "an update under the id of its own row": ({ entry, server }) => [
+    draft({ id: server[2].slice(7), stream: server[2], type: "ServerUpdated", body: { name: "s", changes: { notes: "n" } } }), // biome-ignore format: one event
+    draft({ id: entry[2].slice(6), stream: entry[2], type: "InfraEventUpdated", body: { name: "hello", changes: { title: "bye" } } }), // biome-ignore format: one event
+  ],
+  "a removal under the id of its own row": ({ server }) => [
+    draft({ id: server[2].slice(7), stream: server[2], type: "ServerRemoved", body: { name: "s" } }),
+  ],
+  "the end of a deployment under its id": (of) => [
+    ofService(of, "DeploymentStarted", started),
+    { ...ofService(of, "DeploymentSucceeded", ended), id: "dep1" },
+  ],
+  "a deployment that is said twice": (of) => [
+    {
+      ...draft({ stream: `service-${uuid()}`, type: "DeploymentStarted" }),
+      data: JSON.stringify(started).replace('"deploymentId":', '"deploymentId":"other","deploymentId":'),
+    },
+    ofService(of, "DeploymentStarted", started),
+  ],
+  "a deployment that is said in escapes": (of) => [
+    {
+      ...draft({ stream: `service-${uuid()}`, type: "DeploymentStarted" }),
+      data: JSON.stringify(started).replace('"deploymentId":', '"deployment\\u0049d":'),
+    },
+    ofService(of, "DeploymentStarted", started),
   ],
   "another service's word on a deployment": (of) => [
     ofService(of, "DeploymentStarted", started),
@@ -117,7 +149,7 @@ describe("signed with a member's key", () => {
       await expectAlike([a, b, c])
     }
     const [server] = await a.run(Effect.flatMap(ReadModels, (models) => models.servers.list()))
-    expect(server?.localKey).not.toBe(signerOf(a).id)
+    expect(server?.localKey ?? null).not.toBe(signerOf(a).id)
     for (const one of [a, b, c, thief]) await one.close()
   })
 })

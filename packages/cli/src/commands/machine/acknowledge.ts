@@ -12,14 +12,14 @@ export const acknowledge = leaf({
   description:
     "Says, signed by this admin machine, that a person has seen the events of the shared log that count for nothing, and what is wrong " +
     "with running numbers. They stay what they are; alert and audit verify stop naming them. Where another root waits for a word, it is " +
-    "refused without --roots.",
+    "refused without --roots. In a log that has no root yet, --roots turns down those that wait, on this machine alone.",
   examples: ["machine acknowledge", "machine acknowledge --yes --json", "machine acknowledge --roots"],
   options: { ...removing, roots: flag("roots", "Roots that wait for a word, too: none of them is the right one") },
   run: (given) =>
     withMachines(given, ({ machines, sync }) =>
       Effect.gen(function* () {
         const { breaks, inert, inertEvents, roots } = yield* sync.status
-        if (inert + breaks.length === 0) return { acknowledged: 0 }
+        if (inert + breaks.length + roots.length === 0) return { acknowledged: 0 }
         // It is refused: a yes would be in vain.
         if (roots.length > 0 && !given.roots) return { acknowledged: yield* machines.acknowledge(false) }
         if (!given.yes) {
@@ -29,6 +29,7 @@ export const acknowledge = leaf({
         const parts = [
           ...(inert === 0 ? [] : [`${count(inert, "event")} that ${inert === 1 ? "counts" : "count"} for nothing`]),
           ...(breaks.length === 0 ? [] : [`${count(breaks.length, "break")} in running numbers`]),
+          ...(roots.length === 0 ? [] : [`${count(roots.length, "root")} as not the right one`]),
         ]
         yield* confirmed(given.yes, `acknowledge ${parts.join(" and ")}`)
         return { acknowledged: yield* machines.acknowledge(given.roots) }
