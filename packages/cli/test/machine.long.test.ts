@@ -1,7 +1,7 @@
 /** Who may write: from nothing to a laptop, a server, a phone and a job on one log, with a real server between them. */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
-import { forge, invited, itself, type Signing, signing, token } from "./support/enrolled.js"
+import { forge, forgeRoot, invited, itself, type Signing, signing, token } from "./support/enrolled.js"
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 })
 
@@ -275,5 +275,21 @@ describe("machines of one log", () => {
     expect(await alone.succeed("audit verify")).toContain("an unsigned log")
     const refused = await alone.run("machine add ci")
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("CONTEXT_KEY=off") })
+  })
+
+  it("turns down a root that somebody began in it with the token alone, and goes on", async () => {
+    const other = await startSqld()
+    const alone = signing("una", { CONTEXT_KEY: "off" })
+    await alone.succeed("server add solo --ip 10.0.0.9", { env: { CONTEXT_SYNC: "off" } })
+    await alone.succeed(`sync connect ${other.url}`, token(other))
+    await forgeRoot(other, "mallory", 1)
+    await forgeRoot(other, "mal", 2)
+    const stopped = await alone.run("sync now")
+    expect(stopped.code).toBe(1)
+    expect(stopped.stderr).toContain("context infra machine acknowledge --roots")
+    expect(await alone.json("machine acknowledge --roots --yes")).toEqual({ acknowledged: 1 })
+    await alone.succeed("server add duo --ip 10.0.0.10 --wait-sync")
+    expect(await servers(alone)).toEqual(["duo", "solo"])
+    await other.close()
   })
 })

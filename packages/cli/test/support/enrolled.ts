@@ -1,10 +1,13 @@
 /** Machines that sign, each with a home of its own, and the ways into one log: by an invite, by an approval, by a key for a job. */
 import { join } from "node:path"
-import { hashOf } from "@context-engine/store/record"
+import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import { type EventRow, hashOf } from "@context-engine/store/record"
 import { remoteLog } from "@context-engine/store/sync/http"
+import type { Place } from "@context-engine/store/sync/protocol"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { expect } from "vitest"
+import { draft, signed, stranger } from "../../../store/test/support/forger.js"
 import type { Sqld } from "../../../store/test/support/sqld.js"
 import { type RunOptions, workspace } from "./cli.js"
 
@@ -45,34 +48,34 @@ export const itself = async (machine: Pick<Signing, "json">) =>
   (await machine.json("machine list")).machines.find((row: { readonly here: boolean }) => row.here)
 
 /** Appends an event to the shared log with the token alone, as whoever has that can. */
-export const forge = async (sqld: Sqld, type: string, data: object): Promise<void> => {
+export const forge = (sqld: Sqld, type: string, data: object): Promise<void> =>
+  append(sqld, () => {
+    const at = new Date().toISOString()
+    const meta = JSON.stringify({ actor: "root", commandId: crypto.randomUUID(), machine: "vm", via: "cli" })
+    const id = crypto.randomUUID()
+    return [0, id, `server-${id}`, 1, type, 1, JSON.stringify(data), meta, at, at, "", null, null, null]
+  })
+
+/** Begins a root of it in the same way; `version` says the how manyth it is on its stream. */
+export const forgeRoot = (sqld: Sqld, name: string, version: number): Promise<void> =>
+  append(sqld, (cutoff) => {
+    const key = stranger(name)
+    const body = { machineId: key.id, name, publicKey: key.publicKey, cutoff, machines: [], roots: [] }
+    const { schema, type } = RootEstablished
+    const root = draft({ stream: machinesStream, type, schema, body })
+    const [row] = signed([root], key, root.id)
+    return (row as EventRow).with(3, version) as unknown as EventRow
+  })
+
+const append = async (sqld: Sqld, make: (head: Place) => EventRow): Promise<void> => {
   const remote = remoteLog({ url: sqld.url, token: sqld.token() })
   const first = await Effect.runPromise(remote.survey([]))
   if (first._tag === "Empty") throw new Error("there is no log to append to")
   const { head, logId } = first
   const found = await Effect.runPromise(remote.survey([head]))
-  const hash = found._tag === "Log" ? (found.hashes.get(head) as string) : ""
-  const at = new Date().toISOString()
-  const meta = JSON.stringify({ actor: "root", commandId: crypto.randomUUID(), machine: "vm", via: "cli" })
-  const id = crypto.randomUUID()
-  const row = [
-    head + 1,
-    id,
-    `server-${id}`,
-    1,
-    type,
-    1,
-    JSON.stringify(data),
-    meta,
-    at,
-    at,
-    "",
-    null,
-    null,
-    null,
-  ] as const
-  const forged = [...row.slice(0, 10), hashOf(hash, row), null, null, null] as unknown as typeof row
-  const from = { position: head, hash }
+  const from = { position: head, hash: found._tag === "Log" ? (found.hashes.get(head) as string) : "" }
+  const row = make(from).with(0, head + 1) as unknown as EventRow
+  const forged = row.with(10, hashOf(from.hash, row)) as unknown as EventRow
   const answer = await Effect.runPromise(remote.exchange({ from, logId, push: [forged], keepTimes: false, limit: 0 }))
   expect(answer?.head).toBe(head + 1)
 }

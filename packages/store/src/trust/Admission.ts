@@ -11,7 +11,7 @@ import * as Either from "effect/Either"
 import { decode, type EventRow } from "../record.js"
 import { signedBytes, signedOf } from "../Signer.js"
 import { anyUnit, type Chain, chainOf, endOfRun, isRoot, type Link, ownKey, passRefused } from "./chain.js"
-import { type Decided, isAccepted } from "./decided.js"
+import { type Decided, hasTurnedDown, isAccepted } from "./decided.js"
 import { alteredIn, counts, inert, isKnown, type Judged, unchainedAt, unproven, wrongIn } from "./judged.js"
 import { holds } from "./keys.js"
 import { endAfter } from "./links.js"
@@ -226,7 +226,8 @@ export class Admission {
     const event = decode(row)
     const accepts = (root: { readonly eventId: string }) => root.eventId === row[1] && this.#accepts(row)
     if (isRoot(row) && this.membership.root === null && !this.#accepts(row)) {
-      if (this.known.decided.get(row[1]) === "turned down") return inert(unaccepted)
+      // Whoever has turned one down is in no hurry: another waits as it does in a log that has a root, and stops nobody.
+      if (hasTurnedDown(this.known.decided)) return inert(unaccepted)
       return { verdict: "stop", why: "root", position: row[0], detail: row[1], row }
     }
     const next = admit(this.membership, {

@@ -17,6 +17,9 @@ export const isAccepted = (decided: Decided, row: EventRow): boolean => {
   return publicKey !== undefined && isKey(publicKey)
 }
 
+/** Whether a person on this machine has gone back from some root, or did not want it. */
+export const hasTurnedDown = (decided: Decided): boolean => [...decided.values()].includes("turned down")
+
 /** Older versions did not keep the key: it is that of the root in the log, or any where that is there no more. */
 export const readDecided = (connection: Connection): Decided =>
   new Map(

@@ -105,6 +105,9 @@ it.each([true, false])("one that is turned down stops nobody any more (signed be
   for (const one of [a, b]) expect(await failure(one)).toMatchObject({ reason: "new-root" })
   expect((await failure(b)).message).toContain("machine acknowledge --roots")
   for (const one of [a, b]) expect(await acknowledge(one)).toBe(1)
+  // Any number of others wait then, as in a log that has a root, and are in nobody's way.
+  for (let n = 0; n < 5; n++) forgeRoot(of, stranger(`x${n}`))
+  for (const one of [a, b]) if (!isSigned) await sync(one)
   if (isSigned) {
     await machines(a, (service) => service.beginRoot(true))
     await sync(a)
