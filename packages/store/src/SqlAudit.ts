@@ -21,7 +21,7 @@ import { findSigner } from "./Signer.js"
 import { readHead } from "./standing.js"
 import { readState } from "./sync/state.js"
 import { type Replay, takeOver } from "./takeOver.js"
-import { readDecided } from "./trust/decided.js"
+import { readDecided, readTurnedDown } from "./trust/decided.js"
 import { readInert } from "./trust/verdicts.js"
 import type { Walk } from "./verify.js"
 import { readSetting } from "./verifySetting.js"
@@ -63,7 +63,8 @@ export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Datab
             () => undefined,
           )
           return yield* database.write((connection): Taken => {
-            hear(connection, { roots, signer, measured: readState(connection).measured })
+            const turnedDown = readTurnedDown(connection)
+            hear(connection, { roots, turnedDown, signer, measured: readState(connection).measured })
             return { events, inert: readInert(connection, readHead(connection).position - events).size }
           })
         })

@@ -232,10 +232,11 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
     acknowledge: Effect.fn("Machines.acknowledge")(function* (turnsDownRoots) {
       const [root] = yield* database.read((c) => readAsked(c, readMembership(c)))
       if (root !== undefined && !turnsDownRoots) return yield* new InvalidInput({ field: "", reason: rootWaits(root) })
-      // Where nobody says who may write, each person says so on their own machine.
-      if (yield* database.read((c) => readMembership(c).root === null)) return yield* database.write(turnDownPending)
       const seen = yield* database.read(toAcknowledge)
-      if (seen.count > 0) yield* decide(() => Effect.succeed(InertAcknowledged(seen)))
+      // Where nobody says who may write, or what waits is not in this log yet, each person says so on their own machine.
+      const isOwnWord = seen.count === 0 || (yield* database.read((c) => readMembership(c).root === null))
+      if (isOwnWord) return yield* database.write(turnDownPending)
+      yield* decide(() => Effect.succeed(InertAcknowledged(seen)))
       return seen.count
     }),
   })

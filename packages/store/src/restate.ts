@@ -19,7 +19,7 @@ import { addDisplaced } from "./sync/lost.js"
 import { columnsOf, readState } from "./sync/state.js"
 import { tables } from "./tables.js"
 import { claimedKey, isRoot } from "./trust/chain.js"
-import { acceptRoot, isAccepted, readDecided } from "./trust/decided.js"
+import { acceptRoot, isAccepted, readDecided, readTurnedDown, turnDownRoots } from "./trust/decided.js"
 import { acceptKept, acceptOwn, markClockSteps, readInert } from "./trust/verdicts.js"
 import { readSetting } from "./verifySetting.js"
 
@@ -27,6 +27,8 @@ import { readSetting } from "./verifySetting.js"
 export interface Believed {
   /** Roots that a person on this machine has accepted. */
   readonly roots: ReadonlyArray<KeptRoot>
+  /** Roots that nobody on this machine wants, by their events: none that begins the log is taken for the right one then. */
+  readonly turnedDown: ReadonlyArray<string>
   /** This machine's key: a root that it began is the right one. */
   readonly signer: Signer | undefined
   /** How wrong this machine's clock is; `null` where that was not measured. A file may come from another machine. */
@@ -48,6 +50,7 @@ export const restate = (connection: Connection, believed: Believed): number => {
   const until = confirmed ?? readHead(connection).position
   const { confirmed: keepAsOf } = readShared(connection)
   begin(connection)
+  turnDownRoots(connection, believed.turnedDown)
   acceptKept(connection, rootRows(connection), believed.roots)
   acceptOwn(connection, rootRows(connection), believed.signer)
   for (const rows of wholeRuns(connection, until)) {
@@ -64,7 +67,8 @@ export const restate = (connection: Connection, believed: Believed): number => {
 export const differingAsItIs = (connection: Connection): number => {
   connection.exec("SAVEPOINT as_it_is")
   try {
-    return restate(connection, { roots: readKept(connection), signer: undefined, measured: null })
+    const [roots, turnedDown] = [readKept(connection), readTurnedDown(connection)]
+    return restate(connection, { roots, turnedDown, signer: undefined, measured: null })
   } finally {
     connection.exec("ROLLBACK TO as_it_is; RELEASE as_it_is")
   }
@@ -96,14 +100,14 @@ export const seesOtherRoots = (connection: Connection, { roots, signer }: Believ
  * A log that was taken over from elsewhere, and has roots that this machine accepts: those that its person accepted before, and those
  * that its own key began. Within a transaction. All is judged anew where one of them counted for nothing.
  */
-export const hear = (connection: Connection, { measured, roots, signer }: Believed): void => {
+export const hear = (connection: Connection, { measured, roots, signer, turnedDown }: Believed): void => {
   const rows = rootRows(connection)
   acceptKept(connection, rows, roots)
   acceptOwn(connection, rows, signer)
   const [decided, inert] = [readDecided(connection), readInert(connection, 0)]
   const heard = rows.filter((row) => isAccepted(decided, row))
   if (!heard.some(([position]) => inert.has(position))) return
-  restate(connection, { roots: heard.map(keptOf), signer, measured })
+  restate(connection, { roots: heard.map(keptOf), turnedDown, signer, measured })
 }
 
 const keptOf = (row: EventRow): KeptRoot => ({ eventId: row[1], publicKey: String(JSON.parse(row[6]).publicKey) })

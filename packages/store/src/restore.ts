@@ -26,6 +26,7 @@ import * as SqlEventLog from "./SqlEventLog.js"
 import { staging } from "./staging.js"
 import { endChain } from "./standing.js"
 import { noteError, readState } from "./sync/state.js"
+import { readTurnedDown } from "./trust/decided.js"
 import { strangersThatWait } from "./trust/waiting.js"
 
 /** A backup that has been looked at. */
@@ -96,7 +97,9 @@ export const prepare = (
       ({ reason }) => reason !== "full",
       () => Effect.void,
     )
-    const believed = { roots: rootsFor(copy, there, { memory, path }), signer, measured: measuredIn(there) }
+    const roots = rootsFor(copy, there, { memory, path })
+    const turnedDown = reading(there, readTurnedDown) ?? []
+    const believed = { roots, turnedDown, signer, measured: measuredIn(there) }
     const { differing, problems, report } = yield* Effect.mapError(verified(copy, believed, onProgress), aboutBackup)
     if (report.replayed !== null) return yield* notForWork(backup, report.replayed)
     if (problems.length > 0) return refused(problems)

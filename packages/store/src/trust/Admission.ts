@@ -226,8 +226,8 @@ export class Admission {
     const event = decode(row)
     const accepts = (root: { readonly eventId: string }) => root.eventId === row[1] && this.#accepts(row)
     if (isRoot(row) && this.membership.root === null && !this.#accepts(row)) {
-      // Whoever has turned one down is in no hurry: another waits as it does in a log that has a root, and stops nobody.
-      if (hasTurnedDown(this.known.decided)) return inert(unaccepted)
+      // Who has turned one down, or goes by another of that id, waits for none: it is told as in a log that has a root.
+      if (hasTurnedDown(this.known.decided) || this.known.decided.has(row[1])) return inert(unaccepted)
       return { verdict: "stop", why: "root", position: row[0], detail: row[1], row }
     }
     const next = admit(this.membership, {
@@ -246,7 +246,7 @@ export class Admission {
   /** The root that begins a log is its root; another one counts only where a person says so. */
   #accepts(row: EventRow): boolean {
     if (row[0] === 1 || isAccepted(this.known.decided, row)) return true
-    return this.known.acceptsFirst === true && this.membership.root === null
+    return this.known.acceptsFirst === true && this.membership.root === null && !hasTurnedDown(this.known.decided)
   }
 
   /** Whether a person may have to answer: a key of its own signed it, and it follows what is here. */

@@ -35,6 +35,10 @@ export const readDecided = (connection: Connection): Decided =>
       ]),
   )
 
+/** The roots that a person on this machine has gone back from, or did not want, by their events. */
+export const readTurnedDown = (connection: Connection): ReadonlyArray<string> =>
+  [...readDecided(connection)].flatMap(([id, decided]) => (decided === "turned down" ? [id] : []))
+
 /** A root as a person takes it for the right one. */
 export interface Accepted {
   readonly eventId: string

@@ -1,19 +1,22 @@
 /** Whoever has the token alone can put any root into a log that has none: it is taken for no other one, and stops nobody for good. */
+import { copyFileSync } from "node:fs"
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { insertRows } from "../../src/append.js"
+import { prepare } from "../../src/restore.js"
 import { loadSigner, type Signer } from "../../src/Signer.js"
 import { make } from "../../src/sync/RemoteLog.js"
 import { fingerprint } from "../../src/trust/keys.js"
 import { damaged, withNoise } from "../support/audited.js"
-import { freshPath } from "../support/files.js"
+import { freshPath, withSqlite } from "../support/files.js"
 import { draft, placed, signed, slipIn, stranger } from "../support/forger.js"
 import {
   add,
   attempt,
   eventsOf,
   failure,
+  heal,
   type Machine,
   machine,
   machines,
@@ -42,7 +45,10 @@ const world = async (isSigned: boolean) => {
       sequencer = makeSequencer(copy)
     }
   }
-  return { a: a as Machine, b: b as Machine, remote, save, there: () => sequencer.connection }
+  const empty = () => {
+    sequencer = makeSequencer()
+  }
+  return { a: a as Machine, b: b as Machine, remote, save, empty, there: () => sequencer.connection }
 }
 type World = Awaited<ReturnType<typeof world>>
 
@@ -116,5 +122,61 @@ it.each([true, false])("one that is turned down stops nobody any more (signed be
   }
   for (const one of [a, b, a]) await sync(one)
   for (const one of [a, b]) expect(await servers(one)).toEqual(["alpha", "beta", "mine"])
+  for (const one of [a, b]) await one.close()
+})
+
+it.each([true, false])(
+  "one that was turned down is none after a restore either (signed before: %s)",
+  async (isSigned) => {
+    const of = await world(isSigned)
+    const { a, b } = of
+    for (const one of [a, b]) withNoise(one.path)
+    await attempt(a)
+    await add(a, "mine")
+    const x = stranger("x")
+    forgeRoot(of, x)
+    await failure(a)
+    await acknowledge(a)
+    if (isSigned) await machines(a, (service) => service.beginRoot(true))
+    await sync(a)
+    await add(a, "after")
+    const known = await servers(a)
+    await a.close()
+    // The log that is there, and a backup of it.
+    const [path, backup] = [withNoise(freshPath()), withNoise(freshPath())]
+    for (const copy of [path, backup]) withSqlite(a.path, (database) => database.exec(`VACUUM INTO '${copy}'`))
+    if (isSigned) copyFileSync(`${a.path}.key`, `${path}.key`)
+    const key = isSigned ? { keyPath: `${path}.key` } : {}
+    await Effect.runPromise(Effect.scoped(Effect.flatMap(prepare(backup, path, key), ({ place }) => place)))
+    const again = machine("a", of.remote, { path, signed: isSigned })
+    expect(await servers(again)).toEqual(known)
+    expect((await list(again)).machines.map(({ machineId }) => machineId)).not.toContain(x.id)
+    for (const one of [again, b]) await one.close()
+  },
+)
+
+it.each([true, false])("one on a server that was put back to before there was any (same id: %s)", async (isSame) => {
+  const of = await world(true)
+  const { a, b } = of
+  for (const one of [a, b]) damaged(one.path)
+  await attempt(a)
+  const putBack = of.save()
+  await machines(a, (service) => service.beginRoot(true))
+  await sync(a)
+  await failure(b)
+  await trust(b, a)
+  for (const one of [b, a]) await sync(one)
+  putBack()
+  const x = stranger("x")
+  forgeRoot(of, x, isSame ? eventsOf(a.path).find((row) => row[4] === "RootEstablished")?.[1] : undefined)
+  // Under the same id its own machine alone could write its root anew: that is told, and what leads on.
+  await expect(heal(a)).rejects.toThrow(isSame ? "took the id of a root there" : "machine acknowledge --roots")
+  if (isSame) of.empty()
+  else expect(await acknowledge(a)).toBe(1)
+  await heal(a)
+  await add(a, "gamma")
+  await sync(a)
+  expect(await servers(a)).toEqual(["alpha", "beta", "gamma"])
+  expect((await list(a)).machines.map(({ machineId }) => machineId)).not.toContain(x.id)
   for (const one of [a, b]) await one.close()
 })
