@@ -122,15 +122,18 @@ describe("a backup", () => {
 
   it("brings no root in by an id alone: the key has to be the one that was accepted", async () => {
     const { phone, server } = await begun()
-    const there = freshPath()
-    cpSync(server.path, damaged(there))
-    const connection = new NativeConnection(there, 1_000)
+    const changed = damaged(freshPath())
+    cpSync(server.path, changed)
+    const connection = new NativeConnection(changed, 1_000)
     const [event] = connection
       .prepare("SELECT position FROM events WHERE type = 'RootEstablished' AND position > 1")
       .get()
     const [guard] = connection.prepare("SELECT sql FROM sqlite_schema WHERE name = 'events_no_update'").get()
     connection.exec(`DROP TRIGGER events_no_update;
       UPDATE events SET data = json_set(data, '$.publicKey', 'another') WHERE position = ${event}; ${guard}`)
+    // A copy that no connection of this process has had open: only such a one can be replaced at once.
+    const there = damaged(freshPath())
+    connection.exec(`VACUUM INTO '${there}'`)
     connection.close()
     expect(await restored(phone.path, {}, there)).toMatchObject({ rootWaits: true, servers: ["alpha"] })
   })
