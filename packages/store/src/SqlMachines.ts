@@ -221,7 +221,7 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const signer = yield* found
       const chosen = yield* chooseRoot(yield* list, print, position)
       const { earlier, pending } = yield* database.read(rootsIn)
-      const isChosen = (one: Pending) => one.position === chosen.position
+      const isChosen = (one: Pending) => one.position === chosen.position && fingerprint(one.publicKey) === chosen.fingerprint // biome-ignore format: one rule
       const [waits, before] = [pending.find(isChosen), earlier.find(isChosen)]
       yield* database.write((connection) => {
         if (waits !== undefined) goTo(connection, waits, signer)
@@ -235,7 +235,8 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const seen = yield* database.read(toAcknowledge)
       // Where nobody says who may write, or what waits is not in this log yet, each person says so on their own machine.
       const isOwnWord = seen.count === 0 || (yield* database.read((c) => readMembership(c).root === null))
-      if (isOwnWord) return yield* database.write(turnDownPending)
+      const turnedDown = turnsDownRoots && isOwnWord ? yield* database.write(turnDownPending) : 0
+      if (turnedDown > 0 || seen.count === 0) return turnedDown
       yield* decide(() => Effect.succeed(InertAcknowledged(seen)))
       return seen.count
     }),
@@ -270,7 +271,6 @@ const rootWaits = ({ fingerprint: print, name, position }: PendingRoot): string 
   `${name} began another root of this log at position ${position}, and that is no matter of acknowledging: if it is the right one, context infra machine trust ${print}, if ${name} shows the same; if it is not, context infra machine acknowledge --roots turns it down`
 
 const unsigned = "nothing is signed here (CONTEXT_KEY=off), so nobody can be enrolled"
-
 const lostFile = ({ message, next }: Loss): string => `${message}. What leads on: ${next}`
 
 const noRoot =

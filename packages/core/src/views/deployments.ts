@@ -55,8 +55,8 @@ export const deployments: Projection<DeploymentRow, ServiceFact> = {
     if (event.type === "DeploymentStarted") {
       return row ?? started(event.data as Of<"DeploymentStarted">, idOf(event.stream), event.meta.machine)
     }
-    // Nor has another service a say in it.
-    return row?.serviceId === idOf(event.stream) ? continued(row, event as ServiceFact) : row
+    // Its end may be told by a service that was registered anew under the same name.
+    return row === undefined ? undefined : continued(row, event as ServiceFact)
   },
 }
 

@@ -30,17 +30,17 @@ export const infraEvents: Projection<InfraEventRow> = {
   unique: [],
   key: (event) => (isEntry(event) ? idOf(event.stream) : event.id),
   own: (event) => !isEntry(event),
-  // Whoever may append can give an event the id of an entry, or an entry that of an event: what was there first stays.
+  // Whoever may append can give an event the id of an entry, or an entry that of an event: what people wrote is shown.
   evolve: (row, event) => (isEntry(event) ? written(row, event) : (row ?? told(event))),
 }
 
 const isEntry = ({ stream }: Recorded): boolean => stream.startsWith("entry-")
 
 const written = (row: InfraEventRow | undefined, event: Recorded): InfraEventRow | undefined => {
-  if (row?.source === "log") return row
-  const fields = entity.evolve(row as InfraEvent | undefined, event)
-  if (fields === undefined) return undefined
-  const created = row ?? {
+  const entry = row?.source === "log" ? undefined : row
+  const fields = entity.evolve(entry as InfraEvent | undefined, event)
+  if (fields === undefined) return entry === undefined ? row : undefined
+  const created = entry ?? {
     id: idOf(event.stream),
     actor: event.meta.actor,
     source: "person" as const,

@@ -38,8 +38,15 @@ export const withheldBy = (connection: Connection, { signer }: Pick<Author, "sig
   const members = readMembership(connection)
   if (members.root === null) {
     if (signer === undefined || hasNothing(connection)) return undefined
-    const message = `nobody has said yet who may write to the shared log: on the machine that is to say so, context infra machine root. Until then nothing is pushed, and all work is kept here`
-    return new SyncError({ reason: "no-root", message })
+    const [asked] = readAsked(connection, members)
+    const who =
+      asked === undefined
+        ? "nobody has said yet who may write to the shared log: on the machine that is to say so, context infra machine root"
+        : `${JSON.stringify(asked.name)} began a root of the shared log at position ${asked.position}, and a person has to say whether it is the right one: context infra machine trust ${asked.fingerprint} accepts it, if that machine shows the same; context infra machine acknowledge --roots turns it down`
+    return new SyncError({
+      reason: "no-root",
+      message: `${who}. Until then nothing is pushed, and all work is kept here`,
+    })
   }
   if (signer === undefined) return keylessIn(connection, { signer })
   if (isEnrolled(members, signer.id) || lastWord(connection, signer.id) !== undefined) return undefined

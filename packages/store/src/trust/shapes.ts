@@ -113,8 +113,8 @@ const isWritten = (text: string, meta: unknown): boolean =>
 /** Whether it says who did something, through which frontend, where and by which command. */
 export const isMeta = (meta: unknown): boolean => {
   if (meta === null || typeof meta !== "object") return false
-  const { actor, commandId, machine, via } = meta as Record<string, unknown>
-  return isShort(actor) && isShort(commandId) && isShort(machine) && isShort(via)
+  const { actor, commandId, key, machine, via } = meta as Record<string, unknown>
+  return [actor, commandId, machine, via, key ?? ""].every(isShort)
 }
 
 const isShort = (text: unknown): boolean => typeof text === "string" && text.length <= 500

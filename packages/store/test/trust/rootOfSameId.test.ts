@@ -10,7 +10,7 @@ import { make } from "../../src/sync/RemoteLog.js"
 import { fingerprint } from "../../src/trust/keys.js"
 import { damaged, withNoise } from "../support/audited.js"
 import { freshPath, withSqlite } from "../support/files.js"
-import { draft, placed, signed, slipIn, stranger } from "../support/forger.js"
+import { draft, placed, signed, slipIn, stranger, unsigned } from "../support/forger.js"
 import {
   add,
   attempt,
@@ -178,5 +178,53 @@ it.each([true, false])("one on a server that was put back to before there was an
   await sync(a)
   expect(await servers(a)).toEqual(["alpha", "beta", "gamma"])
   expect((await list(a)).machines.map(({ machineId }) => machineId)).not.toContain(x.id)
+  for (const one of [a, b]) await one.close()
+})
+
+it("where two waited at one place, the person's word is for the one whose fingerprint they name", async () => {
+  const of = await world(true)
+  const { a, b } = of
+  for (const one of [a, b]) withNoise(one.path)
+  for (const one of [a, b]) await attempt(one)
+  const putBack = of.save()
+  const x = stranger("x")
+  forgeRoot(of, x)
+  await failure(b)
+  putBack()
+  await machines(a, (service) => service.beginRoot(true))
+  await sync(a)
+  await failure(b)
+  await trust(b, a)
+  await sync(b)
+  expect((await list(b)).machines.find(({ root }) => root)?.machineId).toBe(signerOf(a).id)
+  for (const one of [a, b]) await one.close()
+})
+
+it("one that waits after another was turned down is named where nothing can be pushed", async () => {
+  const of = await world(true)
+  const { a, b } = of
+  for (const one of [a, b]) withNoise(one.path)
+  for (const one of [a, b]) await attempt(one)
+  forgeRoot(of, stranger("x"))
+  for (const one of [a, b]) await failure(one)
+  for (const one of [a, b]) await acknowledge(one)
+  await add(b, "gamma")
+  await machines(a, (service) => service.beginRoot(true))
+  await sync(a)
+  expect((await failure(b)).message).toContain(`machine trust ${fingerprint(signerOf(a).publicKey)}`)
+  await trust(b, a)
+  await sync(b)
+  expect(await servers(b)).toEqual(["alpha", "beta", "gamma"])
+  for (const one of [a, b]) await one.close()
+})
+
+it("noise alone is not turned down: it is told who may acknowledge it", async () => {
+  const of = await world(true)
+  const { a, b } = of
+  for (const one of [a, b]) withNoise(one.path)
+  await attempt(a)
+  slipIn(of.there(), placed(of.there(), unsigned([draft({ data: "no JSON" })])))
+  await attempt(a)
+  await expect(machines(a, (service) => service.acknowledge(false))).rejects.toThrow("context infra machine root")
   for (const one of [a, b]) await one.close()
 })

@@ -12,7 +12,7 @@ import type { Draft } from "../../src/trust/sealing.js"
 import { withNoise } from "../support/audited.js"
 import { serverAdded, uuid } from "../support/events.js"
 import { fleet } from "../support/fleet.js"
-import { draft, placed, resigned, rewritten, signed, slipIn, stranger } from "../support/forger.js"
+import { draft, placed, resigned, rewritten, signed, slipIn, stranger, unsigned } from "../support/forger.js"
 import {
   add,
   attempt,
@@ -182,4 +182,29 @@ describe("asked by a stranger", () => {
     expect((await verify(newcomer)).findings.filter(({ kind }) => kind !== "inert")).toEqual([])
     for (const one of [a, b, of.c, thief, newcomer]) await one.close()
   })
+})
+
+it("an entry that a server lost is shown again, though a stranger took its id meanwhile", async () => {
+  const of = await world()
+  const { a, b, c, thief } = of
+  const putBack = of.save()
+  await give(b, (r) => r.timeline.add({ type: "incident", severity: "critical", title: "the disk burns" } as never))
+  for (const one of [b, a]) await sync(one)
+  const stream = eventsOf(b.path).findLast((row) => row[4] === "InfraEventAdded")?.[2] ?? ""
+  putBack()
+  request(of, { id: stream.slice("entry-".length) }, '"root"')
+  for (const one of [b, a, b, c]) await heal(one)
+  await expectAlike([a, b, c])
+  const titles = await a.run(Effect.flatMap(ReadModels, (models) => models.infraEvents.list()))
+  expect(titles.map(({ title }) => title)).toContain("the disk burns")
+  for (const one of [a, b, c, thief]) await one.close()
+})
+
+it("whoever writes without a text for its key counts for nothing, on every machine", async () => {
+  const of = await world()
+  const { a, b, c, thief } = of
+  const meta = { ...draft().meta, key: 5 } as never
+  slipIn(of.there(), placed(of.there(), unsigned([draft({ meta, body: { ...(serverAdded("odd").data as object), local: true } })]))) // biome-ignore format: one event
+  await expectAlike([a, b, c])
+  for (const one of [a, b, c, thief]) await one.close()
 })

@@ -19,17 +19,19 @@ export const acknowledge = leaf({
     withMachines(given, ({ machines, sync }) =>
       Effect.gen(function* () {
         const { breaks, inert, inertEvents, roots } = yield* sync.status
-        if (inert + breaks.length + roots.length === 0) return { acknowledged: 0 }
+        const isShown = inert + breaks.length + roots.length > 0
+        // A root at a place that was acknowledged is shown no more, and may be in the way all the same.
+        if (!isShown && !given.roots) return { acknowledged: 0 }
         // It is refused: a yes would be in vain.
         if (roots.length > 0 && !given.roots) return { acknowledged: yield* machines.acknowledge(false) }
-        if (!given.yes) {
+        if (!given.yes && isShown) {
           const { untrusted } = yield* Effect.promise(() => import("../../render/sync.js"))
           yield* say(untrusted({ breaks, inert, inertEvents }, errorScreen()))
         }
         const parts = [
           ...(inert === 0 ? [] : [`${count(inert, "event")} that ${inert === 1 ? "counts" : "count"} for nothing`]),
           ...(breaks.length === 0 ? [] : [`${count(breaks.length, "break")} in running numbers`]),
-          ...(roots.length === 0 ? [] : [`${count(roots.length, "root")} as not the right one`]),
+          ...(roots.length === 0 && isShown ? [] : ["that no root which waits is the right one"]),
         ]
         yield* confirmed(given.yes, `acknowledge ${parts.join(" and ")}`)
         return { acknowledged: yield* machines.acknowledge(given.roots) }

@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { Attendant } from "../../../src/Attendant.js"
 import type { Deployer, DeployOptions } from "../../../src/services/Deployer.js"
+import { Registry } from "../../../src/services/Registry.js"
 import { describeHosts } from "../../support/oddLogins.js"
 import { type Sshd, until } from "../../support/sshd.js"
 import { ledgerOf, onMachine, tracks } from "./setting.js"
@@ -48,6 +49,20 @@ describeHosts("a deployment whose client is gone", (startHost) => {
       expect((yield* deployer.get(id)).status).toBe("in_progress")
       return id
     })
+
+  it("is over also for a service that was removed and registered anew meanwhile", () => {
+    const service = { name: "anew", deployCommand: "echo begun; sleep 0.3; echo ended" }
+    return onMachine(sshd, service, (deployer) =>
+      Effect.gen(function* () {
+        const id = yield* leave(deployer, "anew")
+        const { services } = yield* Registry
+        yield* services.remove("anew")
+        yield* services.add({ ...service, server: "host" })
+        expect(yield* deployer.attach(id)).toMatchObject({ id, status: "success" })
+        expect(yield* deployer.get(id)).toMatchObject({ status: "success" })
+      }),
+    )
+  })
 
   it("goes on, and is settled by the next command, with all that it printed", () =>
     onMachine(sshd, { name: "left", deployCommand: "echo begun; sleep 0.3; echo ended" }, (deployer) =>
