@@ -14,7 +14,7 @@ export interface Projection<Row extends object = any, E extends Event = any> {
   readonly unique: ReadonlyArray<ReadonlyArray<keyof Row & string>>
   /** The id of the row an event touches, or `undefined` if it touches none. */
   readonly key: (event: Recorded<E>) => string | undefined
-  /** Whether the row that an event touches is the event's own, under its id: no other event ever changes it. */
+  /** Whether the row that an event touches is the event's own, under its id: it is there unless another row has that id. */
   readonly own?: (event: Recorded<E>) => boolean
   /** The row after the event; `undefined` means there is no row (any more). Pure, total, ignores unknown types. */
   readonly evolve: (row: Row | undefined, event: Recorded<E>) => Row | undefined

@@ -20,7 +20,7 @@ import { columnsOf, readState } from "./sync/state.js"
 import { tables } from "./tables.js"
 import { claimedKey, isRoot } from "./trust/chain.js"
 import { acceptRoot, isAccepted, readDecided, readTurnedDown, turnDownRoots } from "./trust/decided.js"
-import { acceptKept, acceptOwn, markClockSteps, readInert } from "./trust/verdicts.js"
+import { acceptKept, acceptOwn, markClockSteps, pendingOf, readInert } from "./trust/verdicts.js"
 import { readSetting } from "./verifySetting.js"
 
 /** What is known otherwise than by the file. */
@@ -107,10 +107,8 @@ export const hear = (connection: Connection, { measured, roots, signer, turnedDo
   const [decided, inert] = [readDecided(connection), readInert(connection, 0)]
   const heard = rows.filter((row) => isAccepted(decided, row))
   if (!heard.some(([position]) => inert.has(position))) return
-  restate(connection, { roots: heard.map(keptOf), turnedDown, signer, measured })
+  restate(connection, { roots: heard.map(pendingOf), turnedDown, signer, measured })
 }
-
-const keptOf = (row: EventRow): KeptRoot => ({ eventId: row[1], publicKey: String(JSON.parse(row[6]).publicKey) })
 
 /** What others decided about who may write came from the shared log, whatever a file says of how far it was read. */
 const othersDecisions = (rows: ReadonlyArray<EventRow>, signer: Signer | undefined): ReadonlyArray<string> =>
@@ -168,7 +166,7 @@ const judgeAnew = (connection: Connection, rows: ReadonlyArray<EventRow>): void 
   if (judged.stop !== undefined) throw unfit(judged.stop.position)
   for (const { judged: found, rows: unit } of judged.units) {
     const [first] = unit as [EventRow]
-    if (found.verdict === "counts" && isRoot(first)) acceptRoot(connection, keptOf(first))
+    if (found.verdict === "counts" && isRoot(first)) acceptRoot(connection, pendingOf(first))
   }
   foldJudged(connection, judged)
 }

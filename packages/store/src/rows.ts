@@ -59,7 +59,7 @@ const lasting = (changes: ReadonlyMap<string, Change>): ReadonlyMap<string, Row 
   return rows
 }
 
-/** What an append makes of a row. `once`: it is the event's own, and no other will ever touch it. */
+/** What an append makes of a row. `once`: it is an event's own. */
 interface Change {
   readonly before: Row | undefined
   readonly after: Row | undefined
@@ -117,7 +117,7 @@ const writeRow = (connection: Connection, table: Table, into: string, id: string
   const after = change.after as Row
   try {
     if (change.once) {
-      // Somebody may have given the event an id that another row has: what was there first stays.
+      // Somebody may have given the event an id that another row has: that one stays.
       const { changes } = connection
         .prepare(`${table.insert(into)} ON CONFLICT (id) DO NOTHING`)
         .run(table.encode(after))

@@ -21,8 +21,8 @@ export const upcasts: Upcasts = new Map<string, ReadonlyArray<Upcast>>([
 ])
 
 /**
- * The event in the shape this version knows, and with nothing else in it. One of a shape that only a later version knows gets a type that nothing folds
- * (`ServerAdded@7`), so that it is kept, counted and shown raw instead of being misread.
+ * The event in the shape this version knows, and with nothing else in it. One of a shape that only a later version knows gets a
+ * type that nothing folds (`ServerAdded@7`), so that it is kept, counted and shown raw instead of being misread.
  */
 export const lift = (
   event: Recorded,

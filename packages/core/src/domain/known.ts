@@ -15,7 +15,7 @@ const all: Keep = (value) => value
 const keepOf = (ast: AST.AST): Keep => {
   switch (ast._tag) {
     case "TypeLiteral":
-      return ast.indexSignatures.length > 0 ? membersOf(ast) : fieldsOf(ast)
+      return membersOf(ast)
     case "TupleType":
       return itemsOf(ast)
     case "Union":
@@ -38,15 +38,10 @@ const later = (ast: AST.Suspend): Keep => {
   }
 }
 
-const fieldsOf = ({ propertySignatures }: AST.TypeLiteral): Keep => {
-  const keeps = new Map(propertySignatures.map(({ name, type }) => [name as string, keepOf(type)]))
-  return (value) => (isObject(value) ? members(value, (name) => keeps.get(name)) : value)
-}
-
-/** A record: its names are free, its values are not. */
+/** Of a struct the names are given; of a record they are free, and its values are not. */
 const membersOf = ({ indexSignatures, propertySignatures }: AST.TypeLiteral): Keep => {
   const named = new Map(propertySignatures.map(({ name, type }) => [name as string, keepOf(type)]))
-  const rest = keepOf((indexSignatures[0] as AST.IndexSignature).type)
+  const rest = indexSignatures[0] && keepOf(indexSignatures[0].type)
   return (value) => (isObject(value) ? members(value, (name) => named.get(name) ?? rest) : value)
 }
 

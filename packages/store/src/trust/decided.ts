@@ -1,5 +1,6 @@
 /** What a person on this machine decided of the roots of its log. */
 import type { Connection } from "../connection.js"
+import type { KeptRoot } from "../memory/roots.js"
 import type { EventRow } from "../record.js"
 import { claimedKey, ownKey } from "./chain.js"
 
@@ -39,13 +40,8 @@ export const readDecided = (connection: Connection): Decided =>
 export const readTurnedDown = (connection: Connection): ReadonlyArray<string> =>
   [...readDecided(connection)].flatMap(([id, decided]) => (decided === "turned down" ? [id] : []))
 
-/** A root as a person takes it for the right one. */
-export interface Accepted {
-  readonly eventId: string
-  readonly publicKey: string
-}
-
-export const acceptRoot = (connection: Connection, { eventId, publicKey }: Accepted): void => {
+/** A person on this machine takes a root for the right one, or its own key began it. */
+export const acceptRoot = (connection: Connection, { eventId, publicKey }: KeptRoot): void => {
   connection
     .prepare(
       `INSERT INTO roots (event_id, accepted_at, public_key) VALUES (?1, ?2, ?3)

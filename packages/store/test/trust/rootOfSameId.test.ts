@@ -60,6 +60,15 @@ const forgeRoot = ({ there }: World, x: Signer, id?: string) => {
   slipIn(there(), placed(there(), signed([root], x, root.id)))
 }
 
+/** The first machine begins a root, of which the second asks its person. */
+const beginRoot = async ({ a, b }: World) => {
+  await machines(a, (service) => service.beginRoot(true))
+  await sync(a)
+  await failure(b)
+}
+
+const rootIdOf = ({ path }: Machine) => eventsOf(path).find((row) => row[4] === RootEstablished.type)?.[1]
+
 const list = (of: Machine) => machines(of, (service) => service.list)
 const acknowledge = (of: Machine) => machines(of, (service) => service.acknowledge(true))
 
@@ -69,13 +78,11 @@ it("one under the same id as the one that a person looks at is another: the fing
   for (const one of [a, b]) damaged(one.path)
   await attempt(a)
   const putBack = of.save()
-  await machines(a, (service) => service.beginRoot(true))
-  await sync(a)
-  await failure(b)
+  await beginRoot(of)
   expect((await list(b)).pendingRoots).toMatchObject([{ fingerprint: fingerprint(signerOf(a).publicKey) }])
   putBack()
   const x = stranger("a")
-  forgeRoot(of, x, eventsOf(a.path).find((row) => row[4] === "RootEstablished")?.[1])
+  forgeRoot(of, x, rootIdOf(a))
   await failure(b)
   expect((await list(b)).pendingRoots).toMatchObject([{ fingerprint: fingerprint(x.publicKey) }])
   await expect(trust(b, a)).rejects.toThrow("no root named")
@@ -88,14 +95,12 @@ it("one in the place of a root that a person accepted does not count", async () 
   for (const one of [a, b]) damaged(one.path)
   await attempt(a)
   const putBack = of.save()
-  await machines(a, (service) => service.beginRoot(true))
-  await sync(a)
-  await failure(b)
+  await beginRoot(of)
   await trust(b, a)
   await sync(b)
   putBack()
   const x = stranger("a")
-  forgeRoot(of, x, eventsOf(a.path).find((row) => row[4] === "RootEstablished")?.[1])
+  forgeRoot(of, x, rootIdOf(a))
   await attempt(b)
   expect((await list(b)).machines.map(({ machineId }) => machineId)).not.toContain(x.id)
   for (const one of [a, b]) await one.close()
@@ -115,9 +120,7 @@ it.each([true, false])("one that is turned down stops nobody any more (signed be
   for (let n = 0; n < 5; n++) forgeRoot(of, stranger(`x${n}`))
   for (const one of [a, b]) if (!isSigned) await sync(one)
   if (isSigned) {
-    await machines(a, (service) => service.beginRoot(true))
-    await sync(a)
-    await failure(b)
+    await beginRoot(of)
     await trust(b, a)
   }
   for (const one of [a, b, a]) await sync(one)
@@ -161,14 +164,12 @@ it.each([true, false])("one on a server that was put back to before there was an
   for (const one of [a, b]) damaged(one.path)
   await attempt(a)
   const putBack = of.save()
-  await machines(a, (service) => service.beginRoot(true))
-  await sync(a)
-  await failure(b)
+  await beginRoot(of)
   await trust(b, a)
   for (const one of [b, a]) await sync(one)
   putBack()
   const x = stranger("x")
-  forgeRoot(of, x, isSame ? eventsOf(a.path).find((row) => row[4] === "RootEstablished")?.[1] : undefined)
+  forgeRoot(of, x, isSame ? rootIdOf(a) : undefined)
   // Under the same id its own machine alone could write its root anew: that is told, and what leads on.
   await expect(heal(a)).rejects.toThrow(isSame ? "took the id of a root there" : "machine acknowledge --roots")
   if (isSame) of.empty()
@@ -191,9 +192,7 @@ it("where two waited at one place, the person's word is for the one whose finger
   forgeRoot(of, x)
   await failure(b)
   putBack()
-  await machines(a, (service) => service.beginRoot(true))
-  await sync(a)
-  await failure(b)
+  await beginRoot(of)
   await trust(b, a)
   await sync(b)
   expect((await list(b)).machines.find(({ root }) => root)?.machineId).toBe(signerOf(a).id)

@@ -82,7 +82,7 @@ const kinds: Readonly<Record<string, (of: World) => ReadonlyArray<Draft>>> = {
     draft({ stream: `entry-${server[1]}`, type: "InfraEventAdded", body: JSON.parse(entry[6]) }),
   ],
   "a text that is cut in the middle of a character": (of) => [
-    draft({ stream: of.server[2], type: "CommandRun", body: { server: "s", argv: [`${"x".repeat(99)}😀yy`], exitCode: 0, reason: null, at } }), // biome-ignore format: one event
+    draft({ stream: of.server[2], type: "CommandRun", body: { server: "s", argv: [`${"x".repeat(99)}😀yy`], exitCode: 0, duration: 1, reason: null, at } }), // biome-ignore format: one event
     ofService(of, "DeploymentStarted", started),
     ofService(of, "DeploymentSucceeded", { ...ended, version: "12345678901😀" }),
     ofService(of, "DeploymentRolledBack", { ...named, deploymentId: "dep1", rollbackVersion: "12345678901😀" }),
