@@ -39,7 +39,7 @@ import { begin, goBackTo, goTo } from "./changeRoot.js"
 import type { Connection } from "./connection.js"
 import { Database } from "./Database.js"
 import { findSigner, loadSigner, type Signer, signerOf } from "./Signer.js"
-import { readCovered, toAcknowledge } from "./trust/acknowledged.js"
+import { toAcknowledge } from "./trust/acknowledged.js"
 import { candidates } from "./trust/candidates.js"
 import {
   encodeInvite,
@@ -54,7 +54,7 @@ import {
 } from "./trust/keys.js"
 import { readMembership } from "./trust/membership.js"
 import { calledAsNow } from "./trust/names.js"
-import { findRoots, type Pending, readAsked, readEarlier, turnDownPending } from "./trust/verdicts.js"
+import { askedAmong, findRoots, type Pending, readAsked, readEarlier, turnDownPending } from "./trust/verdicts.js"
 
 export interface Options {
   /** The file with this machine's key, or the key itself as one line. */
@@ -123,16 +123,16 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
 
   const list = Effect.gen(function* () {
     const signer = yield* found
-    const { covered, earlier, pending, state } = yield* database.read((connection) => {
+    const { asked, earlier, pending, state } = yield* database.read((connection) => {
       const state = readMembership(connection)
-      return { state, covered: readCovered(connection, state), ...rootsIn(connection) }
+      const roots = rootsIn(connection)
+      return { state, asked: askedAmong(connection, state, roots.pending), ...roots }
     })
-    const isAsked = ({ position }: Pending) => position > covered
     return {
       machines: [...state.machines.values()].map((one) => rowOf(state, one, signer)),
       invites: [...state.invites.values()].filter(isOpen).map(({ publicKey: _, ...invite }) => invite),
-      pendingRoots: pending.filter(isAsked).map(pendingOf),
-      otherRoots: [...earlier, ...pending.filter((one) => !isAsked(one))].map(pendingOf),
+      pendingRoots: asked.map(pendingOf),
+      otherRoots: [...earlier, ...pending.filter((one) => !asked.includes(one))].map(pendingOf),
     }
   })
 
@@ -233,12 +233,13 @@ const make = (database: Database["Type"], log: EventLog["Type"], { keyPath }: Op
       const [root] = yield* database.read((c) => readAsked(c, readMembership(c)))
       if (root !== undefined && !turnsDownRoots) return yield* new InvalidInput({ field: "", reason: rootWaits(root) })
       const seen = yield* database.read(toAcknowledge)
-      // Where nobody says who may write, or what waits is not in this log yet, each person says so on their own machine.
-      const isOwnWord = seen.count === 0 || (yield* database.read((c) => readMembership(c).root === null))
-      const turnedDown = turnsDownRoots && isOwnWord ? yield* database.write(turnDownPending) : 0
-      if (turnedDown > 0 || seen.count === 0) return turnedDown
+      const [state, signer] = [yield* members, yield* found]
+      // Where nobody says who may write, or a root is not in this log yet, each person says so on their own machine.
+      const apart = seen.count > 0 && state.root !== null
+      const turnedDown = turnsDownRoots ? yield* database.write((c) => turnDownPending(c, { apart })) : 0
+      if (seen.count === 0 || (turnedDown > 0 && !isAdmin(state, signer?.id ?? ""))) return turnedDown
       yield* decide(() => Effect.succeed(InertAcknowledged(seen)))
-      return seen.count
+      return seen.count + turnedDown
     }),
   })
 }
@@ -279,11 +280,7 @@ const noRoot =
 const notAdmin = (members: Membership): string =>
   `only an admin machine may do this: ${adminsOf(members).join(", ") || "there is none left"}. If all their keys are lost, context infra machine root --keys-lost makes this one`
 
-const rowOf = (
-  state: Membership,
-  { publicKey, through: _, ...member }: Member,
-  signer: Signer | undefined,
-): MachineRow => ({
+const rowOf = (state: Membership, { publicKey, through: _, ...member }: Member, signer?: Signer): MachineRow => ({
   ...member,
   fingerprint: fingerprint(publicKey),
   root: state.root?.machineId === member.machineId,

@@ -87,7 +87,7 @@ export class Walk {
   /** To be called after the last row. */
   end(): void {
     this.#judgeRun()
-    this.#signers.judgeStrangers(this.membership)
+    this.#signers.judgeStrangers(this.membership, this.setting.confirmed !== undefined)
     this.#tellInert()
     this.#compareKept()
   }

@@ -51,13 +51,18 @@ export class Signers {
     else this.credit(author, append.length)
   }
 
-  /** A key that a root enrols afterwards is known all the same: the root accepts what precedes it. */
-  judgeStrangers({ machines }: Membership): void {
+  /**
+   * A key that a root enrols afterwards is known all the same: the root accepts what precedes it. In a log that is shared anybody with
+   * its token could write before there was a root, and a signature that is nobody's shows as much as none; in one that never was,
+   * somebody changed what a machine wrote.
+   */
+  judgeStrangers({ machines }: Membership, isShared: boolean): void {
     for (const append of this.#strangers) {
       const [first] = append as [EventRow]
       const member = machines.get(claimedKey(first) ?? "")
       if (member !== undefined && verifies(member.publicKey, append.map(signedOf), first[11] as string, ""))
         this.credit(member, append.length)
+      else if (isShared) this.unsigned += append.length
       else this.#tellStranger(append)
     }
   }

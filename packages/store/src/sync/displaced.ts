@@ -60,7 +60,7 @@ export const refuseDisplacing = (connection: Connection, { base, members, tail }
   const had = new Map(tail.map((row) => [row[1], row]))
   const isKnown = (row: EventRow) => had.get(row[1])?.[11] === row[11] && had.get(row[1])?.[6] === row[6]
   // Without a root nothing shows who wrote what is there.
-  const rootless = members.root !== null && readMembership(connection, base.position).root === null
+  let rootless = members.root !== null && readMembership(connection, base.position).root === null
   const guests: Guests = { machines: new Set(), invites: new Set() }
   for (const { judged: found, rows } of judged.units) {
     if (found.verdict !== "counts" || rows.every(isKnown)) continue
@@ -68,6 +68,7 @@ export const refuseDisplacing = (connection: Connection, { base, members, tail }
     // A root has another past where its own machine put it back, and is the same by its id and its key.
     const own = had.get(first[1])
     const isOther = isRoot(first) && own !== undefined && claimedKey(own) !== claimedKey(first)
+    if (isRoot(first) && own !== undefined && !isOther) rootless = false
     if (isOther || rootless || !mayStand(members, guests, first)) throw new Displaced(first[0], nameOf(members, first))
   }
 }

@@ -8,7 +8,7 @@ import type { Connection } from "../connection.js"
 import { fingerprint, type Vouched } from "../trust/keys.js"
 import { goBy } from "../trust/lineage.js"
 import { readMembership } from "../trust/membership.js"
-import { findRoots, type Pending } from "../trust/verdicts.js"
+import { findRoots, type Pending, turnDownPending } from "../trust/verdicts.js"
 import type { Parts, Tally } from "./asking.js"
 import type { Author } from "./author.js"
 import { keylessIn } from "./enrolling.js"
@@ -23,7 +23,16 @@ export const pullVouched = (parts: Parts, tally: Tally, vouched: Vouched) =>
     const isMeant = ({ eventId, publicKey }: Pending) =>
       eventId === vouched.root && fingerprint(publicKey) === vouched.fingerprint
     const accept = database.write((connection) => acceptFound(connection, isMeant, author))
-    yield* pullAccepting(parts, tally, accept)
+    // Another root in its way is not the one that was named, and nobody is asked about it: the one that was may stand behind it.
+    const pass = Effect.as(
+      database.write((connection) => turnDownPending(connection, { apart: true })),
+      true,
+    )
+    yield* pullAccepting(
+      parts,
+      tally,
+      Effect.flatMap(accept, (accepted) => (accepted ? Effect.succeed(true) : pass)),
+    )
     if (!(yield* database.read((connection) => isUnder(connection, vouched)))) yield* accept
   })
 

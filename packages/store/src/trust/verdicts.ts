@@ -137,25 +137,42 @@ export const readPending = (connection: Connection): ReadonlyArray<Pending> =>
     .all()
     .map(([eventId, position, name, publicKey]) => ({ eventId, position, name, publicKey }))
 
-/** No root that waits is the right one. Gives how many they were. */
-export const turnDownPending = (connection: Connection): number => {
-  const pending = readPending(connection)
+/**
+ * No root that waits is the right one. Gives how many they were. `apart`: only those that are not in the log of this file, for what
+ * is in it is an admin's to acknowledge.
+ */
+export const turnDownPending = (connection: Connection, { apart }: { readonly apart: boolean }): number => {
+  const found = apart ? readPending(connection).filter(isApartFrom(connection)) : readPending(connection)
   turnDownRoots(
     connection,
-    pending.map(({ eventId }) => eventId),
+    found.map(({ eventId }) => eventId),
   )
-  return pending.length
+  return found.length
 }
 
-/** The roots that wait for a person's word. One that an admin has acknowledged is no news any more. */
-export const readAsked = (connection: Connection, members: Membership): ReadonlyArray<PendingRoot> => {
-  const pending = readPending(connection)
-  const covered = pending.length === 0 ? 0 : readCovered(connection, members)
-  return calledAsNow(
-    connection,
-    pending.filter(({ position }) => position > covered),
-  ).map(({ name, position, publicKey }) => ({ name, position, fingerprint: fingerprint(publicKey) }))
+/** Whether a root was met in what the shared log showed, and is not in the log of this file: it can be where a server was put back. */
+const isApartFrom = (connection: Connection) => {
+  const find = connection.prepare("SELECT 1 FROM events WHERE id = ?")
+  return ({ eventId }: Pending): boolean => find.get(eventId) === undefined
 }
+
+/** The roots among some that wait for a person's word. One that an admin has acknowledged in this log is no news any more. */
+export const askedAmong = (
+  connection: Connection,
+  members: Membership,
+  roots: ReadonlyArray<Pending>,
+): ReadonlyArray<Pending> => {
+  if (roots.length === 0) return roots
+  const covered = readCovered(connection, members)
+  const isApart = isApartFrom(connection)
+  return roots.filter((root) => root.position > covered || isApart(root))
+}
+
+/** All roots that wait for a person's word, as they are shown. */
+export const readAsked = (connection: Connection, members: Membership): ReadonlyArray<PendingRoot> =>
+  calledAsNow(connection, askedAmong(connection, members, readPending(connection))).map(
+    ({ name, position, publicKey }) => ({ name, position, fingerprint: fingerprint(publicKey) }),
+  )
 
 /** All roots that somebody asks about, wherever they are in the log: no number of others keeps one from being found. */
 export const findRoots = (connection: Connection): ReadonlyArray<Pending> => {

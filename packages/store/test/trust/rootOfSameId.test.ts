@@ -1,16 +1,13 @@
 /** Whoever has the token alone can put any root into a log that has none: it is taken for no other one, and stops nobody for good. */
 import { copyFileSync } from "node:fs"
-import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import { RootEstablished } from "@context-engine/core/domain/Machine"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
-import { insertRows } from "../../src/append.js"
 import { prepare } from "../../src/restore.js"
-import { loadSigner, type Signer } from "../../src/Signer.js"
-import { make } from "../../src/sync/RemoteLog.js"
 import { fingerprint } from "../../src/trust/keys.js"
 import { damaged, withNoise } from "../support/audited.js"
 import { freshPath, withSqlite } from "../support/files.js"
-import { draft, placed, signed, slipIn, stranger, unsigned } from "../support/forger.js"
+import { draft, placed, slipIn, stranger, unsigned } from "../support/forger.js"
 import {
   add,
   attempt,
@@ -25,43 +22,10 @@ import {
   sync,
   trust,
 } from "../support/machines.js"
-import { oldRows } from "../support/oldLog.js"
-import { makeSequencer } from "../support/sequencer.js"
-
-/** A shared log as it was before logs had a root, in which two machines wrote, or nobody signed. */
-const world = async (isSigned: boolean) => {
-  let sequencer = makeSequencer()
-  const remote = make("memory", (statements, mode) => sequencer.batch(statements, mode))
-  await Effect.runPromise(remote.create("11111111-1111-4111-8111-111111111111"))
-  const paths = [freshPath(), freshPath()]
-  const keys = paths.map((path, at) => ({ ...loadSigner(`${path}.key`), name: "ab"[at] as string }))
-  const rows = oldRows(isSigned ? keys : [undefined, undefined], ["alpha", "beta"])
-  insertRows(sequencer.connection, rows.map((row) => [...row, null, null]) as never)
-  const [a, b] = paths.map((path, at) => machine("ab"[at] as string, remote, { path, signed: isSigned }))
-  const save = () => {
-    const copy = freshPath()
-    sequencer.connection.exec(`VACUUM INTO '${copy}'`)
-    return () => {
-      sequencer = makeSequencer(copy)
-    }
-  }
-  const empty = () => {
-    sequencer = makeSequencer()
-  }
-  return { a: a as Machine, b: b as Machine, remote, save, empty, there: () => sequencer.connection }
-}
-type World = Awaited<ReturnType<typeof world>>
-
-const forgeRoot = ({ there }: World, x: Signer, id?: string) => {
-  const [position, hash] = there().prepare("SELECT position, hash FROM events ORDER BY position DESC LIMIT 1").get()
-  const body = { machineId: x.id, name: x.name, publicKey: x.publicKey, cutoff: { position, hash }, machines: [], roots: [] } // biome-ignore format: one event
-  const { schema, type } = RootEstablished
-  const root = draft({ ...(id && { id }), stream: machinesStream, type, schema, body })
-  slipIn(there(), placed(there(), signed([root], x, root.id)))
-}
+import { forgeRoot, type RootlessWorld, rootlessWorld } from "../support/rootless.js"
 
 /** The first machine begins a root, of which the second asks its person. */
-const beginRoot = async ({ a, b }: World) => {
+const beginRoot = async ({ a, b }: RootlessWorld) => {
   await machines(a, (service) => service.beginRoot(true))
   await sync(a)
   await failure(b)
@@ -73,7 +37,7 @@ const list = (of: Machine) => machines(of, (service) => service.list)
 const acknowledge = (of: Machine) => machines(of, (service) => service.acknowledge(true))
 
 it("one under the same id as the one that a person looks at is another: the fingerprint shown is its own", async () => {
-  const of = await world(true)
+  const of = await rootlessWorld(true)
   const { a, b } = of
   for (const one of [a, b]) damaged(one.path)
   await attempt(a)
@@ -90,7 +54,7 @@ it("one under the same id as the one that a person looks at is another: the fing
 })
 
 it("one in the place of a root that a person accepted does not count", async () => {
-  const of = await world(true)
+  const of = await rootlessWorld(true)
   const { a, b } = of
   for (const one of [a, b]) damaged(one.path)
   await attempt(a)
@@ -107,7 +71,7 @@ it("one in the place of a root that a person accepted does not count", async () 
 })
 
 it.each([true, false])("one that is turned down stops nobody any more (signed before: %s)", async (isSigned) => {
-  const of = await world(isSigned)
+  const of = await rootlessWorld(isSigned)
   const { a, b } = of
   for (const one of [a, b]) withNoise(one.path)
   for (const one of [a, b]) await attempt(one)
@@ -131,7 +95,7 @@ it.each([true, false])("one that is turned down stops nobody any more (signed be
 it.each([true, false])(
   "one that was turned down is none after a restore either (signed before: %s)",
   async (isSigned) => {
-    const of = await world(isSigned)
+    const of = await rootlessWorld(isSigned)
     const { a, b } = of
     for (const one of [a, b]) withNoise(one.path)
     await attempt(a)
@@ -159,7 +123,7 @@ it.each([true, false])(
 )
 
 it.each([true, false])("one on a server that was put back to before there was any (same id: %s)", async (isSame) => {
-  const of = await world(true)
+  const of = await rootlessWorld(true)
   const { a, b } = of
   for (const one of [a, b]) damaged(one.path)
   await attempt(a)
@@ -183,7 +147,7 @@ it.each([true, false])("one on a server that was put back to before there was an
 })
 
 it("where two waited at one place, the person's word is for the one whose fingerprint they name", async () => {
-  const of = await world(true)
+  const of = await rootlessWorld(true)
   const { a, b } = of
   for (const one of [a, b]) withNoise(one.path)
   for (const one of [a, b]) await attempt(one)
@@ -200,7 +164,7 @@ it("where two waited at one place, the person's word is for the one whose finger
 })
 
 it("one that waits after another was turned down is named where nothing can be pushed", async () => {
-  const of = await world(true)
+  const of = await rootlessWorld(true)
   const { a, b } = of
   for (const one of [a, b]) withNoise(one.path)
   for (const one of [a, b]) await attempt(one)
@@ -218,7 +182,7 @@ it("one that waits after another was turned down is named where nothing can be p
 })
 
 it("noise alone is not turned down: it is told who may acknowledge it", async () => {
-  const of = await world(true)
+  const of = await rootlessWorld(true)
   const { a, b } = of
   for (const one of [a, b]) withNoise(one.path)
   await attempt(a)

@@ -48,7 +48,7 @@ export const wayOut = (reason: SyncFailure, stuck: Stuck): string => {
     case "not-enrolled":
       return toEnrol(stuck)
     case "no-root":
-      return "context infra machine root, on the machine that is to say who may write"
+      return toTrust(stuck.roots[0]) ?? "context infra machine root, on the machine that is to say who may write"
     case "new-root":
       return (
         toTrust(stuck.roots[0]) ?? "context infra machine list, and machine trust <fingerprint> if it is the right one"
