@@ -18,7 +18,7 @@ import { endAfter } from "./links.js"
 import { proves } from "./membership.js"
 import { type Asked, askedOf, underOther, wasEnrolled } from "./otherRoots.js"
 import { misfit } from "./shapes.js"
-import { alone, unitAt } from "./unitAt.js"
+import { after, alone, type Run, unitAt } from "./unitAt.js"
 
 /** What the rule knows of the log before a unit, and what a person decided here. */
 export interface Known {
@@ -40,12 +40,6 @@ export interface Known {
   readonly verified?: ReadonlyMap<string, boolean>
   /** Whether this machine signed a unit itself, so that its signature needs no check. */
   readonly trusted?: (first: EventRow) => boolean
-}
-
-/** Rows of one signature that follow each other. */
-export interface Run {
-  readonly signature: string | null
-  readonly length: number
 }
 
 /** What the chain of a machine's units says beside the verdict. */
@@ -155,10 +149,10 @@ export class Admission {
     return { rows: unit, judged: found, ...followed }
   }
 
-  /** Before there is a root anything counts that has a shape: that is how logs were, and an unsigned log is. */
+  /** Before there is a root anything counts that is whole and has a shape: that is how logs were, and an unsigned log is. */
   #judgeRootless(unit: ReadonlyArray<EventRow>): Omit<Judgement, "unchained"> {
     const hidden = unit.length > 1 && unit.some(isRoot) ? standsAlone : undefined
-    const reason = hidden ?? unit.map(misfit).find((found) => found !== undefined)
+    const reason = this.#changedIn(unit) ?? hidden ?? unit.map(misfit).find((found) => found !== undefined)
     // No session can be relied on yet: where any time goes back, that of one may have.
     const clockStep = unit.some((row, index) => row[8] < (unit[index - 1]?.[8] ?? this.#statedAt))
     return { rows: unit, judged: reason === undefined ? counts(unit) : inert(reason), clockStep }
@@ -177,8 +171,8 @@ export class Admission {
       return this.#underOther(unit, chain.key, asks ? publicKey : undefined) ?? unproven(badSignature)
     const altered = alteredIn(unit)
     // Whoever has a key of its own can say anything of itself: that may stop nobody.
-    if (!enrolled && altered !== undefined) return inert("its data is not the data that was signed")
-    if (!enrolled && wrongIn(this.#hash, unit).length > 0) return inert("its hash does not hold")
+    const changed = enrolled ? undefined : this.#changedIn(unit)
+    if (changed !== undefined) return inert(changed)
     if (altered !== undefined) return altered
     const reason = unit.map(misfit).find((found) => found !== undefined)
     if (reason !== undefined) return inert(reason)
@@ -187,6 +181,12 @@ export class Admission {
     if (unit.length > 1 && unit.some((row) => row[4] === CommandRejected.type))
       return inert("what tells of a refusal stands alone")
     return asks ? this.#judgeMembership(unit, chain) : counts(unit)
+  }
+
+  /** What is not what its own columns say of it: whoever has the token can put it there. */
+  #changedIn(unit: ReadonlyArray<EventRow>): string | undefined {
+    if (alteredIn(unit) !== undefined) return "its data is not the data that was written"
+    return wrongIn(this.#hash, unit).length > 0 ? "its hash does not hold" : undefined
   }
 
   #unheard(key: string): string {
@@ -289,11 +289,6 @@ export class Admission {
     return { clockStep }
   }
 }
-
-const after = ({ length, signature: last }: Run, signature: string | null): Run => ({
-  signature,
-  length: signature === last ? length + 1 : 1,
-})
 
 /** By what the check of a unit's signature is found again. */
 export const checkOf = (publicKey: string, bytes: Buffer, signature: string): string =>

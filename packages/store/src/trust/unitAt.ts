@@ -48,3 +48,15 @@ const isOf = (chain: Chain, row: EventRow): boolean => {
 }
 
 const parts = ["key", "session", "number", "previous", "count", "index"] as const
+
+/** Rows of one signature that follow each other. */
+export interface Run {
+  readonly signature: string | null
+  readonly length: number
+}
+
+/** The run with one more row. */
+export const after = ({ length, signature: last }: Run, signature: string | null): Run => ({
+  signature,
+  length: signature === last ? length + 1 : 1,
+})

@@ -5,7 +5,7 @@ import { isApart } from "@context-engine/core/effectiveTime"
 import type { PendingRoot } from "@context-engine/core/services/Machines"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow, genesis } from "../record.js"
-import { type Known, notWhole, type Run } from "./Admission.js"
+import { type Known, notWhole } from "./Admission.js"
 import { readCovered } from "./acknowledged.js"
 import { chainOf, claimedKey, isRoot, isSelfSigned } from "./chain.js"
 import { acceptRoot, readDecided, turnDownRoots } from "./decided.js"
@@ -15,7 +15,7 @@ import { readMembership } from "./membership.js"
 import { calledAsNow } from "./names.js"
 import { lastStated } from "./sealing.js"
 import { isTurnedDown } from "./turnedDown.js"
-import { mostBeginnings } from "./unitAt.js"
+import { mostBeginnings, type Run } from "./unitAt.js"
 
 /** What the rule has to know after a position, up to which all is judged. */
 export const knownAt = (connection: Connection, position: number): Known => ({

@@ -95,9 +95,13 @@ export const placed = (connection: Connection, rows: ReadonlyArray<EventRow>): R
   return place(rows, versions, head, now > head.recordedAt ? now : head.recordedAt)
 }
 
-/** Appends rows straight to a shared log. Gives their ids. */
-export const slipIn = (connection: Connection, rows: ReadonlyArray<EventRow>): ReadonlyArray<string> => {
-  const made = placed(connection, rows)
+/** Appends rows straight to a shared log, `asTheyAre` or as they would follow there. Gives their ids. */
+export const slipIn = (
+  connection: Connection,
+  rows: ReadonlyArray<EventRow>,
+  asTheyAre = false,
+): ReadonlyArray<string> => {
+  const made = asTheyAre ? rows : placed(connection, rows)
   insertRows(connection, made)
   return made.map((row) => row[1])
 }
