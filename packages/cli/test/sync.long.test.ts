@@ -151,6 +151,10 @@ describe("context infra sync", () => {
     expect((await laptop.run(`server add oops --local --db ${scratch} --wait-sync`)).stderr).toContain(
       "shared with nobody",
     )
+    // Of one that is connected that is not said, where only this command keeps to itself.
+    const off = await laptop.run("server add quiet --local --wait-sync", { env: { CONTEXT_SYNC: "off" } })
+    expect([off.code, off.stderr]).toEqual([1, expect.stringContaining("not yet shared: CONTEXT_SYNC=off")])
+    await laptop.run("server remove quiet --yes")
   })
 
   it("shows both logs before they become one, and asks", async () => {

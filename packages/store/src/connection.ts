@@ -145,6 +145,9 @@ const reasons: Record<string, StorageError["reason"]> = {
   SQLITE_FULL: "full",
   SQLITE_CORRUPT: "corrupt",
   SQLITE_NOTADB: "not-a-database",
+  ENOSPC: "full",
+  EDQUOT: "full",
+  EFBIG: "full",
 }
 
 const advice: Record<StorageError["reason"], string> = {
@@ -159,7 +162,7 @@ const advice: Record<StorageError["reason"], string> = {
   unavailable: "the database cannot be used",
 }
 
-/** The SQLite result code of a driver's error, without its extension: `SQLITE_CONSTRAINT_UNIQUE` is `SQLITE_CONSTRAINT`. */
+/** The code of an error of the system, or of the driver without its extension: `SQLITE_CONSTRAINT_UNIQUE` is `SQLITE_CONSTRAINT`. */
 export const codeOf = (error: unknown): string => {
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === "string" ? code.split("_").slice(0, 2).join("_") : ""

@@ -9,7 +9,9 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readlinkSync,
   readSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -142,6 +144,14 @@ const removeDrafts = (path: string): void => {
     const age = Date.now() - (lstatSync(join(directory, found), { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
     if (age > minute) rmSync(join(directory, found), { force: true })
   }
+}
+
+/** The file that a path names, through links: also one that is not there yet. Throws where its directory is not. */
+export const leadsTo = (path: string): string => {
+  if (existsSync(path)) return realpathSync(path)
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return path
+  const target = resolve(dirname(path), readlinkSync(path))
+  return leadsTo(join(realpathSync(dirname(target)), basename(target)))
 }
 
 /** A path that SQLite takes for nothing but a file: `:memory:`, `file:…` and an empty one have other meanings to it. */

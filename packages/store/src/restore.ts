@@ -1,5 +1,5 @@
 /** Puts a backup in the place of a log: verified first, in a copy of its own. What was there is kept aside, never deleted. */
-import { existsSync, lstatSync, realpathSync, statSync } from "node:fs"
+import { existsSync, lstatSync, statSync } from "node:fs"
 import { basename, join } from "node:path"
 import { isOfWaitingRoot } from "@context-engine/core/domain/Membership"
 import { StorageError } from "@context-engine/core/Errors"
@@ -13,12 +13,12 @@ import { type Connection, NativeConnection, storageError } from "./connection.js
 import { copyInto } from "./copies.js"
 import { Database, layer as databaseLayer } from "./Database.js"
 import { checkSchema, OwnSchema } from "./fileSchema.js"
-import { copyPrivately, syncPath } from "./files.js"
+import { copyPrivately, leadsTo, syncPath } from "./files.js"
 import { hasWal, identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
 import { rootsOf } from "./memory/LogMemory.js"
 import { type KeptRoot, keptWith } from "./memory/roots.js"
-import { replace } from "./replace.js"
+import { headText, replace } from "./replace.js"
 import { type Believed, differingAsItIs, restate, seesOtherRoots } from "./restate.js"
 import { findSigner, type Signer } from "./Signer.js"
 import * as SqlAudit from "./SqlAudit.js"
@@ -67,7 +67,7 @@ export const prepare = (
 ): Effect.Effect<Prepared, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
     // What a link leads to is the log: put in the place of the link, the backup would stand beside it.
-    const path = existsSync(named) ? realpathSync(named) : named
+    const path = yield* attempt(named, () => leadsTo(named))
     yield* attempt(path, () => isLog(path))
     const directory = yield* staging(path)
     const copy = join(directory, "backup.db")
@@ -109,7 +109,7 @@ export const prepare = (
     const unshared = unsharedBeside(there, copy)
     const final = join(directory, basename(path))
     yield* attempt(path, () => finish(copy, final, { signer, strange: shared && isStrange(compared.likeness) }))
-    const place = Effect.suspend(() => replace({ final, path, backup }))
+    const place = Effect.suspend(() => replace({ final, path, backup, head: headOf(there) }))
     const rootWaits = report.findings.some(({ message }) => isOfWaitingRoot(message))
     return { events: report.events, problems: [], differing, rootWaits, unshared, compared, place }
   })
@@ -174,6 +174,9 @@ const rootsFor = (
   const kept = memory === undefined || typeof first !== "string" ? [] : rootsOf(memory, path, first)
   return reading(there, (connection) => keptWith(connection, kept)) ?? kept
 }
+
+const headOf = (there: string): string | undefined =>
+  reading(there, (connection) => connection.prepare(headText).get()?.[0] ?? undefined)
 
 /** How wrong this machine's clock was when the log that is there last met the shared one; not known where there is none. */
 const measuredIn = (there: string): Measured | null =>

@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs"
@@ -18,7 +19,7 @@ import { Audit } from "@context-engine/core/services/Audit"
 import { Maintenance } from "@context-engine/core/services/Maintenance"
 import * as Effect from "effect/Effect"
 import { afterEach, describe, expect, it } from "vitest"
-import { NativeConnection } from "../src/connection.js"
+import { NativeConnection, storageError } from "../src/connection.js"
 import type { EventRow } from "../src/record.js"
 import { prepare, restore } from "../src/restore.js"
 import { loadSigner, type Signer } from "../src/Signer.js"
@@ -74,6 +75,20 @@ describe("restore", () => {
     expect(withSqlite(path, (found) => found.prepare("PRAGMA journal_mode").get())).toMatchObject({
       journal_mode: "wal",
     })
+  })
+
+  it("is put where a link leads, though nothing is there yet, and nowhere where that cannot be", async () => {
+    const [directory, backup] = [dirname(freshPath()), await backupOf(await begun("new"))]
+    mkdirSync(join(directory, "disk"))
+    const [link, target] = [join(directory, "link.db"), join(directory, "disk", "infra.db")]
+    symlinkSync(join("disk", "infra.db"), link)
+    await restoring(backup, link)
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
+    expect(await inLog(target, serverNames)).toEqual(["new"])
+    const unmounted = join(directory, "unmounted.db")
+    symlinkSync(join(directory, "nowhere", "infra.db"), unmounted)
+    await expect(restoring(backup, unmounted)).rejects.toThrow(/unmounted.db: .*ENOENT/)
+    expect(lstatSync(unmounted).isSymbolicLink()).toBe(true)
   })
 
   it("keeps what the old log had beside it", async () => {
@@ -135,6 +150,36 @@ describe("restore", () => {
     expect(await inLog(path, serverNames)).toEqual(["old"])
   })
 })
+
+describe("a log that is written to while a person is asked", () => {
+  it("is not thrown away unseen: nothing is put in its place, and the next restore tells of it", async () => {
+    const [path, backup] = [await begun("old"), await backupOf(await begun("new"))]
+    const names = () => readdirSync(dirname(path)).filter((name) => !/-(wal|shm)$/.test(name))
+    const asked = Effect.flatMap(prepare(backup, path), ({ place }) =>
+      Effect.zipRight(
+        Effect.promise(() => inLog(path, addServers("meanwhile")).then(() => released(path))),
+        Effect.either(place),
+      ),
+    )
+    const placed = await Effect.runPromise(Effect.scoped(asked))
+    expect(placed).toMatchObject({
+      left: { reason: "replaced", message: expect.stringContaining("was written to since") },
+    })
+    expect(names()).toEqual(["infra.db"])
+    expect(await inLog(path, serverNames)).toEqual(["meanwhile", "old"])
+    await released(path)
+    const aside = (await restoring(backup, path)) as string
+    expect(await inLog(path, serverNames)).toEqual(["new"])
+    expect(await inLog(aside, serverNames)).toEqual(["meanwhile", "old"])
+  })
+})
+
+it.each(["ENOSPC", "EDQUOT", "EFBIG", "SQLITE_FULL"])(
+  "a disk that is full is told as that, whoever says it: %s",
+  (code) => {
+    expect(storageError("infra.db", Object.assign(new Error("no room"), { code }))).toMatchObject({ reason: "full" })
+  },
+)
 
 describe("an unfinished file", () => {
   it("of a process that is gone is removed by the next that makes a file there; that of one at work is not", async () => {

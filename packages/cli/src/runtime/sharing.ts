@@ -10,7 +10,7 @@ import { count } from "../render/units.js"
 import { progress, say } from "../terminal.js"
 import { Refused } from "../usage.js"
 import { signingEnvironment } from "./key.js"
-import type { LogOptions } from "./log.js"
+import { type LogOptions, syncMode } from "./log.js"
 
 /**
  * In a process of its own, begun when this one has nothing left to do: nobody waits for the link. It stays for some seconds, so
@@ -33,10 +33,18 @@ export const waited = (options: LogOptions, shared: boolean): Effect.Effect<void
     done._tag === "Right" ? Effect.void : failAfterwards(asRefused(done.left)),
   ).pipe(Effect.onInterrupt(() => say("done and kept here, not yet shared: context infra sync status")))
 
-const alone = new Refused({
-  message: "done and kept here, and shared with nobody: this log has no shared log",
-  next: "context infra sync connect <url>",
-})
+/** Nothing is shared with anybody: there is no shared log, or this command was told not to. */
+const alone = Effect.suspend(() =>
+  syncMode() === "off"
+    ? new Refused({
+        message: "done and kept here, not yet shared: CONTEXT_SYNC=off",
+        next: "context infra sync now, without CONTEXT_SYNC=off",
+      })
+    : new Refused({
+        message: "done and kept here, and shared with nobody: this log has no shared log",
+        next: "context infra sync connect <url>",
+      }),
+)
 
 const now = (options: LogOptions): Effect.Effect<void, unknown> =>
   Effect.gen(function* () {
