@@ -84,15 +84,21 @@ export const copyPrivately = (from: string, to: string): void => {
   }
 }
 
-/** Gives a file a second name. Where the file system has no such thing, it is copied. */
-export const addName = (path: string, name: string): void => {
+/** Gives a file a second name. Where the file system has no such thing, it is copied, by `copy` to the name that it is given. */
+export const addName = (
+  path: string,
+  name: string,
+  copy: (to: string) => void = (to) => copyPrivately(path, to),
+): void => {
   try {
     linkSync(path, name)
   } catch (error) {
     if (!["EPERM", "ENOTSUP", "EMLINK", "ENOSYS", "EXDEV"].includes((error as NodeJS.ErrnoException).code ?? ""))
       throw error
     const draft = draftOf(name)
-    copyPrivately(path, draft)
+    copy(draft)
+    makePrivate(draft)
+    syncPath(draft)
     renameSync(draft, name)
   }
 }

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import { NativeConnection, storageError } from "./connection.js"
 import { copyLogs, keepOnlyLogs, linkLogs } from "./FileDeployLogs.js"
 import { addName, makeDirectory, putInPlace, syncPath } from "./files.js"
@@ -25,95 +26,94 @@ export interface Replacement {
 /** Gives where the old log is now; `null` if there was none. */
 export const replace = ({ backup, final, head, path }: Replacement): Effect.Effect<string | null, StorageError> =>
   Effect.gen(function* () {
-    const seen = head === undefined ? undefined : { head, note: join(dirname(final), "head.db") }
-    const aside = yield* attempt(path, () => setAside(path, seen)).pipe(
-      Effect.retry({
-        while: ({ reason }) => reason === "busy",
-        schedule: Schedule.intersect(Schedule.spaced("100 millis"), Schedule.recurs(50)),
+    yield* attempt(path, () => makeDirectory(dirname(path)))
+    yield* copyLogs(backup, path)
+    const aside = yield* Effect.scoped(
+      Effect.gen(function* () {
+        const held = yield* holding(path)
+        if (held !== undefined && head !== undefined)
+          yield* attempt(path, () => assertEnd(held, head, join(dirname(final), "head.db")))
+        const aside = yield* attempt(path, () => setAside(path, held))
+        if (aside !== null) yield* linkLogs(path, aside)
+        yield* attempt(path, () => {
+          clearBeside(path)
+          putInPlace(final, path)
+        })
+        return aside
       }),
     )
-    if (aside !== null) yield* linkLogs(path, aside)
-    yield* copyLogs(backup, path)
-    yield* attempt(path, () => {
-      if (aside !== null && seen !== undefined) endsAsSeen(path, seen, aside)
-      clearBeside(path)
-      putInPlace(final, path)
-    })
     yield* keepOnlyLogs(path, backup)
     return aside
   })
 
-/** The old log gets a second name, with all that was written to it in the one file. */
-const setAside = (path: string, seen: Seen | undefined): string | null => {
-  makeDirectory(dirname(path))
+/**
+ * Holds the old log until the scope ends: nobody reads or writes it meanwhile, and whoever has begun to open it finds that another
+ * is in its place. It is in the one file then, with nothing beside it. `undefined` where there is none, or it is damaged.
+ */
+const holding = (path: string): Effect.Effect<NativeConnection | undefined, StorageError, Scope.Scope> =>
+  Effect.acquireRelease(
+    attempt(path, () => (isLog(path) ? hold(path) : undefined)).pipe(
+      Effect.retry({
+        while: ({ reason }) => reason === "busy",
+        schedule: Schedule.intersect(Schedule.spaced("100 millis"), Schedule.recurs(50)),
+      }),
+    ),
+    (held) => Effect.sync(() => held?.close()),
+  )
+
+/** Only statements that leave nothing open are run: the connection must be closed when this ends. */
+const hold = (path: string): NativeConnection | undefined => {
+  const connection = new NativeConnection(path, 1_000, "")
+  try {
+    connection.exec("PRAGMA synchronous = FULL; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE")
+    connection.exec("BEGIN EXCLUSIVE; COMMIT")
+    if (lstatSync(`${path}-wal`, { throwIfNoEntry: false }) === undefined) return connection
+    throw inUse(path)
+  } catch (cause) {
+    connection.close()
+    const error = storageError(path, cause)
+    if (error.reason === "busy") throw inUse(path)
+    if (error.reason !== "corrupt") throw error
+    return undefined
+  }
+}
+
+const inUse = (path: string) =>
+  new StorageError({
+    reason: "busy",
+    message: `${path} is in use. A push in the background ends by itself in a moment; end what else has it open (context infra serve, sync watch, a bot, a program of yours) and try again`,
+  })
+
+/**
+ * The old log gets a second name. One that is damaged does with what lies beside it: it may be of use to somebody. While it is held
+ * nothing here opens it: with the last that is closed a process gives up all its locks on a file
+ * (https://www.sqlite.org/howtocorrupt.html, 2.2).
+ */
+const setAside = (path: string, held: NativeConnection | undefined): string | null => {
   const stamp = new Date().toISOString().replace(/[:.]/g, "-")
   const aside = `${path}.before-${stamp}`
-  if (!isLog(path)) {
+  if (held === undefined && !isLog(path)) {
     // What lies beside a log that is gone would be taken for the new one's.
     for (const end of ["-wal", "-journal"]) if (existsSync(path + end)) renameSync(path + end, aside + end)
     return null
   }
-  if (!settle(path, seen)) {
-    // It is damaged: as it is, with what lies beside it, it may be of use to somebody.
+  if (held === undefined) {
     for (const end of ["-wal", "-journal"]) if (existsSync(path + end)) addName(path + end, aside + end)
-  }
-  addName(path, aside)
+    addName(path, aside)
+  } else addName(path, aside, (draft) => held.exec(`VACUUM INTO '${draft.replaceAll("'", "''")}'`))
   syncPath(dirname(path))
   return aside
-}
-
-/**
- * Takes over into the file what lies beside it, which SQLite then removes, unless somebody else has it open. Gives `false` for
- * a file that is damaged. Only statements that leave nothing open are run: the connection must be closed when this ends.
- */
-const settle = (path: string, seen: Seen | undefined): boolean => {
-  if (seen !== undefined) rmSync(seen.note, { force: true })
-  const connection = new NativeConnection(path, 1_000, "")
-  try {
-    connection.exec("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)")
-    if (seen !== undefined) connection.exec(keepHead(seen.note))
-  } catch (cause) {
-    const error = storageError(path, cause)
-    if (error.reason !== "corrupt") throw error
-    return false
-  } finally {
-    connection.close()
-  }
-  if (lstatSync(`${path}-wal`, { throwIfNoEntry: false }) === undefined) {
-    if (seen !== undefined && headIn(seen.note) !== seen.head) throw written(path)
-    return true
-  }
-  const message = `${path} is in use. A push in the background ends by itself in a moment; end what else has it open (context infra serve, sync watch, a bot, a program of yours) and try again`
-  throw new StorageError({ reason: "busy", message })
-}
-
-/** Somebody may have written while the deploy logs were copied: that is not thrown away unseen. Takes the second name back. */
-const endsAsSeen = (path: string, seen: Seen, aside: string): void => {
-  try {
-    settle(path, seen)
-  } catch (error) {
-    rmSync(aside, { force: true })
-    throw error
-  }
 }
 
 /** Where a log ends: the position of its last event, and its hash in hex. */
 export const headText = "SELECT max(position) || ' ' || hex(hash) AS head FROM events"
 
-/** How the old log was when it was looked at, and a file that may be written to hold one against the other. */
-interface Seen {
-  readonly head: string
-  readonly note: string
-}
-
-/** Where it ends is written to another file: a statement that gives a row would keep the log open. */
-const keepHead = (note: string): string =>
-  `ATTACH '${note.replaceAll("'", "''")}' AS note; CREATE TABLE note.head AS ${headText}; DETACH note`
-
-const headIn = (note: string): string => {
+/** Throws where a log does not end there. `note`: a file to be made; a statement that gives a row would keep the log open. */
+const assertEnd = (held: NativeConnection, head: string, note: string): void => {
+  held.exec(`ATTACH '${note.replaceAll("'", "''")}' AS note; CREATE TABLE note.head AS ${headText}; DETACH note`)
   const connection = new NativeConnection(note, 1_000, "")
   try {
-    return connection.prepare("SELECT head FROM head").get()?.[0] ?? ""
+    if (connection.prepare("SELECT head FROM head").get()?.[0] !== head) throw written(held.path)
   } finally {
     connection.close()
   }
