@@ -97,7 +97,6 @@ export const addName = (
       throw error
     const draft = draftOf(name)
     copy(draft)
-    makePrivate(draft)
     syncPath(draft)
     renameSync(draft, name)
   }

@@ -10,7 +10,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { NativeConnection, storageError } from "./connection.js"
 import { copyLogs, keepOnlyLogs, linkLogs } from "./FileDeployLogs.js"
-import { addName, makeDirectory, putInPlace, syncPath } from "./files.js"
+import { addName, makeDirectory, makeFile, putInPlace, syncPath } from "./files.js"
 import { isLog } from "./identify.js"
 
 export interface Replacement {
@@ -100,9 +100,15 @@ const setAside = (path: string, held: NativeConnection | undefined): string | nu
   if (held === undefined) {
     for (const end of ["-wal", "-journal"]) if (existsSync(path + end)) addName(path + end, aside + end)
     addName(path, aside)
-  } else addName(path, aside, (draft) => held.exec(`VACUUM INTO '${draft.replaceAll("'", "''")}'`))
+  } else addName(path, aside, (draft) => copyHeld(held, draft))
   syncPath(dirname(path))
   return aside
+}
+
+/** SQLite takes an empty file for one that is not there: so it is its owner's alone from the beginning. */
+const copyHeld = (held: NativeConnection, draft: string): void => {
+  makeFile(draft)
+  held.exec(`VACUUM INTO '${draft.replaceAll("'", "''")}'`)
 }
 
 /** Where a log ends: the position of its last event, and its hash in hex. */
@@ -110,6 +116,7 @@ export const headText = "SELECT max(position) || ' ' || hex(hash) AS head FROM e
 
 /** Throws where a log does not end there. `note`: a file to be made; a statement that gives a row would keep the log open. */
 const assertEnd = (held: NativeConnection, head: string, note: string): void => {
+  makeFile(note)
   held.exec(`ATTACH '${note.replaceAll("'", "''")}' AS note; CREATE TABLE note.head AS ${headText}; DETACH note`)
   const connection = new NativeConnection(note, 1_000, "")
   try {
