@@ -84,7 +84,7 @@ export const copyPrivately = (from: string, to: string): void => {
   }
 }
 
-/** Gives a file a second name. Where the file system has no such thing, it is copied, by `copy` to the name that it is given. */
+/** Gives a file a second name. Where the file system has no such thing, it is copied, by `copy`, which waits for the disk. */
 export const addName = (
   path: string,
   name: string,
@@ -97,7 +97,6 @@ export const addName = (
       throw error
     const draft = draftOf(name)
     copy(draft)
-    syncPath(draft)
     renameSync(draft, name)
   }
 }

@@ -109,6 +109,7 @@ const setAside = (path: string, held: NativeConnection | undefined): string | nu
 const copyHeld = (held: NativeConnection, draft: string): void => {
   makeFile(draft)
   held.exec(`VACUUM INTO '${draft.replaceAll("'", "''")}'`)
+  syncPath(draft)
 }
 
 /** Where a log ends: the position of its last event, and its hash in hex. */
