@@ -95,11 +95,13 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
         (opened) => Effect.sync(() => opened.close()),
       )
       const { database, keeping } = yield* makeDatabase(file, options)
+      const isIt = attempt(path, () => file.opened())
       const header = yield* Effect.tryPromise({
         try: () => client.execute(headerQuery),
         catch: (cause) => storageError(path, cause),
-      })
-      yield* attempt(path, () => file.opened())
+        // A file that another was put in the place of is read with what lies beside that one: it looks damaged, and is not.
+      }).pipe(Effect.tapError(() => isIt))
+      yield* isIt
       yield* migrate(database, header.rows[0] as unknown as Header)
       yield* renewViews(database, client)
       if (options.memory !== undefined) yield* compare(keeping, client, path)

@@ -2,7 +2,8 @@
  * Puts a finished file in the place of a log, in an order that may end anywhere: until one rename the old log is whole under
  * its name, from it on the new one is, and the old one is whole under another name before that.
  */
-import { existsSync, lstatSync, renameSync, rmSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { closeSync, existsSync, lstatSync, openSync, renameSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
@@ -11,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import { NativeConnection, storageError } from "./connection.js"
 import { copyLogs, keepOnlyLogs, linkLogs } from "./FileDeployLogs.js"
 import { addName, makeDirectory, makeFile, putInPlace, syncPath } from "./files.js"
-import { isLog } from "./identify.js"
+import { identify, isLog } from "./identify.js"
 
 export interface Replacement {
   /** The new file, which nobody has open. */
@@ -19,7 +20,7 @@ export interface Replacement {
   readonly path: string
   /** Whose deploy logs go with it. */
   readonly backup: string
-  /** Where the old log ended when it was looked at, as `headText` says it; absent where it could not be read. */
+  /** Where the old log ended when it was looked at, as `headText` says it, `noHead` if there was none; absent where it could not be read. */
   readonly head?: string | undefined
 }
 
@@ -30,10 +31,12 @@ export const replace = ({ backup, final, head, path }: Replacement): Effect.Effe
     yield* copyLogs(backup, path)
     const aside = yield* Effect.scoped(
       Effect.gen(function* () {
+        const isThere = yield* attempt(path, () => makeRoom(path))
         const held = yield* holding(path)
-        if (held !== undefined && head !== undefined)
-          yield* attempt(path, () => assertEnd(held, head, join(dirname(final), "head.db")))
-        const aside = yield* attempt(path, () => setAside(path, held))
+        const seen = isThere ? head : noHead
+        if (held !== undefined && seen !== undefined)
+          yield* attempt(path, () => assertEnd(held, seen, join(dirname(final), "head.db")))
+        const aside = isThere ? yield* attempt(path, () => setAside(path, held)) : null
         if (aside !== null) yield* linkLogs(path, aside)
         yield* attempt(path, () => {
           clearBeside(path)
@@ -47,12 +50,29 @@ export const replace = ({ backup, final, head, path }: Replacement): Effect.Effe
   })
 
 /**
- * Holds the old log until the scope ends: nobody reads or writes it meanwhile, and whoever has begun to open it finds that another
- * is in its place. It is in the one file then, with nothing beside it. `undefined` where there is none, or it is damaged.
+ * Whether there is a log. Where there is none an empty file is made, so that there is something to hold: whoever makes a log there
+ * meanwhile would not be noticed.
+ */
+const makeRoom = (path: string): boolean => {
+  isLog(path)
+  const kind = identify(path)
+  if (kind !== "missing") return kind === "log"
+  const aside = asideOf(path)
+  // What lies beside a log that is gone would be taken for the new one's.
+  for (const end of ["-wal", "-journal"]) if (existsSync(path + end)) renameSync(path + end, aside + end)
+  closeSync(openSync(path, "a", 0o600))
+  return false
+}
+
+const asideOf = (path: string): string => `${path}.before-${new Date().toISOString().replace(/[:.]/g, "-")}`
+
+/**
+ * Holds what is there until the scope ends: nobody reads or writes it meanwhile, and whoever has begun to open it finds that another
+ * is in its place. It is in the one file then, with nothing beside it. `undefined` where it is damaged.
  */
 const holding = (path: string): Effect.Effect<NativeConnection | undefined, StorageError, Scope.Scope> =>
   Effect.acquireRelease(
-    attempt(path, () => (isLog(path) ? hold(path) : undefined)).pipe(
+    attempt(path, () => hold(path)).pipe(
       Effect.retry({
         while: ({ reason }) => reason === "busy",
         schedule: Schedule.intersect(Schedule.spaced("100 millis"), Schedule.recurs(50)),
@@ -89,36 +109,46 @@ const inUse = (path: string) =>
  * nothing here opens it: with the last that is closed a process gives up all its locks on a file
  * (https://www.sqlite.org/howtocorrupt.html, 2.2).
  */
-const setAside = (path: string, held: NativeConnection | undefined): string | null => {
-  const stamp = new Date().toISOString().replace(/[:.]/g, "-")
-  const aside = `${path}.before-${stamp}`
-  if (held === undefined && !isLog(path)) {
-    // What lies beside a log that is gone would be taken for the new one's.
-    for (const end of ["-wal", "-journal"]) if (existsSync(path + end)) renameSync(path + end, aside + end)
-    return null
-  }
-  if (held === undefined) {
+const setAside = (path: string, held: NativeConnection | undefined): string => {
+  const aside = asideOf(path)
+  if (held === undefined)
     for (const end of ["-wal", "-journal"]) if (existsSync(path + end)) addName(path + end, aside + end)
-    addName(path, aside)
-  } else addName(path, aside, (draft) => copyHeld(held, draft))
+  addName(path, aside, held && ((draft) => copyHeld(path, draft)))
   syncPath(dirname(path))
   return aside
 }
 
-/** SQLite takes an empty file for one that is not there: so it is its owner's alone from the beginning. */
-const copyHeld = (held: NativeConnection, draft: string): void => {
+/** Copies, as any program could; not SQLite, which would not copy what is damaged. */
+const copying = `try { require("node:fs").copyFileSync(process.argv[1], process.argv[2]) }
+catch (error) { process.stdout.write(error.code); process.exitCode = 1 }`
+
+/** By another process, which has no locks to lose. The draft is its owner's alone from the beginning. */
+const copyHeld = (path: string, draft: string): void => {
   makeFile(draft)
-  held.exec(`VACUUM INTO '${draft.replaceAll("'", "''")}'`)
+  const { error, status, stdout } = spawnSync(process.execPath, ["-e", copying, path, draft], { encoding: "utf8" })
+  if (status !== 0) {
+    rmSync(draft, { force: true })
+    throw error ?? Object.assign(new Error(`it cannot be kept as ${draft}: ${stdout}`), { code: stdout })
+  }
   syncPath(draft)
 }
 
 /** Where a log ends: the position of its last event, and its hash in hex. */
-export const headText = "SELECT max(position) || ' ' || hex(hash) AS head FROM events"
+export const headText = "SELECT coalesce(max(position), 0) || ' ' || coalesce(hex(hash), '') AS head FROM events"
+
+/** The same of a log without an event, and where there is none. */
+export const noHead = "0 "
 
 /** Throws where a log does not end there. `note`: a file to be made; a statement that gives a row would keep the log open. */
 const assertEnd = (held: NativeConnection, head: string, note: string): void => {
   makeFile(note)
-  held.exec(`ATTACH '${note.replaceAll("'", "''")}' AS note; CREATE TABLE note.head AS ${headText}; DETACH note`)
+  try {
+    held.exec(`ATTACH '${note.replaceAll("'", "''")}' AS note; CREATE TABLE note.head AS ${headText}; DETACH note`)
+  } catch (error) {
+    // What is there is an empty file.
+    if (head === noHead && String(error).includes("no such table")) return
+    throw error
+  }
   const connection = new NativeConnection(note, 1_000, "")
   try {
     if (connection.prepare("SELECT head FROM head").get()?.[0] !== head) throw written(held.path)

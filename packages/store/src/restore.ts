@@ -18,7 +18,7 @@ import { hasWal, identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
 import { rootsOf } from "./memory/LogMemory.js"
 import { type KeptRoot, keptWith } from "./memory/roots.js"
-import { headText, replace } from "./replace.js"
+import { headText, noHead, replace } from "./replace.js"
 import { type Believed, differingAsItIs, restate, seesOtherRoots } from "./restate.js"
 import { findSigner, type Signer } from "./Signer.js"
 import * as SqlAudit from "./SqlAudit.js"
@@ -68,7 +68,7 @@ export const prepare = (
   Effect.gen(function* () {
     // What a link leads to is the log: put in the place of the link, the backup would stand beside it.
     const path = yield* attempt(named, () => leadsTo(named))
-    yield* attempt(path, () => isLog(path))
+    const isThere = yield* attempt(path, () => isLog(path) && identify(path) === "log")
     const directory = yield* staging(path)
     const copy = join(directory, "backup.db")
     yield* attempt(backup, () => copyStill(backup, copy))
@@ -109,7 +109,7 @@ export const prepare = (
     const unshared = unsharedBeside(there, copy)
     const final = join(directory, basename(path))
     yield* attempt(path, () => finish(copy, final, { signer, strange: shared && isStrange(compared.likeness) }))
-    const place = Effect.suspend(() => replace({ final, path, backup, head: headOf(there) }))
+    const place = Effect.suspend(() => replace({ final, path, backup, head: isThere ? headOf(there) : noHead }))
     const rootWaits = report.findings.some(({ message }) => isOfWaitingRoot(message))
     return { events: report.events, problems: [], differing, rootWaits, unshared, compared, place }
   })

@@ -1,4 +1,6 @@
 /** A file that is replaced or removed while it is open: nothing is read from or written to what nobody can see any more. */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { copyFileSync, mkdirSync, renameSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { EventLog } from "@context-engine/core/EventLog"
@@ -17,6 +19,7 @@ import * as SqlAudit from "../src/SqlAudit.js"
 import * as SqlMaintenance from "../src/SqlMaintenance.js"
 import { make } from "../src/sync/RemoteLog.js"
 import * as SqlSync from "../src/sync/SqlSync.js"
+import { released } from "./durability/verify.js"
 import { serverAdded } from "./support/events.js"
 import { freshPath } from "./support/files.js"
 import { eventsOf } from "./support/machines.js"
@@ -141,4 +144,38 @@ describe("while it is open", () => {
     await inLog(path, story)
     expect(eventsOf(path)).toHaveLength(2)
   })
+})
+
+/** Holds a log for a moment, as a restore does, and puts another in its place, which has been written to by then. */
+const holder = `
+const [, path, other] = process.argv
+const fs = require("node:fs")
+const held = new (require("libsql"))(path)
+held.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE; COMMIT")
+console.log("held")
+setTimeout(() => {
+  fs.renameSync(other, path)
+  fs.copyFileSync(other + "-wal", path + "-wal")
+  held.close()
+}, 2_000)
+`
+
+it("a file that is replaced while another process waits for it is not told as damaged", async () => {
+  const [path, other, copy] = [freshPath(), freshPath(), freshPath()]
+  const backup = Effect.flatMap(Maintenance, (care) => care.backup(other))
+  await inLog(path, Effect.all([add("a"), add("b"), backup]))
+  await released(path)
+  // As a restore leaves one: its pages are in another order. What is written then is beside it.
+  await inLog(
+    other,
+    Effect.tap(add("c"), () => {
+      for (const end of ["", "-wal"]) copyFileSync(other + end, copy + end)
+    }),
+  )
+  const child = spawn(process.execPath, ["-e", holder, path, copy])
+  await once(child.stdout, "data")
+  const ended = once(child, "close")
+  const error = await inLog(path, Effect.void).catch((cause) => String(cause))
+  await ended
+  expect(error).toContain("another file was put in its place")
 })

@@ -172,6 +172,43 @@ describe("a log that is written to while a person is asked", () => {
     expect(await inLog(path, serverNames)).toEqual(["new"])
     expect(await inLog(aside, serverNames)).toEqual(["meanwhile", "old"])
   })
+
+  const nothing = async () => freshPath()
+  const withoutEvents = async () => {
+    const path = freshPath()
+    await inLog(path, serverNames)
+    await released(path)
+    return path
+  }
+  const unfinished = async () => {
+    const path = freshPath()
+    writeFileSync(path, "", { mode: 0o600 })
+    return path
+  }
+
+  it.each([
+    ["nothing was there", nothing],
+    ["there was a log without an event", withoutEvents],
+    ["a killed process had left an empty file", unfinished],
+  ])("nor where %s", async (_, before) => {
+    const [path, backup] = [await before(), await backupOf(await begun("new"))]
+    const write = Effect.promise(() => inLog(path, addServers("meanwhile")).then(() => released(path)))
+    const placing = Effect.flatMap(prepare(backup, path), ({ place }) => Effect.zipRight(write, Effect.either(place)))
+    expect(await Effect.runPromise(Effect.scoped(placing))).toMatchObject({ left: { reason: "replaced" } })
+    expect(await inLog(path, serverNames)).toEqual(["meanwhile"])
+  })
+
+  it.each([
+    ["nothing was there", nothing],
+    ["there was a log without an event", withoutEvents],
+    ["a killed process had left an empty file", unfinished],
+  ])("who only looks where %s keeps nothing from being restored", async (_, before) => {
+    const [path, backup] = [await before(), await backupOf(await begun("new"))]
+    const look = Effect.promise(() => inLog(path, serverNames).then(() => released(path)))
+    const placing = Effect.flatMap(prepare(backup, path), ({ place }) => Effect.zipRight(look, place))
+    await Effect.runPromise(Effect.scoped(placing))
+    expect(await inLog(path, serverNames)).toEqual(["new"])
+  })
 })
 
 it.each(["ENOSPC", "EDQUOT", "EFBIG", "SQLITE_FULL"])(
