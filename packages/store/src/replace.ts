@@ -18,6 +18,8 @@ export interface Replacement {
   /** The new file, which nobody has open. */
   readonly final: string
   readonly path: string
+  /** What the log is called, which may be a link to there: what deployments printed is beside that. */
+  readonly named: string
   /** Whose deploy logs go with it. */
   readonly backup: string
   /** Where the old log ended when it was looked at, as `headText` says it, `noHead` if there was none; absent where it could not be read. */
@@ -25,10 +27,16 @@ export interface Replacement {
 }
 
 /** Gives where the old log is now; `null` if there was none. */
-export const replace = ({ backup, final, head, path }: Replacement): Effect.Effect<string | null, StorageError> =>
+export const replace = ({
+  backup,
+  final,
+  head,
+  named,
+  path,
+}: Replacement): Effect.Effect<string | null, StorageError> =>
   Effect.gen(function* () {
     yield* attempt(path, () => makeDirectory(dirname(path)))
-    yield* copyLogs(backup, path)
+    yield* copyLogs(backup, named)
     const aside = yield* Effect.scoped(
       Effect.gen(function* () {
         const isThere = yield* attempt(path, () => makeRoom(path))
@@ -37,7 +45,7 @@ export const replace = ({ backup, final, head, path }: Replacement): Effect.Effe
         if (held !== undefined && seen !== undefined)
           yield* attempt(path, () => assertEnd(held, seen, join(dirname(final), "head.db")))
         const aside = isThere ? yield* attempt(path, () => setAside(path, held)) : null
-        if (aside !== null) yield* linkLogs(path, aside)
+        if (aside !== null) yield* linkLogs(named, aside)
         yield* attempt(path, () => {
           clearBeside(path)
           putInPlace(final, path)
@@ -45,7 +53,7 @@ export const replace = ({ backup, final, head, path }: Replacement): Effect.Effe
         return aside
       }),
     )
-    yield* keepOnlyLogs(path, backup)
+    yield* keepOnlyLogs(named, backup)
     return aside
   })
 

@@ -109,7 +109,7 @@ export const prepare = (
     const unshared = unsharedBeside(there, copy)
     const final = join(directory, basename(path))
     yield* attempt(path, () => finish(copy, final, { signer, strange: shared && isStrange(compared.likeness) }))
-    const place = Effect.suspend(() => replace({ final, path, backup, head: isThere ? headOf(there) : noHead }))
+    const place = Effect.suspend(() => replace({ final, path, named, backup, head: isThere ? headOf(there) : noHead }))
     const rootWaits = report.findings.some(({ message }) => isOfWaitingRoot(message))
     return { events: report.events, problems: [], differing, rootWaits, unshared, compared, place }
   })

@@ -91,6 +91,26 @@ describe("restore", () => {
     expect(lstatSync(unmounted).isSymbolicLink()).toBe(true)
   })
 
+  it("has what deployments printed where the log is looked for, though that is a link, and keeps what came later aside", async () => {
+    const [directory, backup] = [dirname(freshPath()), freshPath()]
+    const [link, target] = [join(directory, "link.db"), join(directory, "target.db")]
+    writeFileSync(target, "", { mode: 0o600 })
+    symlinkSync(target, link)
+    const print = (id: string) =>
+      Effect.scoped(Effect.flatMap(DeployLogs, ({ write }) => Effect.flatMap(write(id), (say) => say(`${id} ran`))))
+    const copy = Effect.flatMap(Maintenance, (care) => care.backup(backup))
+    await inLog(link, Effect.all([addServers("alpha"), print("one"), copy, print("two")]))
+    await released(link)
+    const printed = (path: string) =>
+      inLog(
+        path,
+        Effect.flatMap(DeployLogs, ({ read }) => Effect.all([read("one"), read("two")])),
+      )
+    const aside = (await restoring(backup, link)) as string
+    expect(await printed(link)).toEqual(["one ran", undefined])
+    expect(await printed(aside)).toEqual(["one ran", "two ran"])
+  })
+
   it("keeps what the old log had beside it", async () => {
     const [path, backup] = [await copyOfLive("alpha", "beta"), await backupOf(await begun("new"))]
     const aside = (await restoring(backup, path)) as string
