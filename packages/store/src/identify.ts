@@ -43,9 +43,11 @@ const lookIntoFile = (path: string): Content => {
     const [objects] = connection.prepare("SELECT count(*) FROM sqlite_schema").get()
     return objects === 0 && application === 0 ? "empty" : "foreign"
   } catch (error) {
-    if (codeOf(error) === "SQLITE_NOTADB") return "not-a-database"
+    // One that is shorter than a header says nothing of whose it is.
+    const [isNone, isCut] = [codeOf(error) === "SQLITE_NOTADB", codeOf(error) === "SQLITE_CORRUPT"]
+    if (isNone || (isCut && headerOf(path) === undefined)) return "not-a-database"
     // One that was cut off is read no further than its header, which says whose it is; nobody can have it open to any use.
-    if (codeOf(error) === "SQLITE_CORRUPT" && headerOf(path)?.readUInt32BE(68) === applicationId) return "log"
+    if (isCut && headerOf(path)?.readUInt32BE(68) === applicationId) return "log"
     throw error
   } finally {
     connection.close()

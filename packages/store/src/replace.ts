@@ -3,7 +3,7 @@
  * its name, from it on the new one is, and the old one is whole under another name before that.
  */
 import { spawnSync } from "node:child_process"
-import { closeSync, existsSync, lstatSync, openSync, renameSync, rmSync } from "node:fs"
+import { closeSync, existsSync, lstatSync, openSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
@@ -63,13 +63,21 @@ export const replace = ({
  */
 const makeRoom = (path: string): boolean => {
   isLog(path)
-  const kind = identify(path)
-  if (kind !== "missing") return kind === "log"
-  const aside = asideOf(path)
-  // What lies beside a log that is gone would be taken for the new one's.
-  for (const end of ["-wal", "-journal"]) if (existsSync(path + end)) renameSync(path + end, aside + end)
+  if (identify(path) === "log") return true
+  // What lies beside a log that is gone, or was cut off within its first page, would be taken for the new one's.
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < 512) moveBeside(path)
   closeSync(openSync(path, "a", 0o600))
   return false
+}
+
+const moveBeside = (path: string): void => {
+  const aside = asideOf(path)
+  for (const end of ["-wal", "-journal"]) {
+    const found = statSync(path + end, { throwIfNoEntry: false })
+    if (found === undefined) continue
+    if (found.size === 0) rmSync(path + end)
+    else renameSync(path + end, aside + end)
+  }
 }
 
 const asideOf = (path: string): string => `${path}.before-${new Date().toISOString().replace(/[:.]/g, "-")}`

@@ -8,8 +8,10 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs"
@@ -110,6 +112,22 @@ describe("restore", () => {
     expect(await printed(link)).toEqual(["one ran", undefined])
     expect(await printed(aside)).toEqual(["one ran", "two ran"])
   })
+
+  it.each([0, 1, 20, 99])(
+    "takes the place of a log that was cut off at %i bytes, or says what to do with it",
+    async (length) => {
+      const [path, backup] = [damaged(await begun("old")), await backupOf(await begun("new"))]
+      // As commands leave it that have ended.
+      for (const end of ["-wal", "-shm"]) writeFileSync(path + end, "", { mode: 0o600 })
+      truncateSync(path, length)
+      if (length > 0) {
+        await expect(restoring(backup, path)).rejects.toThrow("if it was a log, move it away and restore a backup")
+        renameSync(path, `${path}.cut`)
+      }
+      await restoring(backup, path)
+      expect(await inLog(path, serverNames)).toEqual(["new"])
+    },
+  )
 
   it("keeps what the old log had beside it", async () => {
     const [path, backup] = [await copyOfLive("alpha", "beta"), await backupOf(await begun("new"))]
