@@ -3,7 +3,8 @@
  *
  * - Nothing happened after the shared log recorded it.
  * - Where a clock went back between two units of one writer, what it said before and after cannot all be right: the longest run
- *   of its times that never goes back is believed, and the others happened where they stand between those.
+ *   of its times that never goes back is believed, and the others happened when the next of those did, unless they were
+ *   recorded before that: a clock is mostly put right soon after it was wrong.
  * - A thing's own events happened in the order of the log, and what was appended together happened at once.
  *
  * All of it follows from what every machine has, so all of them come to the same times.
@@ -60,6 +61,8 @@ interface Unit {
   readonly events: Array<Stated>
   readonly session: string
   stated: string
+  /** Nothing of it happened later. */
+  readonly limit: string | null
   /** It says a time that had not come when others saw it. */
   doubtful: boolean
 }
@@ -87,7 +90,7 @@ const unitsOf = (events: ReadonlyArray<Stated>, now: string | undefined): Readon
     const doubtful = limit !== undefined && statedAt > limit && Date.parse(statedAt) - Date.parse(limit) > tolerance
     const last = units[units.length - 1]
     if (last === undefined || last.events[0]?.unit !== event.unit) {
-      units.push({ events: [event], session, stated, doubtful })
+      units.push({ events: [event], session, stated, limit: recordedAt, doubtful })
       continue
     }
     last.events.push(event)
@@ -100,13 +103,18 @@ const unitsOf = (events: ReadonlyArray<Stated>, now: string | undefined): Readon
 /** The times of one session, which never go back. */
 const believe = (session: ReadonlyArray<Unit>): ReadonlyArray<readonly [Unit, string]> => {
   const run = goesBack(session) ? longestRun(session) : session
-  const isBelieved = new Set(run)
-  let at = run[0]?.stated ?? ""
+  let [next, last] = [0, run[0]?.stated ?? ""]
   return session.map((unit) => {
-    if (isBelieved.has(unit)) at = unit.stated
-    return [unit, at] as const
+    if (unit !== run[next]) return [unit, between(last, run[next]?.stated, unit.limit)] as const
+    next += 1
+    last = unit.stated
+    return [unit, last] as const
   })
 }
+
+/** When a unit happened whose clock is not believed. */
+const between = (before: string, after: string | undefined, limit: string | null): string =>
+  after === undefined ? before : limit !== null && limit < after ? limit : after
 
 const goesBack = (session: ReadonlyArray<Unit>): boolean =>
   session.some((unit, index) => index > 0 && unit.stated < (session[index - 1] as Unit).stated)

@@ -32,18 +32,25 @@ describe("when events happened", () => {
   })
 
   it("is where they stand, where a clock was ahead or behind for a while", () => {
-    expect(times(log({ said: 0 }, { said: year }, { said: 2 }))).toEqual([0, 0, 2])
-    expect(times(log({ said: 0 }, { said: 1 }, { said: -1440 }, { said: 2 }))).toEqual([0, 1, 1, 2])
+    expect(times(log({ said: 0 }, { said: year }, { said: 2 }))).toEqual([0, 2, 2])
+    expect(times(log({ said: 0 }, { said: 1 }, { said: -1440 }, { said: 2 }))).toEqual([0, 1, 2, 2])
     expect(times(log({ said: year }, { said: 0 }, { said: 2 }))).toEqual([0, 0, 2])
   })
 
   it("does not follow a clock that was ahead for many units, once that is known", () => {
     const ahead = [1, 2, 3, 4, 5].map((n) => ({ said: year + n }))
     const events = log({ said: 0 }, ...ahead, { said: 6 }, { said: 7 })
-    expect(times(events, minute(8))).toEqual([0, 0, 0, 0, 0, 0, 6, 7])
+    expect(times(events, minute(8))).toEqual([0, 6, 6, 6, 6, 6, 6, 7])
     // Shared, it is the same: they were recorded before they say they happened.
     const shared = events.map((event) => ({ ...event, recordedAt: minute(9) }))
-    expect(times(shared, minute(year * 2))).toEqual([0, 0, 0, 0, 0, 0, 6, 7])
+    expect(times(shared, minute(year * 2))).toEqual([0, 6, 6, 6, 6, 6, 6, 7])
+  })
+
+  it("is no later than another clock saw it, where the writer's own was put right only later", () => {
+    const ahead = { said: year, recordedAt: minute(3) }
+    expect(times(log({ said: 0 }, ahead, { said: 1_440, recordedAt: minute(1_440) }), minute(1_441))).toEqual([
+      0, 3, 1_440,
+    ])
   })
 
   it("never goes back within a stream, and is one for what was appended together", () => {

@@ -120,7 +120,8 @@ describe("restore", () => {
       // As commands leave it that have ended.
       for (const end of ["-wal", "-shm"]) writeFileSync(path + end, "", { mode: 0o600 })
       truncateSync(path, length)
-      if (length > 0) {
+      // Of one byte SQLite makes nothing.
+      if (length > 1) {
         await expect(restoring(backup, path)).rejects.toThrow("if it was a log, move it away and restore a backup")
         renameSync(path, `${path}.cut`)
       }

@@ -96,7 +96,8 @@ const elsewhere = (server: ServerRow, here: Identity) =>
       host: server.name,
       message:
         `server ${server.name} is local to ${localTo(server, here)}; it is reached from there only: ` +
-        `give it an address with context infra server update ${server.name} --ip <address>`,
+        `give it an address with context infra server update ${server.name} --ip <address>` +
+        `, or, if this machine is meant, say so here: context infra server update ${server.name} --local yes`,
     }),
   )
 

@@ -4,6 +4,7 @@ import type { Commands } from "../../Commands.js"
 import { entity as secret } from "../../domain/Secret.js"
 import { entity, HostKeyForgotten, type Server, type ServerInput } from "../../domain/Server.js"
 import { InUse, InvalidInput, type RegistryError } from "../../Errors.js"
+import { Here, isHere } from "../../Here.js"
 import * as Id from "../../Id.js"
 import type { Query, ReadModels } from "../../ReadModels.js"
 import type { ServerRow } from "../../views/servers.js"
@@ -53,7 +54,9 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
       yield* checkResources(patch)
       const plan = Effect.zipRight(
         checkJump(models, patch),
-        Effect.map(get(name), (server) => [update(entity.aggregate, server.id, patch)]),
+        Effect.flatMap(get(name), (server) =>
+          Effect.map(news(server, patch), (changes) => [update(entity.aggregate, server.id, changes)]),
+        ),
       )
       yield* execute(commands, { entity: "server", name }, plan, jumpOf(patch) !== undefined)
       return yield* get(name)
@@ -92,6 +95,13 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
     }),
   }
 }
+
+/** That a server is this machine is no news where this machine has said so. Said by another, it is that one from then on. */
+const news = (server: ServerRow, { local, ...others }: Partial<Server>): Effect.Effect<Partial<Server>> =>
+  Effect.gen(function* () {
+    if (local === undefined) return others
+    return local && isHere(server, yield* yield* Here) ? others : { ...others, local }
+  })
 
 /** The other servers that are reached through one. */
 const jumpersThrough = (server: ServerRow, all: ReadonlyArray<ServerRow>): ReadonlyArray<ServerRow> =>
