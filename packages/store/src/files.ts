@@ -84,18 +84,23 @@ export const copyPrivately = (from: string, to: string): void => {
   }
 }
 
-/** Gives a file a second name. Where the file system has no such thing, it is copied, by `copy`, which waits for the disk. */
+/** How a file is copied where it cannot have a second name: by `copy`, which waits for the disk, first to `draft`. */
+interface Copying {
+  readonly copy?: ((to: string) => void) | undefined
+  readonly draft?: string
+}
+
+/** Gives a file a second name. Where the file system has no such thing, it is copied. */
 export const addName = (
   path: string,
   name: string,
-  copy: (to: string) => void = (to) => copyPrivately(path, to),
+  { copy = (to) => copyPrivately(path, to), draft = draftOf(name) }: Copying = {},
 ): void => {
   try {
     linkSync(path, name)
   } catch (error) {
     if (!["EPERM", "ENOTSUP", "EMLINK", "ENOSYS", "EXDEV"].includes((error as NodeJS.ErrnoException).code ?? ""))
       throw error
-    const draft = draftOf(name)
     copy(draft)
     renameSync(draft, name)
   }

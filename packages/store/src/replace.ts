@@ -44,7 +44,9 @@ export const replace = ({
         const seen = isThere ? head : noHead
         if (held !== undefined && seen !== undefined)
           yield* attempt(path, () => assertEnd(held, seen, join(dirname(final), "head.db")))
-        const aside = isThere ? yield* attempt(path, () => setAside(path, held)) : null
+        const aside = isThere
+          ? yield* attempt(path, () => setAside(path, held, join(dirname(final), "aside.db")))
+          : null
         if (aside !== null) yield* linkLogs(named, aside)
         yield* attempt(path, () => {
           clearBeside(path)
@@ -59,7 +61,7 @@ export const replace = ({
 
 /**
  * Whether there is a log. Where there is none an empty file is made, so that there is something to hold: whoever makes a log there
- * meanwhile would not be noticed.
+ * meanwhile would not be noticed. As it is held it gets a page: who has opened it when it had none would delete the new log's -wal.
  */
 const makeRoom = (path: string): boolean => {
   isLog(path)
@@ -123,13 +125,13 @@ const inUse = (path: string) =>
 /**
  * The old log gets a second name. One that is damaged does with what lies beside it: it may be of use to somebody. While it is held
  * nothing here opens it: with the last that is closed a process gives up all its locks on a file
- * (https://www.sqlite.org/howtocorrupt.html, 2.2).
+ * (https://www.sqlite.org/howtocorrupt.html, 2.2). `draft`: what is left of it if this process is killed is removed by the next.
  */
-const setAside = (path: string, held: NativeConnection | undefined): string => {
+const setAside = (path: string, held: NativeConnection | undefined, draft: string): string => {
   const aside = asideOf(path)
   if (held === undefined)
     for (const end of ["-wal", "-journal"]) if (existsSync(path + end)) addName(path + end, aside + end)
-  addName(path, aside, held && ((draft) => copyHeld(path, draft)))
+  addName(path, aside, { copy: held && ((to) => copyHeld(path, to)), draft })
   syncPath(dirname(path))
   return aside
 }

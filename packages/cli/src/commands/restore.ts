@@ -1,10 +1,11 @@
 /** `context infra restore <file>` */
 import { word } from "@context-engine/core/Shell"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { leaf } from "../leaf.js"
 import { argument, flag, removing } from "../options.js"
 import { likenessInWords } from "../render/likeness.js"
-import { broughtBack, givenUpInWords } from "../render/loss.js"
+import { broughtBack, givenUpInWords, notFollowed } from "../render/loss.js"
 import { count, rebuiltInWords } from "../render/units.js"
 import { machineKey } from "../runtime/key.js"
 import { databasePath, isShared, memoryDirectory, needsFile } from "../runtime/log.js"
@@ -43,7 +44,12 @@ export const restore = leaf({
       const { agreedToReplace } = yield* Effect.promise(() => import("../replacing.js"))
       yield* agreedToReplace({ ...given, db, events: found.events, compared })
       const aside = yield* found.place
-      const givenUp = yield* withAudit({ db, remembered: "quietly" }, ({ audit }) => audit.accept)
+      // The log is in its place by now, whatever becomes of this.
+      const accepted = yield* Effect.either(withAudit({ db, remembered: "quietly" }, ({ audit }) => audit.accept))
+      const [givenUp, notRemembered] = Either.match(accepted, {
+        onRight: (loss) => [loss, null] as const,
+        onLeft: (error) => [null, (error as Error).message] as const,
+      })
       const { events, differing, rootWaits, unshared } = found
       return {
         file: given.file,
@@ -54,11 +60,12 @@ export const restore = leaf({
         unshared,
         aside,
         givenUp,
+        notRemembered,
         ...compared,
         shared: how.shared,
       }
     }).pipe(Effect.scoped),
-  said: ({ aside, db, events, givenUp, likeness, rebuilt, rootWaits, shared, unshared }) => {
+  said: ({ aside, db, events, givenUp, likeness, notRemembered, rebuilt, rootWaits, shared, unshared }) => {
     const strange = likeness === "another" || likeness === "unsigned"
     return [
       `restored ${count(events, "event")} into ${db}` +
@@ -76,6 +83,7 @@ export const restore = leaf({
         : []),
       ...(likeness === "new" ? [] : [`the backup was ${likenessInWords[likeness]}`]),
       ...(givenUp === null ? [] : givenUpInWords(givenUp, shared && !strange)),
+      ...(notRemembered === null ? [] : [notFollowed(notRemembered)]),
       ...(givenUp === null && shared && likeness === "older" ? [broughtBack] : []),
       ...(shared && strange
         ? ["the connection is that of the log that was there: context infra sync connect <url>, or sync disconnect"]

@@ -8,5 +8,9 @@ export const givenUpInWords = ({ position, since }: Loss, shared: boolean): Read
   ...(shared ? [broughtBack] : []),
 ]
 
+/** The log is another by a person's word, and what this machine remembers could not be made to follow. */
+export const notFollowed = (why: string): string =>
+  `what this machine remembers of the log could not be written (${why.split(";")[0]}): what the backup lacks is told as missing until context infra audit accept`
+
 /** A log that went back, and is shared, is not lost: the others have it. */
 export const broughtBack = "what the shared log has of it comes back with context infra sync now"

@@ -12,21 +12,36 @@ export interface Placed {
   readonly server: ServerRow
 }
 
-/** The server of a name. */
-export const findServer = (models: Views, name: string): Effect.Effect<ServerRow, NotFound | StorageError> =>
+/** The server of a name, or of an id or its beginning. */
+export const findServer = (
+  models: Views,
+  name: string,
+): Effect.Effect<ServerRow, NotFound | Ambiguous | StorageError> =>
   Effect.flatMap(models.servers.list({ where: { name } }), ([row]) =>
     row !== undefined
       ? Effect.succeed(row)
-      : Effect.flatMap(models.servers.list(), (all) =>
-          missing(
-            "server",
-            name,
-            all.map((server) => server.name),
-          ),
-        ),
+      : Effect.flatMap(models.servers.list(), (all) => named("server", name, all, (server) => server.name)),
   )
 
-/** The service of a name: `api` where only one server has one, else `server/api`. */
+/**
+ * What no thing has for a name may be the beginning of an id, as it is printed, which fits no other. `called`: its name, for where
+ * nothing is meant.
+ */
+export const named = <A extends { readonly id: string }>(
+  entity: string,
+  text: string,
+  all: ReadonlyArray<A>,
+  called: (one: A) => string,
+): Effect.Effect<A, NotFound | Ambiguous> => {
+  const found = beginsId(text) ? all.filter(({ id }) => id.startsWith(text.toLowerCase())) : []
+  if (found.length > 1) return new Ambiguous({ entity, name: text, candidates: found.map(({ id }) => id) })
+  return found[0] === undefined ? missing(entity, text, all.map(called)) : Effect.succeed(found[0])
+}
+
+/** Whether a text can be meant for an id: its first eight digits, or more of it. */
+export const beginsId = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f-]*)?$/i.test(text)
+
+/** The service of a name: `api` where only one server has one, else `server/api`; or of an id or its beginning. */
 export const findService = (models: Views, name: string): Effect.Effect<Placed, NotFound | Ambiguous | StorageError> =>
   Effect.gen(function* () {
     const [serverName, serviceName] = splitName(name)
@@ -39,6 +54,11 @@ export const findService = (models: Views, name: string): Effect.Effect<Placed, 
       return yield* new Ambiguous({ entity: "service", name, candidates: placed.map(fullName) })
     }
     const all = yield* placeAll(models, yield* models.services.list())
+    if (serverName === undefined && beginsId(name)) {
+      const ids = all.map(({ service }) => service)
+      const { id } = yield* named("service", name, ids, (service) => service.name)
+      return all.find(({ service }) => service.id === id) as Placed
+    }
     const known = all.map((one) => (serverName === undefined ? one.service.name : fullName(one)))
     return yield* missing("service", name, known)
   })

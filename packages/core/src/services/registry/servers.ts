@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Commands } from "../../Commands.js"
 import { entity as secret } from "../../domain/Secret.js"
 import { entity, HostKeyForgotten, type Server, type ServerInput } from "../../domain/Server.js"
-import { InUse, InvalidInput, type RegistryError } from "../../Errors.js"
+import { InUse, InvalidInput, NotFound, type RegistryError } from "../../Errors.js"
 import { Here, isHere } from "../../Here.js"
 import * as Id from "../../Id.js"
 import type { Query, ReadModels } from "../../ReadModels.js"
@@ -116,7 +116,11 @@ const jumpOf = (server: Partial<Server>): string | undefined => {
 /** A bare word that names no server is most probably a typo. Looks at another server: to be asked in a plan that is guarded. */
 const checkJump = (models: ReadModels["Type"], server: Partial<Server>): Effect.Effect<void, RegistryError> => {
   const jump = jumpOf(server)
-  return jump === undefined ? Effect.void : Effect.asVoid(findServer(models, jump))
+  if (jump === undefined) return Effect.void
+  // It is kept as it is given: an id is none here.
+  return Effect.flatMap(findServer(models, jump), ({ name }) =>
+    name === jump ? Effect.void : new NotFound({ entity: "server", name: jump, suggestions: [name] }),
+  )
 }
 
 /** Nothing has fewer processors than one, or less than no memory. Events that say so are older, and stay as they are. */
