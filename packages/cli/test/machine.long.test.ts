@@ -41,6 +41,12 @@ describe("machines of one log", () => {
     expect(await laptop.succeed("machine list")).toMatch(/laptop +admin, root +enrolled +\S+ +\d+ +this machine/)
   })
 
+  it("says so where what is decided stays here", async () => {
+    const alone = await laptop.run("machine add nightly", { env: { CONTEXT_SYNC: "off" } })
+    expect(alone).toMatchObject({ code: 0, stderr: expect.stringContaining("with nobody else yet: CONTEXT_SYNC=off") })
+    expect(await laptop.run("machine revoke nightly --yes")).toMatchObject({ code: 0, stderr: "" })
+  })
+
   it("lets in who has a code, once, and refuses it to the next", async () => {
     const made = await laptop.run("sync invite")
     expect(made).toMatchObject({ code: 0, stderr: "" })

@@ -127,8 +127,10 @@ export const endpointFile = (): string =>
 export const owner = (db: string | undefined): Owner => ownerOf(fromHome(db ?? defaultPath()), fromHome(defaultPath()))
 
 /** Whether the log is shared with other machines. */
-export const isShared = (db: string | undefined): boolean =>
-  syncMode() !== "off" && isConnected(process.env, endpointFile(), owner(db))
+export const isShared = (db: string | undefined): boolean => syncMode() !== "off" && hasShared(db)
+
+/** Whether there is a shared log, asked or not. */
+export const hasShared = (db: string | undefined): boolean => isConnected(process.env, endpointFile(), owner(db))
 
 /** Which machine this is: a server that is local to another one is out of reach here. */
 export const here = (): Effect.Effect<Identity> =>

@@ -10,7 +10,7 @@ import { explain } from "../enrolling.js"
 import { progress } from "../terminal.js"
 import { Refused } from "../usage.js"
 import { machineKey } from "./key.js"
-import { isShared, type LogOptions, syncMode } from "./log.js"
+import { hasShared, isShared, type LogOptions, syncMode } from "./log.js"
 import { runAlone } from "./store.js"
 import { syncLayer } from "./syncLayer.js"
 
@@ -33,7 +33,8 @@ export const open = <A>(options: LogOptions, use: (enrolment: Enrolment) => Effe
       ({ runRemote }) => runRemote(options, enrolment(options), asked),
     )
   }
-  return runAlone(options, enrolment(options), isShared(options.db) ? shared(options, asked) : asked)
+  const way = isShared(options.db) ? shared(options, asked) : hasShared(options.db) ? kept(asked) : asked
+  return runAlone(options, enrolment(options), way)
 }
 
 /** The services alone: nothing is brought together before or after. */
@@ -66,6 +67,19 @@ const shared = <A, E, R>(options: LogOptions, asked: Effect.Effect<A, E, R>) =>
     yield* Effect.catchTag(together({}), "SyncError", (error) =>
       Effect.flatMap(sync.status, ({ pending }) => (pending === 0 ? Effect.void : untold(error))),
     )
+    return value
+  })
+
+/** With CONTEXT_SYNC=off what is decided stays here, which may not be what is meant: who is revoked goes on elsewhere. */
+const kept = <A, E, R>(asked: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const { asOf } = yield* ReadModels
+    const before = yield* asOf
+    const value = yield* asked
+    if ((yield* asOf).position !== before.position)
+      yield* explain(
+        "done here, and with nobody else yet: CONTEXT_SYNC=off; context infra sync now, without that, shares it",
+      )
     return value
   })
 
