@@ -103,7 +103,20 @@ it("a wrong name is no empty log: what only reads makes nothing there", async ()
     "machine list",
     "sync status",
   ]
-  for (const line of [...reading, "audit verify", "audit log a", "diff 0", "rebuild", "sync log", "sync rejected"])
+  for (const line of [
+    ...reading,
+    "audit verify",
+    "audit log a",
+    "diff 0",
+    "rebuild",
+    "sync log",
+    "sync rejected",
+    "health",
+    "server status",
+    "route check",
+    "deploy api --plan",
+    "server run a -- true",
+  ])
     expect(await at.run(`${line} --db ${wrong}`), line).toMatchObject({
       code: 1,
       stderr: `error: there is no log at ${wrong}\n`,

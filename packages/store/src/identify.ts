@@ -107,11 +107,24 @@ const what: Record<Exclude<Kind, "missing" | "log" | "beginning">, readonly [Sto
   ],
 }
 
+const aside = /\.before-[\dTZ-]+$/
+
+/** Whether a restore that was cut short gave a log this name, beside its own which it still has. */
+export const isSecondName = (path: string): boolean => {
+  if (!aside.test(path)) return false
+  const [second, first] = [path, path.replace(aside, "")].map((one) => statSync(one, { throwIfNoEntry: false }))
+  return second !== undefined && second.ino === first?.ino && second.dev === first.dev
+}
+
+const secondName = (path: string): string =>
+  `${path} is another name of ${path.replace(aside, "")}, which a restore that was cut short gave it: name that; the next restore takes this one away`
+
 /** Refuses with `StorageError` what is not ours. Gives whether there is anything. */
 export const isLog = (path: string): boolean => {
   try {
     const kind = identify(path)
     if (kind === "missing") return false
+    if (kind === "log" && isSecondName(path)) throw new StorageError({ reason: "foreign", message: secondName(path) })
     if (kind === "log" || kind === "beginning") return true
     const [reason, message] = what[kind]
     throw new StorageError({ reason, message: `${path}: ${message}` })

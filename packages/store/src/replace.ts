@@ -3,7 +3,7 @@
  * its name, from it on the new one is, and the old one is whole under another name before that.
  */
 import { spawnSync } from "node:child_process"
-import { closeSync, existsSync, lstatSync, openSync, renameSync, rmSync, statSync } from "node:fs"
+import { closeSync, existsSync, lstatSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import { NativeConnection, storageError } from "./connection.js"
 import { copyLogs, keepOnlyLogs, linkLogs } from "./FileDeployLogs.js"
 import { addName, makeDirectory, makeFile, putInPlace, syncPath } from "./files.js"
-import { identify, isLog } from "./identify.js"
+import { identify, isLog, isSecondName } from "./identify.js"
 
 export interface Replacement {
   /** The new file, which nobody has open. */
@@ -51,7 +51,7 @@ export const replace = ({
         yield* attempt(path, () => {
           clearBeside(path)
           putInPlace(final, path)
-        })
+        }).pipe(Effect.tapError(() => attempt(path, () => removeNames(path))))
         return aside
       }),
     )
@@ -65,11 +65,22 @@ export const replace = ({
  */
 const makeRoom = (path: string): boolean => {
   isLog(path)
+  removeNames(path)
   if (identify(path) === "log") return true
   // What lies beside a log that is gone, or was cut off within its first page, would be taken for the new one's.
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < 512) moveBeside(path)
   closeSync(openSync(path, "a", 0o600))
   return false
+}
+
+/** A restore that was cut short, or failed, leaves the log under two names: work under the other would be lost to this one. */
+const removeNames = (path: string): void => {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined || found.nlink === 1) return
+  for (const name of readdirSync(dirname(path))) {
+    const other = join(dirname(path), name)
+    if (isSecondName(other) && lstatSync(other).ino === found.ino) rmSync(other)
+  }
 }
 
 const moveBeside = (path: string): void => {

@@ -68,6 +68,27 @@ describe.skipIf(missing !== undefined)("a restore on its way", () => {
   })
 })
 
+describe.skipIf(missing !== undefined)("a restore that was cut short", () => {
+  it.each([
+    ["killed", "rename:signal=SIGKILL:when=1"],
+    ["failed", "rename:error=EIO:when=1"],
+  ])("leaves no second name of the log that could be worked under: %s", async (how, inject) => {
+    const [{ path }, { backup }] = [await made("old"), await made("new")]
+    spawnSync("strace", traced(inject, backup, path), { encoding: "utf8" })
+    const names = readdirSync(dirname(path)).filter((name) => /\.before-[\dTZ-]+$/.test(name))
+    expect(names).toHaveLength(how === "killed" ? 1 : 0)
+    for (const name of names) {
+      const second = join(dirname(path), name)
+      await expect(inLog(second, serverNames)).rejects.toThrow(/is another name of .*infra.db.*name that/)
+    }
+    expect(await inLog(path, serverNames)).toEqual(["old"])
+    await released(path)
+    spawnSync("strace", traced("rename:delay_enter=1", backup, path), { encoding: "utf8" })
+    expect(await inLog(path, serverNames)).toEqual(["new"])
+    expect(await inLog(asideOf(path), serverNames)).toEqual(["old"])
+  })
+})
+
 describe.skipIf(missing !== undefined)("where there are no hard links", () => {
   const without = (backup: string, path: string) =>
     spawnSync("strace", traced("link,linkat:error=EPERM", backup, path), { encoding: "utf8" })

@@ -11,7 +11,7 @@ import { ReadModels } from "../ReadModels.js"
 import type { ServerRow } from "../views/servers.js"
 import { Hosts } from "./Hosts.js"
 import { inTime } from "./inTime.js"
-import { findServer } from "./names.js"
+import { findServer, findServers } from "./names.js"
 import { type Applied, applyFindings, knownOf } from "./scanner/apply.js"
 import { compare } from "./scanner/compare.js"
 import { candidatesOf } from "./scanner/edges.js"
@@ -127,7 +127,7 @@ export class Scanner extends Context.Tag("@context-engine/core/Scanner")<
         }),
         scanAll: Effect.fn("Scanner.scanAll")(function* (names, options = {}) {
           const { concurrency = 16, onScan = () => Effect.void, timeout = 60_000 } = options
-          const named = yield* Effect.forEach([...new Set(names)], (name) => findServer(models, name))
+          const named = yield* findServers(models, names)
           const servers = names.length === 0 ? yield* models.servers.list() : named
           const one = (server: ServerRow) =>
             inTime(hosts, server, timeout, scan(server)).pipe(

@@ -1,7 +1,9 @@
 /** Ids are printed (`--json`, `diff`, `audit log`): each is taken back, whole or as far as it fits no other, where a name is asked for. */
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
+import { ReadModels } from "../../src/ReadModels.js"
 import { History } from "../../src/services/History.js"
+import { findServers, findServices } from "../../src/services/names.js"
 import { Registry } from "../../src/services/Registry.js"
 import { inWorld, type World } from "../support/world.js"
 
@@ -46,6 +48,29 @@ describe("an id", () => {
     ),
   )
 
+  it("of a server stands for it before a service's name, and where a service is added", () =>
+    inIt(({ registry, server, service }) =>
+      Effect.gen(function* () {
+        const begins = server.id.slice(0, 30)
+        expect((yield* registry.services.get(`${begins}/api`)).id).toBe(service.id)
+        expect(yield* registry.services.add({ name: "web", server: begins })).toMatchObject({
+          server: "alpha",
+          name: "web",
+        })
+        expect(yield* registry.services.update("web", { server: server.id })).toMatchObject({ server: "alpha" })
+      }),
+    ))
+
+  it("beside a name of the same thing is that thing once", () =>
+    inIt(({ server, service }) =>
+      Effect.gen(function* () {
+        const models = yield* ReadModels
+        expect(yield* findServers(models, ["alpha", server.id, "alpha"])).toMatchObject([{ id: server.id }])
+        const found = yield* findServices(models, ["api", "alpha/api", service.id])
+        expect(found.map((one) => one.service.id)).toEqual([service.id])
+      }),
+    ))
+
   it("that fits several things is none of them, and all are named", () =>
     inIt(({ registry, server }) =>
       Effect.gen(function* () {
@@ -65,12 +90,20 @@ describe("an id", () => {
       }),
     ))
 
-  it("is not looked for where a thing is called so", () =>
-    inIt(({ registry, server }) =>
+  it("that another thing has for a name is neither, for that may have been meant to be mistaken", () =>
+    inIt(({ registry, server, service }) =>
       Effect.gen(function* () {
-        const name = server.id.slice(0, 8)
-        yield* registry.servers.add({ name })
-        expect((yield* registry.servers.get(name)).name).toBe(name)
+        const [like, lone] = [server.id.slice(0, 8), "0badcafe"]
+        yield* registry.servers.add({ name: lone })
+        expect((yield* registry.servers.get(lone)).name).toBe(lone)
+        const other = yield* registry.servers.add({ name: like })
+        expect(yield* Effect.flip(registry.servers.get(like))).toMatchObject({ _tag: "Ambiguous" })
+        expect(yield* registry.servers.get(other.id)).toMatchObject({ name: like })
+        expect(yield* registry.servers.rename(other.id, "gamma")).toMatchObject({ name: "gamma" })
+        const called = service.id.slice(0, 8)
+        yield* registry.services.add({ name: called, server: "alpha" })
+        expect(yield* Effect.flip(registry.services.get(called))).toMatchObject({ _tag: "Ambiguous" })
+        expect((yield* registry.services.get(`alpha/${called}`)).name).toBe(called)
       }),
     ))
 })

@@ -46,7 +46,7 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
       const id = yield* Id.make
       const plan = Effect.as(checkJump(models, data), [add(entity.aggregate, id, data)])
       yield* execute(commands, { entity: "server", name: data.name }, plan, jumpOf(data) !== undefined)
-      return yield* get(data.name)
+      return yield* get(id)
     }),
     update: Effect.fn("Registry.updateServer")(function* (name: string, changes: Partial<Server>) {
       const patch = yield* decode(entity.patch, changes)
@@ -63,8 +63,10 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
     }),
     rename: Effect.fn("Registry.renameServer")(function* (name: string, to: string) {
       const patch = yield* decode(entity.patch, { name: to })
+      let id = ""
       const plan = Effect.gen(function* () {
         const server = yield* get(name)
+        id = server.id
         const jumpers = jumpersThrough(server, yield* models.servers.list())
         return [
           rename(entity.aggregate, server.id, patch.name as string),
@@ -74,7 +76,7 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
         ]
       })
       yield* execute(commands, { entity: "server", name: to }, plan)
-      return yield* get(to)
+      return yield* get(id)
     }),
     /** Whether it could be removed now: fails with what stands in the way. */
     checkRemoval: (name: string, options?: { readonly cascade?: boolean }) =>
