@@ -115,7 +115,6 @@ it("a wrong name is no empty log: what only reads makes nothing there", async ()
     "server status",
     "route check",
     "deploy api --plan",
-    "server run a -- true",
   ])
     expect(await at.run(`${line} --db ${wrong}`), line).toMatchObject({
       code: 1,
