@@ -23,7 +23,7 @@ export const removal = <
   readonly options: O
   /** What people call it: `server hetzner`. */
   readonly label: (given: Given<O & typeof removing, A>) => string
-  /** Fails where there is no such thing, or something stands in the way. What it gives says what is meant, where an id was typed. */
+  /** Fails where there is no such thing, or something stands in the way. */
   readonly check: (registry: Registry["Type"], given: Given<O & typeof removing, A>) => Effect.Effect<unknown, unknown>
   readonly remove: (
     registry: Registry["Type"],
@@ -40,9 +40,8 @@ export const removal = <
       withRegistry(given as never, (registry) =>
         Effect.gen(function* () {
           const { cascade, yes } = given as { readonly cascade?: boolean; readonly yes: boolean }
-          const meant = yield* spec.check(registry, given as never)
-          const label = typeof meant === "string" ? meant : spec.label(given as never)
-          yield* confirmed(yes, `remove ${label}${cascade ? " and all that hangs on it" : ""}`)
+          yield* spec.check(registry, given as never)
+          yield* confirmed(yes, `remove ${spec.label(given as never)}${cascade ? " and all that hangs on it" : ""}`)
           return gone(yield* spec.remove(registry, given as never))
         }),
       ),

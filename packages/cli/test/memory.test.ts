@@ -1,5 +1,5 @@
 /** What this machine remembers of its log outside the file: a log that lacks some of it is told of in every command. */
-import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, vi } from "vitest"
 import { workspace } from "./support/cli.js"
@@ -51,15 +51,6 @@ describe("a log that lacks what this machine has seen of it", () => {
     expect(await at.run("audit verify")).toMatchObject({ code: 0, stderr: "" })
   })
 
-  it("is told of where it is named, too", async () => {
-    const at = await begun()
-    remove(at)
-    for (const line of ["status", "alert", "server list", "audit verify"]) {
-      const { stderr } = await at.run(`${line} --db ${at.db}`)
-      expect(stderr, line).toMatch(/seen it end at position 5/)
-    }
-  })
-
   it("is told of with the way back: a backup", async () => {
     const at = await begun()
     const backup = join(at.directory, "backup.db")
@@ -88,39 +79,6 @@ describe("the memory", () => {
     expect(await at.run("server add f --local")).toMatchObject({ code: 0 })
     expect((await at.run("doctor")).stdout.replace(/\s+/g, " ")).toContain("remembered of the log cannot be read")
   })
-})
-
-it("a wrong name is no empty log: what only reads makes nothing there", async () => {
-  const at = await begun()
-  const wrong = join(at.directory, "wrong", "infra.db")
-  const reading = [
-    "status",
-    "alert",
-    "events",
-    "server list",
-    "server list --at now",
-    "dep list",
-    "machine list",
-    "sync status",
-  ]
-  for (const line of [
-    ...reading,
-    "audit verify",
-    "audit log a",
-    "diff 0",
-    "rebuild",
-    "sync log",
-    "sync rejected",
-    "health",
-    "server status",
-    "route check",
-    "deploy api --plan",
-  ])
-    expect(await at.run(`${line} --db ${wrong}`), line).toMatchObject({
-      code: 1,
-      stderr: `error: there is no log at ${wrong}\n`,
-    })
-  expect(existsSync(join(at.directory, "wrong"))).toBe(false)
 })
 
 it("a restore that was done is told as done, though what this machine remembers could not follow", async () => {

@@ -2,7 +2,7 @@
  * What lies at a path, told without changing it or anything beside it: nothing but a log of ours, or a file that is being made
  * one, is ever opened to be written.
  */
-import { closeSync, openSync, readSync, statSync } from "node:fs"
+import { closeSync, lstatSync, openSync, readSync, statSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
 import { codeOf, NativeConnection, storageError } from "./connection.js"
@@ -109,10 +109,14 @@ const what: Record<Exclude<Kind, "missing" | "log" | "beginning">, readonly [Sto
 
 const aside = /\.before-[\dTZ-]+$/
 
-/** Whether a restore that was cut short gave a log this name, beside its own which it still has. */
+/**
+ * Whether a restore that was cut short gave a log this name, beside its own which it still has. One that has a write-ahead log under
+ * this name is damaged, and may be whole under no other.
+ */
 export const isSecondName = (path: string): boolean => {
-  if (!aside.test(path)) return false
-  const [second, first] = [path, path.replace(aside, "")].map((one) => statSync(one, { throwIfNoEntry: false }))
+  if (!aside.test(path) || ["-wal", "-journal"].some((end) => lstatSync(path + end, { throwIfNoEntry: false })?.size))
+    return false
+  const [second, first] = [path, path.replace(aside, "")].map((one) => lstatSync(one, { throwIfNoEntry: false }))
   return second !== undefined && second.ino === first?.ino && second.dev === first.dev
 }
 

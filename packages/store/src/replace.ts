@@ -11,7 +11,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { NativeConnection, storageError } from "./connection.js"
 import { copyLogs, keepOnlyLogs, linkLogs } from "./FileDeployLogs.js"
-import { addName, makeDirectory, makeFile, putInPlace, syncPath } from "./files.js"
+import { addName, makeDirectory, makeFile, makePrivate, putInPlace, syncPath } from "./files.js"
 import { identify, isLog, isSecondName } from "./identify.js"
 
 export interface Replacement {
@@ -51,11 +51,12 @@ export const replace = ({
         yield* attempt(path, () => {
           clearBeside(path)
           putInPlace(final, path)
-        }).pipe(Effect.tapError(() => attempt(path, () => removeNames(path))))
+        }).pipe(Effect.tapError(() => Effect.ignore(attempt(path, () => removeNames(path)))))
         return aside
       }),
     )
-    yield* keepOnlyLogs(named, backup)
+    // What was printed is kept with the log that was set aside; where none was, it is in no other place.
+    if (aside !== null) yield* keepOnlyLogs(named, backup)
     return aside
   })
 
@@ -112,6 +113,8 @@ const holding = (path: string): Effect.Effect<NativeConnection | undefined, Stor
 
 /** Only statements that leave nothing open are run: the connection must be closed when this ends. */
 const hold = (path: string): NativeConnection | undefined => {
+  // Moved away meanwhile: SQLite would make another, for everybody to read.
+  if (!existsSync(path)) throw written(path)
   const connection = new NativeConnection(path, 1_000, "")
   try {
     connection.exec("PRAGMA synchronous = FULL; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE")
@@ -159,6 +162,7 @@ const copyHeld = (path: string, draft: string): void => {
     rmSync(draft, { force: true })
     throw error ?? Object.assign(new Error(`it cannot be kept as ${draft}: ${stdout}`), { code: stdout })
   }
+  makePrivate(draft)
   syncPath(draft)
 }
 

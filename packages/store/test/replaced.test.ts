@@ -173,7 +173,7 @@ it("a file that is replaced while another process waits for it is not told as da
     }),
   )
   const child = spawn(process.execPath, ["-e", holder, path, copy])
-  await once(child.stdout, "data")
+  await Promise.race([once(child.stdout, "data"), once(child, "close")])
   const ended = once(child, "close")
   const error = await inLog(path, Effect.void).catch((cause) => String(cause))
   await ended

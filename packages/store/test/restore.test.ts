@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -129,6 +130,36 @@ describe("restore", () => {
       expect(await inLog(path, serverNames)).toEqual(["new"])
     },
   )
+
+  it("takes the place of one that was set aside before and is gone back to by a link", async () => {
+    const [path, backup] = [await begun("old"), await backupOf(await begun("new"))]
+    const aside = (await restoring(backup, path)) as string
+    for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true })
+    symlinkSync(basename(aside), path)
+    expect(await inLog(path, serverNames)).toEqual(["old"])
+    await released(path)
+    await restoring(backup, path)
+    expect(await inLog(path, serverNames)).toEqual(["new"])
+  })
+
+  it("leaves what deployments printed where no log was there to be set aside with it", async () => {
+    const [path, backup] = [await begun("old"), freshPath()]
+    const print = Effect.scoped(
+      Effect.flatMap(DeployLogs, ({ write }) => Effect.flatMap(write("late"), (say) => say("late ran"))),
+    )
+    await inLog(
+      path,
+      Effect.zipRight(
+        Effect.flatMap(Maintenance, (care) => care.backup(backup)),
+        print,
+      ),
+    )
+    await released(path)
+    for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true })
+    expect(await restoring(backup, path)).toBeNull()
+    const read = Effect.flatMap(DeployLogs, (logs) => logs.read("late"))
+    expect(await inLog(path, read)).toBe("late ran")
+  })
 
   it("keeps what the old log had beside it", async () => {
     const [path, backup] = [await copyOfLive("alpha", "beta"), await backupOf(await begun("new"))]

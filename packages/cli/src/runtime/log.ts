@@ -69,26 +69,13 @@ const defaultPath = () => setting(process.env, "CONTEXT_DB") ?? join(home(), ".c
 export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> =>
   Effect.as(checkSettings, plainPath(fromHome(db ?? defaultPath())))
 
-/**
- * A log that is named has to be there, or to have been: what only reads makes none where a wrong name was given, and of one that was
- * lost it is told what was there.
- */
+/** A log that is named has to be there: what only reads it makes none, and one that is not there does not hold. */
 export const logIsThere = (db: string | undefined): Effect.Effect<void, Refused | UsageError> =>
   db === undefined
     ? Effect.void
     : Effect.flatMap(databasePath(db), (path) =>
-        existsSync(path)
-          ? Effect.void
-          : Effect.flatMap(wasThere(path), (was) =>
-              was ? Effect.void : new Refused({ message: `there is no log at ${path}` }),
-            ),
+        existsSync(path) ? Effect.void : new Refused({ message: `there is no log at ${path}` }),
       )
-
-const wasThere = (path: string): Effect.Effect<boolean> =>
-  Effect.map(
-    Effect.promise(() => import("@context-engine/store/memory/file")),
-    ({ fileOf }) => existsSync(fileOf(memoryDirectory() ?? "", path)),
-  )
 
 /** Refuses what makes sense for a file only: `what` would be done to it. */
 export const needsFile = (what: string): Effect.Effect<void, Refused> =>

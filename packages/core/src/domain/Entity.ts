@@ -42,19 +42,15 @@ export interface Entity<N extends string, A, I> {
   readonly evolve: (data: A | undefined, event: Event.Event) => A | undefined
 }
 
-/**
- * Makes a kind of thing from its fields. `stream` is the prefix of its streams. A value of one of `tellsWho` also says whose it is:
- * given by another it is a change, though it reads the same.
- */
+/** Makes a kind of thing from its fields. `stream` is the prefix of its streams. */
 export const make = <const N extends string, F extends Schema.Struct.Fields>(options: {
   readonly entity: N
   readonly stream: string
   readonly fields: F
   readonly label: (data: Schema.Struct.Type<NoInfer<F>>) => string
-  readonly tellsWho?: ReadonlyArray<string>
 }): Entity<N, Schema.Struct.Type<F>, Schema.Struct.Encoded<F>> => {
   type A = Schema.Struct.Type<F>
-  const { entity, label, tellsWho = [] } = options
+  const { entity, label } = options
   const input = Schema.Struct(options.fields) as unknown as Schema.Schema<A, Schema.Struct.Encoded<F>>
   const data = Schema.typeSchema(input)
   const patch = Schema.partialWith(data, { exact: true }) as unknown as Schema.Schema<Partial<A>>
@@ -66,7 +62,7 @@ export const make = <const N extends string, F extends Schema.Struct.Fields>(opt
     Event.define(`${entity}Removed`, 1, named),
   ]
   const evolve = evolveEntity<A>(entity)
-  const decide = decideEntity<N, A>(entity, label, tellsWho)
+  const decide = decideEntity<N, A>(entity, label)
   return {
     entity,
     input,
@@ -98,7 +94,7 @@ const evolveEntity =
   }
 
 const decideEntity =
-  <N extends string, A>(entity: N, label: (data: A) => string, tellsWho: ReadonlyArray<string>) =>
+  <N extends string, A>(entity: N, label: (data: A) => string) =>
   (command: EntityCommand<A>, data: A | undefined): Either.Either<ReadonlyArray<EntityEvent<N, A>>, NotFound> => {
     const events = (type: string, body: unknown) =>
       Either.right([{ type: `${entity}${type}`, data: body } as EntityEvent<N, A>])
@@ -109,7 +105,7 @@ const decideEntity =
     const name = label(data)
     switch (command._tag) {
       case "Update": {
-        const changes = difference(data, command.changes, tellsWho)
+        const changes = difference(data, command.changes)
         return Object.keys(changes).length === 0 ? Either.right([]) : events("Updated", { name, changes })
       }
       case "Rename":
@@ -120,11 +116,9 @@ const decideEntity =
   }
 
 /** The part of a change that changes something. The order of a value's members is no part of it. */
-const difference = <A>(data: A, changes: Partial<A>, tellsWho: ReadonlyArray<string>): Partial<A> =>
+const difference = <A>(data: A, changes: Partial<A>): Partial<A> =>
   Object.fromEntries(
     Object.entries(changes as object).filter(
-      ([key, value]) =>
-        value !== undefined &&
-        ((value === true && tellsWho.includes(key)) || canonicalJson(value) !== canonicalJson((data as any)[key])),
+      ([key, value]) => value !== undefined && canonicalJson(value) !== canonicalJson((data as any)[key]),
     ),
   ) as Partial<A>

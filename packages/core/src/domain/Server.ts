@@ -44,7 +44,6 @@ export const entity = Entity.make({
     notes: optional(Text),
   },
   label: (server) => server.name,
-  tellsWho: ["local"],
 })
 
 /** The configured part of a server. */

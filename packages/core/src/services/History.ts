@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { MachineJoined, membershipTypes } from "../domain/Machine.js"
-import { Ambiguous, InvalidInput, NotFound, type StorageError } from "../Errors.js"
+import { InvalidInput, NotFound, type StorageError } from "../Errors.js"
 import { inertType, type Meta, type Recorded } from "../Event.js"
 import { EventLog } from "../EventLog.js"
 import { type Cut, isIn } from "../effectiveTime.js"
@@ -12,7 +12,7 @@ import { Fold, type Rows } from "../Fold.js"
 import { projections } from "../views/all.js"
 import { infraEvents } from "../views/infraEvents.js"
 import { cutOf } from "./AsOf.js"
-import { beginsId, nearest } from "./names.js"
+import { nearest } from "./names.js"
 
 /** An event that took part in a change: which, where, when, and on whose behalf. */
 export interface Cause {
@@ -72,8 +72,8 @@ export class History extends Context.Tag("@context-engine/core/History")<
   {
     /** What changed between two moments, given as for `--at`. */
     readonly diff: (from: string, to: string) => Effect.Effect<Difference, InvalidInput | StorageError>
-    /** Every event of a thing, by any name it ever had, by its id or the beginning of it, or by its stream. What was removed is found too. */
-    readonly life: (name: string) => Effect.Effect<ReadonlyArray<LifeEvent>, NotFound | Ambiguous | StorageError>
+    /** Every event of a thing, by any name it ever had, or by its stream. What was removed is found too. */
+    readonly life: (name: string) => Effect.Effect<ReadonlyArray<LifeEvent>, NotFound | StorageError>
   }
 >() {
   static readonly layer = Layer.effect(
@@ -103,7 +103,11 @@ export class History extends Context.Tag("@context-engine/core/History")<
         life: Effect.fn("History.life")(function* (name: string) {
           const names = new Map<string, Set<string>>()
           yield* Stream.runForEach(log.readAll(), (event) => Effect.sync(() => noteNames(names, event)))
-          const streams = names.get(name) ?? (yield* streamsOfId(names, name))
+          const streams = names.get(name)
+          if (streams === undefined) {
+            const suggestions = nearest(name, [...names.keys()])
+            return yield* new NotFound({ entity: "thing in the log", name, suggestions })
+          }
           const lives = yield* Effect.forEach([...streams], (stream) => log.read(stream))
           const events = lives.flatMap((events) => tell(events)).sort((x, y) => x.position - y.position)
           return events.map(yield* telling(log, events))
@@ -250,19 +254,6 @@ const noteNames = (names: Map<string, Set<string>>, event: Recorded): void => {
     names.set(name, streams.add(event.stream))
   }
 }
-
-/** The one stream of an id that begins so. */
-const streamsOfId = (names: ReadonlyMap<string, ReadonlySet<string>>, name: string) => {
-  const all = [...new Set([...names.values()].flatMap((streams) => [...streams]))]
-  const found = beginsId(name) ? all.filter((stream) => idOf(stream).startsWith(name.toLowerCase())) : []
-  if (found.length === 1) return Effect.succeed(found)
-  const entity = "thing in the log"
-  return found.length > 1
-    ? new Ambiguous({ entity, name, candidates: found })
-    : new NotFound({ entity, name, suggestions: nearest(name, [...names.keys()]) })
-}
-
-const idOf = (stream: string): string => stream.slice(stream.indexOf("-") + 1)
 
 /** The events of one stream with what each changed in the row it belongs to. */
 const tell = (events: ReadonlyArray<Recorded>): ReadonlyArray<LifeEvent> => {

@@ -12,78 +12,33 @@ export interface Placed {
   readonly server: ServerRow
 }
 
-/** The server of a name, or of an id or its beginning. */
-export const findServer = (
-  models: Views,
-  name: string,
-): Effect.Effect<ServerRow, NotFound | Ambiguous | StorageError> =>
+/** The server of a name. */
+export const findServer = (models: Views, name: string): Effect.Effect<ServerRow, NotFound | StorageError> =>
   Effect.flatMap(models.servers.list({ where: { name } }), ([row]) =>
-    row !== undefined && !beginsId(name)
+    row !== undefined
       ? Effect.succeed(row)
-      : Effect.flatMap(models.servers.list(), (all) => named("server", name, all, (server) => server.name)),
+      : Effect.flatMap(models.servers.list(), (all) =>
+          missing(
+            "server",
+            name,
+            all.map((server) => server.name),
+          ),
+        ),
   )
 
-/**
- * What no thing has for a name may be the beginning of an id, as it is printed, which fits no other. `called`: its name, for where
- * nothing is meant.
- */
-export const named = <A extends { readonly id: string }>(
-  entity: string,
-  text: string,
-  all: ReadonlyArray<A>,
-  called: (one: A) => string,
-): Effect.Effect<A, NotFound | Ambiguous> => {
-  // Who is called so may have been named to be taken for another.
-  const found = beginsId(text) ? all.filter((one) => called(one) === text || one.id.startsWith(text.toLowerCase())) : []
-  if (found.length > 1) return new Ambiguous({ entity, name: text, candidates: found.map(({ id }) => id) })
-  return found[0] === undefined ? missing(entity, text, all.map(called)) : Effect.succeed(found[0])
-}
-
-const isCalled = ({ id, name }: ServerRow, text: string): boolean =>
-  name === text || (beginsId(text) && id.startsWith(text.toLowerCase()))
-
-/** Whether a text can be meant for an id: its first eight digits, or more of it. */
-export const beginsId = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f-]*)?$/i.test(text)
-
-/** The servers of some names, each once though it is named twice. */
-export const findServers = (models: Views, names: ReadonlyArray<string>) =>
-  Effect.map(
-    Effect.forEach([...new Set(names)], (name) => findServer(models, name)),
-    once,
-  )
-
-/** The same of services. */
-export const findServices = (models: Views, names: ReadonlyArray<string>) =>
-  Effect.map(
-    Effect.forEach([...new Set(names)], (name) => findService(models, name)),
-    (found) => {
-      const ids = once(found.map(({ service }) => service))
-      return ids.map(({ id }) => found.find(({ service }) => service.id === id) as Placed)
-    },
-  )
-
-const once = <A extends { readonly id: string }>(all: ReadonlyArray<A>): ReadonlyArray<A> => [
-  ...new Map(all.map((one) => [one.id, one])).values(),
-]
-
-/** The service of a name: `api` where only one server has one, else `server/api`; or of an id or its beginning. */
+/** The service of a name: `api` where only one server has one, else `server/api`. */
 export const findService = (models: Views, name: string): Effect.Effect<Placed, NotFound | Ambiguous | StorageError> =>
   Effect.gen(function* () {
     const [serverName, serviceName] = splitName(name)
     const rows = yield* models.services.list({ where: { name: serviceName } })
     const placed = (yield* placeAll(models, rows)).filter(
-      ({ server }) => serverName === undefined || isCalled(server, serverName),
+      ({ server }) => serverName === undefined || server.name === serverName,
     )
-    if (placed.length === 1 && !beginsId(name)) return placed[0] as Placed
+    if (placed.length === 1) return placed[0] as Placed
     if (placed.length > 1) {
       return yield* new Ambiguous({ entity: "service", name, candidates: placed.map(fullName) })
     }
     const all = yield* placeAll(models, yield* models.services.list())
-    if (serverName === undefined && beginsId(name)) {
-      const ids = all.map(({ service }) => service)
-      const { id } = yield* named("service", name, ids, (service) => service.name)
-      return all.find(({ service }) => service.id === id) as Placed
-    }
     const known = all.map((one) => (serverName === undefined ? one.service.name : fullName(one)))
     return yield* missing("service", name, known)
   })

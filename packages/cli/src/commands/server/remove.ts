@@ -1,5 +1,4 @@
 /** `context infra server remove <name>` */
-import * as Effect from "effect/Effect"
 import { argument, flag } from "../../options.js"
 import { removal } from "../../removal.js"
 
@@ -9,10 +8,6 @@ export const remove = removal({
   args: { name: argument("name", "The server") },
   options: { cascade: flag("cascade", "Remove its services, and what hangs on them, too") },
   label: ({ name }) => `server ${name}`,
-  check: ({ servers }, { cascade, name }) =>
-    Effect.zipRight(
-      servers.checkRemoval(name, { cascade }),
-      Effect.map(servers.get(name), (server) => `server ${server.name}`),
-    ),
+  check: ({ servers }, { cascade, name }) => servers.checkRemoval(name, { cascade }),
   remove: ({ servers }, { cascade, name }) => servers.remove(name, { cascade }),
 })

@@ -6,7 +6,7 @@ import { Ambiguous, type RegistryError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { RouteRow } from "../../views/routes.js"
-import { findService, named, placeAll } from "../names.js"
+import { findService, missing, placeAll } from "../names.js"
 import { add, decode, execute, remove, update } from "./crud.js"
 
 /** A route as people see it: with the names of the service it leads to and of that one's server. */
@@ -49,7 +49,14 @@ export const makeRoutes = (models: ReadModels["Type"], commands: Commands["Type"
       if (found.length > 1) {
         return yield* new Ambiguous({ entity: "route", name, candidates: found.map(entity.label) })
       }
-      return found[0] ?? (yield* named("route", name, routes, (route) => route.domain))
+      return (
+        found[0] ??
+        (yield* missing(
+          "route",
+          name,
+          routes.map((route) => route.domain),
+        ))
+      )
     })
 
   return {

@@ -8,7 +8,7 @@ import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import { spanMillis } from "../../Time.js"
 import type { SecretRow } from "../../views/secrets.js"
-import { findServer, findService, fullName, named, placeAll } from "../names.js"
+import { findServer, findService, fullName, missing, placeAll } from "../names.js"
 import { add, decode, execute, remove, update } from "./crud.js"
 
 /** A secret as people see it. `rotationDue` is when it should be changed next, if a policy says so. */
@@ -60,7 +60,14 @@ export const makeSecrets = (models: ReadModels["Type"], commands: Commands["Type
         const candidates = found.map((row) => `${row.name} of ${row.service ?? row.server ?? "no service"}`)
         return yield* new Ambiguous({ entity: "secret", name: key.name, candidates })
       }
-      return found[0] ?? (yield* named("secret", key.name, all, (row) => row.name))
+      return (
+        found[0] ??
+        (yield* missing(
+          "secret",
+          key.name,
+          all.map((row) => row.name),
+        ))
+      )
     })
 
   return {

@@ -3,8 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Commands } from "../../Commands.js"
 import { entity as secret } from "../../domain/Secret.js"
 import { entity, HostKeyForgotten, type Server, type ServerInput } from "../../domain/Server.js"
-import { InUse, InvalidInput, NotFound, type RegistryError } from "../../Errors.js"
-import { Here, isHere } from "../../Here.js"
+import { InUse, InvalidInput, type RegistryError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import type { Query, ReadModels } from "../../ReadModels.js"
 import type { ServerRow } from "../../views/servers.js"
@@ -46,7 +45,7 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
       const id = yield* Id.make
       const plan = Effect.as(checkJump(models, data), [add(entity.aggregate, id, data)])
       yield* execute(commands, { entity: "server", name: data.name }, plan, jumpOf(data) !== undefined)
-      return yield* get(id)
+      return yield* get(data.name)
     }),
     update: Effect.fn("Registry.updateServer")(function* (name: string, changes: Partial<Server>) {
       const patch = yield* decode(entity.patch, changes)
@@ -54,19 +53,15 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
       yield* checkResources(patch)
       const plan = Effect.zipRight(
         checkJump(models, patch),
-        Effect.flatMap(get(name), (server) =>
-          Effect.map(news(server, patch), (changes) => [update(entity.aggregate, server.id, changes)]),
-        ),
+        Effect.map(get(name), (server) => [update(entity.aggregate, server.id, patch)]),
       )
       yield* execute(commands, { entity: "server", name }, plan, jumpOf(patch) !== undefined)
       return yield* get(name)
     }),
     rename: Effect.fn("Registry.renameServer")(function* (name: string, to: string) {
       const patch = yield* decode(entity.patch, { name: to })
-      let id = ""
       const plan = Effect.gen(function* () {
         const server = yield* get(name)
-        id = server.id
         const jumpers = jumpersThrough(server, yield* models.servers.list())
         return [
           rename(entity.aggregate, server.id, patch.name as string),
@@ -76,7 +71,7 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
         ]
       })
       yield* execute(commands, { entity: "server", name: to }, plan)
-      return yield* get(id)
+      return yield* get(to)
     }),
     /** Whether it could be removed now: fails with what stands in the way. */
     checkRemoval: (name: string, options?: { readonly cascade?: boolean }) =>
@@ -98,13 +93,6 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
   }
 }
 
-/** That a server is this machine is no news where this machine has said so. Said by another, it is that one from then on. */
-const news = (server: ServerRow, { local, ...others }: Partial<Server>): Effect.Effect<Partial<Server>> =>
-  Effect.gen(function* () {
-    if (local === undefined) return others
-    return local && isHere(server, yield* yield* Here) ? others : { ...others, local }
-  })
-
 /** The other servers that are reached through one. */
 const jumpersThrough = (server: ServerRow, all: ReadonlyArray<ServerRow>): ReadonlyArray<ServerRow> =>
   all.filter((other) => other.id !== server.id && other.sshConfig?.jumpHost === server.name)
@@ -118,11 +106,7 @@ const jumpOf = (server: Partial<Server>): string | undefined => {
 /** A bare word that names no server is most probably a typo. Looks at another server: to be asked in a plan that is guarded. */
 const checkJump = (models: ReadModels["Type"], server: Partial<Server>): Effect.Effect<void, RegistryError> => {
   const jump = jumpOf(server)
-  if (jump === undefined) return Effect.void
-  // It is kept as it is given: an id is none here.
-  return Effect.flatMap(findServer(models, jump), ({ name }) =>
-    name === jump ? Effect.void : new NotFound({ entity: "server", name: jump, suggestions: [name] }),
-  )
+  return jump === undefined ? Effect.void : Effect.asVoid(findServer(models, jump))
 }
 
 /** Nothing has fewer processors than one, or less than no memory. Events that say so are older, and stay as they are. */

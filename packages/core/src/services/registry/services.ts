@@ -56,7 +56,7 @@ export const makeServices = (models: ReadModels["Type"], commands: Commands["Typ
         add(entity.aggregate, id, { ...checked, serverId: row.id }),
       ])
       yield* execute(commands, { entity: "service", name: `${server}/${checked.name}` }, plan)
-      return yield* get(id)
+      return yield* get(`${server}/${checked.name}`)
     }),
     update: Effect.fn("Registry.updateService")(function* (name: string, { server, ...fields }: ChangeService) {
       const patch = yield* decode(entity.patch, fields)
