@@ -3,7 +3,7 @@
  * its name, from it on the new one is, and the old one is whole under another name before that.
  */
 import { spawnSync } from "node:child_process"
-import { closeSync, existsSync, lstatSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
@@ -70,7 +70,7 @@ const makeRoom = (path: string): boolean => {
   if (identify(path) === "log") return true
   // What lies beside a log that is gone, or was cut off within its first page, would be taken for the new one's.
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < 512) moveBeside(path)
-  closeSync(openSync(path, "a", 0o600))
+  makeFile(path)
   return false
 }
 

@@ -256,11 +256,13 @@ describe("a log that is written to while a person is asked", () => {
     return path
   }
 
-  it.each([
+  const empty = [
     ["nothing was there", nothing],
     ["there was a log without an event", withoutEvents],
     ["a killed process had left an empty file", unfinished],
-  ])("nor where %s", async (_, before) => {
+  ] as const
+
+  it.each(empty)("nor where %s", async (_, before) => {
     const [path, backup] = [await before(), await backupOf(await begun("new"))]
     const write = Effect.promise(() => inLog(path, addServers("meanwhile")).then(() => released(path)))
     const placing = Effect.flatMap(prepare(backup, path), ({ place }) => Effect.zipRight(write, Effect.either(place)))
@@ -268,11 +270,7 @@ describe("a log that is written to while a person is asked", () => {
     expect(await inLog(path, serverNames)).toEqual(["meanwhile"])
   })
 
-  it.each([
-    ["nothing was there", nothing],
-    ["there was a log without an event", withoutEvents],
-    ["a killed process had left an empty file", unfinished],
-  ])("who only looks where %s keeps nothing from being restored", async (_, before) => {
+  it.each(empty)("who only looks where %s keeps nothing from being restored", async (_, before) => {
     const [path, backup] = [await before(), await backupOf(await begun("new"))]
     const look = Effect.promise(() => inLog(path, serverNames).then(() => released(path)))
     const placing = Effect.flatMap(prepare(backup, path), ({ place }) => Effect.zipRight(look, place))
