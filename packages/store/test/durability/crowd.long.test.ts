@@ -10,18 +10,24 @@ it("lets 8 processes append 400 times each at once, without an error, a gap or a
     // What one process alone has to wait for is the machine's doing, not that of the other writers.
     const alone = await crowd({ ...setting, name: "alone", writers: 1, readers: 0, appendsEach: 400 })
     console.log(`1 × 400 appends alone: ${summary(alone.latencies)}`)
-    const limit = Math.max(target, 16 * quantile(alone.latencies, 0.99))
-    let p99 = Number.POSITIVE_INFINITY
+    const half = Math.max(target, 32 * quantile(alone.latencies, 0.5))
+    let late: ReadonlyArray<string> = ["not tried"]
     // All must be whole in each try; in time in one of them, since others may take the processors from us.
-    for (let i = 0; i < 4 && p99 >= limit; i++) {
+    for (let i = 0; i < 4 && late.length > 0; i++) {
       const result = await crowd({ ...setting, name: `crowd-${i}`, writers: 8, readers: 0, appendsEach: 400 })
       const { acknowledged, latencies, perSecond, problems } = result
       console.log(`8 × 400 appends of 3 events: ${summary(latencies)}, ${perSecond.toFixed(0)}/s`)
       expect(problems).toEqual([])
       expect(acknowledged).toBe(8 * 400 * 3)
-      p99 = quantile(latencies, 0.99)
+      const median = quantile(latencies, 0.5)
+      // Nobody is left behind: the longest waits are a few turns of all eight, however long a turn takes here.
+      const most = Math.max(half, 10 * median)
+      late = [
+        ...(median < half ? [] : [`half of them waited for ${median} ms, ${half} at most`]),
+        ...(quantile(latencies, 0.99) < most ? [] : [`${summary(latencies)}, ${most} ms at most`]),
+      ]
     }
-    expect(p99).toBeLessThan(limit)
+    expect(late).toEqual([])
   }),
 )
 
