@@ -21,10 +21,8 @@ export const removal = <
   readonly examples: ReadonlyArray<string>
   readonly args: A
   readonly options: O
-  /** What people call it: `server hetzner`. */
-  readonly label: (given: Given<O & typeof removing, A>) => string
-  /** Fails where there is no such thing, or something stands in the way. */
-  readonly check: (registry: Registry["Type"], given: Given<O & typeof removing, A>) => Effect.Effect<unknown, unknown>
+  /** What is meant, as people call it: `server hetzner`. Fails where there is no such thing, or something stands in the way. */
+  readonly meant: (registry: Registry["Type"], given: Given<O & typeof removing, A>) => Effect.Effect<string, unknown>
   readonly remove: (
     registry: Registry["Type"],
     given: Given<O & typeof removing, A>,
@@ -40,12 +38,12 @@ export const removal = <
       withRegistry(given as never, (registry) =>
         Effect.gen(function* () {
           const { cascade, yes } = given as { readonly cascade?: boolean; readonly yes: boolean }
-          yield* spec.check(registry, given as never)
-          yield* confirmed(yes, `remove ${spec.label(given as never)}${cascade ? " and all that hangs on it" : ""}`)
-          return gone(yield* spec.remove(registry, given as never))
+          const what = yield* spec.meant(registry, given as never)
+          yield* confirmed(yes, `remove ${what}${cascade ? " and all that hangs on it" : ""}`)
+          return gone(what, yield* spec.remove(registry, given as never))
         }),
       ),
-    render: async (given) => (await import("./render/done.js")).removed(spec.label(given as never)),
+    render: async () => (await import("./render/done.js")).removed,
   })
 
 /** Goes on only with a yes: by `--yes`, or from the person in front. `what` is in the imperative: `remove server x`. */
@@ -60,7 +58,8 @@ export const confirmed = (yes: boolean, what: string): Effect.Effect<void, Refus
     if (!answer) return yield* new Refused({ message: "nothing was done" })
   })
 
-const gone = (events: ReadonlyArray<Recorded>): Removed => ({
+const gone = (what: string, events: ReadonlyArray<Recorded>): Removed => ({
+  what,
   removed: events.map(({ data, type }) => ({ type, name: String((data as { readonly name?: string }).name ?? "") })),
   position: events[events.length - 1]?.position ?? 0,
 })

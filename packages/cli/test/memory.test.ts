@@ -1,5 +1,5 @@
 /** What this machine remembers of its log outside the file: a log that lacks some of it is told of in every command. */
-import { copyFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, vi } from "vitest"
 import { workspace } from "./support/cli.js"
@@ -51,6 +51,22 @@ describe("a log that lacks what this machine has seen of it", () => {
     expect(await at.run("audit verify")).toMatchObject({ code: 0, stderr: "" })
   })
 
+  it("is told of where it is named, and not made anew by what only reads", async () => {
+    const at = await begun()
+    remove(at)
+    const copy = join(at.directory, "copy.db")
+    const lines = ["status", "alert", "server list", "audit verify", "audit log a", `backup ${copy}`, "health"]
+    for (const line of lines) {
+      expect(await at.run(`${line} --db ${at.db}`), line).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(
+          /there is no log any more; this machine has seen it end at position 5, .*\n {2}.*restore/,
+        ),
+      })
+    }
+    expect([at.db, copy].filter((path) => existsSync(path))).toEqual([])
+  })
+
   it("is told of with the way back: a backup", async () => {
     const at = await begun()
     const backup = join(at.directory, "backup.db")
@@ -79,6 +95,58 @@ describe("the memory", () => {
     expect(await at.run("server add f --local")).toMatchObject({ code: 0 })
     expect((await at.run("doctor")).stdout.replace(/\s+/g, " ")).toContain("remembered of the log cannot be read")
   })
+})
+
+/** Before what is run elsewhere: options behind that belong to it. */
+const withDb = (line: string, db: string): string => {
+  const [own, command] = line.split(" -- ")
+  return `${own} --db ${db}${command === undefined ? "" : ` -- ${command}`}`
+}
+
+it("a wrong name is no empty log: what only reads makes nothing there", async () => {
+  const at = await begun()
+  const wrong = join(at.directory, "wrong", "infra.db")
+  const reading = [
+    "status",
+    "alert",
+    "events",
+    "server list",
+    "server list --at now",
+    "dep list",
+    "machine list",
+    "sync status",
+  ]
+  for (const line of [
+    ...reading,
+    "audit verify",
+    "audit log a",
+    "diff 0",
+    "rebuild",
+    "sync log",
+    "sync rejected",
+    "health",
+    "server status",
+    "route check",
+    "deploy api --plan",
+    "service logs api",
+    "server run a -- true",
+    "service stop api",
+    "secret list",
+    "deps api",
+    "history api",
+    "server import",
+    "scan",
+    `backup ${join(at.directory, "copy.db")}`,
+  ])
+    expect(await at.run(withDb(line, wrong)), line).toMatchObject({
+      code: 1,
+      stderr: `error: there is no log at ${wrong}\n`,
+    })
+  expect(existsSync(join(at.directory, "wrong"))).toBe(false)
+  // What writes makes one.
+  expect(await at.run(`server add b --db ${wrong}`)).toMatchObject({ code: 0 })
+  expect(await at.run(`server list --db ${wrong}`)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^b /m) })
+  expect(await at.run(`audit verify --db ${wrong}`)).toMatchObject({ code: 0 })
 })
 
 it("a restore that was done is told as done, though what this machine remembers could not follow", async () => {

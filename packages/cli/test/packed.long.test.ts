@@ -130,8 +130,10 @@ describe.skipIf(!reachable)("installed in an empty project by plain npm", () => 
   })
 
   it("runs the command", async () => {
-    const { stdout } = await npm(project, "exec", "--offline", "--", "context", "infra", "status", "--db", "infra.db")
-    expect(stdout).toContain("server")
+    const context = (...words: ReadonlyArray<string>) =>
+      npm(project, "exec", "--offline", "--", "context", "infra", ...words, "--db", "infra.db")
+    await context("server", "add", "alpha")
+    expect((await context("status")).stdout).toContain("alpha")
     expect(node([join("node_modules", "@context-engine", "cli", "bin", "context.cjs"), "--version"])).toMatch(/\d/)
   })
 

@@ -30,6 +30,15 @@ export const isHere = (server: Pick<ServerRow, "local" | "localKey" | "localMach
   return server.localMachine === here.machine
 }
 
+/**
+ * Whether a server is local because this machine said so. More is asked than for `isHere`: a host name alone is enough only where no
+ * key is known, so that what an older event left open can be said for certain.
+ */
+export const isSaidBy = (
+  server: Pick<ServerRow, "local" | "localKey" | "localMachine">,
+  { key, machine }: Identity,
+): boolean => server.local && (key === undefined ? server.localMachine === machine : server.localKey === key)
+
 /** The machine that a server is local to, in words. */
 export const localTo = ({ localKey, localMachine }: ServerRow, here: Identity): string => {
   if (localMachine === null || localMachine === nobody)

@@ -1,4 +1,10 @@
 /** Every kind of thing in the registry: added, listed, shown, changed, removed, and refused. */
+import { join } from "node:path"
+import { Origin } from "@context-engine/core/Origin"
+import { Registry } from "@context-engine/core/services/Registry"
+import * as Store from "@context-engine/store/layer"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { describe, expect, it } from "vitest"
 import { testServer } from "./support.js"
 
@@ -192,6 +198,22 @@ describe("what else there is to do", () => {
       server: "home",
     })
     await call("POST /v1/servers/home/rename", { to: "base" })
+  })
+
+  it("leaves a server to the machine that it is local to, whoever sends back what was read", async () => {
+    const add = Effect.flatMap(Registry, ({ servers }) => servers.add({ name: "theirs", local: true }))
+    const registry = Registry.layer.pipe(Layer.provide(Store.layer(join(server.directory, "infra.db"))))
+    const beta = { actor: "bob", via: "cli", machine: "beta" } as const
+    await Effect.runPromise(add.pipe(Effect.provide(registry), Effect.provideService(Origin, beta)))
+    const { body } = await call("GET /v1/servers/theirs")
+    expect(body).toMatchObject({ local: true, localMachine: "beta" })
+    const { local, tags } = body
+    expect((await call("PATCH /v1/servers/theirs", { local, tags, notes: "read" })).body).toMatchObject({
+      local: true,
+      localMachine: "beta",
+      notes: "read",
+    })
+    expect((await call("PATCH /v1/servers/theirs", { local: false })).body).toMatchObject({ localMachine: null })
   })
 
   it("notes that a secret was changed", async () => {

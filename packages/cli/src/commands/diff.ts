@@ -1,6 +1,8 @@
 /** `context infra diff <from> <to>` */
+import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { argument, moments, optionalArgument } from "../options.js"
+import { logIsThere } from "../runtime/log.js"
 import { withAudit } from "../runtime.js"
 
 export const diff = leaf({
@@ -11,6 +13,10 @@ export const diff = leaf({
     from: argument("from", `A moment: ${moments}`),
     to: optionalArgument("to", "Another (default: now)"),
   },
-  run: (given) => withAudit(given, ({ history }) => history.diff(given.from, given.to ?? "now")),
+  run: (given) =>
+    Effect.zipRight(
+      logIsThere(given.db),
+      withAudit(given, ({ history }) => history.diff(given.from, given.to ?? "now")),
+    ),
   render: async () => (await import("../render/audit.js")).difference,
 })

@@ -1,6 +1,8 @@
 /** `context infra rebuild` */
+import * as Effect from "effect/Effect"
 import { leaf } from "../leaf.js"
 import { count } from "../render/units.js"
+import { logIsThere } from "../runtime/log.js"
 import { withAudit } from "../runtime.js"
 import { progress } from "../terminal.js"
 import { walked } from "../walk.js"
@@ -12,7 +14,10 @@ export const rebuild = leaf({
     "Others go on reading and writing meanwhile.",
   examples: ["rebuild"],
   run: (given) =>
-    withAudit(given, ({ maintenance }) => progress("rebuilding")(maintenance.rebuild(walked("rebuilding")))),
+    Effect.zipRight(
+      logIsThere(given.db),
+      withAudit(given, ({ maintenance }) => progress("rebuilding")(maintenance.rebuild(walked("rebuilding")))),
+    ),
   said: ({ differing, duration, events, rows }) =>
     `folded ${count(events, "event")} into ${count(rows, "row")} in ${duration.toFixed(1)} s; ` +
     (differing === 0

@@ -6,6 +6,7 @@ import { leaf } from "../leaf.js"
 import { argumentList, choosing, connecting, flag, text } from "../options.js"
 import { mayPick, pick } from "../picking.js"
 import type { Discovery } from "../runtime/discovery.js"
+import { logIsThere } from "../runtime/log.js"
 import { load, withDiscovery } from "../runtime.js"
 import { millis } from "../since.js"
 import { print, progress, relabel, screen } from "../terminal.js"
@@ -33,6 +34,7 @@ export const scan = leaf({
       if (apply && check) return yield* unusable("--check only looks: leave --apply out")
       if (gone && !apply) return yield* unusable("--gone goes with --apply")
       yield* mayPick(given, ["scan", ...given.servers].join(" "))
+      if (!apply) yield* logIsThere(given.db)
       const timeout = yield* millis("--timeout", given.timeout, "scan")
       return yield* withDiscovery(given, ({ scanner }) =>
         Effect.flatMap(scanAll(scanner, given.servers, timeout), (scans) =>

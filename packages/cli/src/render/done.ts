@@ -17,15 +17,16 @@ export const done =
 
 /** What is gone: one entry an event that took something away. */
 export interface Removed {
+  /** What was meant: `server hetzner`. */
+  readonly what: string
   readonly removed: ReadonlyArray<{ readonly type: string; readonly name: string }>
   /** The log's position after it. */
   readonly position: number
 }
 
 /** What was taken away, and how much went with it. */
-export const removed = (what: string): Renderer<Removed> =>
-  done(({ removed }) => {
-    const others = removed.slice(0, -1).map(({ type }) => type.replace("Removed", "").toLowerCase())
-    const kinds = [...new Set(others)].map((kind) => count(others.filter((other) => other === kind).length, kind))
-    return `removed ${what}${kinds.length === 0 ? "" : `, and with it ${kinds.join(", ").replace(/dependencys/g, "dependencies")}`}`
-  })
+export const removed: Renderer<Removed> = done(({ removed, what }) => {
+  const others = removed.slice(0, -1).map(({ type }) => type.replace("Removed", "").toLowerCase())
+  const kinds = [...new Set(others)].map((kind) => count(others.filter((other) => other === kind).length, kind))
+  return `removed ${what}${kinds.length === 0 ? "" : `, and with it ${kinds.join(", ").replace(/dependencys/g, "dependencies")}`}`
+})

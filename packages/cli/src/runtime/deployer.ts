@@ -5,7 +5,7 @@ import { Registry } from "@context-engine/core/services/Registry"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { hostKeyPrompt } from "./hostKeys.js"
-import type { HostOptions } from "./log.js"
+import { type HostOptions, logIsThere } from "./log.js"
 import { services } from "./operations.js"
 import { run } from "./run.js"
 
@@ -13,10 +13,13 @@ export const open = <A>(
   options: HostOptions,
   use: (deployer: Deployer["Type"], registry: Registry["Type"]) => Effect.Effect<A, unknown>,
 ) =>
-  run(
-    options,
-    Deployer.layer.pipe(Layer.provideMerge(services)),
-    Effect.flatMap(Effect.all([Deployer, Registry]), ([deployer, registry]) => use(deployer, registry)).pipe(
-      Effect.provideService(HostKeyPrompt, hostKeyPrompt(options.acceptHostKey)),
+  Effect.zipRight(
+    logIsThere(options.db),
+    run(
+      options,
+      Deployer.layer.pipe(Layer.provideMerge(services)),
+      Effect.flatMap(Effect.all([Deployer, Registry]), ([deployer, registry]) => use(deployer, registry)).pipe(
+        Effect.provideService(HostKeyPrompt, hostKeyPrompt(options.acceptHostKey)),
+      ),
     ),
   )

@@ -69,13 +69,31 @@ const defaultPath = () => setting(process.env, "CONTEXT_DB") ?? join(home(), ".c
 export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> =>
   Effect.as(checkSettings, plainPath(fromHome(db ?? defaultPath())))
 
-/** A log that is named has to be there: what only reads it makes none, and one that is not there does not hold. */
+/** A log that is named has to be there: what only reads it, or acts on hosts, makes none, and one that is not there does not hold. */
 export const logIsThere = (db: string | undefined): Effect.Effect<void, Refused | UsageError> =>
-  db === undefined
+  db === undefined || syncMode() === "remote"
     ? Effect.void
     : Effect.flatMap(databasePath(db), (path) =>
-        existsSync(path) ? Effect.void : new Refused({ message: `there is no log at ${path}` }),
+        existsSync(path)
+          ? Effect.void
+          : Effect.flatMap(lossOf(path), (loss) => new Refused(loss ?? { message: `there is no log at ${path}` })),
       )
+
+/** What this machine has seen of a log that is not there. */
+const lossOf = (path: string) =>
+  Effect.promise(async () => {
+    const directory = memoryDirectory()
+    if (directory === undefined) return null
+    const { recallLog } = await import("@context-engine/store/memory/file")
+    const { judge } = await import("@context-engine/store/memory/judge")
+    try {
+      const remembered = recallLog(directory, path)
+      return remembered === undefined ? null : judge(path, remembered, undefined)
+    } catch {
+      // What cannot be read tells nothing.
+      return null
+    }
+  })
 
 /** Refuses what makes sense for a file only: `what` would be done to it. */
 export const needsFile = (what: string): Effect.Effect<void, Refused> =>

@@ -9,7 +9,7 @@ import { Registry } from "@context-engine/core/services/Registry"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { hostKeyPrompt } from "./hostKeys.js"
-import type { HostOptions } from "./log.js"
+import { type HostOptions, logIsThere } from "./log.js"
 import { run } from "./run.js"
 
 export interface Operations {
@@ -26,10 +26,13 @@ export const services = Layer.mergeAll(Fleet.layer, Health.layer, Registry.layer
 )
 
 export const open = <A>(options: HostOptions, use: (operations: Operations) => Effect.Effect<A, unknown>) =>
-  run(
-    options,
-    services,
-    Effect.flatMap(Effect.all({ registry: Registry, hosts: Hosts, fleet: Fleet, health: Health }), use).pipe(
-      Effect.provideService(HostKeyPrompt, hostKeyPrompt(options.acceptHostKey)),
+  Effect.zipRight(
+    logIsThere(options.db),
+    run(
+      options,
+      services,
+      Effect.flatMap(Effect.all({ registry: Registry, hosts: Hosts, fleet: Fleet, health: Health }), use).pipe(
+        Effect.provideService(HostKeyPrompt, hostKeyPrompt(options.acceptHostKey)),
+      ),
     ),
   )

@@ -3,7 +3,7 @@ import { Overview } from "@context-engine/core/services/Overview"
 import { layer as readOnly } from "@context-engine/store/layerRead"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { databasePath, isPast, type LogOptions, memory, syncMode } from "./log.js"
+import { databasePath, isPast, type LogOptions, logIsThere, memory, syncMode } from "./log.js"
 
 export const open = <A>(
   options: LogOptions,
@@ -17,5 +17,5 @@ export const open = <A>(
     )
   }
   const live = Layer.unwrapEffect(Effect.map(databasePath(options.db), (path) => readOnly(path, memory(options))))
-  return Effect.provide(asked, Overview.layer.pipe(Layer.provide(live)))
+  return Effect.zipRight(logIsThere(options.db), Effect.provide(asked, Overview.layer.pipe(Layer.provide(live))))
 }

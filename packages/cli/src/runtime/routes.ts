@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { UsageError } from "../usage.js"
 import { hostKeyPrompt } from "./hostKeys.js"
-import type { HostOptions } from "./log.js"
+import { type HostOptions, logIsThere } from "./log.js"
 import { services } from "./operations.js"
 import { run } from "./run.js"
 
@@ -21,10 +21,13 @@ export const open = <A>(options: RouteOptions, use: (routes: RouteCheck["Type"])
   const { resolver } = options
   if (resolver !== undefined && !isResolver(resolver)) return notAnAddress(resolver)
   const network = Node.layerWith(resolver === undefined ? {} : { resolvers: [resolver] })
-  return run(
-    options,
-    RouteCheck.layer.pipe(Layer.provide([network, Scanner.layer]), Layer.provideMerge(services)),
-    Effect.flatMap(RouteCheck, use).pipe(Effect.provideService(HostKeyPrompt, hostKeyPrompt(options.acceptHostKey))),
+  return Effect.zipRight(
+    logIsThere(options.db),
+    run(
+      options,
+      RouteCheck.layer.pipe(Layer.provide([network, Scanner.layer]), Layer.provideMerge(services)),
+      Effect.flatMap(RouteCheck, use).pipe(Effect.provideService(HostKeyPrompt, hostKeyPrompt(options.acceptHostKey))),
+    ),
   )
 }
 

@@ -6,7 +6,7 @@ import { RunCommand } from "@context-engine/core/services/RunCommand"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { hostKeyPrompt } from "./hostKeys.js"
-import type { HostOptions } from "./log.js"
+import { type HostOptions, logIsThere } from "./log.js"
 import { services } from "./operations.js"
 import { run } from "./run.js"
 
@@ -17,10 +17,13 @@ export interface Running {
 }
 
 export const open = <A>(options: HostOptions, use: (running: Running) => Effect.Effect<A, unknown>) =>
-  run(
-    options,
-    Layer.mergeAll(Logs.layer, Lifecycle.layer, RunCommand.layer).pipe(Layer.provideMerge(services)),
-    Effect.flatMap(Effect.all({ logs: Logs, lifecycle: Lifecycle, commands: RunCommand }), use).pipe(
-      Effect.provideService(HostKeyPrompt, hostKeyPrompt(options.acceptHostKey)),
+  Effect.zipRight(
+    logIsThere(options.db),
+    run(
+      options,
+      Layer.mergeAll(Logs.layer, Lifecycle.layer, RunCommand.layer).pipe(Layer.provideMerge(services)),
+      Effect.flatMap(Effect.all({ logs: Logs, lifecycle: Lifecycle, commands: RunCommand }), use).pipe(
+        Effect.provideService(HostKeyPrompt, hostKeyPrompt(options.acceptHostKey)),
+      ),
     ),
   )

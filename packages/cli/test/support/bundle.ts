@@ -37,7 +37,8 @@ export const bundle = async (): Promise<string> => {
   renameSync(temporary, outfile)
   writeFileSync(temporary, launch(outfile))
   // The first run leaves its compiled code for all others: a suite starts the program some hundred times.
-  execFileSync(process.execPath, [temporary, "infra", "server", "list", "--db", `${temporary}.db`])
+  const env = { ...process.env, CONTEXT_DB: `${temporary}.db` }
+  execFileSync(process.execPath, [temporary, "infra", "server", "list"], { env })
   renameSync(temporary, launcher)
   return launcher
 }

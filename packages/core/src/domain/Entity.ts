@@ -42,15 +42,19 @@ export interface Entity<N extends string, A, I> {
   readonly evolve: (data: A | undefined, event: Event.Event) => A | undefined
 }
 
-/** Makes a kind of thing from its fields. `stream` is the prefix of its streams. */
+/**
+ * Makes a kind of thing from its fields. `stream` is the prefix of its streams. A value of one of `tellsWho` also says whose it is:
+ * given by another it is a change, though it reads the same.
+ */
 export const make = <const N extends string, F extends Schema.Struct.Fields>(options: {
   readonly entity: N
   readonly stream: string
   readonly fields: F
   readonly label: (data: Schema.Struct.Type<NoInfer<F>>) => string
+  readonly tellsWho?: ReadonlyArray<string>
 }): Entity<N, Schema.Struct.Type<F>, Schema.Struct.Encoded<F>> => {
   type A = Schema.Struct.Type<F>
-  const { entity, label } = options
+  const { entity, label, tellsWho = [] } = options
   const input = Schema.Struct(options.fields) as unknown as Schema.Schema<A, Schema.Struct.Encoded<F>>
   const data = Schema.typeSchema(input)
   const patch = Schema.partialWith(data, { exact: true }) as unknown as Schema.Schema<Partial<A>>
@@ -62,7 +66,7 @@ export const make = <const N extends string, F extends Schema.Struct.Fields>(opt
     Event.define(`${entity}Removed`, 1, named),
   ]
   const evolve = evolveEntity<A>(entity)
-  const decide = decideEntity<N, A>(entity, label)
+  const decide = decideEntity<N, A>(entity, label, tellsWho)
   return {
     entity,
     input,
@@ -94,7 +98,7 @@ const evolveEntity =
   }
 
 const decideEntity =
-  <N extends string, A>(entity: N, label: (data: A) => string) =>
+  <N extends string, A>(entity: N, label: (data: A) => string, tellsWho: ReadonlyArray<string>) =>
   (command: EntityCommand<A>, data: A | undefined): Either.Either<ReadonlyArray<EntityEvent<N, A>>, NotFound> => {
     const events = (type: string, body: unknown) =>
       Either.right([{ type: `${entity}${type}`, data: body } as EntityEvent<N, A>])
@@ -105,7 +109,7 @@ const decideEntity =
     const name = label(data)
     switch (command._tag) {
       case "Update": {
-        const changes = difference(data, command.changes)
+        const changes = difference(data, command.changes, tellsWho)
         return Object.keys(changes).length === 0 ? Either.right([]) : events("Updated", { name, changes })
       }
       case "Rename":
@@ -116,9 +120,11 @@ const decideEntity =
   }
 
 /** The part of a change that changes something. The order of a value's members is no part of it. */
-const difference = <A>(data: A, changes: Partial<A>): Partial<A> =>
+const difference = <A>(data: A, changes: Partial<A>, tellsWho: ReadonlyArray<string>): Partial<A> =>
   Object.fromEntries(
     Object.entries(changes as object).filter(
-      ([key, value]) => value !== undefined && canonicalJson(value) !== canonicalJson((data as any)[key]),
+      ([key, value]) =>
+        value !== undefined &&
+        ((value === true && tellsWho.includes(key)) || canonicalJson(value) !== canonicalJson((data as any)[key])),
     ),
   ) as Partial<A>

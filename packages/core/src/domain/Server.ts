@@ -44,6 +44,7 @@ export const entity = Entity.make({
     notes: optional(Text),
   },
   label: (server) => server.name,
+  tellsWho: ["local"],
 })
 
 /** The configured part of a server. */

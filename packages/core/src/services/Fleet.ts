@@ -11,7 +11,7 @@ import { ReadModels, type Views } from "../ReadModels.js"
 import type { ServerRow } from "../views/servers.js"
 import { askedBetween } from "./askedBetween.js"
 import { Hosts } from "./Hosts.js"
-import { findServer } from "./names.js"
+import { findServers } from "./names.js"
 import { type Metrics, parseProbe, probeScript, resourcesOf } from "./probe.js"
 
 /** What a look at a server found. `reason` says in words why it is not online. */
@@ -116,7 +116,7 @@ const asKnown = ({ lastSeen, name, status }: ServerRow, away: RemoteError, check
 })
 
 const namedServers = (models: Views, names: ReadonlyArray<string>) =>
-  Effect.forEach([...new Set(names)].sort(), (name) => findServer(models, name))
+  Effect.map(findServers(models, names), (servers) => [...servers].sort((a, b) => (a.name < b.name ? -1 : 1)))
 
 const within =
   (server: ServerRow) =>

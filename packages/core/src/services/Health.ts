@@ -10,7 +10,7 @@ import type { RegistryError, RemoteError, StorageError } from "../Errors.js"
 import { ReadModels } from "../ReadModels.js"
 import { plain } from "./deployer/output.js"
 import { Hosts } from "./Hosts.js"
-import { findService, type Placed, placeAll } from "./names.js"
+import { findServices, type Placed, placeAll } from "./names.js"
 
 /** What one check found. `unknown` means there is nothing to ask, or no way to ask it. */
 export interface HealthReport {
@@ -109,7 +109,7 @@ export class Health extends Context.Tag("@context-engine/core/Health")<
           const placed =
             names.length === 0
               ? yield* placeAll(models, yield* models.services.list())
-              : yield* Effect.forEach(names, (name) => findService(models, name))
+              : yield* findServices(models, names)
           const each = new Map(placed.map((one) => [one.service.id, one])).values()
           return yield* Effect.forEach(each, look, { concurrency })
         }),

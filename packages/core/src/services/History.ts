@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { MachineJoined, membershipTypes } from "../domain/Machine.js"
-import { InvalidInput, NotFound, type StorageError } from "../Errors.js"
+import { Ambiguous, InvalidInput, NotFound, type StorageError } from "../Errors.js"
 import { inertType, type Meta, type Recorded } from "../Event.js"
 import { EventLog } from "../EventLog.js"
 import { type Cut, isIn } from "../effectiveTime.js"
@@ -12,7 +12,7 @@ import { Fold, type Rows } from "../Fold.js"
 import { projections } from "../views/all.js"
 import { infraEvents } from "../views/infraEvents.js"
 import { cutOf } from "./AsOf.js"
-import { nearest } from "./names.js"
+import { beginsId, hasId, nearest, some } from "./names.js"
 
 /** An event that took part in a change: which, where, when, and on whose behalf. */
 export interface Cause {
@@ -72,8 +72,8 @@ export class History extends Context.Tag("@context-engine/core/History")<
   {
     /** What changed between two moments, given as for `--at`. */
     readonly diff: (from: string, to: string) => Effect.Effect<Difference, InvalidInput | StorageError>
-    /** Every event of a thing, by any name it ever had, or by its stream. What was removed is found too. */
-    readonly life: (name: string) => Effect.Effect<ReadonlyArray<LifeEvent>, NotFound | StorageError>
+    /** Every event of a thing, by any name it ever had, by its id or the beginning of it, or by its stream. What was removed is found too. */
+    readonly life: (name: string) => Effect.Effect<ReadonlyArray<LifeEvent>, NotFound | Ambiguous | StorageError>
   }
 >() {
   static readonly layer = Layer.effect(
@@ -103,12 +103,7 @@ export class History extends Context.Tag("@context-engine/core/History")<
         life: Effect.fn("History.life")(function* (name: string) {
           const names = new Map<string, Set<string>>()
           yield* Stream.runForEach(log.readAll(), (event) => Effect.sync(() => noteNames(names, event)))
-          const streams = names.get(name)
-          if (streams === undefined) {
-            const suggestions = nearest(name, [...names.keys()])
-            return yield* new NotFound({ entity: "thing in the log", name, suggestions })
-          }
-          const lives = yield* Effect.forEach([...streams], (stream) => log.read(stream))
+          const lives = yield* Effect.forEach(yield* streamsOf(names, name), (stream) => log.read(stream))
           const events = lives.flatMap((events) => tell(events)).sort((x, y) => x.position - y.position)
           return events.map(yield* telling(log, events))
         }),
@@ -254,6 +249,19 @@ const noteNames = (names: Map<string, Set<string>>, event: Recorded): void => {
     names.set(name, streams.add(event.stream))
   }
 }
+
+/** The streams of what was ever called so, and the one of an id that begins so: no name hides the life of another thing. */
+const streamsOf = (names: ReadonlyMap<string, ReadonlySet<string>>, name: string) => {
+  const called = [...(names.get(name) ?? [])]
+  const all = beginsId(name) ? [...new Set([...names.values()].flatMap((streams) => [...streams]))] : []
+  const byId = all.filter((stream) => hasId(idOf(stream), name))
+  const entity = "thing in the log"
+  if (byId.length > 1) return new Ambiguous({ entity, name, candidates: some([...new Set([...called, ...byId])]) })
+  if (called.length + byId.length > 0) return Effect.succeed([...new Set([...called, ...byId])])
+  return new NotFound({ entity, name, suggestions: nearest(name, [...names.keys()]) })
+}
+
+const idOf = (stream: string): string => stream.slice(stream.indexOf("-") + 1)
 
 /** The events of one stream with what each changed in the row it belongs to. */
 const tell = (events: ReadonlyArray<Recorded>): ReadonlyArray<LifeEvent> => {

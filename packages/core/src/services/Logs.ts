@@ -17,7 +17,7 @@ import {
   pm2Logs,
   registeredSource,
 } from "./logs/source.js"
-import { findService, fullName, type Placed } from "./names.js"
+import { findServices, fullName, type Placed } from "./names.js"
 
 export interface LogOptions {
   /** How many of the last lines to begin with. Default 100. */
@@ -92,7 +92,7 @@ export class Logs extends Context.Tag("@context-engine/core/Logs")<
 
       return Logs.of({
         read: Effect.fn("Logs.read")(function* (services, options, reader) {
-          const placed = yield* Effect.forEach(services, (name) => findService(models, name))
+          const placed = yield* findServices(models, services)
           const isOne = placed.length === 1
           const read = (one: Placed) =>
             readOne(one, options, reader).pipe(

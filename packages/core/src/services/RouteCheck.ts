@@ -8,13 +8,13 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import { entity } from "../domain/Route.js"
-import type { NotFound, StorageError } from "../Errors.js"
+import type { Ambiguous, NotFound, StorageError } from "../Errors.js"
 import { type Certificate, type DnsAnswer, Network, NetworkError } from "../Network.js"
 import { ReadModels } from "../ReadModels.js"
 import type { RouteRow } from "../views/routes.js"
 import type { ServerRow } from "../views/servers.js"
 import type { ServiceRow } from "../views/services.js"
-import { missing } from "./names.js"
+import { named } from "./names.js"
 import {
   daysLeft,
   type Hop,
@@ -80,7 +80,7 @@ export class RouteCheck extends Context.Tag("@context-engine/core/RouteCheck")<
     readonly check: (
       domain?: string,
       options?: RouteCheckOptions,
-    ) => Effect.Effect<ReadonlyArray<RouteReport>, NotFound | StorageError>
+    ) => Effect.Effect<ReadonlyArray<RouteReport>, NotFound | Ambiguous | StorageError>
   }
 >() {
   static readonly layer = Layer.effect(
@@ -92,15 +92,7 @@ export class RouteCheck extends Context.Tag("@context-engine/core/RouteCheck")<
       return RouteCheck.of({
         check: Effect.fn("RouteCheck.check")(function* (domain, { proxies = false } = {}) {
           const all = yield* models.routes.list()
-          const routes =
-            domain === undefined ? all : all.filter((route) => route.domain.toLowerCase() === domain.toLowerCase())
-          if (domain !== undefined && routes.length === 0) {
-            return yield* missing(
-              "route",
-              domain,
-              all.map((route) => route.domain),
-            )
-          }
+          const routes = domain === undefined ? all : yield* routesOf(all, domain)
           const servers = yield* models.servers.list()
           const services = new Map((yield* models.services.list()).map((row) => [row.id, row]))
           // What is asked about a domain is asked once, however many routes it has.
@@ -122,6 +114,17 @@ export class RouteCheck extends Context.Tag("@context-engine/core/RouteCheck")<
       })
     }),
   )
+}
+
+/** All routes of a domain, or the one of an id. */
+const routesOf = (all: ReadonlyArray<RouteRow>, text: string) => {
+  const routes = all.filter((route) => route.domain.toLowerCase() === text.toLowerCase())
+  return routes.length > 0
+    ? Effect.succeed(routes)
+    : Effect.map(
+        named("route", text, all, (route) => route.domain),
+        (route) => [route],
+      )
 }
 
 /** What a name shows to the outside: its addresses, and the certificate at the first. */

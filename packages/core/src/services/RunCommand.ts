@@ -12,7 +12,7 @@ import type { RemoteResult } from "../Remote.js"
 import type { ServerRow } from "../views/servers.js"
 import { Hosts } from "./Hosts.js"
 import { inTime } from "./inTime.js"
-import { findServer } from "./names.js"
+import { findServers } from "./names.js"
 
 /** On which servers: by name, all with a tag, or all there are. */
 export interface Where {
@@ -177,7 +177,7 @@ const check = (argv: ReadonlyArray<string>): Effect.Effect<void, InvalidInput> =
 
 const select = (models: Views, { all = false, names = [], tag }: Where) =>
   Effect.gen(function* () {
-    const named = yield* Effect.forEach([...new Set(names)], (name) => findServer(models, name))
+    const named = yield* findServers(models, names)
     const rest = (yield* models.servers.list()).filter(({ tags }) => all || (tag !== undefined && tags.includes(tag)))
     const servers = [...new Map([...named, ...rest].map((server) => [server.id, server])).values()]
     if (servers.length > 0) return servers.sort((a, b) => (a.name < b.name ? -1 : 1))

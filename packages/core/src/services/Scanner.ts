@@ -5,13 +5,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Commands } from "../Commands.js"
-import { type NotFound, type RegistryError, RemoteError, type StorageError } from "../Errors.js"
+import { type Ambiguous, type NotFound, type RegistryError, RemoteError, type StorageError } from "../Errors.js"
 import * as Id from "../Id.js"
 import { ReadModels } from "../ReadModels.js"
 import type { ServerRow } from "../views/servers.js"
 import { Hosts } from "./Hosts.js"
 import { inTime } from "./inTime.js"
-import { findServer } from "./names.js"
+import { findServer, findServers } from "./names.js"
 import { type Applied, applyFindings, knownOf } from "./scanner/apply.js"
 import { compare } from "./scanner/compare.js"
 import { candidatesOf } from "./scanner/edges.js"
@@ -75,12 +75,12 @@ export class Scanner extends Context.Tag("@context-engine/core/Scanner")<
     readonly scanAll: (
       servers: ReadonlyArray<string>,
       options?: ScanAllOptions,
-    ) => Effect.Effect<ReadonlyArray<ServerScan>, NotFound | StorageError>
+    ) => Effect.Effect<ReadonlyArray<ServerScan>, NotFound | Ambiguous | StorageError>
     /** What nginx and caddy on a server are configured to do, within `timeout` milliseconds. */
     readonly sites: (
       server: string,
       timeout: number,
-    ) => Effect.Effect<ProxySites, NotFound | RemoteError | StorageError>
+    ) => Effect.Effect<ProxySites, NotFound | Ambiguous | RemoteError | StorageError>
     /**
      * Registers chosen findings of a scan of that server as one transaction. What is registered already is left alone, so
      * doing it twice does nothing; what cannot be done is `skipped` with its reason.
@@ -127,7 +127,7 @@ export class Scanner extends Context.Tag("@context-engine/core/Scanner")<
         }),
         scanAll: Effect.fn("Scanner.scanAll")(function* (names, options = {}) {
           const { concurrency = 16, onScan = () => Effect.void, timeout = 60_000 } = options
-          const named = yield* Effect.forEach([...new Set(names)], (name) => findServer(models, name))
+          const named = yield* findServers(models, names)
           const servers = names.length === 0 ? yield* models.servers.list() : named
           const one = (server: ServerRow) =>
             inTime(hosts, server, timeout, scan(server)).pipe(

@@ -12,36 +12,108 @@ export interface Placed {
   readonly server: ServerRow
 }
 
-/** The server of a name. */
-export const findServer = (models: Views, name: string): Effect.Effect<ServerRow, NotFound | StorageError> =>
+/** The server of a name, or of an id or its beginning. */
+export const findServer = (
+  models: Views,
+  name: string,
+): Effect.Effect<ServerRow, NotFound | Ambiguous | StorageError> =>
   Effect.flatMap(models.servers.list({ where: { name } }), ([row]) =>
-    row !== undefined
+    row !== undefined && !beginsId(name)
       ? Effect.succeed(row)
-      : Effect.flatMap(models.servers.list(), (all) =>
-          missing(
-            "server",
-            name,
-            all.map((server) => server.name),
-          ),
-        ),
+      : Effect.flatMap(models.servers.list(), (all) => named("server", name, all, (server) => server.name)),
   )
 
-/** The service of a name: `api` where only one server has one, else `server/api`. */
+/**
+ * The one thing that has a text for the beginning of its id, or that is called so, which `called` tells. Something may have been
+ * given a name so as to be taken for another thing: where one is called what another's id begins with, neither is meant.
+ */
+export const named = <A extends { readonly id: string }>(
+  entity: string,
+  text: string,
+  all: ReadonlyArray<A>,
+  called: (one: A) => string,
+): Effect.Effect<A, NotFound | Ambiguous> => {
+  const found = all.filter((one) => called(one) === text || hasId(one.id, text))
+  if (found.length > 1) {
+    return new Ambiguous({ entity, name: text, candidates: some(found.map((one) => `${one.id} (${called(one)})`)) })
+  }
+  return found[0] === undefined ? missing(entity, text, all.map(called)) : Effect.succeed(found[0])
+}
+
+/** So many are named where a text fits more. */
+const most = 10
+
+/** The first of many, and how many there are. */
+export const some = (all: ReadonlyArray<string>): ReadonlyArray<string> =>
+  all.length <= most ? all : [...all.slice(0, most), `another of ${all.length}`]
+
+/** Whether a text can be meant for an id: its first eight digits, or more of it. */
+export const beginsId = (text: string): boolean => /^[0-9a-f]{8}(?:-[0-9a-f-]*)?$/i.test(text)
+
+/** Whether a text is meant for an id. */
+export const hasId = (id: string, text: string): boolean => beginsId(text) && id.startsWith(text.toLowerCase())
+
+/** The row of an id among those there are. */
+export const withId = <A extends { readonly id: string }, E>(
+  entity: string,
+  rows: Effect.Effect<ReadonlyArray<A>, E>,
+  id: string,
+): Effect.Effect<A, NotFound | E> =>
+  Effect.flatMap(rows, (all) => {
+    const found = all.find((row) => row.id === id)
+    return found === undefined ? missing(entity, id, []) : Effect.succeed(found)
+  })
+
+/** The servers of some names, each once though it is named twice. */
+export const findServers = (models: Views, names: ReadonlyArray<string>) =>
+  Effect.map(
+    Effect.forEach([...new Set(names)], (name) => findServer(models, name)),
+    once,
+  )
+
+/** The same of services. */
+export const findServices = (models: Views, names: ReadonlyArray<string>) =>
+  Effect.map(
+    Effect.forEach([...new Set(names)], (name) => findService(models, name)),
+    (found) => {
+      const ids = once(found.map(({ service }) => service))
+      return ids.map(({ id }) => found.find(({ service }) => service.id === id) as Placed)
+    },
+  )
+
+const once = <A extends { readonly id: string }>(all: ReadonlyArray<A>): ReadonlyArray<A> => [
+  ...new Map(all.map((one) => [one.id, one])).values(),
+]
+
+/** The service of a name: `api` where only one server has one, else `server/api`; or of an id or its beginning. */
 export const findService = (models: Views, name: string): Effect.Effect<Placed, NotFound | Ambiguous | StorageError> =>
   Effect.gen(function* () {
     const [serverName, serviceName] = splitName(name)
+    const server = serverName === undefined ? undefined : yield* beforeSlash(models, serverName)
     const rows = yield* models.services.list({ where: { name: serviceName } })
-    const placed = (yield* placeAll(models, rows)).filter(
-      ({ server }) => serverName === undefined || server.name === serverName,
-    )
-    if (placed.length === 1) return placed[0] as Placed
+    const placed = (yield* placeAll(models, rows)).filter((one) => server === undefined || server(one.server))
+    if (placed.length === 1 && !beginsId(name)) return placed[0] as Placed
     if (placed.length > 1) {
       return yield* new Ambiguous({ entity: "service", name, candidates: placed.map(fullName) })
     }
     const all = yield* placeAll(models, yield* models.services.list())
+    if (serverName === undefined && beginsId(name)) {
+      const ids = all.map(({ service }) => service)
+      const { id } = yield* named("service", name, ids, (service) => service.name)
+      return all.find(({ service }) => service.id === id) as Placed
+    }
     const known = all.map((one) => (serverName === undefined ? one.service.name : fullName(one)))
     return yield* missing("service", name, known)
   })
+
+/** Which server is meant before a slash: what is called so, and only where nothing is, what has it for an id. */
+const beforeSlash = (models: Views, text: string) =>
+  Effect.map(
+    beginsId(text) ? models.servers.list({ where: { name: text } }) : Effect.succeed([]),
+    ([called]) =>
+      (server: ServerRow): boolean =>
+        server.name === text || (called === undefined && hasId(server.id, text)),
+  )
 
 /** The row of an id, or of a beginning of one that fits no other. */
 export const findById = <Row extends { readonly id: string }>(
@@ -56,9 +128,7 @@ export const findById = <Row extends { readonly id: string }>(
     const near = wanted === "" ? [] : (yield* view.list()).filter((row) => row.id.startsWith(wanted))
     if (near.length === 1) return near[0] as Row
     if (near.length === 0) return yield* missing(entity, id, [])
-    const shown = near.slice(0, 10).map((row) => row.id)
-    const more = near.length > shown.length ? [`another of ${near.length}`] : []
-    return yield* new Ambiguous({ entity, name: id, candidates: [...shown, ...more] })
+    return yield* new Ambiguous({ entity, name: id, candidates: some(near.map((row) => row.id)) })
   })
 
 /** `server/service`: the name that is never ambiguous. */

@@ -97,7 +97,7 @@ const elsewhere = (server: ServerRow, here: Identity) =>
       message:
         `server ${server.name} is local to ${localTo(server, here)}; it is reached from there only: ` +
         `give it an address with context infra server update ${server.name} --ip <address>` +
-        `, or, if this machine is meant, say so here: context infra server update ${server.name} --local no, and then --local yes`,
+        `, or, if this machine is meant, say so here: context infra server update ${server.name} --local yes`,
     }),
   )
 

@@ -272,6 +272,16 @@ requireTool("openssl", "openssl")("a check of the routes", () => {
     expect(found.unasked.map(({ proxy }) => proxy)).toEqual([null, null])
   })
 
+  it("looks at the route of an id", async () => {
+    const story = Effect.gen(function* () {
+      yield* routes({ domain: "good.example.com" }, { domain: "down.example.com" })
+      const [, { domain, id } = { domain: "", id: "" }] = yield* (yield* Registry).routes.list()
+      const check = (yield* RouteCheck).check(id)
+      expect(yield* check).toMatchObject([{ domain }])
+    }).pipe(Effect.provide(Layer.provide(RouteCheck.layer, network)))
+    await inWorld(story)
+  })
+
   it("suggests the nearest domain for one that has no route", async () => {
     const story = Effect.zipRight(
       routes({ domain: "good.example.com" }),

@@ -65,6 +65,29 @@ describe("a server that is local to beta", () => {
       }),
     ))
 
+  it("is another machine from when that says so; that it is this one is no news from itself", () =>
+    machines((on) =>
+      Effect.gen(function* () {
+        const [beta, alpha] = [on("beta", "bb"), on("alpha", "aa")]
+        yield* beta(here)
+        const { servers } = yield* Registry
+        const says = servers.update("here", { local: true })
+        expect((yield* appended(beta(says))).events).toEqual([])
+        const { events, value } = yield* appended(alpha(says))
+        expect(events).toEqual(["ServerUpdated"])
+        expect(value).toMatchObject({ localKey: "aa", localMachine: "alpha" })
+        const deploy = Effect.flatMap(Deployer, (deployer) => deployer.deploy("api"))
+        yield* alpha(deploy)
+        expect(String(yield* Effect.flip(beta(deploy)))).toContain("local to alpha; it is reached from there only")
+        // A host name is no key: what an older event left open is said for certain.
+        yield* on("gamma", undefined)(says)
+        expect(yield* on("gamma", "dd")(says)).toMatchObject({ localKey: "dd" })
+        // With another key a machine is another one, though it is called the same.
+        yield* on("beta", "cc")(says)
+        yield* on("beta", "cc")(deploy)
+      }),
+    ))
+
   it("keeps what is known of it, when another machine looks at all there is", () =>
     machines((on) =>
       Effect.gen(function* () {

@@ -1,4 +1,5 @@
 /** The registry's handlers: each calls one method of a service. */
+import type { Server } from "@context-engine/core/domain/Server"
 import { Deployer } from "@context-engine/core/services/Deployer"
 import { Fleet } from "@context-engine/core/services/Fleet"
 import { Registry } from "@context-engine/core/services/Registry"
@@ -18,11 +19,17 @@ const servers = HttpApiBuilder.group(Api, "servers", (handlers) =>
       fromRegistry({ at, knownAt }, (_) => _.servers.get(path.name)),
     )
     .handle("create", ({ payload }) => registry((_) => _.servers.add(payload)))
-    .handle("update", ({ path, payload }) => registry((_) => _.servers.update(path.name, payload)))
+    .handle("update", ({ path, payload }) => registry((_) => updateServer(_, path.name, payload)))
     .handle("rename", ({ path, payload }) => registry((_) => _.servers.rename(path.name, payload.to)))
     .handle("remove", ({ path, urlParams }) => Effect.asVoid(registry((_) => _.servers.remove(path.name, urlParams))))
     .handle("status", ({ payload }) => Effect.flatMap(Fleet, (_) => _.status(payload.servers))),
 )
+
+/** Who sends back what was read does not mean that a server which is local to another machine is this one from now on. */
+const updateServer = ({ servers }: Registry["Type"], name: string, { local, ...others }: Partial<Server>) =>
+  Effect.flatMap(servers.get(name), (server) =>
+    servers.update(name, local === undefined || local === server.local ? others : { ...others, local }),
+  )
 
 const services = HttpApiBuilder.group(Api, "services", (handlers) =>
   handlers

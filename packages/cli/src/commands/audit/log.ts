@@ -1,6 +1,8 @@
 /** `context infra audit log <name>` */
+import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { argument } from "../../options.js"
+import { logIsThere } from "../../runtime/log.js"
 import { withAudit } from "../../runtime.js"
 
 export const log = leaf({
@@ -9,6 +11,10 @@ export const log = leaf({
     "Every event in the life of one thing: what it changed, from what to what, by whom, how and on which machine.",
   examples: ["audit log myserver", "audit log api.example.com", "audit log api --json"],
   args: { name: argument("name", "A server, service, domain, secret, …, by any name it ever had, or a stream") },
-  run: (given) => withAudit(given, ({ history }) => history.life(given.name)),
+  run: (given) =>
+    Effect.zipRight(
+      logIsThere(given.db),
+      withAudit(given, ({ history }) => history.life(given.name)),
+    ),
   render: async () => (await import("../../render/audit.js")).life,
 })

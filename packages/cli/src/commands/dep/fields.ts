@@ -56,4 +56,5 @@ export const fieldsOf = (options: Fields) =>
   })
 
 /** `dependency api → postgres`, as people say it. */
-export const labelOf = ({ external, on, service }: Key): string => `dependency ${service} → ${on ?? external}`
+export const labelOf = ({ dependsOn, service }: { readonly service: string; readonly dependsOn: string }): string =>
+  `dependency ${service} → ${dependsOn}`

@@ -8,7 +8,6 @@ export const remove = removal({
   examples: ["dep remove api --on postgres", "dep remove api --external stripe"],
   args: { service },
   options: targetOptions,
-  label: labelOf,
-  check: ({ dependencies }, given) => Effect.flatMap(keyOf(given), dependencies.get),
+  meant: ({ dependencies }, given) => Effect.map(Effect.flatMap(keyOf(given), dependencies.get), labelOf),
   remove: ({ dependencies }, given) => Effect.flatMap(keyOf(given), dependencies.remove),
 })

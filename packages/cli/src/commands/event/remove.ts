@@ -1,4 +1,5 @@
 /** `context infra event remove <id>` */
+import * as Effect from "effect/Effect"
 import { removal } from "../../removal.js"
 import { id } from "./fields.js"
 
@@ -7,7 +8,6 @@ export const remove = removal({
   examples: ["event remove <id>"],
   args: { id },
   options: {},
-  label: (given) => `event ${given.id}`,
-  check: ({ timeline }, given) => timeline.get(given.id),
+  meant: ({ timeline }, given) => Effect.map(timeline.get(given.id), ({ id }) => `event ${id}`),
   remove: ({ timeline }, given) => timeline.remove(given.id),
 })

@@ -1,4 +1,5 @@
 /** `context infra route remove <domain>` */
+import * as Effect from "effect/Effect"
 import { removal } from "../../removal.js"
 import { domain, keyOptions, labelOf } from "./fields.js"
 
@@ -7,7 +8,6 @@ export const remove = removal({
   examples: ["route remove api.example.com --path /v1"],
   args: { domain },
   options: keyOptions,
-  label: labelOf,
-  check: ({ routes }, key) => routes.get(key),
+  meant: ({ routes }, key) => Effect.map(routes.get(key), labelOf),
   remove: ({ routes }, key) => routes.remove(key),
 })

@@ -1,4 +1,5 @@
 /** `context infra secret remove <name>` */
+import * as Effect from "effect/Effect"
 import { removal } from "../../removal.js"
 import { keyOf, labelOf, name, ownerOptions } from "./fields.js"
 
@@ -7,7 +8,6 @@ export const remove = removal({
   examples: ["secret remove DATABASE_URL --service api"],
   args: { name },
   options: ownerOptions,
-  label: labelOf,
-  check: ({ secrets }, given) => secrets.get(keyOf(given)),
+  meant: ({ secrets }, given) => Effect.map(secrets.get(keyOf(given)), labelOf),
   remove: ({ secrets }, given) => secrets.remove(keyOf(given)),
 })

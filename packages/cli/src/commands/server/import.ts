@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { choosing, file } from "../../options.js"
 import { mayPick, pick } from "../../picking.js"
+import { logIsThere } from "../../runtime/log.js"
 import { load, withDiscovery } from "../../runtime.js"
 import { print, progress, screen } from "../../terminal.js"
 import { Refused } from "../../usage.js"
@@ -20,6 +21,7 @@ export const importServers = leaf({
   run: (given) =>
     Effect.gen(function* () {
       yield* mayPick(given, `server import${given.config === undefined ? "" : ` --config ${given.config}`}`)
+      if (!given.apply) yield* logIsThere(given.db)
       const config = yield* pathOf(given.config)
       return yield* withDiscovery({ ...given, acceptHostKey: false }, ({ imports }) =>
         Effect.gen(function* () {

@@ -1,4 +1,5 @@
 /** `context infra server remove <name>` */
+import * as Effect from "effect/Effect"
 import { argument, flag } from "../../options.js"
 import { removal } from "../../removal.js"
 
@@ -7,7 +8,10 @@ export const remove = removal({
   examples: ["server remove myserver", "server remove myserver --cascade --yes"],
   args: { name: argument("name", "The server") },
   options: { cascade: flag("cascade", "Remove its services, and what hangs on them, too") },
-  label: ({ name }) => `server ${name}`,
-  check: ({ servers }, { cascade, name }) => servers.checkRemoval(name, { cascade }),
+  meant: ({ servers }, { cascade, name }) =>
+    Effect.zipRight(
+      servers.checkRemoval(name, { cascade }),
+      Effect.map(servers.get(name), (server) => `server ${server.name}`),
+    ),
   remove: ({ servers }, { cascade, name }) => servers.remove(name, { cascade }),
 })

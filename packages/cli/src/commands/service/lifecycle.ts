@@ -5,7 +5,8 @@ import { type Leaf, leaf } from "../../leaf.js"
 import { argument, connecting, flag, removing, text } from "../../options.js"
 import { confirmed } from "../../removal.js"
 import { duration } from "../../render/units.js"
-import { load, withRunning } from "../../runtime.js"
+import { logIsThere } from "../../runtime/log.js"
+import { load, withRegistry, withRunning } from "../../runtime.js"
 import { millis } from "../../since.js"
 import { Refused } from "../../usage.js"
 
@@ -102,7 +103,15 @@ export const stop: Leaf = leaf({
   examples: ["service stop api", "service stop api --yes"],
   args,
   options: { ...common, ...removing },
-  run: (given) => Effect.zipRight(confirmed(given.yes, `stop service ${given.name}`), act("stop", given)),
+  run: (given) =>
+    Effect.gen(function* () {
+      if (given.yes) return yield* act("stop", given)
+      yield* logIsThere(given.db)
+      const meant = yield* withRegistry(given, ({ services }) => services.get(given.name))
+      const name = `${meant.server}/${meant.name}`
+      yield* confirmed(false, `stop service ${name}`)
+      return yield* act("stop", { ...given, name })
+    }),
   render: answer,
   unwell,
 })

@@ -1,4 +1,5 @@
 /** `context infra service remove <name>` */
+import * as Effect from "effect/Effect"
 import { argument, flag } from "../../options.js"
 import { removal } from "../../removal.js"
 
@@ -7,7 +8,10 @@ export const remove = removal({
   examples: ["service remove api", "service remove myserver/api --cascade --yes"],
   args: { name: argument("name", "The service: api, or myserver/api") },
   options: { cascade: flag("cascade", "Remove the routes to it and the dependencies on it, too") },
-  label: ({ name }) => `service ${name}`,
-  check: ({ services }, { cascade, name }) => services.checkRemoval(name, { cascade }),
+  meant: ({ services }, { cascade, name }) =>
+    Effect.zipRight(
+      services.checkRemoval(name, { cascade }),
+      Effect.map(services.get(name), (service) => `service ${service.server}/${service.name}`),
+    ),
   remove: ({ services }, { cascade, name }) => services.remove(name, { cascade }),
 })

@@ -2,10 +2,10 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Attendant } from "../../Attendant.js"
-import { OperationFailed } from "../../Errors.js"
+import { Ambiguous, OperationFailed } from "../../Errors.js"
 import { Origin } from "../../Origin.js"
 import { type DeploymentRow, isOver } from "../../views/deployments.js"
-import { findService, fullName, type Placed } from "../names.js"
+import { findService, fullName, hasId, type Placed } from "../names.js"
 import { recordStart } from "./begin.js"
 import { finish } from "./finish.js"
 import { heldBy } from "./held.js"
@@ -94,9 +94,14 @@ const isLeft = ({ meta, state, status }: KnownRun, row: DeploymentRow): Effect.E
 const meantById = (parts: Parts, target: string): Effect.Effect<DeploymentRow | undefined, DeployError> =>
   Effect.gen(function* () {
     if (!/^[0-9a-f]+(-[0-9a-f]*)*$/i.test(target)) return undefined
-    const named = yield* parts.models.services.list({ where: { name: target } })
-    if (named.length > 0) return undefined
-    return yield* Effect.catchTag(parts.history.get(target), "NotFound", () => Effect.succeed(undefined))
+    const services = yield* parts.models.services.list()
+    if (services.some(({ name }) => name === target)) return undefined
+    const found = yield* Effect.catchTag(parts.history.get(target), "NotFound", () => Effect.succeed(undefined))
+    const service = services.find(({ id }) => hasId(id, target))
+    if (service === undefined || found === undefined || found.serviceId === service.id) return found
+    // Made within the same minute, a service and a deployment of another may have ids that begin alike.
+    const candidates = [`${service.id} (${service.name})`, `${found.id} (a deployment of ${found.service})`]
+    return yield* new Ambiguous({ entity: "deployment", name: target, candidates })
   })
 
 /** What a name or an id means: a deployment that is over, or one that can be watched. */

@@ -6,7 +6,7 @@ import { DependencyCycle, InvalidInput, type RegistryError } from "../../Errors.
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { DependencyRow } from "../../views/dependencies.js"
-import { findService, fullName, missing, placeAll } from "../names.js"
+import { beginsId, findService, fullName, missing, placeAll, withId } from "../names.js"
 import { add, decode, execute, remove, update } from "./crud.js"
 
 /** A dependency as people see it, with `server/service` names; `external` when it is not one of ours. */
@@ -58,9 +58,9 @@ export const makeDependencies = (models: ReadModels["Type"], commands: Commands[
   const get = (key: DependencyKey): Effect.Effect<DependencyView, RegistryError> =>
     Effect.gen(function* () {
       const all = yield* list({ service: key.service })
-      const found = all.find(
-        (row) => row.dependsOn === key.on || (!row.external && row.dependsOn.endsWith(`/${key.on}`)),
-      )
+      const isCalled = (row: DependencyView) =>
+        row.dependsOn === key.on || (!row.external && row.dependsOn.endsWith(`/${key.on}`))
+      const found = all.find(isCalled) ?? (yield* byId(all, key.on))
       return (
         found ??
         (yield* missing(
@@ -70,6 +70,15 @@ export const makeDependencies = (models: ReadModels["Type"], commands: Commands[
         ))
       )
     })
+
+  /** The one that leads to a service of an id; `undefined` where that is none. */
+  const byId = (all: ReadonlyArray<DependencyView>, on: string) =>
+    beginsId(on)
+      ? Effect.map(
+          Effect.catchTag(findService(models, on), "NotFound", () => Effect.succeed(undefined)),
+          (placed) => placed && all.find((row) => row.dependsOnServiceId === placed.service.id),
+        )
+      : Effect.succeed(undefined)
 
   /** Refuses an edge that would close a cycle of required dependencies. */
   const refuseCycle = (from: string, to: string, ignoring?: string): Effect.Effect<void, RegistryError> =>
@@ -104,19 +113,21 @@ export const makeDependencies = (models: ReadModels["Type"], commands: Commands[
       })
       const name = `${service} → ${on ?? external}`
       yield* execute(commands, { entity: "dependency", name }, plan)
-      return yield* get({ service, on: (on ?? external) as string })
+      return yield* withId("dependency", list(), id)
     }),
     update: Effect.fn("Registry.updateDependency")(function* (key: DependencyKey, changes: ChangeDependency) {
       const patch = yield* decode(entity.patch, changes)
+      let id = ""
       const plan = Effect.gen(function* () {
         const row = yield* get(key)
+        id = row.id
         if (patch.required === true && row.dependsOnServiceId !== null) {
           yield* refuseCycle(row.serviceId, row.dependsOnServiceId, row.id)
         }
         return [update(entity.aggregate, row.id, patch)]
       })
       yield* execute(commands, { entity: "dependency", name: `${key.service} → ${key.on}` }, plan)
-      return yield* get(key)
+      return yield* withId("dependency", list(), id)
     }),
     remove: Effect.fn("Registry.removeDependency")(function* (key: DependencyKey) {
       const plan = Effect.map(get(key), (row) => [remove(entity.aggregate, row.id)])

@@ -6,7 +6,7 @@ import { Ambiguous, type RegistryError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { RouteRow } from "../../views/routes.js"
-import { findService, missing, placeAll } from "../names.js"
+import { findService, named, placeAll, withId } from "../names.js"
 import { add, decode, execute, remove, update } from "./crud.js"
 
 /** A route as people see it: with the names of the service it leads to and of that one's server. */
@@ -49,14 +49,7 @@ export const makeRoutes = (models: ReadModels["Type"], commands: Commands["Type"
       if (found.length > 1) {
         return yield* new Ambiguous({ entity: "route", name, candidates: found.map(entity.label) })
       }
-      return (
-        found[0] ??
-        (yield* missing(
-          "route",
-          name,
-          routes.map((route) => route.domain),
-        ))
-      )
+      return found[0] ?? (yield* named("route", name, routes, (route) => route.domain))
     })
 
   return {
@@ -69,17 +62,19 @@ export const makeRoutes = (models: ReadModels["Type"], commands: Commands["Type"
         add(entity.aggregate, id, { ...checked, serviceId: found.service.id }),
       ])
       yield* execute(commands, { entity: "route", name: entity.label(checked) }, plan)
-      return yield* get(checked)
+      return yield* withId("route", list(), id)
     }),
     update: Effect.fn("Registry.updateRoute")(function* (key: RouteKey, { service, ...fields }: ChangeRoute) {
       const patch = yield* decode(entity.patch, fields)
+      let id = ""
       const plan = Effect.gen(function* () {
         const route = yield* get(key)
+        id = route.id
         const leads = service === undefined ? {} : { serviceId: (yield* findService(models, service)).service.id }
         return [update(entity.aggregate, route.id, { ...patch, ...leads })]
       })
       yield* execute(commands, { entity: "route", name: key.domain }, plan)
-      return yield* get(key)
+      return yield* withId("route", list(), id)
     }),
     remove: Effect.fn("Registry.removeRoute")(function* (key: RouteKey) {
       const plan = Effect.map(get(key), (route) => [remove(entity.aggregate, route.id)])

@@ -8,7 +8,7 @@ import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import { spanMillis } from "../../Time.js"
 import type { SecretRow } from "../../views/secrets.js"
-import { findServer, findService, fullName, missing, placeAll } from "../names.js"
+import { findServer, findService, fullName, named, placeAll, withId } from "../names.js"
 import { add, decode, execute, remove, update } from "./crud.js"
 
 /** A secret as people see it. `rotationDue` is when it should be changed next, if a policy says so. */
@@ -50,24 +50,18 @@ export const makeSecrets = (models: ReadModels["Type"], commands: Commands["Type
     Effect.gen(function* () {
       const all = yield* list()
       const serviceId = key.service === undefined ? undefined : (yield* findService(models, key.service)).service.id
-      const found = all.filter(
+      const serverId = key.server === undefined ? undefined : (yield* findServer(models, key.server)).id
+      const owned = all.filter(
         (row) =>
-          row.name === key.name &&
           (serviceId === undefined || row.serviceId === serviceId) &&
-          (key.server === undefined || row.server === key.server),
+          (serverId === undefined || row.serverId === serverId),
       )
+      const found = owned.filter((row) => row.name === key.name)
       if (found.length > 1) {
         const candidates = found.map((row) => `${row.name} of ${row.service ?? row.server ?? "no service"}`)
         return yield* new Ambiguous({ entity: "secret", name: key.name, candidates })
       }
-      return (
-        found[0] ??
-        (yield* missing(
-          "secret",
-          key.name,
-          all.map((row) => row.name),
-        ))
-      )
+      return found[0] ?? (yield* named("secret", key.name, owned, (row) => row.name))
     })
 
   return {
@@ -85,20 +79,24 @@ export const makeSecrets = (models: ReadModels["Type"], commands: Commands["Type
         return [add(entity.aggregate, id, { ...checked, serviceId, serverId })]
       })
       yield* execute(commands, { entity: "secret", name: checked.name }, plan)
-      return (yield* list()).find((row) => row.id === id) as SecretView
+      return yield* withId("secret", list(), id)
     }),
     update: Effect.fn("Registry.updateSecret")(function* (key: SecretKey, changes: ChangeSecret) {
       const patch = yield* decode(entity.patch, changes)
-      const plan = Effect.map(get(key), (row) => [update(entity.aggregate, row.id, patch)])
+      let id = ""
+      const plan = Effect.map(get(key), (row) => {
+        id = row.id
+        return [update(entity.aggregate, id, patch)]
+      })
       yield* execute(commands, { entity: "secret", name: key.name }, plan)
-      return yield* get(key)
+      return yield* withId("secret", list(), id)
     }),
     /** Notes that it was changed where it is kept. */
     rotated: Effect.fn("Registry.rotatedSecret")(function* (key: SecretKey) {
       const row = yield* get(key)
       const at = DateTime.formatIso(yield* DateTime.now)
       yield* commands.record(entity.aggregate, row.id, [SecretRotated({ name: row.name, at })])
-      return yield* get(key)
+      return yield* withId("secret", list(), row.id)
     }),
     remove: Effect.fn("Registry.removeSecret")(function* (key: SecretKey) {
       const plan = Effect.map(get(key), (row) => [remove(entity.aggregate, row.id)])

@@ -4,10 +4,11 @@ import type { Commands } from "../../Commands.js"
 import { entity as secret } from "../../domain/Secret.js"
 import { entity, HostKeyForgotten, type Server, type ServerInput } from "../../domain/Server.js"
 import { InUse, InvalidInput, type RegistryError } from "../../Errors.js"
+import { Here, isSaidBy } from "../../Here.js"
 import * as Id from "../../Id.js"
 import type { Query, ReadModels } from "../../ReadModels.js"
 import type { ServerRow } from "../../views/servers.js"
-import { findServer } from "../names.js"
+import { findById, findServer, missing } from "../names.js"
 import { add, decode, execute, remove, rename, update } from "./crud.js"
 import { attachedTo, removeServices } from "./removal.js"
 
@@ -18,6 +19,8 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
    * The server and its services go, with all that hangs on them, or it is refused. Who jumps through it stays, and would be out of reach:
    * that is refused even then.
    */
+  const byId = (id: string): Effect.Effect<ServerRow, RegistryError> => findById("server", models.servers, id)
+
   const planRemoval = (name: string, cascade: boolean) =>
     Effect.gen(function* () {
       const server = yield* get(name)
@@ -27,7 +30,7 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
         ...(cascade ? [] : services.map((service) => `service ${service.name}`)),
         ...jumpers.map((other) => `server ${other.name}, which jumps through it`),
       ]
-      if (uses.length > 0) return yield* new InUse({ entity: "server", name, by: uses })
+      if (uses.length > 0) return yield* new InUse({ entity: "server", name: server.name, by: uses })
       const secrets = yield* models.secrets.list({ where: { serverId: server.id } })
       return [
         ...removeServices(services, yield* attachedTo(models, services)),
@@ -45,23 +48,28 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
       const id = yield* Id.make
       const plan = Effect.as(checkJump(models, data), [add(entity.aggregate, id, data)])
       yield* execute(commands, { entity: "server", name: data.name }, plan, jumpOf(data) !== undefined)
-      return yield* get(data.name)
+      return yield* byId(id)
     }),
     update: Effect.fn("Registry.updateServer")(function* (name: string, changes: Partial<Server>) {
       const patch = yield* decode(entity.patch, changes)
       yield* refuseRename(patch)
       yield* checkResources(patch)
-      const plan = Effect.zipRight(
-        checkJump(models, patch),
-        Effect.map(get(name), (server) => [update(entity.aggregate, server.id, patch)]),
-      )
+      let id = ""
+      const plan = Effect.gen(function* () {
+        yield* checkJump(models, patch)
+        const server = yield* get(name)
+        id = server.id
+        return [update(entity.aggregate, id, yield* news(server, patch))]
+      })
       yield* execute(commands, { entity: "server", name }, plan, jumpOf(patch) !== undefined)
-      return yield* get(name)
+      return yield* byId(id)
     }),
     rename: Effect.fn("Registry.renameServer")(function* (name: string, to: string) {
       const patch = yield* decode(entity.patch, { name: to })
+      let id = ""
       const plan = Effect.gen(function* () {
         const server = yield* get(name)
+        id = server.id
         const jumpers = jumpersThrough(server, yield* models.servers.list())
         return [
           rename(entity.aggregate, server.id, patch.name as string),
@@ -71,7 +79,7 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
         ]
       })
       yield* execute(commands, { entity: "server", name: to }, plan)
-      return yield* get(to)
+      return yield* byId(id)
     }),
     /** Whether it could be removed now: fails with what stands in the way. */
     checkRemoval: (name: string, options?: { readonly cascade?: boolean }) =>
@@ -86,12 +94,19 @@ export const makeServers = (models: ReadModels["Type"], commands: Commands["Type
       yield* commands.record(
         entity.aggregate,
         server.id,
-        addresses.map((address) => HostKeyForgotten({ server: name, address })),
+        addresses.map((address) => HostKeyForgotten({ server: server.name, address })),
       )
       return addresses
     }),
   }
 }
+
+/** That a server is this machine is no news where this machine has said so. Said by another, it is that one from then on. */
+const news = (server: ServerRow, { local, ...others }: Partial<Server>): Effect.Effect<Partial<Server>> =>
+  Effect.gen(function* () {
+    if (local === undefined) return others
+    return local && isSaidBy(server, yield* yield* Here) ? others : { ...others, local }
+  })
 
 /** The other servers that are reached through one. */
 const jumpersThrough = (server: ServerRow, all: ReadonlyArray<ServerRow>): ReadonlyArray<ServerRow> =>
@@ -106,7 +121,17 @@ const jumpOf = (server: Partial<Server>): string | undefined => {
 /** A bare word that names no server is most probably a typo. Looks at another server: to be asked in a plan that is guarded. */
 const checkJump = (models: ReadModels["Type"], server: Partial<Server>): Effect.Effect<void, RegistryError> => {
   const jump = jumpOf(server)
-  return jump === undefined ? Effect.void : Effect.asVoid(findServer(models, jump))
+  if (jump === undefined) return Effect.void
+  // It is kept as it is given: an id is none here.
+  return Effect.flatMap(models.servers.list(), (all) =>
+    all.some(({ name }) => name === jump)
+      ? Effect.void
+      : missing(
+          "server",
+          jump,
+          all.map(({ name }) => name),
+        ),
+  )
 }
 
 /** Nothing has fewer processors than one, or less than no memory. Events that say so are older, and stay as they are. */

@@ -6,7 +6,7 @@ import { InUse, type RegistryError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { ServiceRow } from "../../views/services.js"
-import { findServer, findService, missing, type Placed, placeAll } from "../names.js"
+import { findServer, findService, fullName, missing, type Placed, placeAll } from "../names.js"
 import { add, decode, execute, rename, update } from "./crud.js"
 import { attachedTo, removeServices } from "./removal.js"
 import { refuseRename } from "./servers.js"
@@ -35,10 +35,15 @@ export const makeServices = (models: ReadModels["Type"], commands: Commands["Typ
 
   const planRemoval = (name: string, cascade: boolean) =>
     Effect.gen(function* () {
-      const { service } = yield* findService(models, name)
+      const placed = yield* findService(models, name)
+      const { service } = placed
       const attached = yield* attachedTo(models, [service])
       if (attached.uses.length > 0 && !cascade) {
-        return yield* new InUse({ entity: "service", name, by: attached.uses.map((use) => use.label) })
+        return yield* new InUse({
+          entity: "service",
+          name: fullName(placed),
+          by: attached.uses.map((use) => use.label),
+        })
       }
       return removeServices([service], attached)
     })
@@ -55,8 +60,9 @@ export const makeServices = (models: ReadModels["Type"], commands: Commands["Typ
       const plan = Effect.map(findServer(models, server), (row) => [
         add(entity.aggregate, id, { ...checked, serverId: row.id }),
       ])
-      yield* execute(commands, { entity: "service", name: `${server}/${checked.name}` }, plan)
-      return yield* get(`${server}/${checked.name}`)
+      const on = (yield* findServer(models, server)).name
+      yield* execute(commands, { entity: "service", name: `${on}/${checked.name}` }, plan)
+      return yield* byId(id, checked.name)
     }),
     update: Effect.fn("Registry.updateService")(function* (name: string, { server, ...fields }: ChangeService) {
       const patch = yield* decode(entity.patch, fields)
@@ -68,7 +74,8 @@ export const makeServices = (models: ReadModels["Type"], commands: Commands["Typ
         const moves = server === undefined ? {} : { serverId: (yield* findServer(models, server)).id }
         return [update(entity.aggregate, id, { ...patch, ...moves })]
       })
-      yield* execute(commands, { entity: "service", name: `${server ?? before.server}/${before.name}` }, plan)
+      const on = server === undefined ? before.server : (yield* findServer(models, server)).name
+      yield* execute(commands, { entity: "service", name: `${on}/${before.name}` }, plan)
       return yield* byId(id, name)
     }),
     rename: Effect.fn("Registry.renameService")(function* (name: string, to: string) {

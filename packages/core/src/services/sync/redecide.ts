@@ -11,9 +11,10 @@ import { RejectionSettled } from "../../domain/Rejection.js"
 import { AlreadyExists, DependencyCycle, InUse } from "../../Errors.js"
 import type { Recorded } from "../../Event.js"
 import type { Fold } from "../../Fold.js"
+import { isSaidBy } from "../../Here.js"
 import { type Projection, uniqueValue } from "../../Projection.js"
 import { dependencies } from "../../views/dependencies.js"
-import { servers } from "../../views/servers.js"
+import { type ServerRow, servers } from "../../views/servers.js"
 import { services } from "../../views/services.js"
 import { entities, type Kind, kinds } from "./entities.js"
 import { isDecision } from "./units.js"
@@ -101,9 +102,14 @@ const idleness = (kind: Kind, verb: string, row: Row | undefined, event: Recorde
   const same =
     verb === "Renamed"
       ? data.to === row.name
-      : verb === "Updated" && Object.keys(data.changes).every((key) => equal(data.changes[key], row[key]))
+      : verb === "Updated" && Object.keys(data.changes).every((key) => isSame(key, data.changes[key], row, event))
   return same ? { outcome: "moot", reason: `${kind.noun} "${kind.label(row)}" is like that already` } : undefined
 }
+
+/** That a server is this machine is another thing where another says it. */
+const isSame = (key: string, value: unknown, row: Row, { meta }: Recorded): boolean =>
+  equal(value, row[key]) &&
+  (key !== "local" || value !== true || isSaidBy(row as ServerRow, { ...meta, key: meta.key }))
 
 const equal = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b)
 

@@ -18,6 +18,11 @@ const needs = (id: string, serviceId: string, on: string, required = true) =>
 const secret = (id: string, serviceId: string | null, serverId: string | null) =>
   event(`secret-${id}`, "SecretAdded", { name: "KEY", serviceId, serverId })
 const updated = (stream: string, type: string, changes: object) => event(stream, type, { name: "x", changes })
+/** Said by a machine of a key: it is what a server is from now on. */
+const local = (id: string, machine: string, key?: string): Recorded => {
+  const said = updated(`server-${id}`, "ServerUpdated", { local: true })
+  return { ...said, meta: { ...said.meta, machine, ...(key && { key }) } }
+}
 const renamed = (id: string, from: string, to: string) => event(`server-${id}`, "ServerRenamed", { from, to })
 const removed = (stream: string, type: string) => event(stream, type, { name: "x" })
 const settled = event("rejection-r", "RejectionSettled", { what: "", how: "retried", commandId: "c" })
@@ -52,6 +57,11 @@ describe("a decision that others have overtaken", () => {
     ["changing what was removed", world, [updated("server-gone", "ServerUpdated", { notes: "x" })], /refused: .*not there any more/],
     ["changing a field that another changed", world, [updated("server-s1", "ServerUpdated", { notes: "x" })], "stands"],
     ["changing to what it is already", world, [updated("server-s1", "ServerUpdated", { notes: null })], /moot: .* like that already/],
+    ["being local to a machine that it is local to", [...world, local("s1", "beta", "bb")], [local("s1", "renamed", "bb")], /moot: .* like that already/],
+    ["being local to another machine than it is", [...world, local("s1", "beta", "bb")], [local("s1", "beta", "cc")], "stands"],
+    ["being local to a machine that has a key, where a name was all that was known", [...world, local("s1", "beta")], [local("s1", "beta", "bb")], "stands"],
+    ["being local to a machine that it is local to, unsigned", [...world, local("s1", "beta")], [local("s1", "beta")], /moot: .* like that already/],
+    ["being local to another machine than it is, unsigned", [...world, local("s1", "beta")], [local("s1", "alpha")], "stands"],
     ["moving to where the name is taken", [...world, service("twin", "s2", "api")], [updated("service-twin", "ServiceUpdated", { serverId: "s1" })], /already exists/],
     ["renaming to a taken name", world, [renamed("s1", "s1", "s2")], /refused: server "s2" already exists/],
     ["renaming to the name it has", world, [renamed("s1", "old", "s1")], /moot/],
