@@ -1,5 +1,6 @@
 /** What a command printed on servers, and how it ended on each. */
 import type { RunReport } from "@context-engine/core/services/RunCommand"
+import { withoutName } from "@context-engine/core/words"
 import { safe, safeLines } from "./safe.js"
 import { type Column, table } from "./table.js"
 import { paint, type Renderer, type Screen } from "./text.js"
@@ -31,7 +32,7 @@ const columns: ReadonlyArray<Column<RunReport>> = [
     right: true,
   },
   { title: "took", cell: (report) => duration(report.duration), right: true },
-  { title: "why", cell: ({ error, server }) => error?.message.replace(`${server}: `, ""), flexible: true },
+  { title: "why", cell: ({ error, server }) => error && withoutName(error.message, server), flexible: true },
 ]
 
 /** The exit statuses, after all that was printed. */

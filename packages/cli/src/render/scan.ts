@@ -1,5 +1,6 @@
 /** Scans as text: what is on each server, against what is registered. */
 import type { Applied, Finding, ScanReport, ServerScan } from "@context-engine/core/services/Scanner"
+import { withoutName } from "@context-engine/core/words"
 import { brief, counted, type Difference, difference, marked } from "./differences.js"
 import { safe } from "./safe.js"
 import { paint, type Renderer, type Screen, wrap } from "./text.js"
@@ -24,7 +25,7 @@ export const titleOf = (finding: Finding): string => brief(asDifference(finding)
 
 /** What was found on one server. */
 export const found: Renderer<ServerScan> = ({ error, report, server }, screen) => {
-  if (report === null) return marked(screen, "bad", `${server}: ${(error?.message ?? "").replace(`${server}: `, "")}`)
+  if (report === null) return marked(screen, "bad", `${server}: ${withoutName(error?.message ?? "", server)}`)
   const differing = counted(report.findings)
   const same = report.unchanged === 0 ? [] : [`${report.unchanged} as registered`]
   const head = [...(differing === "" ? [] : [differing]), ...same].join("; ") || "nothing was found"

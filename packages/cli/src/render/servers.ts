@@ -3,6 +3,7 @@
 import type { ServerReport } from "@context-engine/core/services/Fleet"
 import type { Metrics } from "@context-engine/core/services/probe"
 import type { ServerRow } from "@context-engine/core/views/servers"
+import { withoutName } from "@context-engine/core/words"
 import { safe } from "./safe.js"
 import { sign, state, styleOf } from "./states.js"
 import { block, type Column, table } from "./table.js"
@@ -72,7 +73,7 @@ export const status: Renderer<ReadonlyArray<ServerReport>> = (reports, screen) =
 }
 
 const trouble = (screen: Screen, report: ServerReport): ReadonlyArray<string> => {
-  const reason = safe(report.reason ?? "").replace(`${report.server}: `, "")
+  const reason = safe(withoutName(report.reason ?? "", report.server))
   const seen = report.status === "offline" ? ` (last seen: ${ago(screen, report.lastSeen) || "never"})` : ""
   const [first = "", ...more] = wrap(`${safe(report.server)}: ${reason}${seen}`, screen.columns - 2)
   const mark = paint(screen, styleOf(report.status), sign(report.status))

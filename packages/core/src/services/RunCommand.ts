@@ -10,6 +10,7 @@ import { InvalidInput, OperationFailed, type RegistryError, type RemoteError, ty
 import { ReadModels, type Views } from "../ReadModels.js"
 import type { RemoteResult } from "../Remote.js"
 import type { ServerRow } from "../views/servers.js"
+import { withoutName } from "../words.js"
 import { Hosts } from "./Hosts.js"
 import { inTime } from "./inTime.js"
 import { findServers } from "./names.js"
@@ -84,7 +85,7 @@ export class RunCommand extends Context.Tag("@context-engine/core/RunCommand")<
               server: server.name,
               argv: redactArgv(argv),
               exitCode,
-              reason: error?.message.replace(`${server.name}: `, "") ?? null,
+              reason: error === null ? null : withoutName(error.message, server.name),
               duration,
               at: new Date(now).toISOString(),
             }),

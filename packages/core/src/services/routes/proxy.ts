@@ -2,6 +2,7 @@
 import type { RouteRow } from "../../views/routes.js"
 import type { ServerRow } from "../../views/servers.js"
 import type { ServiceRow } from "../../views/services.js"
+import { withoutName } from "../../words.js"
 import type { ProxySites } from "../Scanner.js"
 import { isHere } from "../scanner/services.js"
 import type { Upstream } from "../scanner/types.js"
@@ -37,7 +38,7 @@ export interface ProxyVerdict {
 /** Nobody could be asked: that says nothing about the route. */
 export const unasked = ({ at }: Routed, message: string): ProxyVerdict => ({
   proxy: null,
-  finding: finding("warning", `${at.name} could not be asked for its proxy: ${message.replace(`${at.name}: `, "")}`),
+  finding: finding("warning", `${at.name} could not be asked for its proxy: ${withoutName(message, at.name)}`),
 })
 
 export const judgeProxy = (found: ProxySites, routed: Routed): ProxyVerdict => {
