@@ -6,7 +6,7 @@ import type { ServerRow } from "./views/servers.js"
 
 /** A machine as events name it. */
 export interface Identity {
-  /** The id of its key; `undefined` where it signs nothing. */
+  /** The id of its key; empty where it signs nothing, `undefined` where that is not known. */
   readonly key: string | undefined
   /** Its host name, which tells nothing apart that has a key. */
   readonly machine: string
@@ -37,7 +37,9 @@ export const isHere = (server: Pick<ServerRow, "local" | "localKey" | "localMach
 export const isSaidBy = (
   server: Pick<ServerRow, "local" | "localKey" | "localMachine">,
   { key, machine }: Identity,
-): boolean => server.local && (key === undefined ? server.localMachine === machine : server.localKey === key)
+): boolean =>
+  server.local &&
+  (key ? server.localKey === key : server.localMachine === machine && (key === undefined || server.localKey === null))
 
 /** The machine that a server is local to, in words. */
 export const localTo = ({ localKey, localMachine }: ServerRow, here: Identity): string => {

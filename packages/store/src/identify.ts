@@ -2,7 +2,8 @@
  * What lies at a path, told without changing it or anything beside it: nothing but a log of ours, or a file that is being made
  * one, is ever opened to be written.
  */
-import { closeSync, lstatSync, openSync, readSync, statSync } from "node:fs"
+import { closeSync, lstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
 import { codeOf, NativeConnection, storageError } from "./connection.js"
@@ -123,12 +124,34 @@ export const isSecondName = (path: string): boolean => {
 const secondName = (path: string): string =>
   `${path} is another name of ${path.replace(aside, "")}, which a restore that was cut short gave it: name that; the next restore takes this one away`
 
+/**
+ * Another name of a log, in its directory: each name has a write-ahead log of its own, so that what is written under one is lost
+ * under the other (https://www.sqlite.org/howtocorrupt.html, section 2.5). A name that a restore gave it is refused by itself.
+ */
+const otherName = (path: string): string | undefined => {
+  const { dev, ino, nlink } = statSync(path)
+  if (nlink === 1) return undefined
+  const own = realpathSync(path)
+  return readdirSync(dirname(own))
+    .filter((name) => name !== basename(own) && !aside.test(name))
+    .map((name) => join(dirname(own), name))
+    .find((other) => {
+      const found = lstatSync(other, { throwIfNoEntry: false })
+      return found?.ino === ino && found.dev === dev
+    })
+}
+
+const twoNames = (path: string, other: string): string =>
+  `${path} and ${other} are one file under two names, and what is written under one of them would be lost under the other: take away the name that has no -wal beside it, and copy a log with context infra backup`
+
 /** Refuses with `StorageError` what is not ours. Gives whether there is anything. */
 export const isLog = (path: string): boolean => {
   try {
     const kind = identify(path)
     if (kind === "missing") return false
     if (kind === "log" && isSecondName(path)) throw new StorageError({ reason: "foreign", message: secondName(path) })
+    const other = kind === "log" ? otherName(path) : undefined
+    if (other !== undefined) throw new StorageError({ reason: "foreign", message: twoNames(path, other) })
     if (kind === "log" || kind === "beginning") return true
     const [reason, message] = what[kind]
     throw new StorageError({ reason, message: `${path}: ${message}` })

@@ -72,10 +72,13 @@ export const prepare = (
     const directory = yield* staging(path)
     const copy = join(directory, "backup.db")
     yield* attempt(backup, () => copyStill(backup, copy))
+    // The copy is gone when this is read.
+    const aboutBackup = ({ message, reason }: StorageError) =>
+      new StorageError({ reason, message: message.replaceAll(copy, backup) })
     const own = yield* OwnSchema
     const foreign = yield* Effect.mapError(
       attempt(backup, () => strangeIn(copy, own)),
-      (error) => (error.reason === "corrupt" && existsSync(`${backup}-wal`) ? notItsOwn(backup) : error),
+      (error) => (error.reason === "corrupt" && existsSync(`${backup}-wal`) ? notItsOwn(backup) : aboutBackup(error)),
     )
     const refused = (problems: ReadonlyArray<string>): Prepared => ({
       events: 0,
@@ -86,9 +89,6 @@ export const prepare = (
       place: new StorageError({ reason: "corrupt", message: `${backup} does not hold: ${problems[0]}` }),
     })
     if (foreign.length > 0) return refused(foreign)
-    // The copy is gone when this is read.
-    const aboutBackup = ({ message, reason }: StorageError) =>
-      new StorageError({ reason, message: message.replaceAll(copy, backup) })
     const signer = yield* attempt(backup, () => (keyPath === undefined ? undefined : findSigner(keyPath)))
     const there = join(directory, "there.db")
     yield* Effect.catchIf(

@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process"
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -149,4 +159,15 @@ describe("a link to nothing", () => {
     expect(statSync(join(directory, "target.db")).mode & 0o777).toBe(0o600)
     expect(lstatSync(path).isSymbolicLink()).toBe(true)
   })
+})
+
+it("a log under two names in a directory is refused under both, until one is gone", async () => {
+  const path = join(directory, "twice.db")
+  const other = join(directory, "again.db")
+  await inLog(path, addServers("a"))
+  linkSync(path, other)
+  for (const one of [path, other])
+    await expect(inLog(one, addServers("b"))).rejects.toThrow(/are one file under two names/)
+  rmSync(other)
+  expect(await inLog(path, serverNames)).toEqual(["a"])
 })

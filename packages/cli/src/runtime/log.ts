@@ -5,7 +5,7 @@ import { join } from "node:path"
 import type { Identity } from "@context-engine/core/Here"
 import type { OriginData } from "@context-engine/core/Origin"
 import { fromHome, home } from "@context-engine/core/Remote/Home"
-import { plainPath } from "@context-engine/store/files"
+import { leadsTo, plainPath } from "@context-engine/store/files"
 import type { MemoryOptions } from "@context-engine/store/memory/LogMemory"
 import { setting } from "@context-engine/store/setting"
 import { isConnected, type Owner, ownerOf } from "@context-engine/store/sync/config"
@@ -87,7 +87,7 @@ const lossOf = (path: string) =>
     const { recallLog } = await import("@context-engine/store/memory/file")
     const { judge } = await import("@context-engine/store/memory/judge")
     try {
-      const remembered = recallLog(directory, path)
+      const remembered = recallLog(directory, path) ?? recallLog(directory, leadsTo(path))
       return remembered === undefined ? null : judge(path, remembered, undefined)
     } catch {
       // What cannot be read tells nothing.

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { MachineJoined, membershipTypes } from "../domain/Machine.js"
-import { Ambiguous, InvalidInput, NotFound, type StorageError } from "../Errors.js"
+import { type Ambiguous, InvalidInput, type NotFound, type StorageError } from "../Errors.js"
 import { inertType, type Meta, type Recorded } from "../Event.js"
 import { EventLog } from "../EventLog.js"
 import { type Cut, isIn } from "../effectiveTime.js"
@@ -12,7 +12,7 @@ import { Fold, type Rows } from "../Fold.js"
 import { projections } from "../views/all.js"
 import { infraEvents } from "../views/infraEvents.js"
 import { cutOf } from "./AsOf.js"
-import { beginsId, hasId, nearest, some } from "./names.js"
+import { Found } from "./history/Found.js"
 
 /** An event that took part in a change: which, where, when, and on whose behalf. */
 export interface Cause {
@@ -101,10 +101,12 @@ export class History extends Context.Tag("@context-engine/core/History")<
           }
         }),
         life: Effect.fn("History.life")(function* (name: string) {
-          const names = new Map<string, Set<string>>()
-          yield* Stream.runForEach(log.readAll(), (event) => Effect.sync(() => noteNames(names, event)))
-          const lives = yield* Effect.forEach(yield* streamsOf(names, name), (stream) => log.read(stream))
-          const events = lives.flatMap((events) => tell(events)).sort((x, y) => x.position - y.position)
+          const found = new Found(name)
+          yield* Stream.runForEach(log.readAll(), (event) => Effect.sync(() => found.note(event)))
+          const { isMeant, streams } = yield* found.done
+          const lives = yield* Effect.forEach(streams, (stream) => log.read(stream))
+          const events = lives.flatMap((events) => tell(events).filter(isMeant))
+          events.sort((x, y) => x.position - y.position)
           return events.map(yield* telling(log, events))
         }),
       }),
@@ -238,30 +240,6 @@ const nameOf = (row: object | undefined, id: string): string => {
   if (typeof service === "string") return `${service} ${String(version ?? "").slice(0, 12)}`.trim()
   return typeof dependsOnExternal === "string" ? dependsOnExternal : id
 }
-
-/** Every name that an event gives its stream, and the stream's own. */
-const noteNames = (names: Map<string, Set<string>>, event: Recorded): void => {
-  const data = (typeof event.data === "object" && event.data !== null ? event.data : {}) as Record<string, unknown>
-  const given = [event.stream, data.name, data.from, data.to, data.domain, data.title, data.dependsOnExternal]
-  for (const name of given) {
-    if (typeof name !== "string") continue
-    const streams = names.get(name) ?? new Set()
-    names.set(name, streams.add(event.stream))
-  }
-}
-
-/** The streams of what was ever called so, and the one of an id that begins so: no name hides the life of another thing. */
-const streamsOf = (names: ReadonlyMap<string, ReadonlySet<string>>, name: string) => {
-  const called = [...(names.get(name) ?? [])]
-  const all = beginsId(name) ? [...new Set([...names.values()].flatMap((streams) => [...streams]))] : []
-  const byId = all.filter((stream) => hasId(idOf(stream), name))
-  const entity = "thing in the log"
-  if (byId.length > 1) return new Ambiguous({ entity, name, candidates: some([...new Set([...called, ...byId])]) })
-  if (called.length + byId.length > 0) return Effect.succeed([...new Set([...called, ...byId])])
-  return new NotFound({ entity, name, suggestions: nearest(name, [...names.keys()]) })
-}
-
-const idOf = (stream: string): string => stream.slice(stream.indexOf("-") + 1)
 
 /** The events of one stream with what each changed in the row it belongs to. */
 const tell = (events: ReadonlyArray<Recorded>): ReadonlyArray<LifeEvent> => {

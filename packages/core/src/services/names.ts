@@ -91,7 +91,7 @@ export const findService = (models: Views, name: string): Effect.Effect<Placed, 
     const [serverName, serviceName] = splitName(name)
     const server = serverName === undefined ? undefined : yield* beforeSlash(models, serverName)
     const rows = yield* models.services.list({ where: { name: serviceName } })
-    const placed = (yield* placeAll(models, rows)).filter((one) => server === undefined || server(one.server))
+    const placed = (yield* placeAll(models, rows)).filter((one) => server === undefined || server === one.server.name)
     if (placed.length === 1 && !beginsId(name)) return placed[0] as Placed
     if (placed.length > 1) {
       return yield* new Ambiguous({ entity: "service", name, candidates: placed.map(fullName) })
@@ -106,14 +106,14 @@ export const findService = (models: Views, name: string): Effect.Effect<Placed, 
     return yield* missing("service", name, known)
   })
 
-/** Which server is meant before a slash: what is called so, and only where nothing is, what has it for an id. */
-const beforeSlash = (models: Views, text: string) =>
-  Effect.map(
-    beginsId(text) ? models.servers.list({ where: { name: text } }) : Effect.succeed([]),
-    ([called]) =>
-      (server: ServerRow): boolean =>
-        server.name === text || (called === undefined && hasId(server.id, text)),
-  )
+/** What is called so before a slash, or has it for an id. */
+const beforeSlash = (models: Views, text: string): Effect.Effect<string, Ambiguous | StorageError> =>
+  beginsId(text)
+    ? findServer(models, text).pipe(
+        Effect.map(({ name }) => name),
+        Effect.catchTag("NotFound", () => Effect.succeed(text)),
+      )
+    : Effect.succeed(text)
 
 /** The row of an id, or of a beginning of one that fits no other. */
 export const findById = <Row extends { readonly id: string }>(

@@ -150,6 +150,8 @@ describe("an id", () => {
           deployer.record({ service: name, version: "1", status: "success" }).pipe(at(moment))
         const own = yield* of("api")
         expect(yield* deployer.attach(own.id.slice(0, 8))).toMatchObject({ id: own.id })
+        yield* registry.services.add({ name: own.id, server: "alpha" }).pipe(at(moment + 3 * shared))
+        expect((yield* Effect.flip(deployer.attach(own.id))).message).toContain("is ambiguous")
         yield* deployer.hide(own.id)
         const { id } = yield* of("web")
         for (const text of [id, id.slice(0, 30)]) expect(yield* deployer.attach(text)).toMatchObject({ id })
@@ -160,15 +162,55 @@ describe("an id", () => {
       }),
     ))
 
-  it("before a slash is a server's only where none is called so", () =>
+  it("before a slash is a server's, unless another is called so", () =>
     inIt(({ registry, server }) =>
       Effect.gen(function* () {
         const like = server.id.slice(0, 8)
         expect(yield* registry.services.get(`${like}/api`)).toMatchObject({ server: "alpha" })
         yield* registry.servers.add({ name: like })
-        expect(yield* Effect.flip(registry.services.get(`${like}/api`))).toMatchObject({ _tag: "NotFound" })
-        yield* registry.services.add({ name: "api", server: "alpha" }).pipe(Effect.flip)
+        const both = yield* Effect.flip(registry.services.get(`${like}/api`))
+        expect(both).toMatchObject({ _tag: "Ambiguous", entity: "server" })
+        const [own] = yield* registry.servers.list({ where: { name: like } })
+        yield* registry.services.add({ name: "api", server: own?.id as string })
+        expect(yield* registry.services.get(`${own?.id}/api`)).toMatchObject({ server: like })
       }),
+    ))
+
+  it("of a route, secret or dependency is no other's name, and of two that fit neither is meant", () =>
+    inIt(({ registry, route, secret, service }) =>
+      Effect.gen(function* () {
+        const { dependencies, routes, secrets, services } = registry
+        yield* services.add({ name: "web", server: "alpha" })
+        const needs = yield* dependencies.add({ service: "web", on: "api" })
+        yield* dependencies.add({ service: "web", external: service.id })
+        yield* routes.add({ domain: route.id, service: "web" })
+        yield* secrets.add({ name: "OTHER" })
+        const taken = [
+          routes.remove({ domain: route.id }),
+          dependencies.remove({ service: "web", on: service.id }),
+          secrets.remove({ name: secret.id.slice(0, 5) }),
+        ]
+        const tags = yield* Effect.forEach(taken, (one) => Effect.map(Effect.flip(one), (error) => error._tag))
+        expect(tags).toEqual(["Ambiguous", "Ambiguous", "NotFound"])
+        expect(yield* dependencies.get({ service: needs.id })).toMatchObject({ dependsOn: "alpha/api" })
+        yield* dependencies.remove({ service: needs.id.slice(0, 30) })
+        expect(yield* dependencies.list()).toMatchObject([{ external: true }])
+      }),
+    ))
+
+  it("of a deployment, an event or a machine is enough to find what tells of it", () =>
+    inIt(({ service }) =>
+      Effect.gen(function* () {
+        const deployer = yield* Deployer
+        const log = yield* EventLog
+        const { id } = yield* deployer.record({ service: "api", version: "1", status: "success" }).pipe(at(moment))
+        const events = [...(yield* Stream.runCollect(log.readAll()))]
+        const { life } = yield* History
+        expect((yield* life(id)).map(({ type }) => type)).toEqual(events.slice(4).map(({ type }) => type))
+        expect(yield* life(events[2]?.id as string)).toMatchObject([{ type: events[2]?.type, position: 3 }])
+        expect((yield* life(service.id)).length).toBeGreaterThan(1)
+        expect(yield* Effect.flip(life("0badcafe-0000"))).toMatchObject({ _tag: "NotFound" })
+      }).pipe(Effect.provide(History.layer)),
     ))
 
   it("is not hidden by what a person calls something on the timeline", () =>

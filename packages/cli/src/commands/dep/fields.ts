@@ -1,5 +1,6 @@
 /** The options that name a dependency, and those that set its fields. */
 import type { Dependency } from "@context-engine/core/domain/Dependency"
+import { beginsId } from "@context-engine/core/services/names"
 import * as Effect from "effect/Effect"
 import { argument, change, choice, given, text } from "../../options.js"
 import { UsageError } from "../../usage.js"
@@ -29,8 +30,11 @@ interface Key {
 }
 
 /** The dependency that is meant. */
-export const keyOf = (options: Key): Effect.Effect<{ readonly service: string; readonly on: string }, UsageError> => {
+export const keyOf = (
+  options: Key,
+): Effect.Effect<{ readonly service: string; readonly on?: string | undefined }, UsageError> => {
   const { external, on, service } = options
+  if (on === undefined && external === undefined && beginsId(service)) return Effect.succeed({ service })
   if ((on === undefined) !== (external === undefined))
     return Effect.succeed({ service, on: (on ?? external) as string })
   return new UsageError({

@@ -1,7 +1,7 @@
 /** `context infra sync disconnect` */
 import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
-import { databasePath, syncMode } from "../../runtime/log.js"
+import { databasePath, logIsThere, syncMode } from "../../runtime/log.js"
 import { load, withExchange } from "../../runtime.js"
 
 export const disconnect = leaf({
@@ -14,6 +14,7 @@ export const disconnect = leaf({
       ({ forget, isInEnvironment, kept, save, unwatched }) =>
         Effect.gen(function* () {
           // The address first: a watcher would make contact again.
+          yield* logIsThere(given.db)
           const before = yield* kept(given.db)
           yield* forget(given.db)
           // Where no file is kept, nothing else is remembered.

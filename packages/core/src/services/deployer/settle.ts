@@ -90,16 +90,15 @@ const isLeft = ({ meta, state, status }: KnownRun, row: DeploymentRow): Effect.E
     return (yield* Clock.currentTimeMillis) / 1000 - since > patience
   })
 
-/** The deployment whose id it is, or begins: unless a service has that name. */
+/** The deployment whose id it is, or begins: unless a service is meant as well. */
 const meantById = (parts: Parts, target: string): Effect.Effect<DeploymentRow | undefined, DeployError> =>
   Effect.gen(function* () {
     if (!/^[0-9a-f]+(-[0-9a-f]*)*$/i.test(target)) return undefined
     const services = yield* parts.models.services.list()
-    if (services.some(({ name }) => name === target)) return undefined
     const found = yield* Effect.catchTag(parts.history.get(target), "NotFound", () => Effect.succeed(undefined))
-    const service = services.find(({ id }) => hasId(id, target))
+    const service = services.find(({ id, name }) => name === target || hasId(id, target))
     if (service === undefined || found === undefined || found.serviceId === service.id) return found
-    // Made within the same minute, a service and a deployment of another may have ids that begin alike.
+    // Made within the same minute they have ids that begin alike; and a service may have been given an id for a name.
     const candidates = [`${service.id} (${service.name})`, `${found.id} (a deployment of ${found.service})`]
     return yield* new Ambiguous({ entity: "deployment", name: target, candidates })
   })

@@ -2,11 +2,11 @@
 import * as Effect from "effect/Effect"
 import type { Commands } from "../../Commands.js"
 import { cycleThrough, type Dependency, type DependencyInput, entity } from "../../domain/Dependency.js"
-import { DependencyCycle, InvalidInput, type RegistryError } from "../../Errors.js"
+import { Ambiguous, DependencyCycle, InvalidInput, type RegistryError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { DependencyRow } from "../../views/dependencies.js"
-import { beginsId, findService, fullName, missing, placeAll, withId } from "../names.js"
+import { findService, fullName, hasId, missing, named, placeAll, withId } from "../names.js"
 import { add, decode, execute, remove, update } from "./crud.js"
 
 /** A dependency as people see it, with `server/service` names; `external` when it is not one of ours. */
@@ -24,11 +24,13 @@ export type AddDependency = Omit<DependencyInput, "serviceId" | "dependsOnServic
 }
 export type ChangeDependency = Partial<Omit<Dependency, "serviceId" | "dependsOnServiceId" | "dependsOnExternal">>
 
-/** Which dependency is meant: of which service, on what. */
+/** Which dependency is meant: of which service, on what. Where that is not said, `service` is the dependency's own id. */
 export interface DependencyKey {
   readonly service: string
-  readonly on: string
+  readonly on?: string | undefined
 }
+
+const called = ({ dependsOn, service }: DependencyView): string => `${service} → ${dependsOn}`
 
 export const makeDependencies = (models: ReadModels["Type"], commands: Commands["Type"]) => {
   const names = Effect.map(
@@ -57,28 +59,22 @@ export const makeDependencies = (models: ReadModels["Type"], commands: Commands[
 
   const get = (key: DependencyKey): Effect.Effect<DependencyView, RegistryError> =>
     Effect.gen(function* () {
+      if (key.on === undefined) return yield* named("dependency", key.service, yield* list(), called)
       const all = yield* list({ service: key.service })
-      const isCalled = (row: DependencyView) =>
-        row.dependsOn === key.on || (!row.external && row.dependsOn.endsWith(`/${key.on}`))
-      const found = all.find(isCalled) ?? (yield* byId(all, key.on))
-      return (
-        found ??
-        (yield* missing(
-          "dependency",
-          `${key.service} → ${key.on}`,
-          all.map((row) => `${key.service} → ${row.dependsOn}`),
-        ))
+      const on = key.on
+      const [found, another] = all.filter(
+        (row) =>
+          row.dependsOn === on ||
+          (!row.external && row.dependsOn.endsWith(`/${on}`)) ||
+          hasId(row.id, on) ||
+          hasId(row.dependsOnServiceId ?? "", on),
       )
+      const name = `${key.service} → ${on}`
+      if (found === undefined) return yield* missing("dependency", name, all.map(called))
+      if (another === undefined) return found
+      const candidates = [found, another].map((row) => `${row.id} (${called(row)})`)
+      return yield* new Ambiguous({ entity: "dependency", name, candidates })
     })
-
-  /** The one that leads to a service of an id; `undefined` where that is none. */
-  const byId = (all: ReadonlyArray<DependencyView>, on: string) =>
-    beginsId(on)
-      ? Effect.map(
-          Effect.catchTag(findService(models, on), "NotFound", () => Effect.succeed(undefined)),
-          (placed) => placed && all.find((row) => row.dependsOnServiceId === placed.service.id),
-        )
-      : Effect.succeed(undefined)
 
   /** Refuses an edge that would close a cycle of required dependencies. */
   const refuseCycle = (from: string, to: string, ignoring?: string): Effect.Effect<void, RegistryError> =>
@@ -126,12 +122,16 @@ export const makeDependencies = (models: ReadModels["Type"], commands: Commands[
         }
         return [update(entity.aggregate, row.id, patch)]
       })
-      yield* execute(commands, { entity: "dependency", name: `${key.service} → ${key.on}` }, plan)
+      yield* execute(commands, { entity: "dependency", name: [key.service, key.on ?? []].flat().join(" → ") }, plan)
       return yield* withId("dependency", list(), id)
     }),
     remove: Effect.fn("Registry.removeDependency")(function* (key: DependencyKey) {
       const plan = Effect.map(get(key), (row) => [remove(entity.aggregate, row.id)])
-      return yield* execute(commands, { entity: "dependency", name: `${key.service} → ${key.on}` }, plan)
+      return yield* execute(
+        commands,
+        { entity: "dependency", name: [key.service, key.on ?? []].flat().join(" → ") },
+        plan,
+      )
     }),
   }
 }

@@ -6,7 +6,7 @@ import { Ambiguous, type RegistryError } from "../../Errors.js"
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { RouteRow } from "../../views/routes.js"
-import { findService, named, placeAll, withId } from "../names.js"
+import { beginsId, findService, hasId, missing, placeAll, some, withId } from "../names.js"
 import { add, decode, execute, remove, update } from "./crud.js"
 
 /** A route as people see it: with the names of the service it leads to and of that one's server. */
@@ -42,14 +42,23 @@ export const makeRoutes = (models: ReadModels["Type"], commands: Commands["Type"
       const name = [key.method, `${key.domain}${key.path ?? ""}`].filter((part) => part !== undefined).join(" ")
       const found = routes.filter(
         (route) =>
-          route.domain === key.domain &&
+          (route.domain === key.domain || hasId(route.id, key.domain)) &&
           (key.path === undefined || route.path === key.path) &&
           (key.method === undefined || route.method === key.method),
       )
       if (found.length > 1) {
-        return yield* new Ambiguous({ entity: "route", name, candidates: found.map(entity.label) })
+        const shown = (route: RouteView) =>
+          beginsId(key.domain) ? `${route.id} (${entity.label(route)})` : entity.label(route)
+        return yield* new Ambiguous({ entity: "route", name, candidates: some(found.map(shown)) })
       }
-      return found[0] ?? (yield* named("route", name, routes, (route) => route.domain))
+      return (
+        found[0] ??
+        (yield* missing(
+          "route",
+          name,
+          routes.map((route) => route.domain),
+        ))
+      )
     })
 
   return {

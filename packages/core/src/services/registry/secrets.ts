@@ -8,7 +8,7 @@ import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import { spanMillis } from "../../Time.js"
 import type { SecretRow } from "../../views/secrets.js"
-import { findServer, findService, fullName, named, placeAll, withId } from "../names.js"
+import { beginsId, findServer, findService, fullName, hasId, missing, placeAll, some, withId } from "../names.js"
 import { add, decode, execute, remove, update } from "./crud.js"
 
 /** A secret as people see it. `rotationDue` is when it should be changed next, if a policy says so. */
@@ -56,12 +56,20 @@ export const makeSecrets = (models: ReadModels["Type"], commands: Commands["Type
           (serviceId === undefined || row.serviceId === serviceId) &&
           (serverId === undefined || row.serverId === serverId),
       )
-      const found = owned.filter((row) => row.name === key.name)
+      const found = owned.filter((row) => row.name === key.name || hasId(row.id, key.name))
       if (found.length > 1) {
-        const candidates = found.map((row) => `${row.name} of ${row.service ?? row.server ?? "no service"}`)
-        return yield* new Ambiguous({ entity: "secret", name: key.name, candidates })
+        const shown = (row: SecretView) => `${row.name} of ${row.service ?? row.server ?? "no service"}`
+        const candidates = found.map((row) => (beginsId(key.name) ? `${row.id} (${shown(row)})` : shown(row)))
+        return yield* new Ambiguous({ entity: "secret", name: key.name, candidates: some(candidates) })
       }
-      return found[0] ?? (yield* named("secret", key.name, owned, (row) => row.name))
+      return (
+        found[0] ??
+        (yield* missing(
+          "secret",
+          key.name,
+          owned.map((row) => row.name),
+        ))
+      )
     })
 
   return {
