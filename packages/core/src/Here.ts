@@ -6,7 +6,7 @@ import type { ServerRow } from "./views/servers.js"
 
 /** A machine as events name it. */
 export interface Identity {
-  /** The id of its key; empty where it signs nothing, `undefined` where that is not known. */
+  /** The id of its key; `undefined` where it signs nothing, empty where its key is yet to be made. */
   readonly key: string | undefined
   /** Its host name, which tells nothing apart that has a key. */
   readonly machine: string

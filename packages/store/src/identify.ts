@@ -130,9 +130,9 @@ const secondName = (path: string): string =>
  */
 const otherName = (path: string): string | undefined => {
   const { dev, ino, nlink } = statSync(path)
-  if (nlink === 1) return undefined
+  if (nlink === 1 || aside.test(path)) return undefined
   const own = realpathSync(path)
-  return readdirSync(dirname(own))
+  return namesIn(dirname(own))
     .filter((name) => name !== basename(own) && !aside.test(name))
     .map((name) => join(dirname(own), name))
     .find((other) => {
@@ -141,8 +141,17 @@ const otherName = (path: string): string | undefined => {
     })
 }
 
+/** A directory need not be readable for who works in it. */
+const namesIn = (directory: string): ReadonlyArray<string> => {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
+  }
+}
+
 const twoNames = (path: string, other: string): string =>
-  `${path} and ${other} are one file under two names, and what is written under one of them would be lost under the other: take away the name that has no -wal beside it, and copy a log with context infra backup`
+  `${path} and ${other} are one file under two names, and what is written under one of them would be lost under the other: take one of the names away; where only one of them has a -wal beside it, keep that one. What copies a log is context infra backup`
 
 /** Refuses with `StorageError` what is not ours. Gives whether there is anything. */
 export const isLog = (path: string): boolean => {

@@ -11,7 +11,7 @@ export const identityOf = (keyPath: string | undefined): Effect.Effect<Identity>
   const file = keyFileOf(keyPath)
   return Effect.sync(() => {
     const found = known ?? {
-      key: keyPath === undefined ? none : keyOf(keyPath),
+      key: keyPath === undefined ? undefined : keyOf(keyPath),
       machine: hostname(),
       ...(file === undefined ? {} : { keyFile: file }),
     }
@@ -24,7 +24,7 @@ export const identityOf = (keyPath: string | undefined): Effect.Effect<Identity>
 export const keyFileOf = (keyPath: string | undefined): string | undefined =>
   keyPath === undefined || isKeyLine(keyPath) ? undefined : keyPath
 
-/** A machine that signs nothing, or whose key is yet to be made: no key of any log is its own. */
+/** A machine whose key is yet to be made has said nothing in any log: no key of any is its own. */
 const none = ""
 
 /** A key that cannot be used is told of when it is to sign. Until then the host name has to do. */

@@ -162,12 +162,19 @@ describe("a link to nothing", () => {
 })
 
 it("a log under two names in a directory is refused under both, until one is gone", async () => {
-  const path = join(directory, "twice.db")
-  const other = join(directory, "again.db")
+  const path = join(directory, "two-names.db")
+  const other = join(directory, "second-name.db")
   await inLog(path, addServers("a"))
   linkSync(path, other)
   for (const one of [path, other])
     await expect(inLog(one, addServers("b"))).rejects.toThrow(/are one file under two names/)
+  const link = join(directory, "link-to-two-names.db")
+  symlinkSync(path, link)
+  await expect(inLog(link, serverNames)).rejects.toThrow(/are one file under two names/)
   rmSync(other)
-  expect(await inLog(path, serverNames)).toEqual(["a"])
+  // A copy of a whole directory by hard links, as for a snapshot, is another directory's matter; a restore's, its own.
+  mkdirSync(join(directory, "snapshot"))
+  linkSync(path, join(directory, "snapshot", "twice.db"))
+  linkSync(path, `${path}.before-2026-01-01T00-00-00Z`)
+  for (const one of [path, link]) expect(await inLog(one, serverNames)).toEqual(["a"])
 })

@@ -1,5 +1,5 @@
 /** Which log a command works on, and on whose behalf. */
-import { existsSync } from "node:fs"
+import { statSync } from "node:fs"
 import { hostname, userInfo } from "node:os"
 import { join } from "node:path"
 import type { Identity } from "@context-engine/core/Here"
@@ -74,10 +74,19 @@ export const logIsThere = (db: string | undefined): Effect.Effect<void, Refused 
   db === undefined || syncMode() === "remote"
     ? Effect.void
     : Effect.flatMap(databasePath(db), (path) =>
-        existsSync(path)
+        isThere(path)
           ? Effect.void
           : Effect.flatMap(lossOf(path), (loss) => new Refused(loss ?? { message: `there is no log at ${path}` })),
       )
+
+/** What cannot be looked at is there, as far as anybody knows here: who opens it is told why it cannot be. */
+const isThere = (path: string): boolean => {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return true
+  }
+}
 
 /** What this machine has seen of a log that is not there. */
 const lossOf = (path: string) =>

@@ -105,7 +105,7 @@ export class History extends Context.Tag("@context-engine/core/History")<
           yield* Stream.runForEach(log.readAll(), (event) => Effect.sync(() => found.note(event)))
           const { isMeant, streams } = yield* found.done
           const lives = yield* Effect.forEach(streams, (stream) => log.read(stream))
-          const events = lives.flatMap((events) => tell(events).filter(isMeant))
+          const events = lives.flatMap((events) => tell(events, isMeant))
           events.sort((x, y) => x.position - y.position)
           return events.map(yield* telling(log, events))
         }),
@@ -241,15 +241,15 @@ const nameOf = (row: object | undefined, id: string): string => {
   return typeof dependsOnExternal === "string" ? dependsOnExternal : id
 }
 
-/** The events of one stream with what each changed in the row it belongs to. */
-const tell = (events: ReadonlyArray<Recorded>): ReadonlyArray<LifeEvent> => {
+/** Those that are meant of the events of one stream, with what each changed in the row it belongs to. */
+const tell = (events: ReadonlyArray<Recorded>, isMeant: (event: Recorded) => boolean): ReadonlyArray<LifeEvent> => {
   const fold = new Fold(projections.filter((view) => view !== infraEvents))
-  return events.map((event) => {
+  return events.flatMap((event) => {
     const owner = fold.projections.find((projection) => projection.key(event) !== undefined)
     const key = owner?.key(event)
     const before = owner && key !== undefined ? fold.rows(owner).get(key) : undefined
     fold.apply(event)
     const after = owner && key !== undefined ? fold.rows(owner).get(key) : undefined
-    return { ...causeOf(event), data: event.data, fields: fieldsOf(before, after) }
+    return isMeant(event) ? [{ ...causeOf(event), data: event.data, fields: fieldsOf(before, after) }] : []
   })
 }

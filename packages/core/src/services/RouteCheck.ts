@@ -14,7 +14,7 @@ import { ReadModels } from "../ReadModels.js"
 import type { RouteRow } from "../views/routes.js"
 import type { ServerRow } from "../views/servers.js"
 import type { ServiceRow } from "../views/services.js"
-import { named } from "./names.js"
+import { hasId, named } from "./names.js"
 import {
   daysLeft,
   type Hop,
@@ -119,7 +119,7 @@ export class RouteCheck extends Context.Tag("@context-engine/core/RouteCheck")<
 /** All routes of a domain, or the one of an id. */
 const routesOf = (all: ReadonlyArray<RouteRow>, text: string) => {
   const routes = all.filter((route) => route.domain.toLowerCase() === text.toLowerCase())
-  return routes.length > 0
+  return routes.length > 0 && !all.some((route) => hasId(route.id, text))
     ? Effect.succeed(routes)
     : Effect.map(
         named("route", text, all, (route) => route.domain),

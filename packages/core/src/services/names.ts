@@ -20,23 +20,29 @@ export const findServer = (
   Effect.flatMap(models.servers.list({ where: { name } }), ([row]) =>
     row !== undefined && !beginsId(name)
       ? Effect.succeed(row)
-      : Effect.flatMap(models.servers.list(), (all) => named("server", name, all, (server) => server.name)),
+      : Effect.flatMap(models.servers.list(), (all) => named("server", name, all, called, unmistakable)),
   )
+
+const called = ({ name }: { readonly name: string }): string => name
+
+/** Its name, unless that can be taken for an id. */
+const unmistakable = ({ id, name }: { readonly id: string; readonly name: string }): string =>
+  beginsId(name) ? id : name
 
 /**
  * The one thing that has a text for the beginning of its id, or that is called so, which `called` tells. Something may have been
- * given a name so as to be taken for another thing: where one is called what another's id begins with, neither is meant.
+ * given a name so as to be taken for another thing: where one is called what another's id begins with, neither is meant. `shown`
+ * tells them apart, for whoever has to say which.
  */
 export const named = <A extends { readonly id: string }>(
   entity: string,
   text: string,
   all: ReadonlyArray<A>,
   called: (one: A) => string,
+  shown: (one: A) => string = (one) => `${one.id} (${called(one)})`,
 ): Effect.Effect<A, NotFound | Ambiguous> => {
   const found = all.filter((one) => called(one) === text || hasId(one.id, text))
-  if (found.length > 1) {
-    return new Ambiguous({ entity, name: text, candidates: some(found.map((one) => `${one.id} (${called(one)})`)) })
-  }
+  if (found.length > 1) return new Ambiguous({ entity, name: text, candidates: some(found.map(shown)) })
   return found[0] === undefined ? missing(entity, text, all.map(called)) : Effect.succeed(found[0])
 }
 
@@ -98,9 +104,9 @@ export const findService = (models: Views, name: string): Effect.Effect<Placed, 
     }
     const all = yield* placeAll(models, yield* models.services.list())
     if (serverName === undefined && beginsId(name)) {
-      const ids = all.map(({ service }) => service)
-      const { id } = yield* named("service", name, ids, (service) => service.name)
-      return all.find(({ service }) => service.id === id) as Placed
+      const ids = all.map((one) => ({ id: one.service.id, name: one.service.name, one }))
+      const shown = ({ id, name, one }: (typeof ids)[number]) => (beginsId(name) ? id : fullName(one))
+      return (yield* named("service", name, ids, called, shown)).one
     }
     const known = all.map((one) => (serverName === undefined ? one.service.name : fullName(one)))
     return yield* missing("service", name, known)

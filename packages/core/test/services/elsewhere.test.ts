@@ -79,7 +79,7 @@ describe("a server that is local to beta", () => {
         const deploy = Effect.flatMap(Deployer, (deployer) => deployer.deploy("api"))
         yield* alpha(deploy)
         expect(String(yield* Effect.flip(beta(deploy)))).toContain("local to alpha; it is reached from there only")
-        // Who signs nothing is no machine that has a key, though it is called the same.
+        // Whose key is yet to be made is no machine that has one, though it is called the same.
         expect(String(yield* Effect.flip(on("alpha", "")(deploy)))).toContain("local to another machine called alpha")
         // A host name is no key: what an older event left open is said for certain.
         yield* on("gamma", undefined)(says)

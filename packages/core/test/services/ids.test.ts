@@ -124,10 +124,10 @@ describe("an id", () => {
   it("that fits several things is none of them, and all are named", () =>
     inIt(({ registry, server }) =>
       Effect.gen(function* () {
-        const other = yield* registry.servers.add({ name: "beta" }).pipe(at(moment + shared - 1))
+        yield* registry.servers.add({ name: "beta" }).pipe(at(moment + shared - 1))
         const common = server.id.slice(0, 8)
         expect(yield* Effect.flip(registry.servers.get(common))).toMatchObject({
-          candidates: [`${server.id} (alpha)`, `${other.id} (beta)`],
+          candidates: ["alpha", "beta"],
         })
       }),
     ))
@@ -138,6 +138,20 @@ describe("an id", () => {
         const sshConfig = { user: null, port: 22, keyPath: null, jumpHost: server.id.slice(0, 8) }
         const error = yield* Effect.flip(registry.servers.add({ name: "beta", sshConfig }))
         expect(error).toMatchObject({ _tag: "NotFound", name: sshConfig.jumpHost })
+      }),
+    ))
+
+  it("of something of ours is not what others' has for a name, when it is said which is meant", () =>
+    inIt(({ registry: { dependencies, services } }) =>
+      Effect.gen(function* () {
+        yield* services.add({ name: "web", server: "alpha" })
+        yield* dependencies.add({ service: "web", on: "api" })
+        yield* dependencies.add({ service: "web", external: "api" })
+        const get = (external?: boolean) => dependencies.get({ service: "web", on: "api", external })
+        expect(yield* get(true)).toMatchObject({ dependsOn: "api", external: true })
+        expect(yield* get(false)).toMatchObject({ dependsOn: "alpha/api", external: false })
+        expect(yield* get()).toMatchObject({ external: true })
+        expect(yield* dependencies.get({ service: "web", on: "alpha/api" })).toMatchObject({ external: false })
       }),
     ))
 
@@ -192,6 +206,9 @@ describe("an id", () => {
         ]
         const tags = yield* Effect.forEach(taken, (one) => Effect.map(Effect.flip(one), (error) => error._tag))
         expect(tags).toEqual(["Ambiguous", "Ambiguous", "NotFound"])
+        // What is no dependency's may be a service's: then it is not said which of its dependencies is meant.
+        const unsaid = yield* Effect.flip(dependencies.remove({ service: service.id.slice(0, 8) }))
+        expect(unsaid).toMatchObject({ _tag: "InvalidInput", field: "on" })
         expect(yield* dependencies.get({ service: needs.id })).toMatchObject({ dependsOn: "alpha/api" })
         yield* dependencies.remove({ service: needs.id.slice(0, 30) })
         expect(yield* dependencies.list()).toMatchObject([{ external: true }])
@@ -209,6 +226,13 @@ describe("an id", () => {
         expect((yield* life(id)).map(({ type }) => type)).toEqual(events.slice(4).map(({ type }) => type))
         expect(yield* life(events[2]?.id as string)).toMatchObject([{ type: events[2]?.type, position: 3 }])
         expect((yield* life(service.id)).length).toBeGreaterThan(1)
+        expect(yield* life(id.slice(0, 30))).toEqual(yield* life(id))
+        // Begun in one moment with things, it is one of several that its first digits may mean.
+        expect((yield* Effect.flip(life(id.slice(0, 8)))).message).toContain(id)
+        const machineId = "0123456789abcdef"
+        const joined = { type: "MachineJoined", data: { machineId, name: "m", publicKey: "k" }, meta: events[0]?.meta }
+        yield* log.append([{ stream: "machine-a", expected: "any", events: [joined] }] as never)
+        expect(yield* life(machineId.slice(0, 9))).toMatchObject([{ type: "MachineJoined" }])
         expect(yield* Effect.flip(life("0badcafe-0000"))).toMatchObject({ _tag: "NotFound" })
       }).pipe(Effect.provide(History.layer)),
     ))

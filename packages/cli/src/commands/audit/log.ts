@@ -10,7 +10,12 @@ export const log = leaf({
   description:
     "Every event in the life of one thing: what it changed, from what to what, by whom, how and on which machine.",
   examples: ["audit log myserver", "audit log api.example.com", "audit log api --json"],
-  args: { name: argument("name", "A server, service, domain, secret, …, by any name it ever had, or a stream") },
+  args: {
+    name: argument(
+      "name",
+      "A server, service, domain, secret, …, by any name it ever had or its id; the id of a deployment, an event or a machine; or a stream",
+    ),
+  },
   run: (given) =>
     Effect.zipRight(
       logIsThere(given.db),

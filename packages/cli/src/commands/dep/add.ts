@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { leaf } from "../../leaf.js"
 import { flag, given as present } from "../../options.js"
 import { withRegistry } from "../../runtime.js"
-import { fieldOptions, fieldsOf, keyOf, service, targetOptions } from "./fields.js"
+import { checkTarget, fieldOptions, fieldsOf, service, targetOptions } from "./fields.js"
 
 export const add = leaf({
   name: "add",
@@ -16,7 +16,7 @@ export const add = leaf({
   options: { ...targetOptions, ...fieldOptions, optional: flag("optional", "It can do without for a while") },
   run: (given) =>
     Effect.zipRight(
-      keyOf(given),
+      checkTarget(given),
       withRegistry(given, ({ dependencies }) =>
         dependencies.add({
           service: given.service,

@@ -1,6 +1,7 @@
 /** The options that name a dependency, and those that set its fields. */
 import type { Dependency } from "@context-engine/core/domain/Dependency"
 import { beginsId } from "@context-engine/core/services/names"
+import type { DependencyKey } from "@context-engine/core/services/registry/dependencies"
 import * as Effect from "effect/Effect"
 import { argument, change, choice, given, text } from "../../options.js"
 import { UsageError } from "../../usage.js"
@@ -29,18 +30,20 @@ interface Key {
   readonly external: string | undefined
 }
 
-/** The dependency that is meant. */
-export const keyOf = (
-  options: Key,
-): Effect.Effect<{ readonly service: string; readonly on?: string | undefined }, UsageError> => {
+/** Fails unless one thing is said that it depends on. */
+export const checkTarget = ({ external, on }: Key): Effect.Effect<void, UsageError> =>
+  (on === undefined) !== (external === undefined)
+    ? Effect.void
+    : new UsageError({
+        message: "say what it depends on: either --on <service> or --external <name>",
+        see: "context infra dep --help",
+      })
+
+/** The dependency that is meant: by its two ends, or by its own id alone. */
+export const keyOf = (options: Key): Effect.Effect<DependencyKey, UsageError> => {
   const { external, on, service } = options
   if (on === undefined && external === undefined && beginsId(service)) return Effect.succeed({ service })
-  if ((on === undefined) !== (external === undefined))
-    return Effect.succeed({ service, on: (on ?? external) as string })
-  return new UsageError({
-    message: "say what it depends on: either --on <service> or --external <name>",
-    see: "context infra dep --help",
-  })
+  return Effect.as(checkTarget(options), { service, on: on ?? external, external: external !== undefined })
 }
 
 interface Fields {

@@ -5,7 +5,7 @@ import { keyOf, labelOf, service, targetOptions } from "./fields.js"
 
 export const remove = removal({
   description: "Removes a dependency from the registry.",
-  examples: ["dep remove api --on postgres", "dep remove api --external stripe"],
+  examples: ["dep remove api --on postgres", "dep remove api --external stripe", "dep remove <id>"],
   args: { service },
   options: targetOptions,
   meant: ({ dependencies }, given) => Effect.map(Effect.flatMap(keyOf(given), dependencies.get), labelOf),

@@ -14,8 +14,8 @@ export const disconnect = leaf({
       ({ forget, isInEnvironment, kept, save, unwatched }) =>
         Effect.gen(function* () {
           // The address first: a watcher would make contact again.
-          yield* logIsThere(given.db)
           const before = yield* kept(given.db)
+          if (before === undefined) yield* logIsThere(given.db)
           yield* forget(given.db)
           // Where no file is kept, nothing else is remembered.
           const again = isInEnvironment(given.db)

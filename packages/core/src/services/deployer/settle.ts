@@ -5,7 +5,7 @@ import { Attendant } from "../../Attendant.js"
 import { Ambiguous, OperationFailed } from "../../Errors.js"
 import { Origin } from "../../Origin.js"
 import { type DeploymentRow, isOver } from "../../views/deployments.js"
-import { findService, fullName, hasId, type Placed } from "../names.js"
+import { beginsId, findService, fullName, hasId, type Placed } from "../names.js"
 import { recordStart } from "./begin.js"
 import { finish } from "./finish.js"
 import { heldBy } from "./held.js"
@@ -95,9 +95,12 @@ const meantById = (parts: Parts, target: string): Effect.Effect<DeploymentRow | 
   Effect.gen(function* () {
     if (!/^[0-9a-f]+(-[0-9a-f]*)*$/i.test(target)) return undefined
     const services = yield* parts.models.services.list()
+    if (!beginsId(target) && services.some(({ name }) => name === target)) return undefined
     const found = yield* Effect.catchTag(parts.history.get(target), "NotFound", () => Effect.succeed(undefined))
-    const service = services.find(({ id, name }) => name === target || hasId(id, target))
-    if (service === undefined || found === undefined || found.serviceId === service.id) return found
+    const [service] = services.filter(
+      ({ id, name }) => (name === target || hasId(id, target)) && id !== found?.serviceId,
+    )
+    if (service === undefined || found === undefined) return found
     // Made within the same minute they have ids that begin alike; and a service may have been given an id for a name.
     const candidates = [`${service.id} (${service.name})`, `${found.id} (a deployment of ${found.service})`]
     return yield* new Ambiguous({ entity: "deployment", name: target, candidates })

@@ -7,7 +7,7 @@ import { hasId, nearest, some } from "../names.js"
 /** Streams, and which of their events are meant. */
 export interface Meant {
   readonly streams: ReadonlyArray<string>
-  readonly isMeant: (event: { readonly position: number }) => boolean
+  readonly isMeant: (event: Recorded) => boolean
 }
 
 const entity = "thing in the log"
@@ -18,8 +18,8 @@ export class Found {
   readonly #names = new Map<string, Set<string>>()
   /** The streams of what has the text for its id. */
   readonly #things = new Set<string>()
-  /** By the id of an event, a deployment or a machine that the text begins: the events that it is in. */
-  readonly #mentions = new Map<string, Array<Recorded>>()
+  /** By the id of a deployment or a machine that the text begins, and of the event whose id it is: the positions that tell of it. */
+  readonly #mentions = new Map<string, { readonly streams: Set<string>; readonly positions: Set<number> }>()
 
   constructor(readonly text: string) {}
 
@@ -29,27 +29,40 @@ export class Found {
     for (const name of [stream, data.name, data.from, data.to, data.domain, data.title, data.dependsOnExternal])
       if (typeof name === "string") this.#names.set(name, (this.#names.get(name) ?? new Set()).add(stream))
     if (hasId(stream.slice(stream.indexOf("-") + 1), this.text)) this.#things.add(stream)
-    for (const mentioned of new Set([id, data.deploymentId, data.machineId]))
-      if (typeof mentioned === "string" && beginsWith(mentioned, this.text))
-        this.#mentions.set(mentioned, [...(this.#mentions.get(mentioned) ?? []), event])
+    if (id === this.text.toLowerCase()) this.#mention(id, event)
+    for (const mentioned of new Set([data.deploymentId, data.machineId, ...rootsOf(data)]))
+      if (typeof mentioned === "string" && beginsWith(mentioned, this.text)) this.#mention(mentioned, event)
   }
 
-  /** No name hides the life of the thing that has it for an id: where several have, or nothing is meant, it fails. */
+  #mention(id: string, { position, stream }: Recorded): void {
+    const before = this.#mentions.get(id) ?? { streams: new Set(), positions: new Set() }
+    this.#mentions.set(id, { streams: before.streams.add(stream), positions: before.positions.add(position) })
+  }
+
+  /** No name hides the life of the thing that has it for an id: where the text fits several ids, or nothing, it fails. */
   get done(): Effect.Effect<Meant, NotFound | Ambiguous> {
     const name = this.text
-    const streams = [...new Set([...(this.#names.get(name) ?? []), ...this.#things])]
-    if (this.#things.size > 1) return new Ambiguous({ entity, name, candidates: some(streams) })
-    if (streams.length > 0) return Effect.succeed({ streams, isMeant: () => true })
-    if (this.#mentions.size > 1) return new Ambiguous({ entity, name, candidates: some([...this.#mentions.keys()]) })
-    const [events] = this.#mentions.values()
-    if (events === undefined) return new NotFound({ entity, name, suggestions: nearest(name, [...this.#names.keys()]) })
-    const positions = new Set(events.map(({ position }) => position))
+    const called = [...(this.#names.get(name) ?? [])]
+    if (this.#things.size + this.#mentions.size > 1) {
+      const candidates = some([...new Set([...called, ...this.#things, ...this.#mentions.keys()])])
+      return new Ambiguous({ entity, name, candidates })
+    }
+    const streams = [...new Set([...called, ...this.#things])]
+    const [mention] = this.#mentions.values()
+    if (mention === undefined && streams.length === 0)
+      return new NotFound({ entity, name, suggestions: nearest(name, [...this.#names.keys()]) })
+    if (mention === undefined) return Effect.succeed({ streams, isMeant: () => true })
+    const whole = new Set(streams)
     return Effect.succeed({
-      streams: [...new Set(events.map(({ stream }) => stream))],
-      isMeant: ({ position }) => positions.has(position),
+      streams: [...new Set([...streams, ...mention.streams])],
+      isMeant: ({ position, stream }) => whole.has(stream) || mention.positions.has(position),
     })
   }
 }
+
+/** The machines that a root takes over. */
+const rootsOf = ({ machines }: Readonly<Record<string, unknown>>): ReadonlyArray<unknown> =>
+  Array.isArray(machines) ? machines.map((one) => one?.machineId) : []
 
 /** The ids of machines have no dashes. */
 const beginsWith = (id: string, text: string): boolean =>

@@ -6,7 +6,7 @@ import { Ambiguous, DependencyCycle, InvalidInput, type RegistryError } from "..
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { DependencyRow } from "../../views/dependencies.js"
-import { findService, fullName, hasId, missing, named, placeAll, withId } from "../names.js"
+import { findService, fullName, hasId, missing, named, placeAll, some, withId } from "../names.js"
 import { add, decode, execute, remove, update } from "./crud.js"
 
 /** A dependency as people see it, with `server/service` names; `external` when it is not one of ours. */
@@ -28,9 +28,14 @@ export type ChangeDependency = Partial<Omit<Dependency, "serviceId" | "dependsOn
 export interface DependencyKey {
   readonly service: string
   readonly on?: string | undefined
+  /** Whether `on` is one of others'. Where that is not said, what it is called in full goes before what a service is called. */
+  readonly external?: boolean | undefined
 }
 
-const called = ({ dependsOn, service }: DependencyView): string => `${service} → ${dependsOn}`
+const wordsOf = ({ dependsOn, service }: DependencyView): string => `${service} → ${dependsOn}`
+
+/** What a key says, in words. */
+const keyWords = ({ on, service }: DependencyKey): string => (on === undefined ? service : `${service} → ${on}`)
 
 export const makeDependencies = (models: ReadModels["Type"], commands: Commands["Type"]) => {
   const names = Effect.map(
@@ -59,21 +64,27 @@ export const makeDependencies = (models: ReadModels["Type"], commands: Commands[
 
   const get = (key: DependencyKey): Effect.Effect<DependencyView, RegistryError> =>
     Effect.gen(function* () {
-      if (key.on === undefined) return yield* named("dependency", key.service, yield* list(), called)
-      const all = yield* list({ service: key.service })
-      const on = key.on
-      const [found, another] = all.filter(
-        (row) =>
-          row.dependsOn === on ||
-          (!row.external && row.dependsOn.endsWith(`/${on}`)) ||
-          hasId(row.id, on) ||
-          hasId(row.dependsOnServiceId ?? "", on),
-      )
-      const name = `${key.service} → ${on}`
-      if (found === undefined) return yield* missing("dependency", name, all.map(called))
-      if (another === undefined) return found
-      const candidates = [found, another].map((row) => `${row.id} (${called(row)})`)
-      return yield* new Ambiguous({ entity: "dependency", name, candidates })
+      const { external, on, service } = key
+      if (on === undefined) return yield* byOwnId(service)
+      const all = (yield* list({ service })).filter((row) => external === undefined || row.external === external)
+      const hasIds = (row: DependencyView) => hasId(row.id, on) || hasId(row.dependsOnServiceId ?? "", on)
+      const exact = all.filter((row) => row.dependsOn === on || hasIds(row))
+      const found = exact.length > 0 ? exact : all.filter((row) => !row.external && row.dependsOn.endsWith(`/${on}`))
+      const name = keyWords(key)
+      if (found.length > 1) {
+        const candidates = some(found.map((row) => `${row.id} (${wordsOf(row)})`))
+        return yield* new Ambiguous({ entity: "dependency", name, candidates })
+      }
+      return found[0] ?? (yield* missing("dependency", name, all.map(wordsOf)))
+    })
+
+  /** Of a service alone it is not said which of what it depends on is meant. */
+  const byOwnId = (id: string): Effect.Effect<DependencyView, RegistryError> =>
+    Effect.gen(function* () {
+      const services = yield* models.services.list()
+      if (services.some((service) => service.name === id || hasId(service.id, id)))
+        return yield* new InvalidInput({ field: "on", reason: `has to be given: ${id} can be a service` })
+      return yield* named("dependency", id, yield* list(), wordsOf)
     })
 
   /** Refuses an edge that would close a cycle of required dependencies. */
@@ -122,16 +133,12 @@ export const makeDependencies = (models: ReadModels["Type"], commands: Commands[
         }
         return [update(entity.aggregate, row.id, patch)]
       })
-      yield* execute(commands, { entity: "dependency", name: [key.service, key.on ?? []].flat().join(" → ") }, plan)
+      yield* execute(commands, { entity: "dependency", name: keyWords(key) }, plan)
       return yield* withId("dependency", list(), id)
     }),
     remove: Effect.fn("Registry.removeDependency")(function* (key: DependencyKey) {
       const plan = Effect.map(get(key), (row) => [remove(entity.aggregate, row.id)])
-      return yield* execute(
-        commands,
-        { entity: "dependency", name: [key.service, key.on ?? []].flat().join(" → ") },
-        plan,
-      )
+      return yield* execute(commands, { entity: "dependency", name: keyWords(key) }, plan)
     }),
   }
 }

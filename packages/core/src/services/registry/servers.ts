@@ -15,12 +15,13 @@ import { attachedTo, removeServices } from "./removal.js"
 export const makeServers = (models: ReadModels["Type"], commands: Commands["Type"]) => {
   const get = (name: string): Effect.Effect<ServerRow, RegistryError> => findServer(models, name)
 
+  /** As it is now, whatever it was called meanwhile. */
+  const byId = (id: string): Effect.Effect<ServerRow, RegistryError> => findById("server", models.servers, id)
+
   /**
    * The server and its services go, with all that hangs on them, or it is refused. Who jumps through it stays, and would be out of reach:
    * that is refused even then.
    */
-  const byId = (id: string): Effect.Effect<ServerRow, RegistryError> => findById("server", models.servers, id)
-
   const planRemoval = (name: string, cascade: boolean) =>
     Effect.gen(function* () {
       const server = yield* get(name)
