@@ -1,5 +1,5 @@
 /** What this machine remembers of its log outside the file: a log that lacks some of it is told of in every command. */
-import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it, vi } from "vitest"
 import { workspace } from "./support/cli.js"
@@ -147,6 +147,17 @@ it("a wrong name is no empty log: what only reads makes nothing there", async ()
   expect(await at.run(`server add b --db ${wrong}`)).toMatchObject({ code: 0 })
   expect(await at.run(`server list --db ${wrong}`)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^b /m) })
   expect(await at.run(`audit verify --db ${wrong}`)).toMatchObject({ code: 0 })
+})
+
+it("what a restore gives up is given up under the log's own name, too, where it was named by a link", async () => {
+  const at = await begun()
+  const [backup, link] = ["backup.db", "link.db"].map((name) => join(at.directory, name)) as [string, string]
+  expect(await at.run(`backup ${backup}`)).toMatchObject({ code: 0 })
+  expect(await at.run("server add later")).toMatchObject({ code: 0 })
+  symlinkSync(at.db, link)
+  expect(await at.run(`restore ${backup} --yes --db ${link}`)).toMatchObject({ code: 0 })
+  for (const line of ["audit verify", `audit verify --db ${link}`])
+    expect(await at.run(line), line).toMatchObject({ code: 0, stderr: "" })
 })
 
 it("a restore that was done is told as done, though what this machine remembers could not follow", async () => {

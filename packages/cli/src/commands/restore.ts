@@ -45,7 +45,7 @@ export const restore = leaf({
       yield* agreedToReplace({ ...given, db, events: found.events, compared })
       const aside = yield* found.place
       // The log is in its place by now, whatever becomes of this.
-      const accepted = yield* Effect.either(withAudit({ db, remembered: "quietly" }, ({ audit }) => audit.accept))
+      const accepted = yield* Effect.either(accept(db))
       const [givenUp, notRemembered] = Either.match(accepted, {
         onRight: (loss) => [loss, null] as const,
         onLeft: (error) => [null, (error as Error).message] as const,
@@ -91,3 +91,14 @@ export const restore = leaf({
     ]
   },
 })
+
+/** Takes the log for the one to go on from, by each name that this machine may remember it by. Gives what is given up. */
+const accept = (db: string) =>
+  Effect.gen(function* () {
+    const { leadsTo } = yield* Effect.promise(() => import("@context-engine/store/files"))
+    const names = [...new Set([db, leadsTo(db)])]
+    const losses = yield* Effect.forEach(names, (name) =>
+      withAudit({ db: name, remembered: "quietly" }, ({ audit }) => audit.accept),
+    )
+    return losses.find((loss) => loss !== null) ?? null
+  })

@@ -96,17 +96,18 @@ export const findService = (models: Views, name: string): Effect.Effect<Placed, 
   Effect.gen(function* () {
     const [serverName, serviceName] = splitName(name)
     const server = serverName === undefined ? undefined : yield* beforeSlash(models, serverName)
+    const isThere = (one: Placed) => server === undefined || server === one.server.name
     const rows = yield* models.services.list({ where: { name: serviceName } })
-    const placed = (yield* placeAll(models, rows)).filter((one) => server === undefined || server === one.server.name)
-    if (placed.length === 1 && !beginsId(name)) return placed[0] as Placed
+    const placed = (yield* placeAll(models, rows)).filter(isThere)
+    if (placed.length === 1 && !beginsId(serviceName)) return placed[0] as Placed
     if (placed.length > 1) {
       return yield* new Ambiguous({ entity: "service", name, candidates: placed.map(fullName) })
     }
     const all = yield* placeAll(models, yield* models.services.list())
-    if (serverName === undefined && beginsId(name)) {
-      const ids = all.map((one) => ({ id: one.service.id, name: one.service.name, one }))
+    if (beginsId(serviceName)) {
+      const ids = all.filter(isThere).map((one) => ({ id: one.service.id, name: one.service.name, one }))
       const shown = ({ id, name, one }: (typeof ids)[number]) => (beginsId(name) ? id : fullName(one))
-      return (yield* named("service", name, ids, called, shown)).one
+      return (yield* named("service", serviceName, ids, called, shown)).one
     }
     const known = all.map((one) => (serverName === undefined ? one.service.name : fullName(one)))
     return yield* missing("service", name, known)

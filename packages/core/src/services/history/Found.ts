@@ -18,7 +18,7 @@ export class Found {
   readonly #names = new Map<string, Set<string>>()
   /** The streams of what has the text for its id. */
   readonly #things = new Set<string>()
-  /** By the id of a deployment or a machine that the text begins, and of the event whose id it is: the positions that tell of it. */
+  /** By the id of a deployment, a machine or an invite that the text begins, and of the event whose id it is: the positions that tell of it. */
   readonly #mentions = new Map<string, { readonly streams: Set<string>; readonly positions: Set<number> }>()
 
   constructor(readonly text: string) {}
@@ -30,7 +30,7 @@ export class Found {
       if (typeof name === "string") this.#names.set(name, (this.#names.get(name) ?? new Set()).add(stream))
     if (hasId(stream.slice(stream.indexOf("-") + 1), this.text)) this.#things.add(stream)
     if (id === this.text.toLowerCase()) this.#mention(id, event)
-    for (const mentioned of new Set([data.deploymentId, data.machineId, ...rootsOf(data)]))
+    for (const mentioned of new Set([data.deploymentId, data.machineId, data.inviteId, ...rootsOf(data)]))
       if (typeof mentioned === "string" && beginsWith(mentioned, this.text)) this.#mention(mentioned, event)
   }
 
