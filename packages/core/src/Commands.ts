@@ -36,6 +36,8 @@ export class Commands extends Context.Tag("@context-engine/core/Commands")<
       plan: Effect.Effect<ReadonlyArray<Request<State, Command, Ev, Rejection>>, E, R>,
       options?: { readonly guard?: boolean },
     ) => Effect.Effect<ReadonlyArray<Recorded<Ev>>, E | Rejection | AppendError, R>
+    /** Fails where nothing could be recorded: asked before anything is done on a host that could not be told afterwards. */
+    readonly ready: Effect.Effect<void, StorageError>
     /** Appends facts: what already happened is never refused. */
     readonly record: (
       aggregate: { readonly name: string },
@@ -70,6 +72,7 @@ export class Commands extends Context.Tag("@context-engine/core/Commands")<
               ...(head === undefined ? {} : { head }),
             })) as ReadonlyArray<any>
           }).pipe(Effect.retry({ while: isConflict, schedule: retries }), Effect.withSpan("Commands.execute")),
+        ready: log.ready,
         record: Effect.fn("Commands.record")(function* (aggregate, id, events) {
           const commandId = yield* Id.make
           const append = { stream: streamOf(aggregate, id), expected: "any" as const }

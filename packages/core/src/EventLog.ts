@@ -55,6 +55,11 @@ export class EventLog extends Context.Tag("@context-engine/core/EventLog")<
       appends: ReadonlyArray<StreamAppend>,
       options?: AppendOptions,
     ) => Effect.Effect<ReadonlyArray<Recorded>, VersionConflict | UniqueViolation | StorageError>
+    /**
+     * Fails where no append of this machine would be taken, whatever it was. For whoever is about to do something that cannot be
+     * taken back, and that has to be told afterwards.
+     */
+    readonly ready: Effect.Effect<void, StorageError>
     /** The events of one stream. An unknown stream is an empty one. */
     readonly read: (stream: string, options?: ReadOptions) => Effect.Effect<ReadonlyArray<Recorded>, StorageError>
     /** The whole log in pages, in constant memory. */

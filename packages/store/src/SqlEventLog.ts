@@ -16,6 +16,7 @@ import { Database } from "./Database.js"
 import { follow } from "./follow.js"
 import { HeadCache } from "./HeadCache.js"
 import { believedAt, cutAt } from "./happened.js"
+import { checkWriter } from "./mayWrite.js"
 import { decode, type StoredRow, stored } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
 import { readHead, readShared } from "./standing.js"
@@ -44,7 +45,7 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
     )
   const timeOf = (connection: Connection) => Date.now() + readShared(connection).skew
   return EventLog.of({
-    append: makeAppend(database, keyPath),
+    ...makeAppend(database, keyPath),
     head,
     rebases: database.read((connection) => readShared(connection).rebases),
     readAll: (options = {}) => {
@@ -78,25 +79,35 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
 }
 
 /** Appends go through the queue. With a key they are signed, within the transaction that gives them their place. */
-const makeAppend = (database: Database["Type"], keyPath: string | undefined): EventLog["Type"]["append"] => {
+const makeAppend = (
+  database: Database["Type"],
+  keyPath: string | undefined,
+): Pick<EventLog["Type"], "append" | "ready"> => {
   const queue = new CommitQueue(database.transact)
   const cache = new HeadCache()
   let signer: Signer | undefined
+  const attempt = <A>(body: () => A) => Effect.try({ try: body, catch: (error) => error as StorageError })
+  const load = () => {
+    if (keyPath !== undefined) signer ??= loadSigner(keyPath)
+  }
   const prepare = (appends: ReadonlyArray<StreamAppend>) =>
-    Effect.try({
-      try: () => {
-        if (keyPath !== undefined) signer ??= loadSigner(keyPath)
-        return seal(appends)
-      },
-      catch: (error) => error as StorageError,
+    attempt(() => {
+      load()
+      return seal(appends)
     })
-  return (appends, options = {}) =>
-    Effect.flatMap(prepare(appends), (drafts) =>
-      queue.run<ReadonlyArray<Recorded>, VersionConflict | UniqueViolation>({
-        body: (connection) => append(connection, appends, drafts, signer, options, cache),
-        refuses: (error) => error instanceof VersionConflict || error instanceof UniqueViolation,
-      }),
-    )
+  return {
+    append: (appends, options = {}) =>
+      Effect.flatMap(prepare(appends), (drafts) =>
+        queue.run<ReadonlyArray<Recorded>, VersionConflict | UniqueViolation>({
+          body: (connection) => append(connection, appends, drafts, signer, options, cache),
+          refuses: (error) => error instanceof VersionConflict || error instanceof UniqueViolation,
+        }),
+      ),
+    // Through the queue as well: a file that nobody may write to, or that was replaced, is found out by a transaction.
+    ready: Effect.flatMap(attempt(load), () =>
+      queue.run<void, never>({ body: (connection) => checkWriter(connection, signer), refuses: () => false }),
+    ),
+  }
 }
 
 type Page = (options: ReadOptions, size: number) => Effect.Effect<ReadonlyArray<Recorded>, StorageError>

@@ -1,7 +1,7 @@
 /** One append, within a transaction: check, chain, insert, fold. Synchronous; what it throws undoes it. */
 
 import { storedJson } from "@context-engine/core/CanonicalJson"
-import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import { machinesStream } from "@context-engine/core/domain/Machine"
 import { CommandRejected } from "@context-engine/core/domain/Rejection"
 import { StorageError, VersionConflict } from "@context-engine/core/Errors"
 import type { Recorded } from "@context-engine/core/Event"
@@ -10,6 +10,7 @@ import { isoTime } from "@context-engine/core/Time"
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
 import type { HeadCache } from "./HeadCache.js"
+import { notLive, refuseUnsigned } from "./mayWrite.js"
 import {
   columns,
   decode,
@@ -168,13 +169,6 @@ const timesOf = (drafts: ReadonlyArray<Draft>, before: string, { since, skew }: 
   }
 }
 
-/** A file that shows the past of a log does not go on. */
-const notLive = (moment: string): StorageError =>
-  new StorageError({
-    reason: "foreign",
-    message: `this file shows a log as of ${moment}, for audit replay wrote it: nothing is added to it; name the log itself with --db or CONTEXT_DB`,
-  })
-
 /** What no machine would take as an event of its type would count for nothing, though the rows here showed it. */
 const refuseMisfit = (draft: Draft): void => {
   if (jsonOf(draft.meta).length > mostMeta - ofChain) throw longMeta
@@ -192,18 +186,6 @@ const longMeta = new StorageError({
   reason: "unavailable",
   message: `the meta of an event is at most ${mostMeta - ofChain} characters`,
 })
-
-/** An unsigned event in a signed log would count for nothing. */
-const refuseUnsigned = (connection: Connection): void => {
-  const roots = connection.prepare(
-    "SELECT 1 FROM events WHERE stream = ? AND type = ? AND position NOT IN (SELECT position FROM inert) LIMIT 1",
-  )
-  if (roots.get(machinesStream, RootEstablished.type) === undefined) return
-  throw new StorageError({
-    reason: "not-enrolled",
-    message: "this log is signed, and an unsigned event in it would count for nothing: leave out CONTEXT_KEY=off",
-  })
-}
 
 /** The shared log's clock never goes back, and what waits here is not recorded before what is there. */
 const nowAfter = (head: Head, { confirmed, recorded }: Shared): string => {

@@ -119,16 +119,18 @@ const entity = ({ causes, fields, kind, name, view }: EntityChange, names: Names
   ].join("\n")
 }
 
-/** Every event of a thing, with what it changed. */
-export const life: Renderer<ReadonlyArray<LifeEvent>> = (events, screen) =>
-  events
+/** Every event of a thing, with what it changed. Where several things had the name, each event says of which it is. */
+export const life: Renderer<ReadonlyArray<LifeEvent>> = (events, screen) => {
+  const isOne = new Set(events.map(({ stream }) => stream)).size === 1
+  return events
     .map((event) =>
       [
-        `${paint(screen, "strong", safe(event.type))} ${paint(screen, "faint", who(event))}`,
+        `${paint(screen, "strong", safe(event.type))}${isOne ? "" : ` of ${safe(event.thing)}`} ${paint(screen, "faint", who(event))}`,
         ...event.fields.map((field) => lines(screen, `    ${change(field, "changed", {})}`)),
       ].join("\n"),
     )
     .join("\n\n")
+}
 
 const change = ({ after, before, field }: FieldChange, kind: EntityChange["kind"], names: Names): string => {
   if (kind === "added") return `${field}: ${value(after, names)}`

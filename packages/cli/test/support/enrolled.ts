@@ -22,12 +22,12 @@ export const signing = (actor: string, more: Readonly<Record<string, string>> = 
     ...more,
   }
   const withEnv = (options: RunOptions = {}) => ({ ...options, env: { ...env, ...options.env } })
-  const run = (line: string, options?: RunOptions) => place.run(line, withEnv(options))
+  const run = (line: string | ReadonlyArray<string>, options?: RunOptions) => place.run(line, withEnv(options))
   return {
     ...place,
     file,
     run,
-    succeed: (line: string, options?: RunOptions) => place.succeed(line, withEnv(options)),
+    succeed: (line: string | ReadonlyArray<string>, options?: RunOptions) => place.succeed(line, withEnv(options)),
     /** What a command says with `--json`, however it ends. */
     json: async (line: string, options?: RunOptions) => JSON.parse((await run(`${line} --json`, options)).stdout),
   }

@@ -12,7 +12,7 @@ import { Fold, type Rows } from "../Fold.js"
 import { projections } from "../views/all.js"
 import { infraEvents } from "../views/infraEvents.js"
 import { cutOf } from "./AsOf.js"
-import { Found } from "./history/Found.js"
+import { Found, type Meant } from "./history/Found.js"
 
 /** An event that took part in a change: which, where, when, and on whose behalf. */
 export interface Cause {
@@ -63,6 +63,9 @@ export interface Difference {
 
 /** One event in the life of a thing, with what it changed. */
 export interface LifeEvent extends Cause {
+  /** The stream that it is on, and what has that: `service alpha/api`. Where two things are called alike, with its id. */
+  readonly stream: string
+  readonly thing: string
   readonly data: unknown
   readonly fields: ReadonlyArray<FieldChange>
 }
@@ -72,7 +75,7 @@ export class History extends Context.Tag("@context-engine/core/History")<
   {
     /** What changed between two moments, given as for `--at`. */
     readonly diff: (from: string, to: string) => Effect.Effect<Difference, InvalidInput | StorageError>
-    /** Every event of a thing, by any name it ever had, by its id or the beginning of it, or by its stream. What was removed is found too. */
+    /** Every event of a thing, by any name it ever had, by `server/service`, by its id or the beginning of it, or by its stream. What was removed is found too. */
     readonly life: (name: string) => Effect.Effect<ReadonlyArray<LifeEvent>, NotFound | Ambiguous | StorageError>
   }
 >() {
@@ -103,9 +106,9 @@ export class History extends Context.Tag("@context-engine/core/History")<
         life: Effect.fn("History.life")(function* (name: string) {
           const found = new Found(name)
           yield* Stream.runForEach(log.readAll(), (event) => Effect.sync(() => found.note(event)))
-          const { isMeant, streams } = yield* found.done
-          const lives = yield* Effect.forEach(streams, (stream) => log.read(stream))
-          const events = lives.flatMap((events) => tell(events, isMeant))
+          const meant = yield* found.done
+          const lives = yield* Effect.forEach(meant.streams, (stream) => log.read(stream))
+          const events = lives.flatMap((events) => tell(events, meant))
           events.sort((x, y) => x.position - y.position)
           return events.map(yield* telling(log, events))
         }),
@@ -242,7 +245,7 @@ const nameOf = (row: object | undefined, id: string): string => {
 }
 
 /** Those that are meant of the events of one stream, with what each changed in the row it belongs to. */
-const tell = (events: ReadonlyArray<Recorded>, isMeant: (event: Recorded) => boolean): ReadonlyArray<LifeEvent> => {
+const tell = (events: ReadonlyArray<Recorded>, { isMeant, labels }: Meant): ReadonlyArray<LifeEvent> => {
   const fold = new Fold(projections.filter((view) => view !== infraEvents))
   return events.flatMap((event) => {
     const owner = fold.projections.find((projection) => projection.key(event) !== undefined)
@@ -250,6 +253,8 @@ const tell = (events: ReadonlyArray<Recorded>, isMeant: (event: Recorded) => boo
     const before = owner && key !== undefined ? fold.rows(owner).get(key) : undefined
     fold.apply(event)
     const after = owner && key !== undefined ? fold.rows(owner).get(key) : undefined
-    return isMeant(event) ? [{ ...causeOf(event), data: event.data, fields: fieldsOf(before, after) }] : []
+    if (!isMeant(event)) return []
+    const { data, stream } = event
+    return [{ ...causeOf(event), stream, thing: labels.get(stream) ?? stream, data, fields: fieldsOf(before, after) }]
   })
 }

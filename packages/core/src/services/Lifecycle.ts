@@ -68,6 +68,7 @@ export class Lifecycle extends Context.Tag("@context-engine/core/Lifecycle")<
       const act = (action: LifecycleAction) =>
         Effect.fn(`Lifecycle.${action}`)(function* (name: string, options: LifecycleOptions = {}) {
           const placed = yield* findService(parts.models, name)
+          yield* parts.commands.ready
           if (!options.force) yield* checkLock(parts, placed, action)
           return yield* carryOut(parts, placed, action, yield* controlOf(parts, placed, action), options)
         })

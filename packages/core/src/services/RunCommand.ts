@@ -110,6 +110,7 @@ export class RunCommand extends Context.Tag("@context-engine/core/RunCommand")<
         run: Effect.fn("RunCommand.run")(function* (where, argv, options = {}) {
           yield* check(argv)
           const servers = yield* select(models, where)
+          yield* commands.ready
           const { concurrency = 16, onReport = () => Effect.void, timeout = 60_000 } = options
           return yield* Effect.forEach(servers, (server) => Effect.tap(runOn(server, argv, timeout), onReport), {
             concurrency,

@@ -31,6 +31,7 @@ export const layerMemory = (
           Effect.flatMap(DateTime.now, (now) => memory.append(appends, DateTime.formatIso(now), options)).pipe(
             Effect.tap((events) => PubSub.publishAll(hub, events)),
           ),
+        ready: Effect.void,
         read: (stream, options) => Effect.sync(() => memory.read(options).filter((event) => event.stream === stream)),
         readAll: (options) => Stream.suspend(() => Stream.fromIterable(memory.read(options))),
         head: Effect.sync(() => memory.events.length),

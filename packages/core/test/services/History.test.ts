@@ -107,6 +107,66 @@ describe("the life of one thing", () => {
     expect(life.map((event) => event.type)).toEqual(["ServiceAdded", "ServiceRemoved"])
   })
 
+  it("is that of each thing which had the name, told apart; or of the one on a server", async () => {
+    await inWorld(
+      Effect.gen(function* () {
+        const { servers, services } = yield* Registry
+        const { life } = yield* History
+        for (const name of ["alpha", "beta"]) {
+          yield* servers.add({ name })
+          yield* services.add({ name: "api", server: name })
+        }
+        yield* services.update("beta/api", { port: 80 })
+        const both = (yield* life("api")).map(({ thing, type }) => [type, thing])
+        expect(both).toEqual([
+          ["ServiceAdded", "service alpha/api"],
+          ["ServiceAdded", "service beta/api"],
+          ["ServiceUpdated", "service beta/api"],
+        ])
+        expect(yield* life("beta/api")).toMatchObject([{ thing: "service beta/api" }, { type: "ServiceUpdated" }])
+        // It moves with all its life, is renamed, and comes anew: each of the names leads to it, and no two look alike.
+        yield* services.rename("beta/api", "web")
+        yield* services.update("beta/web", { server: "alpha" })
+        for (const name of ["beta/api", "alpha/web", "beta/web"]) expect(yield* life(name)).toHaveLength(4)
+        yield* services.remove("alpha/api")
+        yield* services.add({ name: "api", server: "alpha" })
+        const again = (yield* life("alpha/api")).map(({ stream, thing }) => [stream, thing])
+        expect(new Set(again.map(([, thing]) => thing)).size).toBe(new Set(again.map(([stream]) => stream)).size)
+        expect(again[0]?.[1]).toMatch(/^service alpha\/api \([0-9a-f-]{36}\)$/)
+        expect(yield* Effect.flip(life("gamma/api"))).toMatchObject({ _tag: "NotFound" })
+        expect(yield* Effect.flip(life("alpha/ap"))).toMatchObject({ suggestions: ["alpha/api"] })
+      }).pipe(Effect.provide(History.layer)),
+    )
+  })
+
+  it("of a machine is its own part of who may write, by any name it ever had", async () => {
+    await inWorld(
+      Effect.gen(function* () {
+        const { life } = yield* History
+        const log = yield* EventLog
+        const key = (id: string, name: string) => ({ machineId: id.repeat(16), name, publicKey: "k" })
+        const all = [
+          ["RootEstablished", { ...key("a", "laptop"), machines: [key("b", "phone")] }],
+          ["InviteIssued", { inviteId: "c".repeat(16) }],
+          ["EnrolmentRequested", { ...key("d", "vm"), invite: { inviteId: "c".repeat(16) } }],
+          ["MachineRenamed", { machineId: "d".repeat(16), from: "vm", to: "server" }],
+          ["MachineRevoked", { machineId: "b".repeat(16), name: "phone" }],
+        ] as const
+        const meta = { actor: "ada", via: "library", machine: "laptop", commandId: "c" }
+        const events = all.map(([type, data], index) => ({ id: `e-${index}`, type, data, meta }))
+        yield* log.append([{ stream: "machine-all", expected: "any", events }] as never)
+        const positions = (text: string) => Effect.map(life(text), (found) => found.map(({ position }) => position))
+        expect(yield* positions("laptop")).toEqual([1])
+        expect(yield* positions("phone")).toEqual([1, 5])
+        for (const text of ["vm", "server", "d".repeat(16), "d".repeat(8)])
+          expect(yield* positions(text)).toEqual([3, 4])
+        expect(yield* positions("c".repeat(16))).toEqual([2, 3])
+        expect(yield* positions("machine-all")).toEqual([1, 2, 3, 4, 5])
+        expect(yield* Effect.flip(life("phon"))).toMatchObject({ suggestions: ["phone"] })
+      }).pipe(Effect.provide(History.layer)),
+    )
+  })
+
   it("suggests the nearest for a wrong name", async () => {
     expect(await ask((history) => Effect.flip(history.life("omgea")))).toMatchObject({ suggestions: ["omega"] })
   })

@@ -231,10 +231,28 @@ describe("an id", () => {
         // Begun in one moment with things, it is one of several that its first digits may mean.
         expect((yield* Effect.flip(life(id.slice(0, 8)))).message).toContain(id)
         const machineId = "0123456789abcdef"
-        const joined = { type: "MachineJoined", data: { machineId, name: "m", publicKey: "k" }, meta: events[0]?.meta }
+        const data = { machineId, name: "m", publicKey: "k" }
+        const joined = { id: "joined", type: "MachineJoined", data, meta: events[0]?.meta }
         yield* log.append([{ stream: "machine-a", expected: "any", events: [joined] }] as never)
         expect(yield* life(machineId.slice(0, 9))).toMatchObject([{ type: "MachineJoined" }])
         expect(yield* Effect.flip(life("0badcafe-0000"))).toMatchObject({ _tag: "NotFound" })
+      }).pipe(Effect.provide(History.layer)),
+    ))
+
+  it("of an event is taken as far as nothing else has it", () =>
+    inIt(() =>
+      Effect.gen(function* () {
+        const { life } = yield* History
+        const log = yield* EventLog
+        const events = [...(yield* Stream.runCollect(log.readAll()))]
+        const event = (id: string) => ({ id, type: "Noted", data: {}, meta: events[0]?.meta })
+        const ids = ["0badcafe-0000-7000-8000-000000000001", "0badcafe-0000-7000-9000-000000000001"] as const
+        yield* log.append([{ stream: "note-1", expected: "any", events: ids.map(event) }] as never)
+        for (const id of ids) expect(yield* life(id.slice(0, 21))).toMatchObject([{ type: "Noted" }])
+        expect((yield* Effect.flip(life(ids[0].slice(0, 13)))).message).toContain(ids[1])
+        // An event is made in the moment of what it is about, which has the first word.
+        const added = events[0]?.id.slice(0, 13) ?? ""
+        expect(yield* Effect.flip(life(added))).toMatchObject({ _tag: "Ambiguous" })
       }).pipe(Effect.provide(History.layer)),
     ))
 

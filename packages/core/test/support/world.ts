@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { Attendant } from "../../src/Attendant.js"
 import { Commands } from "../../src/Commands.js"
+import type { DeployLogs } from "../../src/DeployLogs.js"
 import { entity, HostKeyPinned, type ServerInput } from "../../src/domain/Server.js"
 import { EventLog } from "../../src/EventLog.js"
 import { Origin } from "../../src/Origin.js"
@@ -27,7 +28,7 @@ const home = mkdtempSync(join(tmpdir(), "context-home-"))
 process.env.HOME = home
 process.once("exit", () => rmSync(home, { recursive: true, force: true }))
 
-export type World = Services.Services | EventLog | ReadModels | Commands
+export type World = Services.Services | EventLog | ReadModels | Commands | DeployLogs
 
 const origin = { actor: "ada", via: "library", machine: "test" } as const
 

@@ -1,5 +1,6 @@
 /** A log whose appends are in the shared log, too, before anything is done about them. */
 import { Commands } from "@context-engine/core/Commands"
+import { StorageError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
 import { type Rejected, Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
@@ -13,6 +14,25 @@ export const push = (reject: (one: Rejected) => void) =>
     const { rejected } = yield* sync.now({ asks: false })
     rejected.forEach(reject)
   })
+
+/** What is kept nowhere else has to be taken by the shared log. */
+const mayShare = (sync: Sync["Type"]): Effect.Effect<void, StorageError> =>
+  Effect.flatMap(sync.status, ({ confirmed, enrolment }) => {
+    const isEmpty = enrolment === "no-root" && confirmed === 0
+    if (isEmpty || enrolment === "enrolled" || enrolment === "unsigned") return Effect.void
+    return new StorageError({
+      reason: "not-enrolled",
+      message: `nothing was done, for it could not be told in the shared log: ${whyNot[enrolment]}`,
+    })
+  })
+
+const whyNot = {
+  waiting: "this machine waits to be enrolled; on an admin machine, context infra machine list shows it",
+  revoked: "this machine was revoked",
+  "not-enrolled":
+    "this machine is not enrolled. A job that keeps no home is enrolled by a key of its own: context infra machine add <name> on an admin machine, and the line in CONTEXT_KEY",
+  "no-root": "nobody has said yet who may write to it: context infra machine root, on the machine that is to say so",
+} as const
 
 /**
  * The log and the commands on it, over those that work here alone: an append ends when it was pushed, so that a deployment has
@@ -29,8 +49,13 @@ export const writeThrough = (
         Effect.gen(function* () {
           const log = yield* EventLog
           const one = yield* Effect.makeSemaphore(1)
-          const shared = Effect.ignore(one.withPermits(1)(push(reject))).pipe(Effect.provideService(Sync, yield* Sync))
-          return EventLog.of({ ...log, append: (...asked) => Effect.zipLeft(log.append(...asked), shared) })
+          const sync = yield* Sync
+          const shared = Effect.ignore(one.withPermits(1)(push(reject))).pipe(Effect.provideService(Sync, sync))
+          return EventLog.of({
+            ...log,
+            append: (...asked) => Effect.zipLeft(log.append(...asked), shared),
+            ready: Effect.zipRight(log.ready, mayShare(sync)),
+          })
         }),
       ),
     ),

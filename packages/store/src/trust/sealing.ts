@@ -116,7 +116,7 @@ export const begin = (
 ): Beginning => {
   const members = readMembership(connection)
   if (members.root !== null) {
-    if (!isEnrolled(members, signer.id) && !isConnected(connection)) throw notEnrolled(members)
+    refuseStranger(connection, signer, members)
     return { before: [], chain: newSession(signer.id, members.root.eventId) }
   }
   if (isOwn(connection, signer)) {
@@ -181,6 +181,25 @@ const hasOthers = (connection: Connection, signer: Signer): boolean =>
   connection
     .prepare("SELECT 1 FROM events WHERE stream >= 'machine-' AND stream < 'machine.' AND stream <> ? LIMIT 1")
     .get(streamOf(signer)) !== undefined
+
+/** A log that has a root takes only machines that were enrolled, or wait to be while they are connected. */
+export const refuseStranger = (
+  connection: Connection,
+  signer: Signer,
+  members: Membership = readMembership(connection),
+): void => {
+  if (members.root !== null && !isEnrolled(members, signer.id) && !isConnected(connection)) throw notEnrolled(members)
+}
+
+/** What a machine writes after it was revoked counts for nothing: it is kept, for that may have been a mistake, but nothing is done. */
+export const refuseRevoked = (connection: Connection, { id }: Signer): void => {
+  const found = readMembership(connection).machines.get(id)
+  if (found?.status !== "revoked") return
+  throw new StorageError({
+    reason: "not-enrolled",
+    message: `this machine was revoked, so what it did could not be told in the log: if that was a mistake, context infra machine approve ${found.name} on an admin machine`,
+  })
+}
 
 const notEnrolled = ({ machines, root }: Membership): StorageError => {
   const by = machines.get(root?.machineId ?? "")?.name ?? "another machine"

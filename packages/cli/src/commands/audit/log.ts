@@ -9,11 +9,11 @@ export const log = leaf({
   name: "log",
   description:
     "Every event in the life of one thing: what it changed, from what to what, by whom, how and on which machine.",
-  examples: ["audit log myserver", "audit log api.example.com", "audit log api --json"],
+  examples: ["audit log myserver", "audit log myserver/api", "audit log api.example.com --json"],
   args: {
     name: argument(
       "name",
-      "A server, service, domain, secret, …, by any name it ever had or its id; the id of a deployment, an event or a machine; or a stream",
+      "A server, service (api, or myserver/api), domain, secret, machine, …, by any name it ever had or its id; the id of a deployment, an invite or an event; or a stream",
     ),
   },
   run: (given) =>

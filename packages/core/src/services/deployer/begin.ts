@@ -65,7 +65,7 @@ const claimed = (parts: Parts, intent: Intent, draft: Run): Effect.Effect<Run, D
       yield* release
       return yield* stop
     }
-    yield* recordStart(parts, run)
+    yield* Effect.onError(recordStart(parts, run), () => release)
     return run
   }).pipe(Effect.onInterrupt(() => release))
 }

@@ -15,6 +15,7 @@ import type { DeployError, DeployerShape, DeployOptions, RollbackOptions } from 
 export const makeDeploy = (parts: Parts): Pick<DeployerShape, "deploy" | "rollback"> => ({
   deploy: Effect.fn("Deployer.deploy")(function* (name: string, options: DeployOptions = {}) {
     const placed = yield* findService(parts.models, name)
+    yield* parts.commands.ready
     yield* settlePlaced(parts, placed, options)
     const begun = yield* begin(parts, placed, options.method ?? "manual", options)
     let goesBack = false
@@ -26,6 +27,7 @@ export const makeDeploy = (parts: Parts): Pick<DeployerShape, "deploy" | "rollba
   }),
   rollback: Effect.fn("Deployer.rollback")(function* (name: string, options: RollbackOptions = {}) {
     const placed = yield* findService(parts.models, name)
+    yield* parts.commands.ready
     yield* settlePlaced(parts, placed, options)
     const past = yield* pastOf(parts, placed)
     const version = options.to ?? (yield* lastGood(placed, past))

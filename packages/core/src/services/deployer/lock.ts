@@ -22,6 +22,7 @@ export const makeLock = (parts: Parts): Locking => {
     lock: Effect.fn("Deployer.lock")(function* (name, options = {}) {
       const reason = options.reason === undefined ? null : yield* decode(Text, options.reason)
       const placed = yield* find(name)
+      yield* parts.commands.ready
       const { actor, machine } = yield* Origin
       const words = { actor, machine, reason: reason ?? "" }
       const answer = yield* parts.ledger.lock(placed.server, placed.service.name, words, options.takeOver ?? false)
@@ -31,6 +32,7 @@ export const makeLock = (parts: Parts): Locking => {
     }),
     unlock: Effect.fn("Deployer.unlock")(function* (name) {
       const placed = yield* find(name)
+      yield* parts.commands.ready
       const answer = yield* parts.ledger.unlock(placed.server, placed.service.name, undefined)
       if (typeof answer !== "boolean") return yield* heldBy(placed, answer, "lock")
       if (!answer) return yield* notLocked(placed)

@@ -34,6 +34,7 @@ export const makeSettle = (parts: Parts): Pick<DeployerShape, "attach" | "cancel
         next: `context infra history ${found.row.service}`,
       })
     }
+    yield* parts.commands.ready
     const { actor, machine } = yield* Origin
     yield* parts.ledger.cancel(found.run.at, `it was cancelled by ${actor} on ${machine}`)
     return yield* finish(parts, yield* adopt(parts, found.run), undefined)

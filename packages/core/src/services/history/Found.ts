@@ -2,68 +2,81 @@
 import * as Effect from "effect/Effect"
 import { Ambiguous, NotFound } from "../../Errors.js"
 import type { Recorded } from "../../Event.js"
-import { hasId, nearest, some } from "../names.js"
+import { nearest, some } from "../names.js"
+import { type Mention, Search } from "./Search.js"
+import { Things } from "./Things.js"
 
-/** Streams, and which of their events are meant. */
+/** Streams, which of their events are meant, and what each of them is called. */
 export interface Meant {
   readonly streams: ReadonlyArray<string>
   readonly isMeant: (event: Recorded) => boolean
+  readonly labels: ReadonlyMap<string, string>
 }
 
 const entity = "thing in the log"
 
 /** Looks at every event once, and knows then what is meant. */
 export class Found {
-  /** By each name that something had, the streams of what had it. */
-  readonly #names = new Map<string, Set<string>>()
-  /** The streams of what has the text for its id. */
-  readonly #things = new Set<string>()
-  /** By the id of a deployment, a machine or an invite that the text begins, and of the event whose id it is: the positions that tell of it. */
-  readonly #mentions = new Map<string, { readonly streams: Set<string>; readonly positions: Set<number> }>()
+  readonly #whole: Search
+  /** Of `server/service`, the one and the other. */
+  readonly #parts: readonly [server: Search, service: Search] | undefined
+  readonly #things = new Things()
 
-  constructor(readonly text: string) {}
-
-  note(event: Recorded): void {
-    const { id, stream } = event
-    const data = (typeof event.data === "object" && event.data !== null ? event.data : {}) as Record<string, unknown>
-    for (const name of [stream, data.name, data.from, data.to, data.domain, data.title, data.dependsOnExternal])
-      if (typeof name === "string") this.#names.set(name, (this.#names.get(name) ?? new Set()).add(stream))
-    if (hasId(stream.slice(stream.indexOf("-") + 1), this.text)) this.#things.add(stream)
-    if (id === this.text.toLowerCase()) this.#mention(id, event)
-    for (const mentioned of new Set([data.deploymentId, data.machineId, data.inviteId, ...rootsOf(data)]))
-      if (typeof mentioned === "string" && beginsWith(mentioned, this.text)) this.#mention(mentioned, event)
+  constructor(readonly text: string) {
+    const slash = text.indexOf("/")
+    this.#whole = new Search(text)
+    this.#parts = slash < 0 ? undefined : [new Search(text.slice(0, slash)), new Search(text.slice(slash + 1))]
   }
 
-  #mention(id: string, { position, stream }: Recorded): void {
-    const before = this.#mentions.get(id) ?? { streams: new Set(), positions: new Set() }
-    this.#mentions.set(id, { streams: before.streams.add(stream), positions: before.positions.add(position) })
+  note(event: Recorded): void {
+    this.#things.note(event)
+    for (const search of [this.#whole, ...(this.#parts ?? [])]) search.note(event)
   }
 
   /** No name hides the life of the thing that has it for an id: where the text fits several ids, or nothing, it fails. */
   get done(): Effect.Effect<Meant, NotFound | Ambiguous> {
-    const name = this.text
-    const called = [...(this.#names.get(name) ?? [])]
-    if (this.#things.size + this.#mentions.size > 1) {
-      const candidates = some([...new Set([...called, ...this.#things, ...this.#mentions.keys()])])
-      return new Ambiguous({ entity, name, candidates })
+    const { events, machines, mentions, names, text: name, things } = this.#whole
+    const called = [...(names.get(name) ?? [])]
+    if (things.size + mentions.size > 1) return ambiguous(name, [...called, ...things, ...mentions.keys()])
+    const streams = [...new Set([...called, ...things])]
+    const told = [...machines, ...mentions.values()]
+    if (streams.length + told.length > 0) return Effect.succeed(this.#meant(streams, told))
+    if (events.size > 1) return ambiguous(name, [...events.keys()])
+    if (events.size === 1) return Effect.succeed(this.#meant([], [...events.values()]))
+    const placed = this.#placed()
+    if (placed.length > 0) return Effect.succeed(this.#meant(placed, []))
+    const known = [...this.#whole.known, ...this.#fullNames()]
+    return new NotFound({ entity, name, suggestions: nearest(name, known) })
+  }
+
+  /** The services of `server/service`, on whichever server of that name or id they ever were. */
+  #placed(): ReadonlyArray<string> {
+    if (this.#parts === undefined) return []
+    const [servers, services] = this.#parts.map(({ names, text, things }) => [...(names.get(text) ?? []), ...things])
+    const isThere = (stream: string) =>
+      this.#things.serversOf(stream).some((id) => servers?.includes(`server-${id}`) === true)
+    return [...new Set(services)].filter((stream) => stream.startsWith("service-") && isThere(stream))
+  }
+
+  /** What could have been meant with a slash. */
+  #fullNames(): ReadonlyArray<string> {
+    if (this.#parts === undefined) return []
+    const streams = [...this.#whole.names.values()].flatMap((all) => [...all])
+    const services = streams.filter((stream) => stream.startsWith("service-"))
+    return [...new Set(services)].map((stream) => this.#things.label(stream).slice("service ".length))
+  }
+
+  #meant(whole: ReadonlyArray<string>, mentions: ReadonlyArray<Mention>): Meant {
+    const entire = new Set(whole)
+    const positions = new Set(mentions.flatMap((one) => [...one.positions]))
+    const streams = [...new Set([...whole, ...mentions.flatMap((one) => [...one.streams])])]
+    return {
+      streams,
+      isMeant: ({ position, stream }) => entire.has(stream) || positions.has(position),
+      labels: this.#things.labels(streams),
     }
-    const streams = [...new Set([...called, ...this.#things])]
-    const [mention] = this.#mentions.values()
-    if (mention === undefined && streams.length === 0)
-      return new NotFound({ entity, name, suggestions: nearest(name, [...this.#names.keys()]) })
-    if (mention === undefined) return Effect.succeed({ streams, isMeant: () => true })
-    const whole = new Set(streams)
-    return Effect.succeed({
-      streams: [...new Set([...streams, ...mention.streams])],
-      isMeant: ({ position, stream }) => whole.has(stream) || mention.positions.has(position),
-    })
   }
 }
 
-/** The machines that a root takes over. */
-const rootsOf = ({ machines }: Readonly<Record<string, unknown>>): ReadonlyArray<unknown> =>
-  Array.isArray(machines) ? machines.map((one) => one?.machineId) : []
-
-/** The ids of machines have no dashes. */
-const beginsWith = (id: string, text: string): boolean =>
-  /^[0-9a-f]{8}[0-9a-f-]*$/i.test(text) && id.startsWith(text.toLowerCase())
+const ambiguous = (name: string, candidates: ReadonlyArray<string>) =>
+  new Ambiguous({ entity, name, candidates: some([...new Set(candidates)]) })

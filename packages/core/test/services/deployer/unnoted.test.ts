@@ -1,0 +1,84 @@
+/** A deployment whose beginning the log does not take: nothing runs, and its host is left as it was. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { afterAll, expect, it } from "vitest"
+import { Commands } from "../../../src/Commands.js"
+import { StorageError } from "../../../src/Errors.js"
+import { Deployer } from "../../../src/services/Deployer.js"
+import { Lifecycle } from "../../../src/services/Lifecycle.js"
+import { Registry } from "../../../src/services/Registry.js"
+import { RunCommand } from "../../../src/services/RunCommand.js"
+import { inWorld } from "../../support/world.js"
+
+const directory = mkdtempSync(join(tmpdir(), "context-unnoted-"))
+afterAll(() => rmSync(directory, { recursive: true }))
+const ran = join(directory, "ran")
+
+const refused = new StorageError({ reason: "not-enrolled", message: "this machine may not write" })
+
+/** What acts on hosts, over commands that are refused in some way. */
+const over = (commands: (real: Commands["Type"]) => Commands["Type"]) =>
+  Layer.fresh(Layer.mergeAll(Deployer.layer, Lifecycle.layer, RunCommand.layer)).pipe(
+    Layer.provide(Layer.effect(Commands, Effect.map(Commands, commands))),
+  )
+
+const fleet = Effect.gen(function* () {
+  const { servers, services } = yield* Registry
+  yield* servers.add({ name: "m", local: true })
+  const command = `touch ${ran}`
+  yield* services.add({ name: "api", server: "m", deployCommand: command, restartCommand: command })
+  return yield* Deployer
+})
+
+it("leaves no lock where its beginning could not be noted after all", () =>
+  inWorld(
+    Effect.gen(function* () {
+      const deployer = yield* fleet
+      const failing = over((real) => ({
+        ...real,
+        record: (aggregate, id, events) =>
+          events.some(({ type }) => type === "DeploymentStarted") ? refused : real.record(aggregate, id, events),
+      }))
+      const error = yield* Effect.flatMap(Deployer, ({ deploy }) => Effect.flip(deploy("api"))).pipe(
+        Effect.provide(failing),
+      )
+      expect(error.message).toBe(refused.message)
+      expect(existsSync(ran)).toBe(false)
+      expect((yield* deployer.plan("api")).lock).toBe(null)
+      expect(yield* deployer.lock("api", { reason: "it is free" })).toMatchObject({ service: "m/api" })
+      yield* deployer.unlock("api")
+    }),
+  ))
+
+it("is not begun by whoever may not write, nor is anything else done on a host", () =>
+  inWorld(
+    Effect.gen(function* () {
+      const deployer = yield* fleet
+      yield* deployer.lock("api", { reason: "for a while" })
+      const closed = over((real) => ({ ...real, ready: refused }))
+      const all = Effect.gen(function* () {
+        const { deploy, lock, rollback, unlock } = yield* Deployer
+        const lifecycle = yield* Lifecycle
+        const { run } = yield* RunCommand
+        const asked = [
+          deploy("api"),
+          rollback("api", { to: "1" }),
+          lock("api", { takeOver: true }),
+          unlock("api"),
+          lifecycle.restart("api", { force: true }),
+          lifecycle.stop("api", { force: true }),
+          lifecycle.start("api", { force: true }),
+          run({ names: ["m"] }, ["touch", ran]),
+        ]
+        for (const one of asked)
+          expect((yield* Effect.flip(one as Effect.Effect<unknown, Error>)).message).toBe(refused.message)
+      })
+      yield* Effect.provide(all, closed)
+      expect(existsSync(ran)).toBe(false)
+      expect((yield* deployer.plan("api")).lock).toMatchObject({ reason: "for a while" })
+      yield* deployer.unlock("api")
+    }),
+  ))

@@ -1,0 +1,38 @@
+/** Whether this machine may write into a log at all, whatever it is. */
+import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
+import { StorageError } from "@context-engine/core/Errors"
+import type { Connection } from "./connection.js"
+import type { Signer } from "./Signer.js"
+import { readStanding } from "./standing.js"
+import { chainOfKey, isUnsigned, refuseRevoked, refuseStranger } from "./trust/sealing.js"
+
+/** Throws `StorageError` where an append would be refused for who makes it, or would count for nothing. Changes nothing. */
+export const checkWriter = (connection: Connection, signer: Signer | undefined): void => {
+  const { own, shared } = readStanding(connection)
+  if (shared.replayed !== null) throw notLive(shared.replayed)
+  const known = signer && chainOfKey(own, signer)
+  if (signer === undefined || (known === undefined && isUnsigned(connection))) refuseUnsigned(connection)
+  else {
+    refuseRevoked(connection, signer)
+    if (known === undefined || known.root === "") refuseStranger(connection, signer)
+  }
+}
+
+/** A file that shows the past of a log does not go on. */
+export const notLive = (moment: string): StorageError =>
+  new StorageError({
+    reason: "foreign",
+    message: `this file shows a log as of ${moment}, for audit replay wrote it: nothing is added to it; name the log itself with --db or CONTEXT_DB`,
+  })
+
+/** An unsigned event in a signed log would count for nothing. */
+export const refuseUnsigned = (connection: Connection): void => {
+  const roots = connection.prepare(
+    "SELECT 1 FROM events WHERE stream = ? AND type = ? AND position NOT IN (SELECT position FROM inert) LIMIT 1",
+  )
+  if (roots.get(machinesStream, RootEstablished.type) === undefined) return
+  throw new StorageError({
+    reason: "not-enrolled",
+    message: "this log is signed, and an unsigned event in it would count for nothing: leave out CONTEXT_KEY=off",
+  })
+}
