@@ -133,7 +133,7 @@ const otherName = (path: string): string | undefined => {
   if (nlink === 1 || aside.test(path)) return undefined
   const own = realpathSync(path)
   return namesIn(dirname(own))
-    .filter((name) => name !== basename(own) && !aside.test(name))
+    .filter((name) => name.replace(aside, "") !== basename(own))
     .map((name) => join(dirname(own), name))
     .find((other) => {
       const found = lstatSync(other, { throwIfNoEntry: false })

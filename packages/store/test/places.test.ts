@@ -177,4 +177,7 @@ it("a log under two names in a directory is refused under both, until one is gon
   linkSync(path, join(directory, "snapshot", "twice.db"))
   linkSync(path, `${path}.before-2026-01-01T00-00-00Z`)
   for (const one of [path, link]) expect(await inLog(one, serverNames)).toEqual(["a"])
+  linkSync(path, `${other}.before-2026-01-01T00-00-00Z`)
+  await expect(inLog(path, serverNames)).rejects.toThrow(/are one file under two names/)
+  rmSync(`${other}.before-2026-01-01T00-00-00Z`)
 })

@@ -104,13 +104,15 @@ export const findService = (models: Views, name: string): Effect.Effect<Placed, 
       return yield* new Ambiguous({ entity: "service", name, candidates: placed.map(fullName) })
     }
     const all = yield* placeAll(models, yield* models.services.list())
+    const known = all.map((one) => (serverName === undefined ? one.service.name : fullName(one)))
+    const unknown = missing("service", name, known)
     if (beginsId(serviceName)) {
       const ids = all.filter(isThere).map((one) => ({ id: one.service.id, name: one.service.name, one }))
       const shown = ({ id, name, one }: (typeof ids)[number]) => (beginsId(name) ? id : fullName(one))
-      return (yield* named("service", serviceName, ids, called, shown)).one
+      const found = named("service", serviceName, ids, called, shown)
+      return (yield* Effect.catchTag(found, "NotFound", () => unknown)).one
     }
-    const known = all.map((one) => (serverName === undefined ? one.service.name : fullName(one)))
-    return yield* missing("service", name, known)
+    return yield* unknown
   })
 
 /** What is called so before a slash, or has it for an id. */

@@ -156,6 +156,23 @@ describe("an id", () => {
       }),
     ))
 
+  it("of a dependency is none where a service that it is on has that for a name; what is others' is said to be so", () =>
+    inIt(({ registry: { dependencies, services } }) =>
+      Effect.gen(function* () {
+        yield* services.add({ name: "web", server: "alpha" })
+        const { id } = yield* dependencies.add({ service: "web", on: "api" })
+        yield* services.add({ name: id, server: "alpha" })
+        yield* dependencies.add({ service: "web", on: `alpha/${id}` })
+        yield* dependencies.add({ service: "web", external: "stripe" })
+        const fails = (on: string, external: boolean) =>
+          Effect.map(Effect.flip(dependencies.get({ service: "web", on, external })), ({ message }) => message)
+        expect(yield* fails(id, false)).toContain("ambiguous")
+        expect(yield* fails("stripe", false)).toContain("stripe is none of your services: name it as external")
+        expect(yield* fails("alpha/api", true)).toContain("alpha/api is a service of yours")
+        expect(yield* Effect.flip(services.get("alpha/0badcafe"))).toMatchObject({ name: "alpha/0badcafe" })
+      }),
+    ))
+
   it("of a deployment, however short, is no service's; where it fits both, neither is meant", () =>
     inIt(({ registry, service }) =>
       Effect.gen(function* () {

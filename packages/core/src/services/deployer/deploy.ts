@@ -66,8 +66,9 @@ const rollBackFrom = (
   options: DeployOptions,
 ): Effect.Effect<DeploymentRow, DeployError> =>
   Effect.gen(function* () {
-    const placed = yield* findService(parts.models, fullName(run.placed))
     const back = Effect.gen(function* () {
+      // It may be called otherwise by now.
+      const placed = yield* findService(parts.models, run.placed.service.id)
       const version = yield* lastGood(placed, yield* pastOf(parts, placed))
       yield* options.onStep?.("rollback", version) ?? Effect.void
       const notes = `automatic, after ${failed.id.slice(0, 18)} failed`

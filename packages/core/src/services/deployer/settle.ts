@@ -118,7 +118,7 @@ const find = (
     const row = yield* meantById(parts, target)
     if (row !== undefined) {
       if (isOver(row)) return { row }
-      const placed = yield* findService(parts.models, `${row.server}/${row.service}`)
+      const placed = yield* findService(parts.models, row.serviceId)
       const { runs } = yield* parts.ledger.inspect(placed.server, row.service, [row.id])
       return { run: resumed({ placed, id: row.id, row, meta: runs[0]?.meta ?? {}, now }, watch) }
     }

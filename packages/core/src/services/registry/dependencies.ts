@@ -6,7 +6,7 @@ import { Ambiguous, DependencyCycle, InvalidInput, type RegistryError } from "..
 import * as Id from "../../Id.js"
 import type { ReadModels } from "../../ReadModels.js"
 import type { DependencyRow } from "../../views/dependencies.js"
-import { findService, fullName, hasId, missing, named, placeAll, some, withId } from "../names.js"
+import { beginsId, findService, fullName, hasId, missing, named, placeAll, some, withId } from "../names.js"
 import { add, decode, execute, remove, update } from "./crud.js"
 
 /** A dependency as people see it, with `server/service` names; `external` when it is not one of ours. */
@@ -66,11 +66,23 @@ export const makeDependencies = (models: ReadModels["Type"], commands: Commands[
     Effect.gen(function* () {
       const { external, on, service } = key
       if (on === undefined) return yield* byOwnId(service)
-      const all = (yield* list({ service })).filter((row) => external === undefined || row.external === external)
+      const both = yield* list({ service })
+      const all = both.filter((row) => external === undefined || row.external === external)
       const hasIds = (row: DependencyView) => hasId(row.id, on) || hasId(row.dependsOnServiceId ?? "", on)
       const exact = all.filter((row) => row.dependsOn === on || hasIds(row))
-      const found = exact.length > 0 ? exact : all.filter((row) => !row.external && row.dependsOn.endsWith(`/${on}`))
+      const isCalled = (row: DependencyView) => !row.external && row.dependsOn.endsWith(`/${on}`)
+      // What can be an id may have been given to a service for a name.
+      const found =
+        exact.length > 0 && !beginsId(on) ? exact : all.filter((row) => exact.includes(row) || isCalled(row))
       const name = keyWords(key)
+      const other = both.find((row) => row.dependsOn === on && row.external !== external)
+      if (found.length === 0 && other !== undefined)
+        return yield* new InvalidInput({
+          field: external ? "external" : "on",
+          reason: other.external
+            ? `${on} is none of your services: name it as external`
+            : `${on} is a service of yours`,
+        })
       if (found.length > 1) {
         const candidates = some(found.map((row) => `${row.id} (${wordsOf(row)})`))
         return yield* new Ambiguous({ entity: "dependency", name, candidates })
