@@ -1,4 +1,5 @@
 /** What the streams of a log are called: as it was last said, and on which servers a service ever was. */
+import { machinesStream } from "../../domain/Machine.js"
 import type { Recorded } from "../../Event.js"
 
 type Fields = Readonly<Record<string, unknown>>
@@ -45,6 +46,7 @@ export class Things {
   label(stream: string): string {
     const kind = stream.slice(0, stream.indexOf("-"))
     const { name, servers } = this.#byStream.get(stream) ?? { servers: new Set<string>() }
+    if (stream === machinesStream) return "the machines"
     if (name === undefined) return stream
     const server = this.#byStream.get(`server-${[...servers].at(-1)}`)?.name
     return `${kind} ${server === undefined ? name : `${server}/${name}`}`
