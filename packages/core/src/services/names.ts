@@ -115,6 +115,10 @@ export const findService = (models: Views, name: string): Effect.Effect<Placed, 
     return yield* unknown
   })
 
+/** A service that was found before: by its id, for it may be called otherwise now; or, removed and registered anew, by its name. */
+export const findAgain = (models: Views, id: string, name: string): ReturnType<typeof findService> =>
+  Effect.catchTag(findService(models, id), "NotFound", () => findService(models, name))
+
 /** What is called so before a slash, or has it for an id. */
 const beforeSlash = (models: Views, text: string): Effect.Effect<string, Ambiguous | StorageError> =>
   beginsId(text)

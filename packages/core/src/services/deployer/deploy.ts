@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { DeploymentRolledBack, entity } from "../../domain/Service.js"
 import { OperationFailed } from "../../Errors.js"
 import type { DeploymentRow } from "../../views/deployments.js"
-import { findService, fullName, type Placed } from "../names.js"
+import { findAgain, findService, fullName, type Placed } from "../names.js"
 import { type Begun, begin } from "./begin.js"
 import { finish, letGo } from "./finish.js"
 import { hasCheck } from "./gate.js"
@@ -67,8 +67,7 @@ const rollBackFrom = (
 ): Effect.Effect<DeploymentRow, DeployError> =>
   Effect.gen(function* () {
     const back = Effect.gen(function* () {
-      // It may be called otherwise by now.
-      const placed = yield* findService(parts.models, run.placed.service.id)
+      const placed = yield* findAgain(parts.models, run.placed.service.id, fullName(run.placed))
       const version = yield* lastGood(placed, yield* pastOf(parts, placed))
       yield* options.onStep?.("rollback", version) ?? Effect.void
       const notes = `automatic, after ${failed.id.slice(0, 18)} failed`

@@ -5,7 +5,7 @@ import { Attendant } from "../../Attendant.js"
 import { Ambiguous, OperationFailed } from "../../Errors.js"
 import { Origin } from "../../Origin.js"
 import { type DeploymentRow, isOver } from "../../views/deployments.js"
-import { beginsId, findService, fullName, hasId, type Placed } from "../names.js"
+import { beginsId, findAgain, findService, fullName, hasId, type Placed } from "../names.js"
 import { recordStart } from "./begin.js"
 import { finish } from "./finish.js"
 import { heldBy } from "./held.js"
@@ -118,7 +118,7 @@ const find = (
     const row = yield* meantById(parts, target)
     if (row !== undefined) {
       if (isOver(row)) return { row }
-      const placed = yield* findService(parts.models, row.serviceId)
+      const placed = yield* findAgain(parts.models, row.serviceId, `${row.server}/${row.service}`)
       const { runs } = yield* parts.ledger.inspect(placed.server, row.service, [row.id])
       return { run: resumed({ placed, id: row.id, row, meta: runs[0]?.meta ?? {}, now }, watch) }
     }
