@@ -101,7 +101,7 @@ export const findService = (models: Views, name: string): Effect.Effect<Placed, 
     const placed = (yield* placeAll(models, rows)).filter(isThere)
     if (placed.length === 1 && !beginsId(serviceName)) return placed[0] as Placed
     if (placed.length > 1) {
-      return yield* new Ambiguous({ entity: "service", name, candidates: placed.map(fullName) })
+      return yield* new Ambiguous({ entity: "service", name, candidates: placed.map(fullName).sort() })
     }
     const all = yield* placeAll(models, yield* models.services.list())
     const known = all.map((one) => (serverName === undefined ? one.service.name : fullName(one)))
