@@ -52,6 +52,23 @@ describe("a machine that may not write into the log", () => {
     expect(existsSync(ran)).toBe(true)
   })
 
+  it("does nothing on hosts by a file that shows the past, not even one that shows all there is", async () => {
+    const machine = signing("ada")
+    const ran = await begun(machine)
+    for (const [moment, said] of [
+      ["3", "position 3"],
+      ["now", "2"],
+      [new Date().toISOString(), "2"],
+    ] as const) {
+      const CONTEXT_DB = join(machine.directory, `${moment}.db`)
+      await machine.succeed(`audit replay --to ${moment} --into ${CONTEXT_DB}`)
+      await refusesAll(machine, ran, new RegExp(`shows a log as of ${said}`), { CONTEXT_DB })
+      const added = await machine.run("server add n", { env: { CONTEXT_DB } })
+      expect(added).toMatchObject({ code: 1, stderr: expect.stringContaining("nothing is added to it") })
+    }
+    expect(await machine.json("audit verify")).toMatchObject({ ok: true, events: 3 })
+  })
+
   it("does nothing on hosts with the key of another log", async () => {
     const [machine, other] = [signing("ada"), signing("eve")]
     const ran = await begun(machine)

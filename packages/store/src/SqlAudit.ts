@@ -15,6 +15,7 @@ import { copyInto, makeWhole } from "./copies.js"
 import { Database, layer as databaseLayer, openConnection } from "./Database.js"
 import { decodeLine, encodeLine } from "./exchange.js"
 import { OwnSchema } from "./fileSchema.js"
+import { refuseReplay } from "./mayWrite.js"
 import { clashes, columns, type EventRow, notYet } from "./record.js"
 import { hear } from "./restate.js"
 import { findSigner } from "./Signer.js"
@@ -77,7 +78,7 @@ export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Datab
         import: (lines) =>
           Effect.scoped(
             Effect.flatMap(database.dedicated, (connection) =>
-              Effect.zipRight(refuseShared(connection), takeOver(connection, Stream.mapEffect(lines, decodeLine))),
+              Effect.zipRight(refuseImport(connection), takeOver(connection, Stream.mapEffect(lines, decodeLine))),
             ),
           ).pipe(Effect.flatMap(heard)),
         replay: Effect.fn("Audit.replay")(function* (moment: string, into: string) {
@@ -108,14 +109,21 @@ export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Datab
 export const layer = layerWith({})
 
 /** What machines share, each takes from the shared log: beside that an import would make a second account of it. */
-const refuseShared = (connection: Connection) =>
-  readSetting(connection).confirmed === undefined
-    ? Effect.void
-    : new InvalidInput({
-        field: "",
-        reason:
-          "this log is shared with other machines, and gets its events from them (context infra sync now); import into a file of its own (--db)",
-      })
+const refuseImport = (connection: Connection) =>
+  Effect.try({
+    try: () => {
+      const setting = readSetting(connection)
+      refuseReplay(setting)
+      if (setting.confirmed !== undefined) throw sharedAlready
+    },
+    catch: (error) => error as InvalidInput | StorageError,
+  })
+
+const sharedAlready = new InvalidInput({
+  field: "",
+  reason:
+    "this log is shared with other machines, and gets its events from them (context infra sync now); import into a file of its own (--db)",
+})
 
 /** What a file is told that shows the log up to a position without some of its events. */
 const replayOf = (connection: Connection, moment: string, until: number, skip: ReadonlySet<number>): Replay => {
@@ -126,9 +134,13 @@ const replayOf = (connection: Connection, moment: string, until: number, skip: R
   return { moment: inWords(moment), left, recorded: Math.min(recorded, until) }
 }
 
-/** Where the moment is a span ago, that is counted from now. */
-const inWords = (moment: string): string =>
-  spanMillis(moment) === undefined ? moment : `${moment} before ${new Date().toISOString()}`
+/** A moment as it can be read later: what is counted from now is not. */
+const inWords = (moment: string): string => {
+  const now = new Date().toISOString()
+  if (/^\d+$/.test(moment)) return `position ${moment}`
+  if (moment === "now") return now
+  return spanMillis(moment) === undefined ? moment : `${moment} before ${now}`
+}
 
 type Read = <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
 

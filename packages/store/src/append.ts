@@ -10,7 +10,7 @@ import { isoTime } from "@context-engine/core/Time"
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
 import type { HeadCache } from "./HeadCache.js"
-import { notLive, refuseUnsigned } from "./mayWrite.js"
+import { refuseReplay, refuseUnsigned } from "./mayWrite.js"
 import {
   columns,
   decode,
@@ -95,7 +95,7 @@ export const append = (
   if (options.head !== undefined && options.head !== head.position) {
     throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
   }
-  if (shared.replayed !== null) throw notLive(shared.replayed)
+  refuseReplay(shared)
   if (options.rebases !== undefined && options.rebases !== shared.rebases) {
     throw new VersionConflict({ stream: "the log", expected: options.rebases, actual: shared.rebases })
   }

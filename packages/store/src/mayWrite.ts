@@ -3,13 +3,13 @@ import { machinesStream, RootEstablished } from "@context-engine/core/domain/Mac
 import { StorageError } from "@context-engine/core/Errors"
 import type { Connection } from "./connection.js"
 import type { Signer } from "./Signer.js"
-import { readStanding } from "./standing.js"
+import { readStanding, type Shared } from "./standing.js"
 import { chainOfKey, isUnsigned, refuseRevoked, refuseStranger } from "./trust/sealing.js"
 
 /** Throws `StorageError` where an append would be refused for who makes it, or would count for nothing. Changes nothing. */
 export const checkWriter = (connection: Connection, signer: Signer | undefined): void => {
   const { own, shared } = readStanding(connection)
-  if (shared.replayed !== null) throw notLive(shared.replayed)
+  refuseReplay(shared)
   const known = signer && chainOfKey(own, signer)
   if (signer === undefined || (known === undefined && isUnsigned(connection))) refuseUnsigned(connection)
   else {
@@ -18,12 +18,14 @@ export const checkWriter = (connection: Connection, signer: Signer | undefined):
   }
 }
 
-/** A file that shows the past of a log does not go on. */
-export const notLive = (moment: string): StorageError =>
-  new StorageError({
+/** A file that shows the past of a log does not go on, by nobody's events: that would be another log under the same keys. */
+export const refuseReplay = ({ replayed }: Pick<Shared, "replayed">): void => {
+  if (replayed === null) return
+  throw new StorageError({
     reason: "foreign",
-    message: `this file shows a log as of ${moment}, for audit replay wrote it: nothing is added to it; name the log itself with --db or CONTEXT_DB`,
+    message: `this file shows a log as of ${replayed}, for audit replay wrote it: nothing is added to it; name the log itself with --db or CONTEXT_DB`,
   })
+}
 
 /** An unsigned event in a signed log would count for nothing. */
 export const refuseUnsigned = (connection: Connection): void => {

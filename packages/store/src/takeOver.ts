@@ -5,7 +5,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { isDriverError, type NativeConnection, storageError } from "./connection.js"
-import { clashes, columns, type EventRow, hashOf, notYet } from "./record.js"
+import { clashes, columns, type EventRow, hashOf } from "./record.js"
 import { readHead, readShared } from "./standing.js"
 import { BrokenChain, judgeAfter, takeIncoming } from "./sync/judging.js"
 import { readCovered } from "./trust/acknowledged.js"
@@ -136,7 +136,7 @@ class Taking {
   }
 }
 
-/** Remembers what the file shows, unless it is simply the beginning of the log. */
+/** Remembers what the file shows: also where it is simply the beginning of the log, for the log itself goes on in another way. */
 const showMoment = (connection: NativeConnection, { left, moment, recorded }: Replay): void => {
   connection.prepare("UPDATE sync SET recorded = ?").run(recorded)
   const clash = connection
@@ -147,8 +147,7 @@ const showMoment = (connection: NativeConnection, { left, moment, recorded }: Re
     throw broken(
       `then two machines that did not know of each other had things of one name (position ${clash}), which tables cannot hold; name a position, or a moment before or after it`,
     )
-  if ([...left.values()].includes(notYet))
-    connection.prepare("INSERT INTO replayed (one, moment) VALUES (1, ?)").run(moment)
+  connection.prepare("INSERT INTO replayed (one, moment) VALUES (1, ?)").run(moment)
 }
 
 /**

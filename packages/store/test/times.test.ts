@@ -1,5 +1,5 @@
 /** Which past is shown: with clocks that are wrong, offline, before and after sharing, and by every way to ask. */
-import type { EventLog } from "@context-engine/core/EventLog"
+import { EventLog } from "@context-engine/core/EventLog"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import * as AsOf from "@context-engine/core/services/AsOf"
 import { Audit } from "@context-engine/core/services/Audit"
@@ -8,6 +8,7 @@ import { Registry } from "@context-engine/core/services/Registry"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { layer } from "../src/layer.js"
 import * as SqlAudit from "../src/SqlAudit.js"
@@ -175,12 +176,29 @@ describe("--at, by when things happened", () => {
     await add(server, "first")
     await on(0, () => sync(server))
     await on(0, () => sync(laptop))
-    const into = freshPath()
-    await laptop.run(Effect.flatMap(Audit, (audit) => audit.replay(then, into)))
-    const copy = machine("copy", undefined, { path: into, signed: false })
-    expect(await live(copy)).toEqual(["early"])
-    const refused = await give(copy, (r) => r.servers.add({ name: "more" }))
-    expect(refused).toMatchObject({ _tag: "Left", left: { message: expect.stringContaining("as of") } })
+    // Also one that is simply the beginning of its log, or all of it.
+    const lines = await laptop.run(Effect.flatMap(Audit, (audit) => Stream.runCollect(audit.export)))
+    const moments = { [then]: then, "2": "position 2", "0": "position 0", now: iso(time) }
+    for (const [moment, said] of Object.entries(moments)) {
+      const into = freshPath()
+      await laptop.run(Effect.flatMap(Audit, (audit) => audit.replay(moment, into)))
+      const copy = machine("copy", remote, { path: into, signed: false })
+      const before = await live(copy)
+      const append = await give(copy, (r) => r.servers.add({ name: "more" }))
+      expect(append, moment).toMatchObject({
+        _tag: "Left",
+        left: { message: expect.stringContaining(`as of ${said}`) },
+      })
+      const refusals = Effect.all([
+        Effect.flip(Effect.flatMap(EventLog, (log) => log.ready)),
+        Effect.flip(Effect.flatMap(Sync, (service) => service.contact)),
+        Effect.flip(Effect.flatMap(Sync, (service) => service.now())),
+        Effect.flip(Effect.flatMap(Sync, (service) => service.join())),
+        Effect.flip(Effect.flatMap(Audit, (audit) => audit.import(Stream.fromIterable(lines)))),
+      ])
+      for (const { message } of await copy.run(refusals)) expect(message, moment).toContain(`as of ${said}`)
+      expect(await live(copy)).toEqual(before)
+    }
   })
 })
 

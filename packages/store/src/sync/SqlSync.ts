@@ -13,9 +13,10 @@ import * as Option from "effect/Option"
 import type { Connection } from "../connection.js"
 import { Database } from "../Database.js"
 import { keyFileOf } from "../identity.js"
+import { refuseReplay } from "../mayWrite.js"
 import { genesis } from "../record.js"
 import { findSigner, loadSigner } from "../Signer.js"
-import { readHead } from "../standing.js"
+import { readHead, readShared } from "../standing.js"
 import { decodeInvite, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { type Parts, Tally } from "./asking.js"
@@ -68,7 +69,11 @@ const readOwn = (keyPath: string | undefined) =>
 const make = (database: Database["Type"], { keepsNothing = false, keyPath, remote }: Options) => {
   const keyFile = keyFileOf(keyPath)
   const shared = Effect.isEffect(remote) ? remote : Effect.succeed(remote)
-  const connected = Effect.flatMap(shared, (one) => (one === undefined ? notConnected : Effect.succeed(one)))
+  const isLive = database.read((connection) => refuseReplay(readShared(connection)))
+  const connected = Effect.zipLeft(
+    Effect.flatMap(shared, (one) => (one === undefined ? notConnected : Effect.succeed(one))),
+    isLive,
+  )
   const signing = ({ reading = false }: SyncOptions) =>
     Effect.try({
       try: () => (keyPath === undefined ? undefined : (reading || keepsNothing ? findSigner : loadSigner)(keyPath)),

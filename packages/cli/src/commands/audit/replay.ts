@@ -9,7 +9,7 @@ import { progress } from "../../terminal.js"
 export const replay = leaf({
   name: "replay",
   description:
-    "Writes the log up to a moment, and all rows as they were then, into a database that any SQLite tool opens.",
+    "Writes the log up to a moment, and all rows as they were then, into a database that any SQLite tool opens. Nothing can be added to it.",
   examples: ["audit replay --to 2026-11-01 --into november.db"],
   options: {
     to: required("to", "moment", moments),
