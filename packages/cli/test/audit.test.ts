@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "vitest"
 import { damaged } from "../../store/test/support/audited.js"
 import { workspace } from "./support/cli.js"
+import { signing } from "./support/enrolled.js"
 
 const ws = workspace()
 const at = (name: string) => join(ws.directory, name)
@@ -129,6 +130,28 @@ describe("who wrote it, and who may", () => {
     expect(all).toMatch(/the log begins with \S+ as its root/)
     expect(all).toMatch(/machine job enrolled as member/)
     expect((await own.json("diff 7 7", desk)).machines).toEqual([])
+  })
+})
+
+describe("audit log of machines that were called alike", () => {
+  it("says in words what became of each, and which of them it was by its key", async () => {
+    const ada = signing("ada")
+    await ada.succeed("server add x")
+    await ada.succeed("machine add ci")
+    await ada.succeed("machine rename ci ci-old")
+    await ada.succeed("machine revoke ci-old --yes")
+    await ada.succeed("machine add ci")
+    const text = await ada.succeed("audit log ci")
+    expect(text).toMatch(/MachineRenamed at \d+, .*\n +machine ci is called ci-old \(key [0-9a-f]{16}\)/)
+    const told = [...text.matchAll(/^ +(machine .*) \(key ([0-9a-f]{16})\)$/gm)].map(([, what, key]) => [what, key])
+    const [first, second] = [told[0]?.[1], told.at(-1)?.[1]]
+    expect(first).not.toBe(second)
+    expect(told).toEqual([
+      ["machine ci enrolled as member", first],
+      ["machine ci is called ci-old", first],
+      ["machine ci-old revoked", first],
+      ["machine ci enrolled as member", second],
+    ])
   })
 })
 

@@ -31,6 +31,17 @@ it("a machine that connects to an empty log first is its root with the first thi
   expect(await names(server)).toEqual(["alpha"])
 })
 
+it("a machine that came under the name of another is found by the name it is called since, which no event gave it", async () => {
+  const { machineId, name } = await itself(server)
+  expect(name).toMatch(/-[0-9a-f]{8}$/)
+  await laptop.succeed("sync now")
+  const life = await laptop.json(`audit log ${name}`)
+  expect(life.length).toBeGreaterThan(0)
+  expect(life.map(({ data }: { readonly data: { readonly machineId: string } }) => data.machineId)).toEqual(
+    life.map(() => machineId),
+  )
+})
+
 it("an invite that is refused leaves a new machine connected to nothing, and the next attempt goes through", async () => {
   const phone = signing("eve")
   const { code } = await laptop.json("sync invite --uses 1")

@@ -1,5 +1,5 @@
 /** What acts on a host is in the log afterwards: a machine that may not write there does nothing, and says so first. */
-import { existsSync } from "node:fs"
+import { existsSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Redacted from "effect/Redacted"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -52,6 +52,33 @@ describe("a machine that may not write into the log", () => {
     expect(existsSync(ran)).toBe(true)
   })
 
+  it("is told that by history where a deployment that was left has ended, and not that its host is away", async () => {
+    const machine = signing("ada")
+    const [hold, over] = [join(machine.directory, "hold"), join(machine.directory, "over")]
+    writeFileSync(hold, "")
+    const command = `echo begun; while [ -e ${hold} ]; do sleep 0.05; done; touch ${over}`
+    await machine.succeed("server add m --local")
+    await machine.succeed(["service", "add", "api", "--server", "m", "--deploy", command])
+    let sent = false
+    const left = await machine.run("deploy api", {
+      watch: (soFar, signal) => {
+        if (sent || !soFar.includes("begun")) return
+        sent = true
+        signal("SIGINT")
+      },
+    })
+    expect(left.code, left.stderr).toBe(130)
+    rmSync(hold)
+    await expect.poll(() => existsSync(over), { timeout: 20_000 }).toBe(true)
+    const shown = await machine.run("history api --json", { env: { CONTEXT_KEY: "off" } })
+    expect(shown).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^api: in progress .*signed.*CONTEXT_KEY=off/s),
+    })
+    expect(JSON.parse(shown.stdout)).toMatchObject([{ status: "in_progress" }])
+    expect(await machine.json("history api")).toMatchObject([{ status: "success" }])
+  })
+
   it("does nothing on hosts by a file that shows the past, not even one that shows all there is", async () => {
     const machine = signing("ada")
     const ran = await begun(machine)
@@ -90,6 +117,8 @@ describe("a machine that may not write into the log", () => {
       TURSO_URL: sqld.url,
       TURSO_AUTH_TOKEN: Redacted.value(sqld.token()),
     }
+    const reader = { ...job, TURSO_AUTH_TOKEN: Redacted.value(sqld.token({ a: "ro" })) }
+    await refusesAll(ci, ran, /could not be told in the shared log: .*may only be read with this token/s, reader)
     const stranger = { ...job, CONTEXT_KEY: join(ci.directory, "machine.key") }
     await refusesAll(ci, ran, /could not be told in the shared log: this machine is not enrolled/, stranger)
     const phone = signing("bob")

@@ -30,7 +30,14 @@ const losses: ReadonlyArray<readonly [string, (at: Begun) => void, RegExp]> = [
     (at) => copyFileSync(at.older, at.db),
     /ends at position 3.*seen it end at position 5/,
   ],
-  ["no file at all", (at) => remove(at), /(has no events|no log any more).*seen it end at position 5/],
+  [
+    "an empty file",
+    (at) => {
+      remove(at)
+      writeFileSync(at.db, "", { mode: 0o600 })
+    },
+    /has no events.*end at position 5/,
+  ],
 ]
 
 describe("a log that lacks what this machine has seen of it", () => {
@@ -51,21 +58,24 @@ describe("a log that lacks what this machine has seen of it", () => {
     expect(await at.run("audit verify")).toMatchObject({ code: 0, stderr: "" })
   })
 
-  it("is told of where it is named, and not made anew by what only reads", async () => {
-    const at = await begun()
-    remove(at)
-    const copy = join(at.directory, "copy.db")
-    const lines = ["status", "alert", "server list", "audit verify", "audit log a", `backup ${copy}`, "health"]
-    for (const line of lines) {
-      expect(await at.run(`${line} --db ${at.db}`), line).toMatchObject({
-        code: 1,
-        stderr: expect.stringMatching(
-          /there is no log any more; this machine has seen it end at position 5, .*\n {2}.*restore/,
-        ),
-      })
-    }
-    expect([at.db, copy].filter((path) => existsSync(path))).toEqual([])
-  })
+  it.each([true, false])(
+    "is told of where it is gone, and not made anew by what only reads (named: %s)",
+    async (named) => {
+      const at = await begun()
+      remove(at)
+      const copy = join(at.directory, "copy.db")
+      const lines = ["status", "alert", "server list", "audit verify", "audit log a", `backup ${copy}`, "health"]
+      for (const line of lines) {
+        expect(await at.run(named ? `${line} --db ${at.db}` : line), line).toMatchObject({
+          code: 1,
+          stderr: expect.stringMatching(
+            /there is no log any more; this machine has seen it end at position 5, .*\n {2}.*restore/,
+          ),
+        })
+      }
+      expect([at.db, copy].filter((path) => existsSync(path))).toEqual([])
+    },
+  )
 
   it("is told of with the way back: a backup", async () => {
     const at = await begun()

@@ -26,8 +26,8 @@ const served = async ({ db, directory }: ReturnType<typeof workspace>) => {
     createInterface({ input: child.stdout }).once("line", (line) => resolve(JSON.parse(line).url))
     child.once("exit", () => reject(new Error("the server ended")))
   })
-  return async (path: string, body?: object) => {
-    const headers = { authorization: "Bearer hers", "content-type": "application/json" }
+  const hers = { authorization: "Bearer hers", "content-type": "application/json" }
+  return async (path: string, body?: object, headers: Readonly<Record<string, string>> = hers) => {
     const sent = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }
     const response = await fetch(`${url}${path}`, { headers, ...sent })
     return { status: response.status, body: (await response.json()) as { readonly message?: string } }
@@ -48,12 +48,15 @@ describe("under a server", () => {
     copyFileSync(at.db, copy)
     const call = await served(at)
     expect((await call("/v1/servers", { name: "first" })).status).toBe(201)
+    expect(await call("/healthz", undefined, {})).toEqual({ status: 200, body: { status: "ok" } })
     replace(at, copy)
     const refused = { status: 503, body: { message: expect.stringContaining("while it was open") } }
     expect(await call("/v1/servers", { name: "later" })).toMatchObject(refused)
     expect(await call("/v1/servers")).toMatchObject(refused)
     expect(await call("/v1/status")).toMatchObject(refused)
     expect(await call("/v1/alerts")).toMatchObject(refused)
+    const health = await call("/healthz", undefined, {})
+    expect(health).toMatchObject({ status: 503, body: { _tag: "StorageError", reason: "replaced" } })
   })
 
   it("restore over it is refused, and the server goes on with the log that it has", async () => {

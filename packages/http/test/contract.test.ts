@@ -95,9 +95,11 @@ describe("the OpenAPI document", () => {
     for (const [name, operation] of each(document)) {
       expect(operation.security, name).toEqual(name === "get /healthz" ? [] : [{ bearer: [] }])
       const statuses = Object.keys(operation.responses)
-      if (name === "get /healthz") expect(statuses).toEqual(["200"])
+      if (name === "get /healthz") expect(statuses).toEqual(["200", "503"])
       else expect(statuses, name).toEqual(expect.arrayContaining(["400", "401", "404", "409", "503", "default"]))
     }
+    const { "503": gone } = document.paths["/healthz"].get.responses
+    expect(gone.content["application/json"].schema.allOf).toEqual([{ $ref: "#/components/schemas/StorageError" }])
     expect(document.components.securitySchemes.bearer).toEqual({ type: "http", scheme: "bearer" })
     expect(JSON.stringify(document)).not.toContain("HttpApiDecodeError")
     const { deploy } = Object.fromEntries(each(document).map(([, operation]) => [operation.operationId, operation]))

@@ -16,7 +16,7 @@ import { Database } from "./Database.js"
 import { follow } from "./follow.js"
 import { HeadCache } from "./HeadCache.js"
 import { believedAt, cutAt } from "./happened.js"
-import { checkWriter } from "./mayWrite.js"
+import { checkWritable, checkWriter } from "./mayWrite.js"
 import { decode, type StoredRow, stored } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
 import { readHead, readShared } from "./standing.js"
@@ -103,11 +103,16 @@ const makeAppend = (
           refuses: (error) => error instanceof VersionConflict || error instanceof UniqueViolation,
         }),
       ),
-    // Through the queue as well: a file that nobody may write to, or that was replaced, is found out by a transaction.
+    // Through the queue as well: a file that was replaced is found out by a transaction.
     ready: Effect.flatMap(attempt(load), () =>
-      queue.run<void, never>({ body: (connection) => checkWriter(connection, signer), refuses: () => false }),
+      queue.run<void, never>({ body: (connection) => checkReady(connection, signer), refuses: () => false }),
     ),
   }
+}
+
+const checkReady = (connection: Connection, signer: Signer | undefined): void => {
+  checkWriter(connection, signer)
+  checkWritable(connection)
 }
 
 type Page = (options: ReadOptions, size: number) => Effect.Effect<ReadonlyArray<Recorded>, StorageError>

@@ -10,7 +10,7 @@ import { isoTime } from "@context-engine/core/Time"
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
 import type { HeadCache } from "./HeadCache.js"
-import { refuseReplay, refuseUnsigned } from "./mayWrite.js"
+import { refuseCut, refuseReplay, refuseUnsigned } from "./mayWrite.js"
 import {
   columns,
   decode,
@@ -96,6 +96,7 @@ export const append = (
     throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
   }
   refuseReplay(shared)
+  refuseCut(head, shared)
   if (options.rebases !== undefined && options.rebases !== shared.rebases) {
     throw new VersionConflict({ stream: "the log", expected: options.rebases, actual: shared.rebases })
   }

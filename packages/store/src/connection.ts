@@ -162,6 +162,9 @@ const advice: Record<StorageError["reason"], string> = {
   unavailable: "the database cannot be used",
 }
 
+const onlyRead =
+  "the file may only be read here (see whose it is, what its rights and its flags say, and how its disk is mounted); nothing was written"
+
 /** The code of an error of the system, or of the driver without its extension: `SQLITE_CONSTRAINT_UNIQUE` is `SQLITE_CONSTRAINT`. */
 export const codeOf = (error: unknown): string => {
   const code = (error as { code?: unknown } | null)?.code
@@ -172,6 +175,8 @@ export const codeOf = (error: unknown): string => {
 export const storageError = (path: string, cause: unknown): StorageError => {
   if (cause instanceof StorageError) return cause
   const message = cause instanceof Error ? cause.message : String(cause)
+  if (codeOf(cause) === "SQLITE_READONLY")
+    return new StorageError({ reason: "unavailable", message: `${path}: ${onlyRead}`, cause })
   const full = codeOf(cause) === "SQLITE_IOERR" && /space|full/i.test(message)
   const reason = full ? "full" : (reasons[codeOf(cause)] ?? "unavailable")
   const detail = reason === "unavailable" ? `: ${message}` : ""

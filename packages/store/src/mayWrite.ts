@@ -3,18 +3,33 @@ import { machinesStream, RootEstablished } from "@context-engine/core/domain/Mac
 import { StorageError } from "@context-engine/core/Errors"
 import type { Connection } from "./connection.js"
 import type { Signer } from "./Signer.js"
-import { readStanding, type Shared } from "./standing.js"
+import { type Head, readStanding, type Shared } from "./standing.js"
 import { chainOfKey, isUnsigned, refuseRevoked, refuseStranger } from "./trust/sealing.js"
 
 /** Throws `StorageError` where an append would be refused for who makes it, or would count for nothing. Changes nothing. */
 export const checkWriter = (connection: Connection, signer: Signer | undefined): void => {
-  const { own, shared } = readStanding(connection)
+  const { head, own, shared } = readStanding(connection)
   refuseReplay(shared)
+  refuseCut(head, shared)
   const known = signer && chainOfKey(own, signer)
   if (signer === undefined || (known === undefined && isUnsigned(connection))) refuseUnsigned(connection)
   else {
     refuseRevoked(connection, signer)
     if (known === undefined || known.root === "") refuseStranger(connection, signer)
+  }
+}
+
+/**
+ * Throws what the driver says of a file that cannot be written to: a transaction that writes nothing begins and ends well there.
+ * Changes nothing, and costs no write.
+ */
+export const checkWritable = (connection: Connection): void => {
+  connection.prepare("SAVEPOINT writable").run()
+  try {
+    connection.prepare("UPDATE sync SET rebases = rebases").run()
+  } finally {
+    connection.prepare("ROLLBACK TO writable").run()
+    connection.prepare("RELEASE writable").run()
   }
 }
 
@@ -24,6 +39,15 @@ export const refuseReplay = ({ replayed }: Pick<Shared, "replayed">): void => {
   throw new StorageError({
     reason: "foreign",
     message: `this file shows a log as of ${replayed}, for audit replay wrote it: nothing is added to it; name the log itself with --db or CONTEXT_DB`,
+  })
+}
+
+/** In a file whose end was cut off, what is written would stand in the place of what others have. */
+export const refuseCut = (head: Pick<Head, "position">, shared: Pick<Shared, "position">): void => {
+  if (head.position >= shared.position) return
+  throw new StorageError({
+    reason: "corrupt",
+    message: `this file lacks events that it shared: it ends at position ${head.position}, and shared them up to ${shared.position}. Nothing was written; context infra sync now brings them back`,
   })
 }
 

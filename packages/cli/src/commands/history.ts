@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type { Branch } from "../branch.js"
 import { leaf } from "../leaf.js"
 import { argument, integer, reading } from "../options.js"
+import { safe } from "../render/safe.js"
 import { withDeployer } from "../runtime.js"
 import { progress, say } from "../terminal.js"
 import { show } from "./history/show.js"
@@ -35,12 +36,15 @@ const history = leaf({
   },
 })
 
-/** Asks the host how those ended that are open. A host that does not answer is no reason to show nothing. */
+/** Asks the host how those ended that are open. That it does not answer, or its answer cannot be noted, is no reason to show nothing. */
 const settled = (deployer: Deployer["Type"], service: string): Effect.Effect<void> =>
   deployer.settle(service).pipe(
     Effect.asVoid,
     Effect.timeout("10 seconds"),
-    Effect.catchAll(() => say(`${service}: in progress, the host cannot be reached now`)),
+    Effect.catchAll((error) => {
+      const why = error._tag === "TimeoutException" ? "its host does not answer now" : error.message
+      return say(safe(`${service}: in progress as far as the log knows; how it stands could not be found out: ${why}`))
+    }),
     progress(`asking how the deploy of ${service} stands`),
   )
 

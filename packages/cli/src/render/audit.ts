@@ -1,4 +1,5 @@
 /** Audits, differences and lives, for people. */
+import { MachineJoined, machinesStream } from "@context-engine/core/domain/Machine"
 import { isOfWaitingRoot } from "@context-engine/core/domain/Membership"
 import type { AuditReport } from "@context-engine/core/services/Audit"
 import type {
@@ -126,10 +127,19 @@ export const life: Renderer<ReadonlyArray<LifeEvent>> = (events, screen) => {
     .map((event) =>
       [
         `${paint(screen, "strong", safe(event.type))}${isOne ? "" : ` of ${safe(event.thing)}`} ${paint(screen, "faint", who(event))}`,
+        ...aboutWho(event).map((text) => lines(screen, `    ${text}`)),
         ...event.fields.map((field) => lines(screen, `    ${change(field, "changed", {})}`)),
       ].join("\n"),
     )
     .join("\n\n")
+}
+
+/** What an event about who may write says, with the key that it is about: machines may be called alike, one after the other. */
+const aboutWho = ({ data, stream, type }: LifeEvent): ReadonlyArray<string> => {
+  if (stream !== machinesStream && type !== MachineJoined.type) return []
+  const { machineId } = (data ?? {}) as { readonly machineId?: unknown }
+  const key = typeof machineId === "string" ? ` (key ${safe(machineId.slice(0, 16))})` : ""
+  return [`${membershipTold({ data, type })[2]}${key}`]
 }
 
 const change = ({ after, before, field }: FieldChange, kind: EntityChange["kind"], names: Names): string => {

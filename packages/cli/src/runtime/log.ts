@@ -69,15 +69,19 @@ const defaultPath = () => setting(process.env, "CONTEXT_DB") ?? join(home(), ".c
 export const databasePath = (db: string | undefined): Effect.Effect<string, Refused | UsageError> =>
   Effect.as(checkSettings, plainPath(fromHome(db ?? defaultPath())))
 
-/** A log that is named has to be there: what only reads it, or acts on hosts, makes none, and one that is not there does not hold. */
+/**
+ * A log that is named, or that this machine has seen, has to be there: what only reads it, or acts on hosts, makes none, and one that
+ * is not there does not hold. A machine that has never seen one has an empty one.
+ */
 export const logIsThere = (db: string | undefined): Effect.Effect<void, Refused | UsageError> =>
-  db === undefined || syncMode() === "remote"
-    ? Effect.void
-    : Effect.flatMap(databasePath(db), (path) =>
-        isThere(path)
-          ? Effect.void
-          : Effect.flatMap(lossOf(path), (loss) => new Refused(loss ?? { message: `there is no log at ${path}` })),
-      )
+  Effect.gen(function* () {
+    if (syncMode() === "remote") return
+    const path = yield* databasePath(db)
+    if (isThere(path)) return
+    const loss = yield* lossOf(path)
+    if (loss !== null) return yield* new Refused(loss)
+    if (db !== undefined) return yield* new Refused({ message: `there is no log at ${path}` })
+  })
 
 /** What cannot be looked at is there, as far as anybody knows here: who opens it is told why it cannot be. */
 const isThere = (path: string): boolean => {
@@ -153,9 +157,12 @@ export const here = (): Effect.Effect<Identity> =>
     ({ identityOf }) => identityOf(machineKey().keyPath),
   )
 
+/** So much of a name is noted: an event that says more of who wanted it than of what happened is refused by the log. */
+const mostActor = 256
+
 /** Who gives this command, for the log. */
 export const origin = (): OriginData => ({
-  actor: setting(process.env, "CONTEXT_ACTOR") ?? userName(),
+  actor: (setting(process.env, "CONTEXT_ACTOR") ?? userName()).slice(0, mostActor),
   via: "cli",
   machine: hostname(),
 })

@@ -223,6 +223,8 @@ export class Sync extends Context.Tag("@context-engine/core/Sync")<
     readonly log: (limit?: number) => Effect.Effect<ReadonlyArray<SyncEntry>, StorageError>
     /** Asks what is behind the address; changes nothing. */
     readonly contact: Effect.Effect<Contact, Failed>
+    /** Fails where the shared log does not answer, or takes nothing with this token; writes nothing. */
+    readonly writable: Effect.Effect<void, Failed>
     /** Gives the shared log back what it lost: a reset one everything, a rolled-back one what is missing. A person decides it. */
     readonly heal: (options?: SyncOptions) => Effect.Effect<SyncReport, Failed>
     /** Joins a log with a history of its own, known until now or not: its history first, then all of ours. A person decides it. */

@@ -39,7 +39,12 @@ const refused = {
   content: { "application/json": { schema: { $ref: "#/components/schemas/Refusal" } } },
 }
 
-const open = (operation: any) => ({ ...operation, security: [], responses: { 200: operation.responses["200"] } })
+/** It takes nothing, so there is nothing in it to refuse. */
+const open = ({ responses, ...operation }: any) => ({
+  ...operation,
+  security: [],
+  responses: { 200: responses["200"], 503: responses["503"] },
+})
 
 const guarded = (operation: any, security: unknown) => ({
   ...operation,

@@ -128,9 +128,14 @@ export const operations = HttpApiGroup.make("operations", { topLevel: true })
   .add(unpin)
   .annotateContext(OpenApi.annotations({ description: "Look at everything, check health, deploy and roll back." }))
 
-/** Whether the server runs. The one route that asks for no token. */
+/** Whether the server runs, and its log is where it opened it. The one route that asks for no token. */
 export const liveness = HttpApiGroup.make("liveness", { topLevel: true }).add(
   HttpApiEndpoint.get("healthz", "/healthz")
     .addSuccess(Schema.Struct({ status: Schema.Literal("ok") }))
-    .annotateContext(says("Answer that this server runs")),
+    .annotateContext(
+      says(
+        "Answer that this server runs",
+        "503: it does, but can do nothing until it is started again, as the file of its log was removed or replaced.",
+      ),
+    ),
 )

@@ -1,6 +1,8 @@
 /** The handlers that look at everything, check health, deploy and roll back. */
+import { StorageError } from "@context-engine/core/Errors"
 import { Deployer } from "@context-engine/core/services/Deployer"
 import { Health } from "@context-engine/core/services/Health"
+import { Database } from "@context-engine/store/Database"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -33,8 +35,18 @@ const operations = HttpApiBuilder.group(Api, "operations", (handlers) =>
     .handle("unpin", ({ path }) => Effect.asVoid(deployer((_) => _.unpin(path.name)))),
 )
 
+const gone = new StorageError({
+  reason: "replaced",
+  message: "the file of the log was removed, or another was put in its place; start the server again",
+})
+
 const liveness = HttpApiBuilder.group(Api, "liveness", (handlers) =>
-  handlers.handle("healthz", () => Effect.succeed({ status: "ok" as const })),
+  handlers.handle("healthz", () =>
+    Effect.flatMap(Database, ({ check }) =>
+      // Whoever asks without a token is not told where the file is.
+      Effect.mapBoth(check, { onSuccess: () => ({ status: "ok" as const }), onFailure: () => gone }),
+    ),
+  ),
 )
 
 /** The handlers of everything but the registry. */

@@ -15,18 +15,18 @@ import type * as Scope from "effect/Scope"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
 import { keyFileOf } from "../identity.js"
-import type { EventRow } from "../record.js"
 import { findSigner } from "../Signer.js"
 import { type Owner, readEndpoint } from "../sync/config.js"
 import { addressOf, type Endpoint, givesTokenAway } from "../sync/endpoint.js"
 import { remoteLog } from "../sync/http.js"
-import type { RemoteLog } from "../sync/RemoteLog.js"
 import { lastOf, readState, type State, timeNow } from "../sync/state.js"
 import { type Own, readTrouble } from "../sync/status.js"
+import { touch } from "../sync/touch.js"
 import { readUnknown } from "../sync/unknown.js"
 import { readMembership } from "../trust/membership.js"
 import { readAsked } from "../trust/verdicts.js"
 import { log } from "./log.js"
+
 import { glance } from "./look.js"
 
 export interface Options {
@@ -198,14 +198,6 @@ export const sharedLog = ({ database, deadline = Duration.seconds(6), env, file,
     return [ok("shared log", `${remote.address} answers; ${found}`), ...expiry, ...write, ...clock(now)]
   }),
 })
-
-/** An exchange that asks to write, and can write nothing: no log has that name, nor ends there. */
-const touch = (remote: RemoteLog["Type"]) => {
-  const none: EventRow = [0, "", "", 0, "", 0, "", "", "", "", "", null, null, null]
-  const sent = Date.now()
-  const exchange = { from: { position: -1, hash: "" }, logId: "", push: [none], keepTimes: false, limit: 0 }
-  return Effect.map(remote.exchange(exchange), (answer) => ({ answer, sent, received: Date.now() }))
-}
 
 type Touched = Effect.Effect.Success<ReturnType<typeof touch>>
 

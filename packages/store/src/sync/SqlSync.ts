@@ -29,8 +29,10 @@ import { heal as healShared } from "./healing.js"
 import { acquire, acquireWhenFree } from "./lock.js"
 import { forgetDisplaced } from "./lost.js"
 import type { RemoteLog } from "./RemoteLog.js"
+import { regain } from "./regaining.js"
 import { bind, type Failure, note, noteError, noteSuccess, readHistory, readState } from "./state.js"
 import { readStatus } from "./status.js"
+import { touch } from "./touch.js"
 import { isOfOther, unread } from "./unread.js"
 import { checkRoot, pullRemembered, pullVouched } from "./vouching.js"
 
@@ -105,7 +107,8 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
       const tally = new Tally()
       const parts = yield* partsFor(options)
       const onRejected = (one: Rejected) => void tally.rejected.push(one)
-      const ready = { ...parts, author: { ...parts.author, onRejected } }
+      const regains = (yield* database.memory.look) !== null
+      const ready = { ...parts, author: { ...parts.author, onRejected, regains } }
       const wait = options.wait ?? false
       const free = yield* alone(wait, way(ready, tally, options))
       // Whoever appended before the lock was let go, and found it taken, left that to us.
@@ -122,7 +125,11 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
       const { moved, pulled, pushed, rejected, roundTrips } = tally
       const duration = (performance.now() - started) / 1000
       return { skipped: !free, pushed, pulled, moved, rejected, roundTrips, confirmed, pending, duration }
-    }).pipe(Effect.tapErrorCause((cause) => remember(database, cause)))
+    }).pipe(
+      Effect.tapErrorCause((cause) => remember(database, cause)),
+      // A file that shows the past keeps no word of what was tried with it.
+      (exchange) => Effect.zipRight(isLive, exchange),
+    )
 
   return {
     status: Effect.gen(function* () {
@@ -137,6 +144,7 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
     }),
     now: Effect.fn("Sync.now")((options: SyncOptions = {}) => run(options, catchUp)),
     log: (limit = 50) => database.read((connection) => readHistory(connection, limit)),
+    writable: Effect.asVoid(Effect.flatMap(connected, touch)),
     contact: Effect.flatMap(Effect.zip(connected, signing({ reading: true })), ([one, signer]) =>
       meet(database, one, signer?.id),
     ),
@@ -172,6 +180,7 @@ type Way = (parts: Parts, tally: Tally, options: SyncOptions) => Effect.Effect<v
 const catchUp: Way = (parts, tally, options) =>
   Effect.gen(function* () {
     const isFresh = yield* parts.database.read((c) => readState(c).logId === null && readHead(c).position === 0)
+    yield* regain(parts)
     const restoreUntil = yield* firstContact(parts)
     yield* Effect.tapError(goOn(parts, tally, options, restoreUntil), (error) =>
       isFresh && options.invite !== undefined && isOfOther(error) ? unlessHeard(parts) : Effect.void,
@@ -236,7 +245,7 @@ const now = () => new Date().toISOString()
 
 const ends = (connection: Connection) => {
   const confirmed = readState(connection).confirmed.position
-  return { confirmed, pending: readHead(connection).position - confirmed }
+  return { confirmed, pending: Math.max(0, readHead(connection).position - confirmed) }
 }
 
 const inWords = ({ moved, pulled, pushed, rejected }: Tally): string => {

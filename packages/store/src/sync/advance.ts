@@ -1,8 +1,8 @@
 /** One step forward: what an exchange brought is taken over, in one transaction of this machine's log. */
 import type { Connection } from "../connection.js"
 import { decode, type EventRow } from "../record.js"
-import { readHead } from "../standing.js"
-import { claimedKey } from "../trust/chain.js"
+import { readHead, readSigning } from "../standing.js"
+import { chainOf, claimedKey } from "../trust/chain.js"
 import { goBy } from "../trust/lineage.js"
 import { readMembership } from "../trust/membership.js"
 import { acceptOwn, type Pending, readInert } from "../trust/verdicts.js"
@@ -50,6 +50,7 @@ export const advance = (
   confirmOwn(connection, from, ours, author)
   const ownRoot = acceptOwn(connection, incoming, author.signer).at(-1)
   const judged = judgeAfter(connection, base.position, incoming, verified && { verified })
+  if (isWrittenElsewhere(connection, judged, author)) noteClone(connection)
   const moved = takeIn(connection, base, tail.slice(ours.length), judged, author)
   setConfirmed(connection, placeOf(judged.rows[judged.rows.length - 1]) ?? base)
   if (ours.length > 0 && ours.length === tail.length) forgetRows(connection)
@@ -146,6 +147,25 @@ const takeIn = (
   const { cloned, moved } = rebase(connection, base, tail, judged, author)
   if (cloned) noteClone(connection)
   return { moved }
+}
+
+/**
+ * Whether the shared log has units of this machine's key that go on with the very session of this file, which never wrote them: only
+ * what was copied from it knows that session.
+ */
+const isWrittenElsewhere = (
+  connection: Connection,
+  { units }: Judged,
+  { regains = false, signer }: Author,
+): boolean => {
+  const own = signer === undefined || regains ? undefined : readSigning(connection)
+  if (own === undefined || own.machine !== signer?.id) return false
+  const isNew = connection.prepare("SELECT NOT EXISTS (SELECT 1 FROM events WHERE id = ?)")
+  return units.some(({ judged: { verdict }, rows: [first] }) => {
+    if (verdict !== "counts" || first === undefined) return false
+    const chain = chainOf(first)
+    return chain?.key === own.machine && chain.session === own.session && isNew.get(first[1])[0] === 1
+  })
 }
 
 const noteClone = (connection: Connection): void => {

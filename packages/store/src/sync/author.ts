@@ -11,6 +11,8 @@ export interface Author {
   /** Ids and times for what it writes. */
   readonly id: () => string
   readonly now: () => string
+  /** The file lacks what this machine has seen of its log: what it wrote itself comes back with what others wrote. */
+  readonly regains?: boolean
   /** Hears of every command that it tells as refused, wherever on the way that is. */
   readonly onRejected?: (rejected: Rejected) => void
 }

@@ -21,6 +21,7 @@ import { Displaced, Squatted } from "./displaced.js"
 import { askToJoin, keylessIn, mayPush, rootsInDoubt, withheldBy } from "./enrolling.js"
 import { BrokenChain, type Stop } from "./judging.js"
 import { lastWord } from "./lastWord.js"
+import { refuseOtherKeys } from "./otherKeys.js"
 import { type Answer, bytesOf, type Place, pageBytes } from "./protocol.js"
 import { isWish, readTail } from "./rebase.js"
 import { MisplacedRoot } from "./roots.js"
@@ -52,7 +53,9 @@ export const exchangeAll = (
       // What waits is decided again where others were first, and what is said of it then has to be signed as it is.
       const keyless = yield* database.read((c) => (progress(c).pending > 0 ? keylessIn(c, author) : undefined))
       if (keyless !== undefined) return yield* keyless
-      const { page, state } = yield* database.write((c) => prepare(c, author, restoreUntil, mayWrite === true))
+      const next = yield* database.write((c) => attempt(c, () => prepare(c, author, restoreUntil, mayWrite === true)))
+      if (isRefused(next)) return yield* refused(parts, next)
+      const { page, state } = next
       const restoring = page.length > 0 && (page[page.length - 1] as EventRow)[0] <= restoreUntil
       const asked = yield* Effect.either(ask(parts, tally, state, page, restoring))
       if (Either.isLeft(asked)) {
@@ -132,7 +135,7 @@ const writerOf = ({ database }: Parts, key: string | undefined): Effect.Effect<s
 
 const progress = (connection: Connection) => {
   const confirmed = readState(connection).confirmed.position
-  return { confirmed, pending: readHead(connection).position - confirmed }
+  return { confirmed, pending: Math.max(0, readHead(connection).position - confirmed) }
 }
 
 /** Whether something waits that may be pushed. */
@@ -146,6 +149,7 @@ export const isPushable = (connection: Connection): boolean => {
 /** What to push next: nothing while this machine may not, but its wish to join. */
 const prepare = (connection: Connection, author: Author, restoreUntil: number, mayWrite: boolean) => {
   forgetKnown(connection)
+  refuseOtherKeys(connection, author, restoreUntil)
   const state = readState(connection)
   const { position } = state.confirmed
   const limit = position < restoreUntil ? Math.min(pushed, restoreUntil - position) : pushed

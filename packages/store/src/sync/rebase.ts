@@ -116,6 +116,8 @@ export interface Taken {
   readonly were: Membership
   /** Up to here this machine knew of others' events when it wrote it. */
   readonly known: number
+  /** Whether none of it was ever in the shared log. */
+  readonly waited?: boolean
 }
 
 /** Takes all that follows a place out of the log, and its rows back to what they were there. */
@@ -133,7 +135,7 @@ export const takeOut = (connection: Connection, base: Place, tail: ReadonlyArray
 /** Puts this machine's own events, which followed a place, at the end of the log, each command decided again; `first` come before them. */
 export const putBack = (
   connection: Connection,
-  { base, known, roots, rows: mine, were }: Taken,
+  { base, known, roots, rows: mine, waited = false, were }: Taken,
   author: Author,
   first: ReadonlyArray<Draft> = [],
 ): Rebased => {
@@ -141,7 +143,7 @@ export const putBack = (
   const asks = first.some(({ type }) => type === EnrolmentRequested.type)
   const rows = mine.filter((row) => !(asks && isWish(row)))
   const done = partsOf(connection, base, rows, { author, first }).map((part) =>
-    putPart(connection, part, author, { roots, were, known, joins: asks }),
+    putPart(connection, part, author, { roots, were, known, joins: asks, waited }),
   )
   return {
     moved: done.reduce((sum, { moved }) => sum + moved, -first.length),

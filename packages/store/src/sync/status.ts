@@ -41,7 +41,7 @@ export const readStatus = (connection: Connection, address: string | null, own: 
     remote: address,
     logId: state.logId,
     confirmed,
-    pending: alone ? 0 : readHead(connection).position - confirmed,
+    pending: alone ? 0 : Math.max(0, readHead(connection).position - confirmed),
     pendingSince: alone ? null : firstOfTail(connection),
     behind: Math.max(0, state.remoteHead - confirmed),
     lastContact: state.contactedAt,

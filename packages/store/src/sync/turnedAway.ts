@@ -18,6 +18,8 @@ export interface Ground {
   readonly known: number
   /** It asks to be let in before them: what its file has under a key that was revoked is what it wrote itself. */
   readonly joins: boolean
+  /** All of them wait here, and never were in the shared log: what is under a key that nobody let in was written in this file. */
+  readonly waited: boolean
 }
 
 /**
@@ -53,7 +55,7 @@ export const mayNotWrite = (
   unit: ReadonlyArray<Placed>,
   now: Membership,
   { signer }: Author,
-  { joins, were }: Ground,
+  { joins, waited, were }: Ground,
 ): string | undefined => {
   const [first] = unit
   const key = first?.meta.key
@@ -61,8 +63,8 @@ export const mayNotWrite = (
   const writer = now.machines.get(key)
   const isRevoked = writer?.status === "revoked"
   if (joins && isRevoked) return `it was written with the key of ${writer.name}, which is revoked`
-  // The key that waited was lost before anybody let it in.
-  if (joins && (writer ?? waiting).status === "waiting" && unit.some(isDecision))
+  // The key that waited was lost before anybody let it in, or is not the one that this machine goes by.
+  if (((joins && unit.some(isDecision)) || waited) && (writer ?? waiting).status === "waiting")
     return "it was written with another key of this machine, which nobody enrolled"
   if (isOfOtherLog(were, now)) return ofOtherLog(were.machines.get(key)?.name)
   if (were.root === null || were.root.eventId !== now.root?.eventId) return undefined

@@ -15,16 +15,18 @@ export const push = (reject: (one: Rejected) => void) =>
     rejected.forEach(reject)
   })
 
-/** What is kept nowhere else has to be taken by the shared log. */
+/** What is kept nowhere else has to be taken by the shared log: by the rights of this machine, and by those of its token. */
 const mayShare = (sync: Sync["Type"]): Effect.Effect<void, StorageError> =>
-  Effect.flatMap(sync.status, ({ confirmed, enrolment }) => {
+  Effect.gen(function* () {
+    const { confirmed, enrolment } = yield* sync.status
     const isEmpty = enrolment === "no-root" && confirmed === 0
-    if (isEmpty || enrolment === "enrolled" || enrolment === "unsigned") return Effect.void
-    return new StorageError({
-      reason: "not-enrolled",
-      message: `nothing was done, for it could not be told in the shared log: ${whyNot[enrolment]}`,
-    })
+    if (!isEmpty && enrolment !== "enrolled" && enrolment !== "unsigned")
+      return yield* untold("not-enrolled", whyNot[enrolment])
+    yield* Effect.catchTag(sync.writable, "SyncError", ({ message }) => untold("unavailable", message))
   })
+
+const untold = (reason: StorageError["reason"], why: string) =>
+  new StorageError({ reason, message: `nothing was done, for it could not be told in the shared log: ${why}` })
 
 const whyNot = {
   waiting: "this machine waits to be enrolled; on an admin machine, context infra machine list shows it",

@@ -9,7 +9,8 @@ import { UsageError } from "../../usage.js"
 export const ssh = leaf({
   name: "ssh",
   description:
-    "Opens a shell on a server with the system's OpenSSH, or runs the command after --. The host keys are those that are pinned.",
+    "Opens a shell on a server with the system's OpenSSH, or runs the command after --. The host keys are those that are pinned. " +
+    "What is done there is between you and the server, and not in the log; server run notes what it ran.",
   examples: ["server ssh myserver", "server ssh myserver -- uptime"],
   args: { name: argument("name", "The server") },
   options: connecting,

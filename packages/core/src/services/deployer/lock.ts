@@ -25,19 +25,31 @@ export const makeLock = (parts: Parts): Locking => {
       yield* parts.commands.ready
       const { actor, machine } = yield* Origin
       const words = { actor, machine, reason: reason ?? "" }
-      const answer = yield* parts.ledger.lock(placed.server, placed.service.name, words, options.takeOver ?? false)
-      if (typeof answer !== "number") return yield* heldBy(placed, answer, "lock")
-      yield* note(placed, DeployLocked({ ...namesOf(placed), reason, counter: answer }))
-      return { service: fullName(placed), counter: answer }
+      const { server, service } = placed
+      const free = Effect.ignore(parts.ledger.unlock(server, service.name, undefined))
+      // What is done on the host is noted, whoever leaves meanwhile.
+      return yield* Effect.uninterruptible(
+        Effect.gen(function* () {
+          const answer = yield* parts.ledger.lock(server, service.name, words, options.takeOver ?? false)
+          if (typeof answer !== "number") return yield* heldBy(placed, answer, "lock")
+          const locked = note(placed, DeployLocked({ ...namesOf(placed), reason, counter: answer }))
+          yield* Effect.onError(locked, () => free)
+          return { service: fullName(placed), counter: answer }
+        }),
+      )
     }),
     unlock: Effect.fn("Deployer.unlock")(function* (name) {
       const placed = yield* find(name)
       yield* parts.commands.ready
-      const answer = yield* parts.ledger.unlock(placed.server, placed.service.name, undefined)
-      if (typeof answer !== "boolean") return yield* heldBy(placed, answer, "lock")
-      if (!answer) return yield* notLocked(placed)
-      yield* note(placed, DeployUnlocked(namesOf(placed)))
-      return { service: fullName(placed) }
+      return yield* Effect.uninterruptible(
+        Effect.gen(function* () {
+          const answer = yield* parts.ledger.unlock(placed.server, placed.service.name, undefined)
+          if (typeof answer !== "boolean") return yield* heldBy(placed, answer, "lock")
+          if (!answer) return yield* notLocked(placed)
+          yield* note(placed, DeployUnlocked(namesOf(placed)))
+          return { service: fullName(placed) }
+        }),
+      )
     }),
     pin: Effect.fn("Deployer.pin")(function* (name, reason) {
       const checked = reason === undefined ? null : yield* decode(Text, reason)

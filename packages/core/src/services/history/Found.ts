@@ -33,6 +33,11 @@ export class Found {
     for (const search of [this.#whole, ...(this.#parts ?? [])]) search.note(event)
   }
 
+  /** What machines are called now, by their ids. */
+  call(names: ReadonlyMap<string, string>): void {
+    this.#whole.call(names)
+  }
+
   /** No name hides the life of the thing that has it for an id: where the text fits several ids, or nothing, it fails. */
   get done(): Effect.Effect<Meant, NotFound | Ambiguous> {
     const { events, machines, mentions, names, text: name, things } = this.#whole

@@ -1,8 +1,11 @@
-/** A deployment whose beginning the log does not take: nothing runs, and its host is left as it was. */
+/** What the log does not take, or not yet, of what is done on a host: the two never say different things. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import { afterAll, expect, it } from "vitest"
 import { Commands } from "../../../src/Commands.js"
@@ -11,7 +14,7 @@ import { Deployer } from "../../../src/services/Deployer.js"
 import { Lifecycle } from "../../../src/services/Lifecycle.js"
 import { Registry } from "../../../src/services/Registry.js"
 import { RunCommand } from "../../../src/services/RunCommand.js"
-import { inWorld } from "../../support/world.js"
+import { appended, inWorld } from "../../support/world.js"
 
 const directory = mkdtempSync(join(tmpdir(), "context-unnoted-"))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -25,6 +28,14 @@ const over = (commands: (real: Commands["Type"]) => Commands["Type"]) =>
     Layer.provide(Layer.effect(Commands, Effect.map(Commands, commands))),
   )
 
+/** The same, where the log takes no event of this type. */
+const without = (type: string) =>
+  over((real) => ({
+    ...real,
+    record: (aggregate, id, events) =>
+      events.some((event) => event.type === type) ? refused : real.record(aggregate, id, events),
+  }))
+
 const fleet = Effect.gen(function* () {
   const { servers, services } = yield* Registry
   yield* servers.add({ name: "m", local: true })
@@ -37,19 +48,59 @@ it("leaves no lock where its beginning could not be noted after all", () =>
   inWorld(
     Effect.gen(function* () {
       const deployer = yield* fleet
-      const failing = over((real) => ({
-        ...real,
-        record: (aggregate, id, events) =>
-          events.some(({ type }) => type === "DeploymentStarted") ? refused : real.record(aggregate, id, events),
-      }))
       const error = yield* Effect.flatMap(Deployer, ({ deploy }) => Effect.flip(deploy("api"))).pipe(
-        Effect.provide(failing),
+        Effect.provide(without("DeploymentStarted")),
       )
       expect(error.message).toBe(refused.message)
       expect(existsSync(ran)).toBe(false)
       expect((yield* deployer.plan("api")).lock).toBe(null)
       expect(yield* deployer.lock("api", { reason: "it is free" })).toMatchObject({ service: "m/api" })
       yield* deployer.unlock("api")
+    }),
+  ))
+
+it("leaves no lock that was taken by hand where that could not be noted after all", () =>
+  inWorld(
+    Effect.gen(function* () {
+      const deployer = yield* fleet
+      const error = yield* Effect.flatMap(Deployer, ({ lock }) => Effect.flip(lock("api", { reason: "why" }))).pipe(
+        Effect.provide(without("DeployLocked")),
+      )
+      expect(error.message).toBe(refused.message)
+      expect((yield* deployer.plan("api")).lock).toBe(null)
+    }),
+  ))
+
+/** Acts, and is interrupted when the host has done it and the log has not noted it. */
+const interrupted = (act: (deployer: Deployer["Type"]) => Effect.Effect<unknown, Error>) =>
+  Effect.gen(function* () {
+    const asked = yield* Deferred.make<void>()
+    const latch = yield* Deferred.make<void>()
+    const slow = over((real) => ({
+      ...real,
+      record: (aggregate, id, events) =>
+        Effect.zipRight(
+          Effect.zipRight(Deferred.succeed(asked, undefined), Deferred.await(latch)),
+          real.record(aggregate, id, events),
+        ),
+    }))
+    const fiber = yield* Effect.fork(Effect.flatMap(Deployer, act).pipe(Effect.provide(slow)))
+    yield* Effect.race(Deferred.await(asked), Fiber.await(fiber))
+    yield* Fiber.interruptAsFork(fiber, FiberId.none)
+    yield* Deferred.succeed(latch, undefined)
+    yield* Fiber.await(fiber)
+  })
+
+it("notes a lock that was taken or let go, whoever leaves meanwhile", () =>
+  inWorld(
+    Effect.gen(function* () {
+      const deployer = yield* fleet
+      const locked = yield* appended(interrupted(({ lock }) => lock("api", { reason: "why" })))
+      expect(locked.events).toEqual(["DeployLocked"])
+      expect((yield* deployer.plan("api")).lock).toMatchObject({ reason: "why" })
+      const unlocked = yield* appended(interrupted(({ unlock }) => unlock("api")))
+      expect(unlocked.events).toEqual(["DeployUnlocked"])
+      expect((yield* deployer.plan("api")).lock).toBe(null)
     }),
   ))
 

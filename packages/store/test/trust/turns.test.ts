@@ -1,0 +1,44 @@
+/** A disk that was copied, key and all: whoever finds that another place goes on with its session says so, though both only take turns. */
+import { cpSync } from "node:fs"
+import { expect, it } from "vitest"
+import { freshPath } from "../support/files.js"
+import { fleet } from "../support/fleet.js"
+import { add, machine, servers, status, sync, verify } from "../support/machines.js"
+
+it("two places with one key that take turns are noticed, and lose nothing", async () => {
+  const { a, b, remote } = await fleet("a", "b")
+  await add(a, "first")
+  await sync(a)
+  await a.close()
+  const path = freshPath()
+  for (const end of ["", ".key"]) cpSync(`${a.path}${end}`, `${path}${end}`)
+  const [before, copy] = [machine("a", remote, { path: a.path }), machine("a", remote, { path })]
+  for (const n of [1, 2]) {
+    await sync(copy)
+    await add(copy, `copy-${n}`)
+    await sync(copy)
+    await sync(before)
+    await add(before, `own-${n}`)
+    await sync(before)
+  }
+  expect((await status(before)).clonedAt).not.toBe(null)
+  for (const one of [copy, before, b, copy]) await sync(one)
+  for (const one of [before, copy, b]) {
+    expect(await servers(one)).toEqual(["copy-1", "copy-2", "first", "own-1", "own-2"])
+    expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+    await one.close()
+  }
+  expect((await status(machine("b", remote, { path: b.path }))).clonedAt).toBe(null)
+})
+
+it("what a machine wrote itself comes back to it without such a word", async () => {
+  const { a, remote, b } = await fleet("a", "b")
+  await add(a, "one")
+  await sync(a)
+  await a.close()
+  const again = machine("a", remote, { path: a.path })
+  await add(again, "two")
+  await sync(again)
+  expect((await status(again)).clonedAt).toBe(null)
+  for (const one of [again, b]) await one.close()
+})
