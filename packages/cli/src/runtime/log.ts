@@ -83,10 +83,14 @@ export const logIsThere = (db: string | undefined): Effect.Effect<void, Refused 
     if (db !== undefined) return yield* new Refused({ message: `there is no log at ${path}` })
   })
 
-/** What cannot be looked at is there, as far as anybody knows here: who opens it is told why it cannot be. */
+/**
+ * What cannot be looked at is there, as far as anybody knows here: who opens it is told why it cannot be. A file of no bytes is none:
+ * a disk that filled up, or somebody's redirection, left only its name.
+ */
 const isThere = (path: string): boolean => {
   try {
-    return statSync(path, { throwIfNoEntry: false }) !== undefined
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found !== undefined && !(found.isFile() && found.size === 0)
   } catch {
     return true
   }

@@ -9,7 +9,7 @@ import { acceptOwn, type Pending, readInert } from "../trust/verdicts.js"
 import type { Author } from "./author.js"
 import { BrokenChain, type Judged, judgeAfter, remember, type Stop, takeIncoming } from "./judging.js"
 import type { Answer, Place } from "./protocol.js"
-import { readTail, rebase, rejudge } from "./rebase.js"
+import { type Rebased, readTail, rebase, rejudge } from "./rebase.js"
 import { forgetRows, note, readState, setConfirmed } from "./state.js"
 import { unguarded } from "./triggers.js"
 import { unfold } from "./unfold.js"
@@ -50,12 +50,13 @@ export const advance = (
   confirmOwn(connection, from, ours, author)
   const ownRoot = acceptOwn(connection, incoming, author.signer).at(-1)
   const judged = judgeAfter(connection, base.position, incoming, verified && { verified })
-  if (isWrittenElsewhere(connection, judged, author)) noteClone(connection)
-  const moved = takeIn(connection, base, tail.slice(ours.length), judged, author)
+  const elsewhere = isWrittenElsewhere(connection, judged, author)
+  const { cloned, moved } = takeIn(connection, base, tail.slice(ours.length), judged, author)
+  if (cloned || elsewhere) noteClone(connection)
   setConfirmed(connection, placeOf(judged.rows[judged.rows.length - 1]) ?? base)
   if (ours.length > 0 && ours.length === tail.length) forgetRows(connection)
   goByOwn(connection, ownRoot, author)
-  return { pushed: ours.length, pulled: judged.rows.length - judged.begun, ...moved, stop: judged.stop }
+  return { pushed: ours.length, pulled: judged.rows.length - judged.begun, moved, stop: judged.stop }
 }
 
 /** With its own root come those that it went by, which may stand where all was judged before this one was seen. */
@@ -138,15 +139,12 @@ const takeIn = (
   tail: ReadonlyArray<EventRow>,
   judged: Judged,
   author: Author,
-): Pick<Advanced, "moved"> => {
-  if (judged.rows.length === 0) return { moved: 0 }
-  if (tail.length === 0) {
-    takeIncoming(connection, judged)
-    return { moved: 0 }
-  }
-  const { cloned, moved } = rebase(connection, base, tail, judged, author)
-  if (cloned) noteClone(connection)
-  return { moved }
+): Rebased => {
+  const nothingMoved = { moved: 0, cloned: false }
+  if (judged.rows.length === 0) return nothingMoved
+  if (tail.length > 0) return rebase(connection, base, tail, judged, author)
+  takeIncoming(connection, judged)
+  return nothingMoved
 }
 
 /**
