@@ -51,16 +51,17 @@ export const detachable = <A, E>(
   }).pipe(Effect.scoped)
 
 /** The signals that would end the program, which comes into its own again when the scope is closed. */
-const takeSignals: Effect.Effect<Queue.Dequeue<Signal>, never, Scope.Scope> = Effect.gen(function* () {
+export const takeSignals: Effect.Effect<Queue.Dequeue<Signal>, never, Scope.Scope> = Effect.gen(function* () {
   const queue = yield* Queue.unbounded<Signal>()
   const take = (name: Signal) => {
     const others = process.listeners(name)
     const own = () => void queue.unsafeOffer(name)
-    process.removeAllListeners(name)
+    // Never without a listener: a signal that has come and is not told yet would be lost with the last one.
     process.on(name, own)
+    for (const other of others) process.removeListener(name, other)
     return () => {
-      process.removeListener(name, own)
       for (const other of others) process.on(name, other)
+      process.removeListener(name, own)
     }
   }
   yield* Effect.acquireRelease(

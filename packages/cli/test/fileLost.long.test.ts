@@ -55,13 +55,13 @@ it("the way back is what leads back, on every screen, and the root that was acce
     expect(text, line).toContain("context infra sync now for what was shared")
     expect(text, line).not.toContain("machine root")
   }
-  await server.run("server add new9")
-  for (const line of ["sync status", "alert", "doctor", "status"]) {
-    const { text } = await said(server, line)
-    expect(text, line).toContain("context infra sync join for what was shared")
-    expect(text, line).not.toContain("machine root")
-  }
-  await server.succeed("sync join --yes")
+  // Nothing is begun in its place, and what leads back does so.
+  const begun = await said(server, "server add new9")
+  expect(begun).toMatchObject({ code: 1, text: expect.stringContaining("context infra sync now for what was shared") })
+  await server.succeed("sync now")
+  expect(await server.run("alert")).toMatchObject({ code: 0 })
+  await server.succeed("server add new9")
+  await server.succeed("sync now")
   expect(await server.json("audit verify")).toMatchObject({ root: "phone" })
   expect(await server.json("sync status")).toMatchObject({ roots: [], enrolment: "enrolled", loss: null })
   await phone.succeed("sync now")

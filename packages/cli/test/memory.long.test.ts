@@ -59,15 +59,28 @@ describe("a log that lacks what this machine has seen of it", () => {
     remove(at)
     if (emptied) writeFileSync(at.db, "")
     const copy = join(at.directory, "copy.db")
-    const lines = ["status", "alert", "server list", "audit verify", "audit log a", `backup ${copy}`, "health"]
+    const lines = [
+      ...[
+        "status",
+        "alert",
+        "server list",
+        "audit verify",
+        "audit log a",
+        `backup ${copy}`,
+        "health",
+        "server run a -- true",
+      ],
+      ...["server add f --local", "machine root --yes", "event add done", "serve --port 0"],
+    ]
     for (const line of lines) {
-      expect(await at.run(named ? `${line} --db ${at.db}` : line), line).toMatchObject({
+      expect(await at.run(named ? withDb(line, at.db) : line), line).toMatchObject({
         code: 1,
         stderr: expect.stringMatching(
           /there is no log any more; this machine has seen it end at position 5, .*\n {2}.*restore/,
         ),
       })
     }
+    expect(await at.run(named ? `audit accept --db ${at.db}` : "audit accept")).toMatchObject({ code: 1 })
     expect(existsSync(copy)).toBe(false)
     if (emptied) expect(statSync(at.db).size).toBe(0)
     else expect(existsSync(at.db)).toBe(false)

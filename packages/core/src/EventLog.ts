@@ -81,6 +81,8 @@ export class EventLog extends Context.Tag("@context-engine/core/EventLog")<
     readonly now: Effect.Effect<number, StorageError>
     /** What the machines are called now that are or were enrolled, by the ids of their keys: `Meta.key`. */
     readonly machineNames: Effect.Effect<ReadonlyMap<string, string>, StorageError>
+    /** What every machine of the log is called on any screen, also one that only waits: its name and its fingerprint, by the id of its key. */
+    readonly machinesShown: Effect.Effect<ReadonlyMap<string, ReadonlyArray<string>>, StorageError>
     /** Everything appended from now on, by this process or another on the same log. */
     readonly changes: Stream.Stream<Recorded, StorageError>
   }

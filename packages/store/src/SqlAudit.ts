@@ -19,7 +19,7 @@ import { refuseReplay } from "./mayWrite.js"
 import { clashes, columns, type EventRow, notYet } from "./record.js"
 import { hear } from "./restate.js"
 import { findSigner } from "./Signer.js"
-import { readHead } from "./standing.js"
+import { endSession, readHead } from "./standing.js"
 import { readState } from "./sync/state.js"
 import { type Replay, takeOver } from "./takeOver.js"
 import { readDecided, readTurnedDown } from "./trust/decided.js"
@@ -73,7 +73,10 @@ export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Datab
       return Audit.of({
         verify,
         loss: database.memory.look,
-        accept: database.memory.accept,
+        // What the file signed and lacks may be in the shared log, or nowhere: it goes on with a chain of its own.
+        accept: Effect.tap(database.memory.accept, (loss) =>
+          loss === null ? Effect.void : database.write(endSession),
+        ),
         export: Stream.mapConcat(atOneMoment(database), (found) => found.map((row) => encodeLine(row))),
         import: (lines) =>
           Effect.scoped(

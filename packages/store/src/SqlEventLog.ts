@@ -20,7 +20,7 @@ import { checkWritable, checkWriter } from "./mayWrite.js"
 import { decode, type StoredRow, stored } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
 import { readHead, readShared } from "./standing.js"
-import { readNames } from "./trust/names.js"
+import { readNames, readShown } from "./trust/names.js"
 
 export interface Options {
   /** The file with this machine's key. Without one, what is appended is not signed. */
@@ -74,6 +74,7 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
       database.read((connection) => believedAt(connection, positions, isoTime(timeOf(connection)))),
     now: database.read(timeOf),
     machineNames: database.read(readNames),
+    machinesShown: database.read(readShown),
     changes: Stream.unwrap(Effect.map(head, (from) => follow(database, from))),
   })
 }

@@ -96,7 +96,7 @@ export const append = (
     throw new VersionConflict({ stream: "the log", expected: options.head, actual: head.position })
   }
   refuseReplay(shared)
-  refuseCut(head, shared)
+  refuseCut(standing)
   if (options.rebases !== undefined && options.rebases !== shared.rebases) {
     throw new VersionConflict({ stream: "the log", expected: options.rebases, actual: shared.rebases })
   }

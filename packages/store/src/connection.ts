@@ -71,8 +71,19 @@ export class NativeConnection implements Connection {
    * A connection that cannot even roll back is replaced: libSQL may otherwise keep the lock.
    */
   transact<A>(body: (connection: Connection) => A): A {
-    this.begin()
     try {
+      return this.#transactOnce(body)
+    } catch (error) {
+      if (codeOf(error) !== "SQLITE_READONLY") throw error
+      // SQLite keeps a file for one that may only be read as it found it when it was opened: that may be over.
+      this.#reopen()
+      return this.#transactOnce(body)
+    }
+  }
+
+  #transactOnce<A>(body: (connection: Connection) => A): A {
+    try {
+      this.begin()
       const result = body(this)
       this.commit()
       return result
@@ -97,9 +108,13 @@ export class NativeConnection implements Connection {
     try {
       if (this.#database.inTransaction) this.exec("ROLLBACK")
     } catch {
-      this.close()
-      this.#database = open(this.path, this.busyTimeout, this.settings)
+      this.#reopen()
     }
+  }
+
+  #reopen(): void {
+    this.close()
+    this.#database = open(this.path, this.busyTimeout, this.settings)
   }
 
   /**

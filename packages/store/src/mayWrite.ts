@@ -3,14 +3,15 @@ import { machinesStream, RootEstablished } from "@context-engine/core/domain/Mac
 import { StorageError } from "@context-engine/core/Errors"
 import type { Connection } from "./connection.js"
 import type { Signer } from "./Signer.js"
-import { type Head, readStanding, type Shared } from "./standing.js"
+import { readStanding, type Shared, type Standing } from "./standing.js"
 import { chainOfKey, isUnsigned, refuseRevoked, refuseStranger } from "./trust/sealing.js"
 
 /** Throws `StorageError` where an append would be refused for who makes it, or would count for nothing. Changes nothing. */
 export const checkWriter = (connection: Connection, signer: Signer | undefined): void => {
-  const { head, own, shared } = readStanding(connection)
+  const standing = readStanding(connection)
+  const { own, shared } = standing
   refuseReplay(shared)
-  refuseCut(head, shared)
+  refuseCut(standing)
   const known = signer && chainOfKey(own, signer)
   if (signer === undefined || (known === undefined && isUnsigned(connection))) refuseUnsigned(connection)
   else {
@@ -42,13 +43,15 @@ export const refuseReplay = ({ replayed }: Pick<Shared, "replayed">): void => {
   })
 }
 
-/** In a file whose end was cut off, what is written would stand in the place of what others have. */
-export const refuseCut = (head: Pick<Head, "position">, shared: Pick<Shared, "position">): void => {
-  if (head.position >= shared.position) return
-  throw new StorageError({
-    reason: "corrupt",
-    message: `this file lacks events that it shared: it ends at position ${head.position}, and shared them up to ${shared.position}. Nothing was written; context infra sync now brings them back`,
-  })
+/** In a file whose end was cut off, what is written would stand in the place of what others have, or of what was acknowledged. */
+export const refuseCut = ({ folded, head, shared }: Pick<Standing, "folded" | "head" | "shared">): void => {
+  const { position } = head
+  if (position >= shared.position && position >= folded) return
+  const message =
+    position < shared.position
+      ? `this file lacks events that it shared: it ends at position ${position}, and shared them up to ${shared.position}. Nothing was written; context infra sync now brings them back`
+      : `this file lacks its last events: it ends at position ${position}, and its tables are those of position ${folded}. Nothing was written; context infra restore <backup> has them, or context infra rebuild goes on with what is there`
+  throw new StorageError({ reason: "corrupt", message })
 }
 
 /** An unsigned event in a signed log would count for nothing. */

@@ -52,6 +52,8 @@ export interface Standing {
   readonly own: Own
   /** Whether there is an event with the id that was asked for. */
   readonly known: boolean
+  /** The position whose rows the tables have: that of the head, unless the end was cut off. */
+  readonly folded: number
 }
 
 const headQuery = "SELECT position, hash, recorded_at, occurred_at FROM events ORDER BY position DESC LIMIT 1"
@@ -68,18 +70,19 @@ const signingColumns = "own.machine, own.root, own.session, own.number, own.unit
 
 /** All that an append has to know, in one statement: each more costs a hundredth of an append. */
 const standingQuery = `SELECT ${sharedColumns}, head.position, head.hash, head.recorded_at, head.occurred_at, ${signingColumns},
-  coalesce(chains.number, 0), coalesce(chains.unit, own.unit), EXISTS (SELECT 1 FROM events WHERE id = ?)
+  coalesce(chains.number, 0), coalesce(chains.unit, own.unit), EXISTS (SELECT 1 FROM events WHERE id = ?), own.position
   FROM ${sharedFrom} LEFT JOIN (${headQuery}) AS head CROSS JOIN checkpoint AS own
   LEFT JOIN chains ON chains.machine = own.machine AND chains.session = own.session`
 
 export const readStanding = (connection: Connection, id = ""): Standing => {
   const row: ReadonlyArray<any> = connection.prepare(standingQuery).get(id)
-  const [number, unit, known] = row.slice(20)
+  const [number, unit, known, folded] = row.slice(20)
   return {
     shared: sharedOf(row),
     head: headOf(row[10] === null ? undefined : row.slice(10, 14)),
     own: { signing: signingOf(row.slice(14, 20)), link: { number, unit } },
     known: known === 1,
+    folded,
   }
 }
 
@@ -138,6 +141,11 @@ export const endOtherChains = (connection: Connection, root: string): void => {
 /** What this file signs from here on is a chain of its own: its log may have gone on elsewhere. `machine` is the key that has it now. */
 export const endChain = (connection: Connection, machine: string | null): void => {
   connection.prepare("UPDATE checkpoint SET machine = ?, session = NULL").run([machine])
+}
+
+/** What this file signs from here on is a chain of its own, for the log lacks some of the one that it had. */
+export const endSession = (connection: Connection): void => {
+  connection.prepare("UPDATE checkpoint SET session = NULL").run()
 }
 
 /** The key that last signed in this file, or that has had it since; `undefined` where none has. */

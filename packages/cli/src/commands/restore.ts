@@ -98,7 +98,7 @@ const accept = (db: string) =>
     const { leadsTo } = yield* Effect.promise(() => import("@context-engine/store/files"))
     const names = [...new Set([db, leadsTo(db)])]
     const losses = yield* Effect.forEach(names, (name) =>
-      withAudit({ db: name, remembered: "quietly" }, ({ audit }) => audit.accept),
+      withAudit({ db: name, remembered: "quietly", mayBeGone: true }, ({ audit }) => audit.accept),
     )
     return losses.find((loss) => loss !== null) ?? null
   })

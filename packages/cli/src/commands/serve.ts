@@ -6,7 +6,7 @@ import { leaf } from "../leaf.js"
 import { flag, integer, text } from "../options.js"
 import { safeJson } from "../render/safe.js"
 import { machineKey } from "../runtime/key.js"
-import { databasePath, memory, needsFile } from "../runtime/log.js"
+import { memory, needsFile, pathOfLog } from "../runtime/log.js"
 import { load } from "../runtime.js"
 import { print } from "../terminal.js"
 
@@ -24,7 +24,7 @@ export const serve = leaf({
   run: (given) =>
     Effect.gen(function* () {
       yield* needsFile("serve from")
-      const db = yield* databasePath(given.db)
+      const db = yield* pathOfLog(given)
       const known = setting(process.env, "CONTEXT_TOKEN")
       const token = known ?? randomBytes(24).toString("base64url")
       const onListen = (url: string) =>

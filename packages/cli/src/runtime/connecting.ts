@@ -41,7 +41,7 @@ export const connect = (options: LogOptions, endpoint: Endpoint, { decide, ...ho
       const next = how.invite === undefined ? onceMore : again
       return yield* keeping(options.db, endpoint, sync, orNothing(sync, way, { had: before !== undefined, next }))
     })
-    return yield* runAlone(options, enrolment(options, Effect.succeed(endpoint)), asked)
+    return yield* runAlone({ ...options, mayBeGone: true }, enrolment(options, Effect.succeed(endpoint)), asked)
   })
 
 const wayOf = (sync: Sync["Type"], { state }: Contact) => {

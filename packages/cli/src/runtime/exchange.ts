@@ -7,7 +7,7 @@ import { syncLayer } from "./syncLayer.js"
 
 export const open = <A>(options: LogOptions, use: (sync: Sync["Type"]) => Effect.Effect<A, unknown>) => {
   const asked = Effect.flatMap(Sync, use)
-  if (syncMode() !== "remote") return runAlone(options, syncLayer(options), asked)
+  if (syncMode() !== "remote") return runAlone({ ...options, mayBeGone: true }, syncLayer(options), asked)
   return Effect.flatMap(
     Effect.promise(() => import("./remote.js")),
     ({ runRemote }) => runRemote(options, syncLayer(options), asked),

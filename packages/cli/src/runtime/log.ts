@@ -5,6 +5,7 @@ import { join } from "node:path"
 import type { Identity } from "@context-engine/core/Here"
 import type { OriginData } from "@context-engine/core/Origin"
 import { fromHome, home } from "@context-engine/core/Remote/Home"
+import type { Loss } from "@context-engine/core/services/Audit"
 import { leadsTo, plainPath } from "@context-engine/store/files"
 import type { MemoryOptions } from "@context-engine/store/memory/LogMemory"
 import { setting } from "@context-engine/store/setting"
@@ -25,6 +26,8 @@ export interface LogOptions {
   readonly waitSync?: boolean | undefined
   /** Whether the log is held against what this machine has seen of it. Default `true`; `quietly` says nothing about it. */
   readonly remembered?: boolean | "quietly" | undefined
+  /** For what leads back from a log that is gone, though this machine has seen it: nothing else makes a file in its place. */
+  readonly mayBeGone?: boolean | undefined
 }
 
 /** Whether the answer is of the past. */
@@ -78,10 +81,20 @@ export const logIsThere = (db: string | undefined): Effect.Effect<void, Refused 
     if (syncMode() === "remote") return
     const path = yield* databasePath(db)
     if (isThere(path)) return
-    const loss = yield* lossOf(path)
-    if (loss !== null) return yield* new Refused(loss)
+    yield* notLost(path)
     if (db !== undefined) return yield* new Refused({ message: `there is no log at ${path}` })
   })
+
+/** Where the log's file is, of which this machine has not seen more than is there: nothing is begun in the place of what is lost. */
+export const pathOfLog = ({ db, mayBeGone = false }: LogOptions): Effect.Effect<string, Refused | UsageError> =>
+  Effect.tap(databasePath(db), (path) => (mayBeGone || isThere(path) ? Effect.void : notLost(path)))
+
+const notLost = (path: string): Effect.Effect<void, Refused> =>
+  Effect.flatMap(lossOf(path), (loss) => (loss === null ? Effect.void : new Refused(loss)))
+
+/** What this machine has seen of a log whose file is gone; `null` where it is there, or was never seen. */
+export const lossWhereGone = (db: string | undefined): Effect.Effect<Loss | null, Refused | UsageError> =>
+  Effect.flatMap(databasePath(db), (path) => (isThere(path) ? Effect.succeed(null) : lossOf(path)))
 
 /**
  * What cannot be looked at is there, as far as anybody knows here: who opens it is told why it cannot be. A file of no bytes is none:
@@ -126,10 +139,11 @@ export const memoryDirectory = (): string | undefined =>
   syncMode() === "remote" ? undefined : join(configDirectory(), "logs")
 
 /** The same for one log, with a warning for the person in front where it lacks something. */
-export const memory = ({ remembered = true }: LogOptions): { readonly memory: MemoryOptions | undefined } => {
+export const memory = (options: LogOptions): { readonly memory: MemoryOptions | undefined } => {
+  const { mayBeGone = false, remembered = true } = options
   const directory = remembered === false ? undefined : memoryDirectory()
   if (directory === undefined) return { memory: undefined }
-  return { memory: { directory, ...(remembered === true && { tell: warn }) } }
+  return { memory: { directory, refusesEmpty: !mayBeGone, ...(remembered === true && { tell: warn }) } }
 }
 
 const told = new Set<string>()

@@ -8,14 +8,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { asOf } from "./asOf.js"
 import { machineKey } from "./key.js"
-import { databasePath, here, isPast, type LogOptions, logIsThere, memory, origin } from "./log.js"
+import { here, isPast, type LogOptions, logIsThere, memory, origin, pathOfLog } from "./log.js"
 
 /** The log, the commands on it and its read models. */
 export type Store = Layer.Layer.Success<ReturnType<typeof layer>>
 
 /** What may show the past only reads: it makes no log where a wrong name was given. */
 const pathFor = (options: LogOptions) =>
-  "at" in options ? Effect.zipRight(logIsThere(options.db), databasePath(options.db)) : databasePath(options.db)
+  "at" in options ? Effect.zipRight(logIsThere(options.db), pathOfLog(options)) : pathOfLog(options)
 
 /** Live, or as of the moment that is asked for. */
 const store = (options: LogOptions): Layer.Layer<Store, unknown> => {

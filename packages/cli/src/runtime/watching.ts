@@ -15,7 +15,7 @@ export const watch = (log: LogOptions, options: Options): Effect.Effect<void, un
       while (true) {
         const known = yield* endpoint(log.db)
         if (known === undefined) return yield* notConnected
-        const watching = Effect.as(runAlone(log, syncLayer(log), watchLog(options)), "over")
+        const watching = Effect.as(runAlone({ ...log, mayBeGone: true }, syncLayer(log), watchLog(options)), "over")
         if ((yield* Effect.raceFirst(watching, changed(log, known))) === "over") return
       }
     }),

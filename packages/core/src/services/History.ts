@@ -106,7 +106,7 @@ export class History extends Context.Tag("@context-engine/core/History")<
         life: Effect.fn("History.life")(function* (name: string) {
           const found = new Found(name)
           yield* Stream.runForEach(log.readAll(), (event) => Effect.sync(() => found.note(event)))
-          found.call(yield* log.machineNames)
+          found.call(yield* log.machinesShown)
           const meant = yield* found.done
           const lives = yield* Effect.forEach(meant.streams, (stream) => log.read(stream))
           const events = lives.flatMap((events) => tell(events, meant))

@@ -41,6 +41,7 @@ export const layerMemory = (
         believedAt: () => Effect.succeed(new Map()),
         now: Clock.currentTimeMillis,
         machineNames: Effect.succeed(new Map()),
+        machinesShown: Effect.succeed(new Map()),
         changes: Stream.fromPubSub(hub),
       })
       const models = Layer.succeed(ReadModels, memory.fold.readModels)

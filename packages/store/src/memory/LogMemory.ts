@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path"
 import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/Machine"
+import { StorageError } from "@context-engine/core/Errors"
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
 import { fileOf, forget, movedFrom, type Remembered, recallLog, rootsElsewhere, writeRemembered } from "./file.js"
@@ -15,6 +16,8 @@ export interface MemoryOptions {
   readonly directory: string
   /** Told of a loss, and of a memory that cannot be read, when the log is opened. */
   readonly tell?: (message: string, next: string) => void
+  /** Whether a log without events, of which some were seen, is not opened at all: it would look like one in which there is nothing. */
+  readonly refusesEmpty?: boolean
 }
 
 /** The end of a log, and how it stands to the shared one. */
@@ -55,7 +58,7 @@ export class LogMemory {
 
   /** To be called when the log was opened and is not as it was: tells what is missing. Gives whether there is something new to remember. */
   open(connection: Connection): boolean {
-    const { directory, tell } = this.options
+    const { directory, refusesEmpty = false, tell } = this.options
     const damaged = (reason: string) =>
       tell?.(
         `what this machine remembered of ${this.#path} cannot be read (${reason}) and is begun anew`,
@@ -64,6 +67,8 @@ export class LogMemory {
     const remembered = this.#read(damaged) ?? this.#moved(connection)
     this.#isNew = remembered === undefined
     const loss = remembered && judge(this.#path, remembered, connection)
+    if (loss && refusesEmpty && readMark(connection, "LIMIT 1") === undefined)
+      throw new StorageError({ reason: "unavailable", message: `${loss.message}\n  ${loss.next}` })
     if (loss) tell?.(loss.message, loss.next)
     return !loss && this.#isNews(remembered, see(this.#path, connection, remembered))
   }

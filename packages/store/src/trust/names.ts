@@ -1,7 +1,7 @@
 /** What machines are called, by the ids of their keys. */
 import { MachineJoined } from "@context-engine/core/domain/Machine"
 import type { Connection } from "../connection.js"
-import { keyId } from "./keys.js"
+import { fingerprint, keyId } from "./keys.js"
 import { readMembership } from "./membership.js"
 import { readData } from "./typed.js"
 
@@ -11,6 +11,16 @@ export const readNames = (connection: Connection): ReadonlyMap<string, string> =
   const enrolled = [...earlier.map((before) => before.machines), machines].flatMap((all) => [...all.values()])
   const known = enrolled.filter(({ status }) => status !== "waiting")
   return new Map([...joined(connection), ...known].map(({ machineId, name }) => [machineId, name]))
+}
+
+/** What each machine is called, and its fingerprint: also of those that only wait. */
+export const readShown = (connection: Connection): ReadonlyMap<string, ReadonlyArray<string>> => {
+  const { earlier, machines } = readMembership(connection)
+  const all = [...earlier.map((before) => before.machines), machines].flatMap((some) => [...some.values()])
+  const named = new Map(all.map((one) => [one.machineId, [one.name, fingerprint(one.publicKey)]] as const))
+  for (const { machineId, name, publicKey } of joined(connection))
+    if (!named.has(machineId)) named.set(machineId, [name, fingerprint(publicKey)])
+  return named
 }
 
 /** What a machine was last called in the log, under any root; `undefined` where that knows nothing of it. */

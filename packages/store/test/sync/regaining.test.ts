@@ -1,5 +1,8 @@
 /** A file whose end was cut off: nothing is written in the place of what is gone, and the next exchange brings it back. */
+import { Maintenance } from "@context-engine/core/services/Maintenance"
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
+import * as SqlMaintenance from "../../src/SqlMaintenance.js"
 import { damaged } from "../support/audited.js"
 import { withSqlite } from "../support/files.js"
 import { fleet } from "../support/fleet.js"
@@ -35,6 +38,26 @@ describe("the end of a file that is shared, cut off", () => {
     for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true, findings: [], inert: 0 })
     expect(rowsHash(a.path)).toBe(rowsHash(b.path))
     for (const one of [a, b]) await one.close()
+  })
+
+  it("that it had not shared is not written over: a person goes on without it, and nobody misses anything", async () => {
+    const { a, b } = await fleet("a", "b")
+    await add(a, "one")
+    await sync(a)
+    for (const name of ["two", "three"]) await add(a, name)
+    await cut(a, 1)
+    const refused = await add(a, "four")
+    expect(refused).toMatchObject({ _tag: "Left", left: { message: expect.stringContaining("context infra rebuild") } })
+    const rebuilt = Effect.flatMap(Maintenance, (care) => care.rebuild())
+    await a.run(Effect.provide(rebuilt, SqlMaintenance.layer))
+    await add(a, "four")
+    for (const one of [a, b]) await sync(one)
+    for (const one of [a, b]) {
+      expect(await servers(one)).toEqual(["four", "one", "two"])
+      expect(await verify(one)).toMatchObject({ ok: true, findings: [], inert: 0 })
+      expect((await status(one)).breaks).toEqual([])
+      await one.close()
+    }
   })
 
   it("ends no exchange in a circle where the shared log lacks it, too", async () => {

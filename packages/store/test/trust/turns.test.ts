@@ -1,5 +1,7 @@
 /** A disk that was copied, key and all: whoever finds that another place goes on with its session says so, though both only take turns. */
 import { cpSync } from "node:fs"
+import { Audit } from "@context-engine/core/services/Audit"
+import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { freshPath } from "../support/files.js"
 import { fleet } from "../support/fleet.js"
@@ -29,6 +31,32 @@ it("two places with one key that take turns are noticed, and lose nothing", asyn
     await one.close()
   }
   expect((await status(machine("b", remote, { path: b.path }))).clonedAt).toBe(null)
+})
+
+it("an older copy of its file, put back and gone on with by a person's word, is no other place", async () => {
+  const { a, b, remote } = await fleet("a", "b")
+  await add(a, "one")
+  await sync(a)
+  await a.close()
+  const older = freshPath()
+  cpSync(a.path, older)
+  const memory = { directory: `${a.path}-memory` }
+  const own = machine("a", remote, { path: a.path, memory })
+  await add(own, "two")
+  await sync(own)
+  await own.close()
+  cpSync(older, a.path)
+  const back = machine("a", remote, { path: a.path, memory })
+  expect(await back.run(Effect.flatMap(Audit, (audit) => audit.accept))).not.toBe(null)
+  await sync(back)
+  await add(back, "three")
+  for (const one of [back, b]) {
+    await sync(one)
+    expect(await status(one)).toMatchObject({ clonedAt: null, breaks: [] })
+    expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+    expect(await servers(one)).toEqual(["one", "three", "two"])
+    await one.close()
+  }
 })
 
 it("what a machine wrote itself comes back to it without such a word", async () => {

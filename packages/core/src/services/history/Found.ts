@@ -33,9 +33,9 @@ export class Found {
     for (const search of [this.#whole, ...(this.#parts ?? [])]) search.note(event)
   }
 
-  /** What machines are called now, by their ids. */
-  call(names: ReadonlyMap<string, string>): void {
-    this.#whole.call(names)
+  /** What machines are called on any screen, by their ids. */
+  call(shown: ReadonlyMap<string, ReadonlyArray<string>>): void {
+    this.#whole.call(shown)
   }
 
   /** No name hides the life of the thing that has it for an id: where the text fits several ids, or nothing, it fails. */

@@ -47,9 +47,10 @@ export class Search {
       if (typeof one === "string" && beginsWith(one, this.text)) mention(this.mentions, one, event)
   }
 
-  /** What machines are called now, by their ids: one that came under the name of another has a name that no event gave it. */
-  call(names: ReadonlyMap<string, string>): void {
-    for (const [id, name] of names) if (this.#machines.has(id)) addTo(this.machineNames, name, id)
+  /** What machines are called, by their ids: one that came under the name of another has a name that no event gave it. */
+  call(shown: ReadonlyMap<string, ReadonlyArray<string>>): void {
+    for (const [id, names] of shown)
+      if (this.#machines.has(id)) for (const name of names) addTo(this.machineNames, name, id)
   }
 
   /** What tells of the machines that had the text for a name. */
