@@ -91,6 +91,8 @@ describe("a machine that was revoked and connects", () => {
     expect(await connect()).toMatchObject({ code: 0 })
     await ada.succeed("sync now")
     expect((await ada.json("server list")).map(({ name }: { readonly name: string }) => name)).toContain("delta")
-    for (const one of [ada, sam]) expect(await one.json("alert")).toEqual([])
+    expect(await sam.json("alert")).toEqual([])
+    // What was copied from its home, key and all, has written to the log above.
+    expect(await ada.json("alert")).toMatchObject([{ message: expect.stringContaining("a copy of its disk") }])
   })
 })
