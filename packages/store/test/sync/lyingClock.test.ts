@@ -2,7 +2,7 @@
 import { EventLog } from "@context-engine/core/EventLog"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
-import { expect, it } from "vitest"
+import { expect, it, vi } from "vitest"
 import { type Batch, make } from "../../src/sync/RemoteLog.js"
 import { withNoise } from "../support/audited.js"
 import { draft, signed, slipIn } from "../support/forger.js"
@@ -31,6 +31,8 @@ it.each(["9999-12-31T23:59:59.999Z", "0000-01-01T00:00:00.000Z", `${year + 1}-01
     await add(a, "believed")
     for (const one of [a, b]) await sync(one)
     const before = new Date().toISOString()
+    // What is added next has a later time than that, to the millisecond.
+    await vi.waitUntil(() => new Date().toISOString() > before, { interval: 1 })
     await add(b, "later")
     for (const one of [b, a]) await sync(one)
     const times = timesOf(b.path)
