@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs"
+import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -38,14 +38,18 @@ describeSshd("the deploy lock", () => {
   const origin = { actor: "ada", machine: "laptop", via: "library" } as const
 
   it("two machines deploy one service at the same moment, 50 times: one runs, one is told who holds it", async () => {
-    const deployCommand = `echo x >> ${traces.path("raced")}; sleep 0.2`
+    // It goes on until the other was told: however late that one comes on a busy machine, it finds the lock.
+    const told = traces.path("told")
+    const deployCommand = `echo x >> ${traces.path("raced")}; until [ -e ${told} ]; do sleep 0.02; done`
+    const tell = Effect.tapError(() => Effect.sync(() => writeFileSync(told, "")))
     await onTwo({ name: "raced", deployCommand }, (laptop, phone) =>
       Effect.gen(function* () {
         for (let n = 1; n <= 50; n++) {
+          rmSync(told, { force: true })
           const both = yield* Effect.all(
             [
-              Effect.either(laptop.deploy("raced")).pipe(on("laptop", "ada")),
-              Effect.either(phone.deploy("raced")).pipe(on("phone", "bob")),
+              Effect.either(tell(laptop.deploy("raced"))).pipe(on("laptop", "ada")),
+              Effect.either(tell(phone.deploy("raced"))).pipe(on("phone", "bob")),
             ],
             { concurrency: 2 },
           )
