@@ -82,17 +82,21 @@ const stated = fc
     { maxLength: 30 },
   )
   .map((events) => {
-    let [unit, session, recorded] = [0, 0, Number.NEGATIVE_INFINITY]
+    // The shared log records whole units, one after the other: what it has not recorded yet comes after all that it has.
+    let [unit, session, recorded, waits] = [0, 0, Number.NEGATIVE_INFINITY, false]
     return events.map((event, index): Stated => {
-      if (!event.joins || index === 0) [unit, session] = [unit + 1, event.session]
-      if (event.recorded !== null) recorded = Math.max(recorded, event.recorded)
+      if (!event.joins || index === 0) {
+        ;[unit, session] = [unit + 1, event.session]
+        waits ||= event.recorded === null
+        recorded = Math.max(recorded, event.recorded ?? recorded)
+      }
       return {
         position: index + 1,
         stream: `s${event.stream}`,
         unit: `u${unit}`,
         session: `m${session}`,
         statedAt: minute(event.said),
-        recordedAt: event.recorded === null ? null : minute(recorded),
+        recordedAt: waits ? null : minute(recorded),
       }
     })
   })
