@@ -42,6 +42,8 @@ const secretOf = ({ token }: Endpoint): string | undefined => token && Redacted.
 /** A server that is killed cannot end this process; but the channel to it closes. */
 const orphaned = Effect.async<void>((resume) => {
   if (process.channel === undefined) return
+  // It was killed while this process was still starting, when nobody heard of it.
+  if (!process.connected) return resume(Effect.void)
   const gone = () => resume(Effect.void)
   process.once("disconnect", gone)
   return Effect.sync(() => void process.removeListener("disconnect", gone))
