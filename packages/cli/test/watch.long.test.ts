@@ -1,5 +1,4 @@
 /** `sync watch`, and `serve`, which runs it: by hand it is one process, and beside a server another one. */
-import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { isHeld } from "@context-engine/store/sync/lock"
@@ -7,7 +6,6 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
-import { bundle } from "./support/bundle.js"
 import { type Ended, type RunOptions, workspace } from "./support/cli.js"
 
 // Each step is a program that starts, on a machine that may have much else to do.
@@ -252,20 +250,6 @@ describe("context infra serve", () => {
     await server.end("SIGKILL")
     await expect.poll(() => watchersOf(laptop.db), { timeout: 60_000 }).toEqual([])
     expect(await isWatched(laptop.db)).toBe(false)
-  })
-
-  it("takes it along where it is killed before that has begun its work", async () => {
-    // The channel is closed when the watcher looks for it.
-    const starter = join(laptop.directory, "starter.cjs")
-    const words = JSON.stringify([await bundle(), "infra", "sync", "watch", "--db", laptop.db])
-    writeFileSync(
-      starter,
-      `require("node:child_process").spawn(process.execPath, ${words}, { stdio: ["ignore", "ignore", "ignore", "ipc"] })
-       setTimeout(() => process.kill(process.pid, "SIGKILL"), 5)`,
-    )
-    const own = { CONTEXT_DB: laptop.db, CONTEXT_SYNC_FILE: laptop.file, CONTEXT_KEY: "off", HOME: laptop.directory }
-    spawnSync(process.execPath, [starter], { env: { ...process.env, ...own } })
-    await expect.poll(() => watchersOf(laptop.db), { timeout: 60_000 }).toEqual([])
   })
 
   it("does without where it is told to", async () => {
