@@ -23,7 +23,7 @@ import { type Parts, Tally } from "./asking.js"
 import { author } from "./author.js"
 import { meet } from "./contact.js"
 import { checkInvite } from "./enrolling.js"
-import { exchangeAll, isPushable, pullAll } from "./exchangeAll.js"
+import { exchangeAll, isPushable, progress, pullAll } from "./exchangeAll.js"
 import { bindMerged, firstContact } from "./firstContact.js"
 import { heal as healShared } from "./healing.js"
 import { acquire, acquireWhenFree } from "./lock.js"
@@ -72,10 +72,7 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
   const keyFile = keyFileOf(keyPath)
   const shared = Effect.isEffect(remote) ? remote : Effect.succeed(remote)
   const isLive = database.read((connection) => refuseReplay(readShared(connection)))
-  const connected = Effect.zipLeft(
-    Effect.flatMap(shared, (one) => (one === undefined ? notConnected : Effect.succeed(one))),
-    isLive,
-  )
+  const connected = Effect.flatMap(shared, (one) => (one === undefined ? notConnected : Effect.succeed(one)))
   const signing = ({ reading = false }: SyncOptions) =>
     Effect.try({
       try: () => (keyPath === undefined ? undefined : (reading || keepsNothing ? findSigner : loadSigner)(keyPath)),
@@ -118,7 +115,7 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
       const { confirmed, pending } = yield* database.write((connection) => {
         if (free) noteSuccess(connection, way === heal)
         if (tally.pushed + tally.pulled > 0) note(connection, { at: now(), what: "synced", detail: inWords(tally) })
-        const ended = ends(connection)
+        const ended = progress(connection)
         if (free && ended.pending === 0) forgetDisplaced(connection)
         return ended
       })
@@ -145,9 +142,12 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
     now: Effect.fn("Sync.now")((options: SyncOptions = {}) => run(options, catchUp)),
     log: (limit = 50) => database.read((connection) => readHistory(connection, limit)),
     writable: Effect.asVoid(Effect.flatMap(connected, touch)),
-    contact: Effect.flatMap(Effect.zip(connected, signing({ reading: true })), ([one, signer]) =>
-      meet(database, one, signer?.id),
-    ),
+    contact: Effect.gen(function* () {
+      yield* isLive
+      const one = yield* connected
+      const signer = yield* signing({ reading: true })
+      return yield* meet(database, one, signer?.id)
+    }),
     heal: Effect.fn("Sync.heal")((options: SyncOptions = {}) => run(options, heal)),
     join: Effect.fn("Sync.join")((options: SyncOptions = {}) => run(options, join)),
     // Not in the middle of a synchronisation, which would go on with what it knew.
@@ -242,11 +242,6 @@ const notConnected = Effect.suspend(() => {
 })
 
 const now = () => new Date().toISOString()
-
-const ends = (connection: Connection) => {
-  const confirmed = readState(connection).confirmed.position
-  return { confirmed, pending: Math.max(0, readHead(connection).position - confirmed) }
-}
 
 const inWords = ({ moved, pulled, pushed, rejected }: Tally): string => {
   const refused = rejected.filter(({ outcome }) => outcome === "refused").length

@@ -133,7 +133,8 @@ const writerOf = ({ database }: Parts, key: string | undefined): Effect.Effect<s
     (name) => (name === undefined ? "" : `, or whoever has the key of ${name} wrote it so`),
   )
 
-const progress = (connection: Connection) => {
+/** Up to where both logs are the same, and how much waits here after that. */
+export const progress = (connection: Connection) => {
   const confirmed = readState(connection).confirmed.position
   return { confirmed, pending: Math.max(0, readHead(connection).position - confirmed) }
 }
