@@ -12,14 +12,16 @@ import * as Stream from "effect/Stream"
 import { auditOn } from "./auditOn.js"
 import { type Connection, storageError } from "./connection.js"
 import { copyInto, makeWhole } from "./copies.js"
+import { goOnFromHere, isAhead } from "./cut.js"
 import { Database, layer as databaseLayer, openConnection } from "./Database.js"
 import { decodeLine, encodeLine } from "./exchange.js"
 import { OwnSchema } from "./fileSchema.js"
 import { refuseReplay } from "./mayWrite.js"
+import { rebuildOn } from "./rebuildOn.js"
 import { clashes, columns, type EventRow, notYet } from "./record.js"
 import { hear } from "./restate.js"
 import { findSigner } from "./Signer.js"
-import { endSession, readHead } from "./standing.js"
+import { readHead } from "./standing.js"
 import { readState } from "./sync/state.js"
 import { type Replay, takeOver } from "./takeOver.js"
 import { readDecided, readTurnedDown } from "./trust/decided.js"
@@ -74,9 +76,17 @@ export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Datab
         verify,
         loss: database.memory.look,
         // What the file signed and lacks may be in the shared log, or nowhere: it goes on with a chain of its own.
-        accept: Effect.tap(database.memory.accept, (loss) =>
-          loss === null ? Effect.void : database.write(endSession),
-        ),
+        accept: Effect.gen(function* () {
+          const loss = yield* database.memory.look
+          if (loss === null) return null
+          // Rows of events that are gone belong to nothing.
+          if (yield* database.read(isAhead)) {
+            yield* Effect.scoped(Effect.flatMap(database.dedicated, (connection) => rebuildOn(connection)))
+          }
+          yield* database.write(goOnFromHere)
+          yield* database.memory.accept
+          return loss
+        }),
         export: Stream.mapConcat(atOneMoment(database), (found) => found.map((row) => encodeLine(row))),
         import: (lines) =>
           Effect.scoped(

@@ -9,8 +9,9 @@ import type { AppendOptions, StreamAppend } from "@context-engine/core/EventLog"
 import { isoTime } from "@context-engine/core/Time"
 import { projections } from "@context-engine/core/views/all"
 import type { Connection } from "./connection.js"
+import { refuseCut } from "./cut.js"
 import type { HeadCache } from "./HeadCache.js"
-import { refuseCut, refuseReplay, refuseUnsigned } from "./mayWrite.js"
+import { refuseReplay, refuseUnsigned } from "./mayWrite.js"
 import {
   columns,
   decode,

@@ -2,8 +2,9 @@
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Connection } from "./connection.js"
+import { refuseCut } from "./cut.js"
 import type { Signer } from "./Signer.js"
-import { readStanding, type Shared, type Standing } from "./standing.js"
+import { readStanding, type Shared } from "./standing.js"
 import { chainOfKey, isUnsigned, refuseRevoked, refuseStranger } from "./trust/sealing.js"
 
 /** Throws `StorageError` where an append would be refused for who makes it, or would count for nothing. Changes nothing. */
@@ -41,17 +42,6 @@ export const refuseReplay = ({ replayed }: Pick<Shared, "replayed">): void => {
     reason: "foreign",
     message: `this file shows a log as of ${replayed}, for audit replay wrote it: nothing is added to it; name the log itself with --db or CONTEXT_DB`,
   })
-}
-
-/** In a file whose end was cut off, what is written would stand in the place of what others have, or of what was acknowledged. */
-export const refuseCut = ({ folded, head, shared }: Pick<Standing, "folded" | "head" | "shared">): void => {
-  const { position } = head
-  if (position >= shared.position && position >= folded) return
-  const message =
-    position < shared.position
-      ? `this file lacks events that it shared: it ends at position ${position}, and shared them up to ${shared.position}. Nothing was written; context infra sync now brings them back`
-      : `this file lacks its last events: it ends at position ${position}, and its tables are those of position ${folded}. Nothing was written; context infra restore <backup> has them, or context infra rebuild goes on with what is there`
-  throw new StorageError({ reason: "corrupt", message })
 }
 
 /** An unsigned event in a signed log would count for nothing. */

@@ -7,6 +7,7 @@ import { writeRows } from "./rows.js"
 import { indexes } from "./schema.js"
 import { endSession } from "./standing.js"
 import { type Table, tables } from "./tables.js"
+import { markHalves } from "./trust/halves.js"
 
 /** How far the doubles are. */
 export interface Doubles {
@@ -19,6 +20,7 @@ const suffix = "__new"
 /** Makes empty doubles; those of an earlier rebuild that was cut off are thrown away. */
 export const begin = (connection: Connection): Doubles => {
   drop(connection)
+  markHalves(connection)
   for (const table of tables) connection.exec(table.create(`${table.name}${suffix}`))
   return { position: 0, cache: new HeadCache() }
 }

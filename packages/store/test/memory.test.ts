@@ -105,6 +105,28 @@ describe("a log that lacks what this machine has seen of it", () => {
     expect(one.told).toEqual([])
   })
 
+  it("is told of also where it was told of before, and lacks more since then", async () => {
+    const one = remembering("one")
+    await one.add("a")
+    const first = one.copy()
+    await one.add("b")
+    one.replaceBy(first)
+    await one.add("c", "d", "e")
+    const second = one.copy()
+    expect(await one.loss()).toMatchObject({ position: 2 })
+    await one.add("f", "g")
+    one.replaceBy(second)
+    const loss = await one.loss()
+    expect(loss).toMatchObject({ position: 6, message: expect.stringMatching(/position 6.*before that: .*position 2/) })
+    await one.add("h")
+    one.replaceBy(first)
+    expect((await one.loss())?.position).toBe(6)
+    expect(await one.once((of) => of.run(Effect.flatMap(Audit, (audit) => audit.accept)))).toEqual(
+      (await one.loss()) ?? expect.objectContaining({ position: 6 }),
+    )
+    expect(await one.loss()).toBe(null)
+  })
+
   it("is told of at once, also to who has it open", async () => {
     const one = remembering("one")
     await one.add("a", "b")

@@ -4,7 +4,7 @@ import { moment } from "./units.js"
 
 /** What is not asked for any more, once a person went on without it; and who may still have it. */
 export const givenUpInWords = ({ position, since }: Loss, shared: boolean): ReadonlyArray<string> => [
-  `given up: what this machine had seen of the log, to position ${position}, on ${moment(since)} UTC`,
+  `given up: what this machine had seen of the log, to position ${position}${since === null ? "" : `, on ${moment(since)} UTC`}`,
   ...(shared ? [broughtBack] : []),
 ]
 

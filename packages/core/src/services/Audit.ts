@@ -29,9 +29,9 @@ export interface Finding {
 export interface Loss {
   /** In words. */
   readonly message: string
-  /** How far this machine has seen the log reach, and when: ISO 8601 UTC. */
+  /** How far this machine has seen the log reach, and when: ISO 8601 UTC; `null` where only the file itself tells of it. */
   readonly position: number
-  readonly since: string
+  readonly since: string | null
   /** The ways out: commands. */
   readonly next: string
 }

@@ -83,7 +83,7 @@ const SyncStatus = row<SyncStatusData>("SyncStatus", {
   enrolment: Schema.Literal("enrolled", "waiting", "revoked", "not-enrolled", "no-root", "unsigned"),
   asking: Schema.Array(Schema.Struct({ name: Schema.String, fingerprint: Schema.String })),
   loss: Schema.NullOr(
-    Schema.Struct({ message: Schema.String, position: Schema.Number, since: Schema.String, next: Schema.String }),
+    Schema.Struct({ message: Schema.String, position: Schema.Number, since: text, next: Schema.String }),
   ),
 })
 

@@ -7,8 +7,18 @@ import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/
 import { StorageError } from "@context-engine/core/Errors"
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
-import { fileOf, forget, movedFrom, type Remembered, recallLog, rootsElsewhere, writeRemembered } from "./file.js"
-import { judge, readMark } from "./judge.js"
+import { lossByCut } from "../cut.js"
+import {
+  fileOf,
+  forget,
+  movedFrom,
+  type Remembered,
+  recallLog,
+  rootsElsewhere,
+  type Seen,
+  writeRemembered,
+} from "./file.js"
+import { judge, lossesOf, readMark } from "./judge.js"
 import { type KeptRoot, keptWith, missingIn } from "./roots.js"
 
 export interface MemoryOptions {
@@ -50,6 +60,7 @@ export class LogMemory {
     const seen = this.#read()
     return (
       seen?.head?.hash === hash &&
+      seen.lost.length === 0 &&
       seen.logId === logId &&
       seen.rebases === rebases &&
       (seen.confirmed?.position ?? 0) === position
@@ -70,7 +81,9 @@ export class LogMemory {
     if (loss && refusesEmpty && readMark(connection, "LIMIT 1") === undefined)
       throw new StorageError({ reason: "unavailable", message: `${loss.message}\n  ${loss.next}` })
     if (loss) tell?.(loss.message, loss.next)
-    return !loss && this.#isNews(remembered, see(this.#path, connection, remembered))
+    const ahead = loss || lossByCut(this.#path, connection)
+    if (!loss && ahead) tell?.(ahead.message, ahead.next)
+    return !ahead && this.#isNews(remembered, see(this.#path, connection, remembered))
   }
 
   /** What the log lacks now; `null` if nothing. */
@@ -80,11 +93,11 @@ export class LogMemory {
     return remembered === undefined ? null : judge(this.#path, remembered, connection)
   }
 
-  /** Remembers the log as it is, unless it lacks something: then only a person's word makes good for that. */
+  /** Remembers the log as it is, and what it lacks: only a person's word makes good for that. */
   keep(connection: Connection): void {
     const remembered = this.#read() ?? this.#moved(connection)
-    if (remembered !== undefined && judge(this.#path, remembered, connection) !== null) return
-    const seen = see(this.#path, connection, remembered)
+    const lost = remembered === undefined ? [] : lossesOf(remembered, connection).slice(0, mostLost)
+    const seen = see(this.#path, connection, remembered, lost)
     if (seen !== undefined && this.#isNews(remembered, seen)) this.#write(seen, remembered)
   }
 
@@ -111,7 +124,7 @@ export class LogMemory {
   /** Of the log nothing is expected any more; whose word counts in it is another matter. */
   #goOnWithout({ roots }: Remembered): void {
     const { directory } = this.options
-    const nothing = { path: this.#path, first: null, logId: null, rebases: 0, confirmed: null, head: null }
+    const nothing = { path: this.#path, first: null, logId: null, rebases: 0, confirmed: null, head: null, lost: [] }
     if (roots.length === 0) forget(directory, this.#path)
     else writeRemembered(directory, { ...nothing, roots, at: new Date().toISOString() })
   }
@@ -173,13 +186,21 @@ export const recall = (
 /** A request to be let in that was not shared yet: it is made again whenever that is needed, so nothing is lost with it. */
 const waits = `position > ?1 AND stream = '${machinesStream}' AND type = '${EnrolmentRequested.type}'`
 
-/** The log as it is, to be remembered; `undefined` where it has no events. */
-const see = (path: string, connection: Connection, before: Remembered | undefined): Remembered | undefined => {
+/** So many ends of one log that were lost are remembered. */
+const mostLost = 8
+
+/** The log as it is, to be remembered, beside what it lacks; `undefined` where it has no events. */
+const see = (
+  path: string,
+  connection: Connection,
+  before: Remembered | undefined,
+  lost: ReadonlyArray<Seen> = [],
+): Remembered | undefined => {
   const [logId, position, rebases] = connection.prepare("SELECT log_id, position, rebases FROM sync").get()
   const head = readMark(connection, `WHERE NOT (${waits}) ORDER BY position DESC LIMIT 1`, position)
   const first = readMark(connection, "WHERE position = 1")
   if (head === undefined || first === undefined) return undefined
   const confirmed = readMark(connection, "WHERE position = ?", position) ?? null
   const roots = keptWith(connection, before?.roots ?? [])
-  return { path, first: first.hash, logId, rebases, confirmed, head, roots, at: new Date().toISOString() }
+  return { path, first: first.hash, logId, rebases, confirmed, head, roots, lost, at: new Date().toISOString() }
 }

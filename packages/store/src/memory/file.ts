@@ -28,7 +28,12 @@ export interface Remembered {
   readonly roots: ReadonlyArray<KeptRoot>
   /** When it was seen, by this machine's clock. ISO 8601 UTC. */
   readonly at: string
+  /** What was seen before, and was not in the log any more when that went on: nobody has said yet to go on without it. */
+  readonly lost: ReadonlyArray<Seen>
 }
+
+/** An end of a log that was seen once. */
+export type Seen = Omit<Remembered, "path" | "roots" | "lost" | "head"> & { readonly head: Mark }
 
 /** The file that belongs to the log at a path. */
 export const fileOf = (directory: string, path: string): string => join(directory, `${nameOf(resolve(path))}.json`)
@@ -69,22 +74,26 @@ const readRemembered = (file: string): Remembered | undefined => {
   }
   const found: unknown = JSON.parse(text)
   if (!isRemembered(found)) throw new TypeError("it is not what was written there")
-  // A file of an older version says nothing of roots.
-  return { ...found, roots: found.roots ?? [] }
+  // A file of an older version says nothing of roots, or of what was lost before.
+  return { ...found, roots: found.roots ?? [], lost: found.lost ?? [] }
 }
 
 const isRemembered = (value: unknown): value is Remembered => {
   const found = value as Remembered | null
   return (
     typeof found === "object" &&
-    [found?.path, found?.at].every((one) => typeof one === "string") &&
-    Number.isSafeInteger(found?.rebases) &&
-    (found?.logId === null || typeof found?.logId === "string") &&
-    (found?.first === null ? found.head === null : typeof found?.first === "string" && isMark(found.head)) &&
-    areKept(found?.roots) &&
-    (found?.confirmed === null || isMark(found?.confirmed))
+    typeof found?.path === "string" &&
+    (found.first === null ? found.head === null && isSeen(found) : isSeen(found) && isMark(found.head)) &&
+    areKept(found.roots) &&
+    [found.lost ?? []].flat().every((one) => isSeen(one) && isMark(one.head))
   )
 }
+
+const isSeen = (found: Omit<Seen, "head">): boolean =>
+  typeof found.at === "string" &&
+  Number.isSafeInteger(found.rebases) &&
+  [found.logId, found.first].every((one) => one === null || typeof one === "string") &&
+  (found.confirmed === null || isMark(found.confirmed))
 
 const isMark = (value: Mark | null | undefined): boolean =>
   Number.isSafeInteger(value?.position) && typeof value?.hash === "string" && typeof value.id === "string"

@@ -1,26 +1,43 @@
 /** Whether a log is still the one that this machine has seen, or what came of that in the ways that are known. */
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
-import type { Mark, Remembered } from "./file.js"
+import type { Mark, Remembered, Seen } from "./file.js"
 
 /** What the log at `path` lacks of what was seen of it; `null` if nothing. Without a connection there is no file. */
 export const judge = (path: string, remembered: Remembered, connection: Connection | undefined): Loss | null => {
-  const { at, head } = remembered
-  // A person goes on with what is there, whatever that is.
-  if (head === null) return null
-  const now = connection && readMark(connection, "ORDER BY position DESC LIMIT 1")
-  if (connection !== undefined && now !== undefined && holds(connection, { ...remembered, head })) return null
-  const seen = `this machine has seen it end at position ${head.position}, on ${at.slice(0, 16).replace("T", " ")} UTC`
+  const [first, ...more] = lossesOf(remembered, connection).map((seen) => lossOf(path, seen, connection))
+  if (first === undefined) return null
   return {
-    message: `${path}: ${what(connection, now, { ...remembered, head })}; ${seen}`,
-    since: at,
-    position: head.position,
-    next: next(connection, now, { ...remembered, head }),
+    ...first,
+    message: [first, ...more].map(({ message }) => message).join("; before that: "),
+    position: Math.max(...[first, ...more].map(({ position }) => position)),
   }
 }
 
-/** What was seen of a log that was there. */
-type Seen = Remembered & { readonly head: Mark }
+/** All that was seen of the log and is not in it, the last first: a person goes on with what is there, whatever that is. */
+export const lossesOf = (remembered: Remembered, connection: Connection | undefined): ReadonlyArray<Seen> => {
+  const now = connection && readMark(connection, "ORDER BY position DESC LIMIT 1")
+  const isMissing = (one: Seen) => connection === undefined || now === undefined || !holds(connection, one)
+  return [...(remembered.head === null ? [] : [seenOf(remembered, remembered.head)]), ...remembered.lost].filter(
+    isMissing,
+  )
+}
+
+const seenOf = ({ at, confirmed, first, logId, rebases }: Remembered, head: Mark): Seen => {
+  return { first, logId, rebases, confirmed, head, at }
+}
+
+const lossOf = (path: string, seen: Seen, connection: Connection | undefined): Loss => {
+  const { at, head } = seen
+  const now = connection && readMark(connection, "ORDER BY position DESC LIMIT 1")
+  const told = `this machine has seen it end at position ${head.position}, on ${at.slice(0, 16).replace("T", " ")} UTC`
+  return {
+    message: `${path}: ${what(connection, now, seen)}; ${told}`,
+    since: at,
+    position: head.position,
+    next: next(connection, now, seen),
+  }
+}
 
 /**
  * The chain up to an event is in its hash, so the newest that was seen tells for all before it. Only where it was put after others'
@@ -68,15 +85,19 @@ const what = (connection: Connection | undefined, now: Mark | undefined, seen: S
     return "the log has no events: the file was deleted or replaced, or the -wal file that belongs to it was lost"
   if (readMark(connection, "WHERE position = 1")?.hash !== first) return "this is another log than was here before"
   const lost = lostAlone(connection, seen)
-  if (lost > 0)
-    return `the last ${lost === 1 ? "event" : `${lost} events`} of this machine, which it had not shared, ${lost === 1 ? "is" : "are"} not in it: the file was lost, its end was cut off, or an older copy was put in its place`
+  if (lost > 0) {
+    const isPart = now.position > (seen.confirmed?.position ?? 0)
+    const events = lost === 1 ? "the last event" : isPart ? `of the last ${lost} events` : `the last ${lost} events`
+    const are = lost === 1 ? "is" : isPart ? "some are" : "are"
+    return `${events} of this machine, which it had not shared, ${are} not in it: the file was lost, its end was cut off, or an older copy was put in its place`
+  }
   return now.position < head.position
     ? `the log ends at position ${now.position}: its end was cut off, or an older copy was put in its place`
     : "the log has another history than before: an older copy went on, or its events were written anew"
 }
 
 /** What was written here since belongs to another log: with that one it is joined. */
-const isAnother = (connection: Connection, { first, logId }: Remembered): boolean =>
+const isAnother = (connection: Connection, { first, logId }: Seen): boolean =>
   readMark(connection, "WHERE position = 1")?.hash !== first &&
   connection.prepare("SELECT log_id FROM sync").get()?.[0] !== logId
 

@@ -1,6 +1,7 @@
 /** When what this machine remembers of an open log is held against it, and written: at the beginning, at the end, and now and then. */
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
+import { lossByCut } from "../cut.js"
 import { type LastSeen, LogMemory, type MemoryOptions } from "./LogMemory.js"
 import type { KeptRoot } from "./roots.js"
 
@@ -14,7 +15,7 @@ export class Keeping {
   #timer: NodeJS.Timeout | undefined
 
   constructor(
-    path: string,
+    readonly path: string,
     options: MemoryOptions | undefined,
     readonly read: <A>(body: (connection: Connection) => A) => A,
   ) {
@@ -35,9 +36,9 @@ export class Keeping {
     this.#timer ??= setTimeout(() => this.#keep(), pause).unref()
   }
 
+  /** By what is remembered, else by the file itself. */
   look(): Loss | null {
-    const memory = this.#memory
-    return memory === undefined ? null : this.read((connection) => memory.look(connection))
+    return this.read((connection) => this.#memory?.look(connection) ?? lossByCut(this.path, connection))
   }
 
   accept(): Loss | null {

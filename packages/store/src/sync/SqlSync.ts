@@ -11,12 +11,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { Connection } from "../connection.js"
+import { refuseCut } from "../cut.js"
 import { Database } from "../Database.js"
 import { keyFileOf } from "../identity.js"
 import { refuseReplay } from "../mayWrite.js"
 import { genesis } from "../record.js"
 import { findSigner, loadSigner } from "../Signer.js"
-import { readHead, readShared } from "../standing.js"
+import { readHead, readShared, readStanding } from "../standing.js"
 import { decodeInvite, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
 import { type Parts, Tally } from "./asking.js"
@@ -107,7 +108,7 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
       const regains = (yield* database.memory.look) !== null
       const ready = { ...parts, author: { ...parts.author, onRejected, regains } }
       const wait = options.wait ?? false
-      const free = yield* alone(wait, way(ready, tally, options))
+      const free = yield* alone(wait, Effect.zipRight(whole(ready, way), way(ready, tally, options)))
       // Whoever appended before the lock was let go, and found it taken, left that to us.
       for (let ours = free; ours && (yield* database.read(isPushable)); )
         ours = yield* alone(wait, exchangeAll(ready, tally, options))
@@ -180,12 +181,25 @@ type Way = (parts: Parts, tally: Tally, options: SyncOptions) => Effect.Effect<v
 const catchUp: Way = (parts, tally, options) =>
   Effect.gen(function* () {
     const isFresh = yield* parts.database.read((c) => readState(c).logId === null && readHead(c).position === 0)
-    yield* regain(parts)
     const restoreUntil = yield* firstContact(parts)
     yield* Effect.tapError(goOn(parts, tally, options, restoreUntil), (error) =>
       isFresh && options.invite !== undefined && isOfOther(error) ? unlessHeard(parts) : Effect.void,
     )
   }).pipe(Effect.catchTag("SyncError", (error) => Effect.flatMap(knownDamage(parts, error), (known) => known ?? error)))
+
+/**
+ * Of a file whose end was cut off, what was shared comes back first. What was not is in its rows still, and in no event: nothing is decided
+ * by those, and nobody is told that it is there.
+ */
+const whole = (parts: Parts, way: Way): Effect.Effect<void, Failed> =>
+  Effect.zipRight(
+    regain(parts),
+    parts.database.read((connection) => {
+      const standing = readStanding(connection)
+      // Where the shared log lacks it as well, an exchange says so, and does nothing.
+      if (way !== catchUp || standing.head.position >= standing.shared.position) refuseCut(standing)
+    }),
+  )
 
 /** What heal has found already: where it could do nothing, it is not what leads on from the same trouble. */
 const knownDamage = ({ database }: Parts, { reason }: SyncError): Effect.Effect<SyncError | undefined, StorageError> =>

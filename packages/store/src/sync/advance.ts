@@ -52,7 +52,8 @@ export const advance = (
   const judged = judgeAfter(connection, base.position, incoming, verified && { verified })
   const elsewhere = isWrittenElsewhere(connection, judged, author)
   const { cloned, moved } = takeIn(connection, base, tail.slice(ours.length), judged, author)
-  if (cloned || elsewhere) noteClone(connection)
+  // Of an older copy it is known already why it goes on where the other did.
+  if ((cloned && author.regains !== true) || elsewhere) noteClone(connection)
   setConfirmed(connection, placeOf(judged.rows[judged.rows.length - 1]) ?? base)
   if (ours.length > 0 && ours.length === tail.length) forgetRows(connection)
   goByOwn(connection, ownRoot, author)

@@ -1,12 +1,22 @@
 /** A file whose end was cut off: nothing is written in the place of what is gone, and the next exchange brings it back. */
-import { Maintenance } from "@context-engine/core/services/Maintenance"
+import { Audit } from "@context-engine/core/services/Audit"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import * as SqlMaintenance from "../../src/SqlMaintenance.js"
-import { damaged } from "../support/audited.js"
+import { damaged, withNoise } from "../support/audited.js"
 import { withSqlite } from "../support/files.js"
 import { fleet } from "../support/fleet.js"
-import { add, attempt, type Machine, rowsHash, servers, status, sync, verify } from "../support/machines.js"
+import {
+  add,
+  attempt,
+  give,
+  type Machine,
+  machines,
+  rowsHash,
+  servers,
+  status,
+  sync,
+  verify,
+} from "../support/machines.js"
 
 /** Takes the last events out of a file, as any SQLite program can that does not keep to its triggers. */
 const cut = async ({ path }: Machine, events: number) =>
@@ -16,6 +26,76 @@ const cut = async ({ path }: Machine, events: number) =>
     file.exec(`DELETE FROM events WHERE position > (SELECT max(position) FROM events) - ${events}`)
     file.exec(found.sql)
   })
+
+/** A person goes on with what is there. */
+const goOn = (one: Machine) => one.run(Effect.flatMap(Audit, (audit) => audit.accept))
+
+/** Units of one event, of three, and of one. */
+const work = async (a: Machine) => {
+  await add(a, "gone")
+  for (const name of ["s1", "s2"]) await give(a, ({ services }) => services.add({ name, server: "gone" }))
+  await give(a, ({ servers }) => servers.remove("gone", { cascade: true }))
+  await add(a, "last")
+}
+
+describe("the end of a file, cut off anywhere", () => {
+  it.each([1, 2, 3, 4, 5])("is whole again after an exchange, where it was shared: %i events", async (events) => {
+    const { a, b } = await fleet("a", "b")
+    await work(a)
+    for (const one of [a, b]) await sync(one)
+    await cut(a, events)
+    await sync(a)
+    await add(a, "more")
+    for (const one of [a, b]) await sync(one)
+    for (const one of [a, b]) {
+      expect(await servers(one)).toEqual(["last", "more"])
+      expect(await verify(one)).toMatchObject({ ok: true, findings: [], inert: 0 })
+    }
+    expect(rowsHash(a.path)).toBe(rowsHash(b.path))
+    for (const one of [a, b]) await one.close()
+  })
+
+  it.each([1, 2, 3, 4, 5])(
+    "is not in the shared log where it was not shared; half a command counts for nothing: %i events",
+    async (events) => {
+      const { a, b } = await fleet("a", "b")
+      await work(a)
+      await cut(a, events)
+      // Whatever is in its tables of that nobody hears of.
+      for (const end of [attempt(a), give(a, ({ services }) => services.add({ name: "x", server: "last" }))])
+        expect(await end).toMatchObject({ _tag: "Left", left: { reason: "corrupt" } })
+      await goOn(a)
+      await add(a, "more")
+      for (const one of [a, b]) await sync(one)
+      const isHalf = events === 2 || events === 3
+      expect((await verify(a)).inert).toBe(isHalf ? 4 - events : 0)
+      if (isHalf) for (const one of [a, b]) withNoise(one.path)
+      expect(await servers(a)).toEqual(events === 1 ? ["more"] : ["gone", "more"])
+      if (isHalf) {
+        await machines(a, (service) => service.acknowledge(false))
+        for (const one of [a, b]) await sync(one)
+      }
+      for (const one of [a, b]) expect(await verify(one)).toMatchObject({ ok: true })
+      expect(rowsHash(a.path)).toBe(rowsHash(b.path))
+      for (const one of [a, b]) await one.close()
+    },
+  )
+
+  it("takes nothing of what others did meanwhile for what counts for nothing", async () => {
+    const { a, b } = await fleet("a", "b")
+    for (const name of ["one", "two", "three"]) await add(a, name)
+    await cut(a, 1)
+    await add(b, "three")
+    await sync(b)
+    await goOn(a)
+    for (const one of [a, b]) await sync(one)
+    for (const one of [a, b]) {
+      expect(await servers(one)).toEqual(["one", "three", "two"])
+      expect(await verify(one)).toMatchObject({ ok: true, findings: [], inert: 0 })
+      await one.close()
+    }
+  })
+})
 
 describe("the end of a file that is shared, cut off", () => {
   it.each([1, 2, 3])("comes back with the next exchange: %i events", async (events) => {
@@ -46,16 +126,36 @@ describe("the end of a file that is shared, cut off", () => {
     await sync(a)
     for (const name of ["two", "three"]) await add(a, name)
     await cut(a, 1)
-    const refused = await add(a, "four")
-    expect(refused).toMatchObject({ _tag: "Left", left: { message: expect.stringContaining("context infra rebuild") } })
-    const rebuilt = Effect.flatMap(Maintenance, (care) => care.rebuild())
-    await a.run(Effect.provide(rebuilt, SqlMaintenance.layer))
+    const refused = { _tag: "Left", left: { message: expect.stringContaining("context infra audit accept") } }
+    expect(await add(a, "four")).toMatchObject(refused)
+    expect(await attempt(a)).toMatchObject(refused)
+    await sync(b)
+    expect(await servers(b)).toEqual(["one"])
+    await goOn(a)
     await add(a, "four")
     for (const one of [a, b]) await sync(one)
     for (const one of [a, b]) {
       expect(await servers(one)).toEqual(["four", "one", "two"])
       expect(await verify(one)).toMatchObject({ ok: true, findings: [], inert: 0 })
       expect((await status(one)).breaks).toEqual([])
+      await one.close()
+    }
+  })
+
+  it("may be taken for the end by a person where the server is out of reach, and what is written then goes after the rest", async () => {
+    const { a, b } = await fleet("a", "b")
+    for (const name of ["one", "two"]) await add(a, name)
+    for (const one of [a, b]) await sync(one)
+    await cut(a, 2)
+    expect((await status(a)).loss).toMatchObject({ message: expect.stringContaining("lacks events that it shared") })
+    await goOn(a)
+    expect(await status(a)).toMatchObject({ loss: null, confirmed: 1, pending: 0 })
+    expect(await servers(a)).toEqual([])
+    await add(a, "three")
+    for (const one of [a, b]) await sync(one)
+    for (const one of [a, b]) {
+      expect(await servers(one)).toEqual(["one", "three", "two"])
+      expect(await verify(one)).toMatchObject({ ok: true, findings: [], inert: 0 })
       await one.close()
     }
   })
