@@ -11,12 +11,12 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { append, seal } from "./append.js"
 import { CommitQueue } from "./CommitQueue.js"
-import type { Connection } from "./connection.js"
+import { type Connection, storageError } from "./connection.js"
 import { Database } from "./Database.js"
 import { follow } from "./follow.js"
 import { HeadCache } from "./HeadCache.js"
 import { believedAt, cutAt } from "./happened.js"
-import { checkWritable, checkWriter } from "./mayWrite.js"
+import { checkRoom, checkWritable, checkWriter } from "./mayWrite.js"
 import { decode, type StoredRow, stored } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
 import { readHead, readShared } from "./standing.js"
@@ -105,8 +105,16 @@ const makeAppend = (
         }),
       ),
     // Through the queue as well: a file that was replaced is found out by a transaction.
-    ready: Effect.flatMap(attempt(load), () =>
-      queue.run<void, never>({ body: (connection) => checkReady(connection, signer), refuses: () => false }),
+    ready: attempt(load).pipe(
+      Effect.flatMap(() =>
+        queue.run<void, never>({ body: (connection) => checkReady(connection, signer), refuses: () => false }),
+      ),
+      Effect.zipRight(
+        Effect.try({
+          try: () => checkRoom(database.path),
+          catch: (cause) => storageError(database.path, cause),
+        }),
+      ),
     ),
   }
 }

@@ -19,6 +19,7 @@ import { Hosts } from "./Hosts.js"
 import { type Control, detectedControl, registeredControl } from "./lifecycle/control.js"
 import { detect } from "./logs/source.js"
 import { findService, fullName, type Placed } from "./names.js"
+import { doneAnyway } from "./unnoted.js"
 
 export interface LifecycleOptions {
   /** Milliseconds in which it has to become healthy. Default: the service's own setting, else 60,000. */
@@ -117,7 +118,10 @@ const carryOut = (parts: Parts, placed: Placed, action: LifecycleAction, control
         const now = yield* Clock.currentTimeMillis
         const ended = { ...course, action, duration: (now - began) / 1000, logs: output.tail }
         const about = { ...namesOf(placed), forced: options.force ?? false, at: new Date(now).toISOString() }
-        yield* parts.commands.record(entity.aggregate, placed.service.id, [ServiceActionEnded({ ...about, ...ended })])
+        const note = parts.commands.record(entity.aggregate, placed.service.id, [
+          ServiceActionEnded({ ...about, ...ended }),
+        ])
+        yield* note.pipe(doneAnyway(`${control.what} was run on ${placed.server.name}`))
         return { service: placed.service.name, server: placed.server.name, ...ended }
       })
     yield* options.onStep?.("command", control.what) ?? Effect.void

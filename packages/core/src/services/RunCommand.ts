@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { Commands } from "../Commands.js"
 import { CommandRun, entity } from "../domain/Server.js"
 import { redactArgv } from "../domain/secretShapes.js"
@@ -14,6 +15,7 @@ import { withoutName } from "../words.js"
 import { Hosts } from "./Hosts.js"
 import { inTime } from "./inTime.js"
 import { findServers } from "./names.js"
+import { unnoted } from "./unnoted.js"
 
 /** On which servers: by name, all with a tag, or all there are. */
 export interface Where {
@@ -92,7 +94,12 @@ export class RunCommand extends Context.Tag("@context-engine/core/RunCommand")<
           ]),
         )
 
-      const runOn = (server: ServerRow, argv: ReadonlyArray<string>, timeout: number) =>
+      /** Gives what it was to the log only once it was told: what ran has run, whether the log can keep that or not. */
+      const runOn = (
+        server: ServerRow,
+        argv: ReadonlyArray<string>,
+        { onReport = () => Effect.void, timeout = 60_000 }: RunOptions,
+      ) =>
         Effect.gen(function* () {
           const began = yield* Clock.currentTimeMillis
           const since = Effect.map(Clock.currentTimeMillis, (now) => (now - began) / 1000)
@@ -102,8 +109,11 @@ export class RunCommand extends Context.Tag("@context-engine/core/RunCommand")<
           )
           const report = reportOf(server, ended, yield* since)
           if (ended._tag === "Left" && ended.left._tag === "StorageError") return yield* ended.left
-          if (report.error === null || !before.has(report.error.reason)) yield* note(server, argv, report)
-          return report
+          yield* onReport(report)
+          const hasRun = report.error === null || !before.has(report.error.reason)
+          const keep = hasRun ? Effect.asVoid(note(server, argv, report)) : Effect.void
+          const unkept = Option.getOrUndefined(yield* Effect.option(Effect.flip(keep)))
+          return { report, unkept }
         })
 
       return RunCommand.of({
@@ -111,10 +121,16 @@ export class RunCommand extends Context.Tag("@context-engine/core/RunCommand")<
           yield* check(argv)
           const servers = yield* select(models, where)
           yield* commands.ready
-          const { concurrency = 16, onReport = () => Effect.void, timeout = 60_000 } = options
-          return yield* Effect.forEach(servers, (server) => Effect.tap(runOn(server, argv, timeout), onReport), {
-            concurrency,
-          })
+          const { concurrency = 16 } = options
+          const ran = yield* Effect.forEach(servers, (server) => runOn(server, argv, options), { concurrency })
+          const unkept = ran.filter(({ unkept }) => unkept !== undefined)
+          const [first] = unkept
+          if (first?.unkept === undefined) return ran.map(({ report }) => report)
+          const names = unkept.map(
+            ({ report: { exitCode, server } }) =>
+              `${server} (${exitCode === null ? "its end is not known" : `it exited with ${exitCode}`})`,
+          )
+          return yield* unnoted(`it was run on ${names.join(", ")}`, first.unkept)
         }),
       })
     }),

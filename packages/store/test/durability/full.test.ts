@@ -1,7 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Commands } from "@context-engine/core/Commands"
+import { DeploymentStarted, DeploymentSucceeded, entity } from "@context-engine/core/domain/Service"
+import { EventLog } from "@context-engine/core/EventLog"
+import { Registry } from "@context-engine/core/services/Registry"
+import * as Effect from "effect/Effect"
 import { afterAll, describe, expect, it } from "vitest"
+import { audited } from "../support/audited.js"
+import { addServers, inLog } from "../support/live.js"
 import { seedOf } from "../support/random.js"
 import { fillDisk, killOnFullDisk, mountSmallDisk, unmount } from "./full.js"
 import { inSetting } from "./setting.js"
@@ -10,6 +17,41 @@ const megabytes = 4
 const mounts = mkdtempSync(join(tmpdir(), "context-full-"))
 const refused = mountSmallDisk(join(mounts, "probe"), 1)
 unmount(join(mounts, "probe"))
+
+/** Fills a disk but for so many bytes, or not at all. */
+const leaveFree = (disk: string, bytes: number | undefined) => {
+  const filler = join(disk, "filler")
+  rmSync(filler, { force: true })
+  if (bytes === undefined) return
+  const { bavail, bsize } = statfsSync(disk)
+  writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - bytes)))
+}
+
+/** Whether a log says that it can be acted, and what comes of noting it then. */
+const asked = Effect.gen(function* () {
+  const log = yield* EventLog
+  const { services } = yield* Registry
+  const ready = yield* Effect.match(log.ready, { onFailure: ({ message }) => message, onSuccess: () => "well" })
+  if (ready !== "well") return { ready, note: "not asked" }
+  const [service] = yield* services.list()
+  const about = { service: "api", server: "m", serverId: service?.serverId ?? "", deploymentId: crypto.randomUUID() }
+  const at = new Date().toISOString()
+  const end = { ...about, version: null, duration: 1, logs: "x".repeat(64 * 1024), at, verified: false }
+  const noting = (yield* Commands).record(entity.aggregate, service?.id ?? "", [
+    DeploymentStarted({
+      ...about,
+      version: null,
+      previousVersion: null,
+      deployedBy: "ada",
+      method: "manual",
+      notes: null,
+      at,
+    }),
+    DeploymentSucceeded(end),
+  ])
+  const note = yield* Effect.match(noting, { onFailure: (error) => String(error.message), onSuccess: () => "well" })
+  return { ready, note }
+})
 
 let disks = 0
 const onSmallDisk = async (story: (disk: string) => Promise<void>) => {
@@ -50,6 +92,31 @@ describe.skipIf(skipped)(suite, () => {
           expect(filled.freshWithRoom).toBe("appended")
         }),
       ),
+  )
+
+  it("lets nobody act on a host whose act the log has no room for", { timeout: 240_000 }, () =>
+    onSmallDisk(async (disk) => {
+      const path = audited(join(disk, "infra.db"))
+      await inLog(path, addServers("m"))
+      await inLog(
+        path,
+        Effect.flatMap(Registry, ({ services }) => services.add({ name: "api", server: "m" })),
+      )
+      let refusals = 0
+      for (let free = 0; free <= 800; free += 16) {
+        leaveFree(disk, free * 1024)
+        const ended = await inLog(path, asked).catch((error) => ({ ready: String(error), note: "not asked" }))
+        // Whoever was told to go on could note what came of it, the output of a deployment with it.
+        if (ended.ready === "well") expect([free, ended.note]).toEqual([free, "well"])
+        else {
+          expect(ended.ready).toContain("the disk is full")
+          refusals += 1
+        }
+      }
+      expect(refusals).toBeGreaterThan(10)
+      leaveFree(disk, undefined)
+      expect(await inLog(path, asked)).toEqual({ ready: "well", note: "well" })
+    }),
   )
 
   it("leaves a log that opens, when the process on it was killed", { timeout: 240_000 }, () =>

@@ -27,7 +27,8 @@ export const unmount = (at: string): void => {
     [string, ...Array<string>]
   >) {
     try {
-      return void execFileSync(program, [...args, at], { stdio: "pipe" })
+      // At once also where a driver closes a file of it only when its memory is taken back.
+      return void execFileSync(program, [...args, "--lazy", at], { stdio: "pipe" })
     } catch {}
   }
 }

@@ -12,6 +12,8 @@ import {
 } from "../../domain/Service.js"
 import type { RegistryError, StorageError } from "../../Errors.js"
 import { type DeploymentRow, isOver } from "../../views/deployments.js"
+import { fullName } from "../names.js"
+import { doneAnyway } from "../unnoted.js"
 import { awaitHealth, hasCheck, probe } from "./gate.js"
 import { namesOf } from "./history.js"
 import type { HostError, Job } from "./host/Ledger.js"
@@ -101,11 +103,15 @@ const recordEnd = (parts: Parts, run: Run, checked: Checked, tail: string, watch
       logs: tail,
       at: DateTime.formatIso(now),
     }
-    yield* parts.commands.record(entity.aggregate, run.placed.service.id, [
+    const note = parts.commands.record(entity.aggregate, run.placed.service.id, [
       ...stepsOf(checked).map((step) => DeploymentStepEnded({ ...about, ...step })),
       endOf(checked, end),
     ])
+    const what = `deployment ${run.id.slice(0, 18)} of ${fullName(run.placed)} is over (${endedAs[outcome._tag]})`
+    yield* note.pipe(doneAnyway(what))
   })
+
+const endedAs = { Succeeded: "success", Failed: "failed", Unknown: "unknown" } as const
 
 /** What its steps took, in seconds: whoever comes late does not know more. */
 const stepped = (checked: Checked): number => stepsOf(checked).reduce((sum, { duration }) => sum + duration, 0)

@@ -133,3 +133,36 @@ it("is not begun by whoever may not write, nor is anything else done on a host",
       yield* deployer.unlock("api")
     }),
   ))
+
+it.each([
+  ["a command", "CommandRun", () => Effect.flatMap(RunCommand, ({ run }) => run({ all: true }, ["touch", ran]))],
+  ["a restart", "ServiceActionEnded", () => Effect.flatMap(Lifecycle, ({ restart }) => restart("api"))],
+  ["a deployment", "DeploymentSucceeded", () => Effect.flatMap(Deployer, ({ deploy }) => deploy("api"))],
+] as const)("is said to be done where only its end could not be noted: %s", (_, type, act) =>
+  inWorld(
+    Effect.gen(function* () {
+      rmSync(ran, { force: true })
+      yield* fleet
+      const error = yield* Effect.flip(act() as Effect.Effect<unknown, Error, Deployer | Lifecycle | RunCommand>).pipe(
+        Effect.provide(without(type)),
+      )
+      expect(error.message).toMatch(/was run on m|is over \(success\)/)
+      expect(error.message).toContain("the log could not keep that: this machine may not write")
+      expect(existsSync(ran)).toBe(true)
+    }),
+  ),
+)
+
+it("is reported of every server, though the log keeps it of none", () =>
+  inWorld(
+    Effect.gen(function* () {
+      yield* fleet
+      yield* (yield* Registry).servers.add({ name: "n", local: true })
+      const told: Array<string> = []
+      const onReport = ({ server }: { readonly server: string }) => Effect.sync(() => void told.push(server))
+      const running = Effect.flatMap(RunCommand, ({ run }) => run({ all: true }, ["true"], { onReport }))
+      const error = yield* Effect.flip(running).pipe(Effect.provide(without("CommandRun")))
+      expect(told.sort()).toEqual(["m", "n"])
+      expect(error.message).toContain("m (it exited with 0), n (it exited with 0)")
+    }),
+  ))
