@@ -78,12 +78,11 @@ export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Datab
         // What the file signed and lacks may be in the shared log, or nowhere: it goes on with a chain of its own.
         accept: Effect.gen(function* () {
           const loss = yield* database.memory.look
-          if (loss === null) return null
           // Rows of events that are gone belong to nothing.
           if (yield* database.read(isAhead)) {
             yield* Effect.scoped(Effect.flatMap(database.dedicated, (connection) => rebuildOn(connection)))
           }
-          yield* database.write(goOnFromHere)
+          if (loss !== null) yield* database.write(goOnFromHere)
           yield* database.memory.accept
           return loss
         }),
