@@ -59,6 +59,30 @@ it("an older copy of its file, put back and gone on with by a person's word, is 
   }
 })
 
+it("an older copy of its file that is gone on with, though it was told of, is no other place", async () => {
+  const { a, b, remote } = await fleet("a", "b")
+  await add(a, "one")
+  await sync(a)
+  await a.close()
+  const older = freshPath()
+  cpSync(a.path, older)
+  const memory = { directory: `${a.path}-memory` }
+  const own = machine("a", remote, { path: a.path, memory })
+  await add(own, "two")
+  await sync(own)
+  await own.close()
+  cpSync(older, a.path)
+  const back = machine("a", remote, { path: a.path, memory })
+  for (const name of ["three", "four"]) await add(back, name)
+  for (const one of [back, b, back]) await sync(one)
+  expect(await status(back)).toMatchObject({ clonedAt: null, breaks: [], loss: null })
+  for (const one of [back, b]) {
+    expect(await verify(one)).toMatchObject({ ok: true, inert: 0 })
+    expect(await servers(one)).toEqual(["four", "one", "three", "two"])
+    await one.close()
+  }
+})
+
 it("what a machine wrote itself comes back to it without such a word", async () => {
   const { a, remote, b } = await fleet("a", "b")
   await add(a, "one")
