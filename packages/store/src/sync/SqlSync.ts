@@ -29,6 +29,7 @@ import { bindMerged, firstContact } from "./firstContact.js"
 import { heal as healShared } from "./healing.js"
 import { acquire, acquireWhenFree } from "./lock.js"
 import { forgetDisplaced } from "./lost.js"
+import { ownSessions } from "./ownSessions.js"
 import type { RemoteLog } from "./RemoteLog.js"
 import { regain } from "./regaining.js"
 import { bind, type Failure, note, noteError, noteSuccess, readHistory, readState } from "./state.js"
@@ -106,7 +107,8 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
       const parts = yield* partsFor(options)
       const onRejected = (one: Rejected) => void tally.rejected.push(one)
       const regains = (yield* database.memory.look) !== null
-      const ready = { ...parts, author: { ...parts.author, onRejected, regains } }
+      const sessions = ownSessions(keyPath)
+      const ready = { ...parts, author: { ...parts.author, onRejected, regains, sessions } }
       const wait = options.wait ?? false
       const free = yield* alone(wait, Effect.zipRight(whole(ready, way), way(ready, tally, options)))
       // Whoever appended before the lock was let go, and found it taken, left that to us.
@@ -117,6 +119,8 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
         if (free) noteSuccess(connection, way === heal)
         if (tally.pushed + tally.pulled > 0) note(connection, { at: now(), what: "synced", detail: inWords(tally) })
         const ended = progress(connection)
+        const { logId } = readState(connection)
+        if (logId !== null && sessions?.since(logId) === undefined) sessions?.begin(logId, ended.confirmed)
         if (free && ended.pending === 0) forgetDisplaced(connection)
         return ended
       })

@@ -149,21 +149,24 @@ const takeIn = (
 }
 
 /**
- * Whether the shared log has units of this machine's key that go on with the very session of this file, which never wrote them: only
- * what was copied from it knows that session.
+ * Whether the shared log has units of this machine's key that this file never wrote, and that go on with its very session, which only
+ * what was copied from it knows; or that are of a session in which nobody wrote here.
  */
 const isWrittenElsewhere = (
   connection: Connection,
   { units }: Judged,
-  { regains = false, signer }: Author,
+  { regains = false, sessions, signer }: Author,
 ): boolean => {
-  const own = signer === undefined || regains ? undefined : readSigning(connection)
-  if (own === undefined || own.machine !== signer?.id) return false
+  if (signer === undefined || regains) return false
+  const own = readSigning(connection)
+  const since = sessions?.since(readState(connection).logId ?? "") ?? Number.MAX_SAFE_INTEGER
   const isNew = connection.prepare("SELECT NOT EXISTS (SELECT 1 FROM events WHERE id = ?)")
   return units.some(({ judged: { verdict }, rows: [first] }) => {
     if (verdict !== "counts" || first === undefined) return false
     const chain = chainOf(first)
-    return chain?.key === own.machine && chain.session === own.session && isNew.get(first[1])[0] === 1
+    if (chain === undefined || chain.key !== signer.id || isNew.get(first[1])[0] !== 1) return false
+    const isOfThisFile = own?.machine === signer.id && chain.session === own.session
+    return isOfThisFile || (first[0] > since && sessions?.has(chain.session) === false)
   })
 }
 

@@ -5,6 +5,7 @@ import type { Rejected } from "@context-engine/core/services/Sync"
 import { seal } from "../append.js"
 import type { Signer } from "../Signer.js"
 import type { Draft } from "../trust/sealing.js"
+import type { OwnSessions } from "./ownSessions.js"
 
 export interface Author {
   readonly signer: Signer | undefined
@@ -13,6 +14,8 @@ export interface Author {
   readonly now: () => string
   /** The file lacks what this machine has seen of its log: what it wrote itself comes back with what others wrote. */
   readonly regains?: boolean
+  /** In which sessions this machine's key wrote from here; absent where nobody keeps that. */
+  readonly sessions?: OwnSessions | undefined
   /** Hears of every command that it tells as refused, wherever on the way that is. */
   readonly onRejected?: (rejected: Rejected) => void
 }

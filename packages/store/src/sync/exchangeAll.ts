@@ -56,6 +56,7 @@ export const exchangeAll = (
       const next = yield* database.write((c) => attempt(c, () => prepare(c, author, restoreUntil, mayWrite === true)))
       if (isRefused(next)) return yield* refused(parts, next)
       const { page, state } = next
+      if (author.signer !== undefined) author.sessions?.note(author.signer.id, page)
       const restoring = page.length > 0 && (page[page.length - 1] as EventRow)[0] <= restoreUntil
       const asked = yield* Effect.either(ask(parts, tally, state, page, restoring))
       if (Either.isLeft(asked)) {
