@@ -30,41 +30,31 @@ export const restore = leaf({
       const { existsSync } = yield* Effect.promise(() => import("node:fs"))
       if (!existsSync(given.file)) return yield* new Refused({ message: `there is no file ${given.file}` })
       const { prepare } = yield* Effect.promise(() => import("@context-engine/store/restore"))
+      const { agreedToReplace } = yield* Effect.promise(() => import("../replacing.js"))
       const how = {
         onProgress: walked("verifying"),
         shared: isShared(given.db),
         memory: memoryDirectory(),
         ...machineKey(),
       }
-      const { compared, ...found } = yield* progress("verifying")(prepare(given.file, db, how))
-      if (compared === undefined) {
-        const message = `${given.file} does not hold: ${found.problems[0]}`
-        return yield* new Refused({ message, next: `context infra audit verify --db ${word(given.file)}` })
-      }
-      const { agreedToReplace } = yield* Effect.promise(() => import("../replacing.js"))
-      yield* agreedToReplace({ ...given, db, events: found.events, compared })
-      const aside = yield* found.place
+      const found = yield* Effect.gen(function* () {
+        const { compared, place, ...found } = yield* progress("verifying")(prepare(given.file, db, how))
+        if (compared === undefined) {
+          const message = `${given.file} does not hold: ${found.problems[0]}`
+          return yield* new Refused({ message, next: `context infra audit verify --db ${word(given.file)}` })
+        }
+        yield* agreedToReplace({ ...given, db, events: found.events, compared })
+        return { ...found, ...compared, ...(yield* place) }
+      }).pipe(Effect.scoped)
       // The log is in its place by now, whatever becomes of this.
       const accepted = yield* Effect.either(accept(db))
       const [givenUp, notRemembered] = Either.match(accepted, {
         onRight: (loss) => [loss, null] as const,
         onLeft: (error) => [null, (error as Error).message] as const,
       })
-      const { events, differing, rootWaits, unshared } = found
-      return {
-        file: given.file,
-        db,
-        events,
-        rebuilt: differing,
-        rootWaits,
-        unshared,
-        aside,
-        givenUp,
-        notRemembered,
-        ...compared,
-        shared: how.shared,
-      }
-    }).pipe(Effect.scoped),
+      const { differing, problems: _, ...told } = found
+      return { file: given.file, db, ...told, rebuilt: differing, givenUp, notRemembered, shared: how.shared }
+    }),
   said: ({ aside, db, events, givenUp, likeness, notRemembered, rebuilt, rootWaits, shared, unshared }) => {
     const strange = likeness === "another" || likeness === "unsigned"
     return [
