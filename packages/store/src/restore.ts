@@ -25,7 +25,7 @@ import { staging } from "./staging.js"
 import { endChain } from "./standing.js"
 import { noteError } from "./sync/state.js"
 import { readTurnedDown } from "./trust/decided.js"
-import { strangersThatWait } from "./trust/waiting.js"
+import { type OthersWork, othersThatWait, type Withheld } from "./trust/waiting.js"
 
 /** A backup that has been looked at. */
 export interface Prepared {
@@ -37,6 +37,8 @@ export interface Prepared {
   readonly differing: number
   /** Whether it has a root that nobody on this machine has accepted, so that what is under it counts for nothing yet. */
   readonly rootWaits: boolean
+  /** What waits in it under keys that may not write: it is kept, and told as refused by the next exchange of a machine that may. */
+  readonly withheld: ReadonlyArray<Withheld>
   /** How it stands to the log that is there; absent where it cannot be put in place. */
   readonly compared?: Compared
   /** Puts it in the place of the log. */
@@ -89,6 +91,7 @@ export const prepare = (
       problems,
       differing: 0,
       rootWaits: false,
+      withheld: [],
       place: new StorageError({ reason: "corrupt", message: `${backup} does not hold: ${problems[0]}` }),
     })
     if (foreign.length > 0) return refused(foreign)
@@ -106,8 +109,8 @@ export const prepare = (
     const { differing, problems, report } = yield* Effect.mapError(verified(copy, believed, onProgress), aboutBackup)
     if (report.replayed !== null) return yield* notForWork(backup, report.replayed)
     if (problems.length > 0) return refused(problems)
-    const strangers = yield* attempt(backup, () => strangersIn(copy, signer))
-    if (strangers.length > 0) return refused([notOurs(strangers)])
+    const { unknown, withheld } = yield* attempt(backup, () => othersIn(copy, signer))
+    if (unknown.length > 0) return yield* notOurs(backup, unknown)
     const compared = yield* compare(copy, there)
     const final = join(directory, basename(path))
     yield* attempt(path, () => finish(copy, final, { signer, strange: shared && isStrange(compared.likeness) }))
@@ -117,7 +120,7 @@ export const prepare = (
       (aside): Placed => ({ aside, unshared: aside === null ? 0 : unsharedBeside(asItWas(aside) ?? there, copy) }),
     )
     const rootWaits = report.findings.some(({ message }) => isOfWaitingRoot(message))
-    return { events: report.events, problems: [], differing, rootWaits, compared, place }
+    return { events: report.events, problems: [], differing, rootWaits, withheld, compared, place }
   })
 
 /** Verifies a backup and puts it in place. Gives where the log that was there is now; `null` if there was none. */
@@ -155,11 +158,14 @@ const copyStill = (backup: string, copy: string): void => {
 const strangeIn = (copy: string, own: ReadonlyArray<string>): ReadonlyArray<string> =>
   using(copy, (connection) => checkSchema(connection, own).map(({ message }) => message))
 
-const strangersIn = (copy: string, own: Signer | undefined): ReadonlyArray<number> =>
-  using(copy, (connection) => strangersThatWait(connection, own))
+const othersIn = (copy: string, own: Signer | undefined): OthersWork =>
+  using(copy, (connection) => othersThatWait(connection, own))
 
-const notOurs = (positions: ReadonlyArray<number>): string =>
-  `${count(positions.length, "event")} from position ${positions[0]} on would be passed on as this machine's own work, and neither its key nor a machine of that log signed them; restore it on the machine that wrote them, or a backup from before`
+const notOurs = (backup: string, positions: ReadonlyArray<number>) =>
+  new StorageError({
+    reason: "foreign",
+    message: `${backup} holds ${count(positions.length, "event")}, from position ${positions[0]} on, under no key that its log knows, which would be passed on as this machine's own work; restore it on the machine that wrote it, or a backup from before`,
+  })
 
 /**
  * Of a backup nothing but its events is believed: all else is made anew from them, and then the whole is verified. Where its events

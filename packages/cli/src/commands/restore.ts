@@ -1,5 +1,6 @@
 /** `context infra restore <file>` */
 import { word } from "@context-engine/core/Shell"
+import type { Withheld } from "@context-engine/store/trust/waiting"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { leaf } from "../leaf.js"
@@ -55,7 +56,7 @@ export const restore = leaf({
       const { differing, problems: _, ...told } = found
       return { file: given.file, db, ...told, rebuilt: differing, givenUp, notRemembered, shared: how.shared }
     }),
-  said: ({ aside, db, events, givenUp, likeness, notRemembered, rebuilt, rootWaits, shared, unshared }) => {
+  said: ({ aside, db, events, givenUp, likeness, notRemembered, rebuilt, rootWaits, shared, unshared, withheld }) => {
     const strange = likeness === "another" || likeness === "unsigned"
     return [
       `restored ${count(events, "event")} into ${db}` +
@@ -71,6 +72,7 @@ export const restore = leaf({
             "it has a root that nobody here has accepted, and what is under that counts for nothing yet: context infra machine list shows it, machine trust <fingerprint> accepts it",
           ]
         : []),
+      ...withheld.map(withheldInWords),
       ...(likeness === "new" ? [] : [`the backup was ${likenessInWords[likeness]}`]),
       ...(givenUp === null ? [] : givenUpInWords(givenUp, shared && !strange)),
       ...(notRemembered === null ? [] : [notFollowed(notRemembered)]),
@@ -81,6 +83,11 @@ export const restore = leaf({
     ]
   },
 })
+
+/** Whose work it is that this machine does not pass on, and what becomes of it. */
+const withheldInWords = ({ events, fingerprint, machine, position, status }: Withheld): string =>
+  `${count(events, "event")} from position ${position} on ${events === 1 ? "was" : "were"} written with the key of ${machine} (${fingerprint}), which ${status === "revoked" ? "is revoked" : "nobody enrolled"}: ` +
+  `${events === 1 ? "it is" : "they are"} kept, and told as refused once a machine that may write synchronises this file; then context infra sync rejected shows ${events === 1 ? "it" : "them"}, and sync rejected retry gives ${events === 1 ? "it" : "them"} again`
 
 /** Takes the log for the one to go on from, by each name that this machine may remember it by. Gives what is given up. */
 const accept = (db: string) =>
