@@ -73,8 +73,8 @@ export const prepare = (
   Effect.gen(function* () {
     // What a link leads to is the log: put in the place of the link, the backup would stand beside it.
     const path = yield* attempt(named, () => leadsTo(named))
-    const isThere = yield* attempt(path, () => isLog(path) && identify(path) === "log")
-    if (isThere) yield* leftAlone(named, path)
+    const look = attempt(path, () => isLog(path) && identify(path) === "log")
+    yield* look
     const directory = yield* staging(path)
     const copy = join(directory, "backup.db")
     yield* attempt(backup, () => copyStill(backup, copy))
@@ -96,6 +96,8 @@ export const prepare = (
     })
     if (foreign.length > 0) return refused(foreign)
     const signer = yield* attempt(backup, () => (keyPath === undefined ? undefined : findSigner(keyPath)))
+    yield* leftAlone(named, path)
+    const isThere = yield* look
     const there = join(directory, "there.db")
     yield* Effect.catchIf(
       attempt(path, () => copyStill(path, there)),
