@@ -13,7 +13,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { layer } from "../src/layer.js"
 import * as SqlAudit from "../src/SqlAudit.js"
 import { freshPath } from "./support/files.js"
-import { beginLog, eventsOf, give, type Machine, machine, status, sync } from "./support/machines.js"
+import { give, type Machine, machine, status, sync } from "./support/machines.js"
 import { randomFrom, seedOf } from "./support/random.js"
 import { sharedBy } from "./support/rightClock.js"
 
@@ -271,71 +271,6 @@ describe("with any clocks", () => {
         expect(await at(machine, "now")).toEqual(await live(machine))
         await machine.close()
       }
-    }
-  })
-})
-
-describe("a position within what one command did", () => {
-  const rows = Effect.flatMap(ReadModels, (models) =>
-    Effect.all([models.servers.list(), models.services.list(), models.infraEvents.list()]),
-  )
-  type Rows = Effect.Effect.Success<typeof rows>
-  const past = (of: Machine, moment: string, by?: AsOf.Clock) =>
-    of.run(Effect.provide(rows, AsOf.layer(moment, { by: by ?? "happened" })) as Effect.Effect<Rows, unknown, EventLog>)
-  const units = (of: Machine) => eventsOf(of.path).map((row) => row[11] ?? JSON.parse(row[7]).commandId)
-  const twice = async (of: Machine) => {
-    await add(of, "m")
-    for (const name of ["s", "t"]) await give(of, (r) => r.services.add({ name, server: "m" }))
-    await give(of, (r) => r.servers.remove("m", { cascade: true }))
-    await add(of, "n")
-    await give(of, (r) => r.services.add({ name: "u", server: "n" }))
-    await give(of, (r) => r.servers.remove("n", { cascade: true }))
-  }
-
-  it.each([
-    ["signed", { signed: true }],
-    ["unsigned", { signed: false }],
-  ])("means the end of the last whole one before it, by every way to ask: %s", async (_, how) => {
-    const one = machine("one", undefined, how)
-    await twice(one)
-    const all = units(one)
-    expect(new Set(all).size).toBeLessThan(all.length)
-    for (let position = 0; position <= all.length; position++) {
-      let whole = position
-      while (whole > 0 && all[whole - 1] === all[position]) whole -= 1
-      const into = freshPath()
-      expect(await one.run(Effect.flatMap(Audit, (audit) => audit.replay(`${position}`, into)))).toBe(whole)
-      const shown = Layer.provideMerge(SqlAudit.layer, layer(into))
-      const look = Effect.all([rows, Effect.flatMap(Audit, (audit) => audit.verify())])
-      const [then, { findings }] = await Effect.runPromise(Effect.provide(look, shown))
-      expect(findings, `position ${position}`).toEqual([])
-      expect(await past(one, `${position}`)).toEqual(then)
-      expect(await past(one, `${position}`, "recorded")).toEqual(then)
-      expect(await past(one, `${whole}`)).toEqual(then)
-      const changed = one.run(
-        Effect.provide(
-          Effect.flatMap(History, (history) => history.diff(`${position}`, `${all.length}`)),
-          History.layer,
-        ),
-      )
-      expect((await changed).from).toBe(whole)
-    }
-  })
-
-  it("is one of the log before it is shared, and after", async () => {
-    const remote = shared()
-    const [one, two] = [machine("one", remote), machine("two", remote)]
-    await beginLog(one, two)
-    await sync(one)
-    await sync(two)
-    for (const of of [one, two]) await twice(of)
-    for (const of of [one, two, one]) await sync(of)
-    const last = eventsOf(one.path).length
-    expect(new Set(units(one)).size).toBeLessThan(last)
-    for (let position = 0; position <= last; position++) {
-      const then = await past(one, `${position}`)
-      expect(await past(two, `${position}`), `position ${position}`).toEqual(then)
-      expect(await replayed(two, `${position}`), `position ${position}`).toEqual(then[0].map(({ name }) => name))
     }
   })
 })
