@@ -1,11 +1,18 @@
-/** Commands that are given while a backup is put in the place of their log: what was told as done is in one file or the other. */
+/** A backup that is put in the place of a log: what was told as done is in one file or the other, and what is said of it is so. */
 import { readdirSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { expect, it, vi } from "vitest"
-import { signing } from "./support/enrolled.js"
+import { afterAll, beforeAll, expect, it, vi } from "vitest"
+import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
+import { invited, itself, signing, token } from "./support/enrolled.js"
 
 // Each step is a program that starts, on a machine that may have much else to do.
 vi.setConfig({ testTimeout: 240_000 })
+
+let sqld: Sqld
+beforeAll(async () => {
+  sqld = await startSqld()
+})
+afterAll(() => sqld?.close())
 
 it("nothing that was told as done is lost, and the log is whole", async () => {
   const laptop = signing("laptop")
@@ -39,4 +46,56 @@ it("nothing that was told as done is lost, and the log is whole", async () => {
   for (const db of [laptop.db, ...asides.map((name) => join(directory, name))])
     for (const { name } of await laptop.json(`server list --db ${db}`)) found.add(name)
   expect([...told].filter((name) => !found.has(name))).toEqual([])
+})
+
+it("what is told as never shared is in no other log", async () => {
+  const [ada, sam] = [signing("ada"), signing("sam")]
+  const backup = `${ada.db}.backup`
+  await ada.succeed("server add first")
+  await ada.succeed(`sync connect ${sqld.url}`, token(sqld))
+  await invited(sam, ada, sqld)
+  await ada.succeed("sync now")
+  await ada.succeed(`backup ${backup}`)
+  for (let times = 0; times < 3; times++) {
+    await sam.succeed(`server add theirs-${times} --wait-sync`)
+    await ada.succeed(`server add late-${times}`)
+    const { aside, unshared } = await ada.json(`restore ${backup} --yes`)
+    expect(aside).not.toBeNull()
+    await sam.succeed("sync now")
+    const shared = (await sam.json("server list")).map(({ name }: { readonly name: string }) => name)
+    expect(shared.includes(`late-${times}`)).toBe(unshared === 0)
+    await ada.succeed("sync now")
+  }
+})
+
+it("the work of a machine that waits to be enrolled comes back on another, and is given again", async () => {
+  const own = await startSqld()
+  try {
+    const [ada, sam, again] = [signing("ada"), signing("sam"), signing("again")]
+    const backup = `${sam.db}.backup`
+    await ada.succeed("server add first")
+    await ada.succeed(`sync connect ${own.url}`, token(own))
+    await sam.run(`sync connect ${own.url}`, token(own))
+    await sam.succeed("server add mine")
+    await sam.succeed(`backup ${backup}`)
+    const { fingerprint } = await itself(sam)
+    const said = await again.succeed(`restore ${backup} --yes`)
+    expect(said.replace(/\s+/g, " ")).toMatch(
+      /1 event from position \d on was written with the key of .* nobody enrolled: it is kept/,
+    )
+    expect(said).toContain(fingerprint)
+    expect((await again.json("server list")).length).toBe(2)
+    const { code } = await ada.json("sync invite")
+    const connected = await again.run(`sync connect ${own.url} --invite ${code}`, token(own))
+    expect(connected.stderr).toContain("context infra sync rejected")
+    expect((await again.json("server list")).length).toBe(1)
+    await again.succeed("sync rejected retry --all --yes")
+    for (const one of [again, ada]) await one.succeed("sync now")
+    for (const one of [again, ada]) {
+      expect((await one.json("server list")).length).toBe(2)
+      expect((await one.json("audit verify")).ok).toBe(true)
+    }
+  } finally {
+    await own.close()
+  }
 })

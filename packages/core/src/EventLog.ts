@@ -73,6 +73,8 @@ export class EventLog extends Context.Tag("@context-engine/core/EventLog")<
     readonly rebases: Effect.Effect<number, StorageError>
     /** The position of the last event that was recorded here at or before an instant (ISO 8601 UTC); 0 if there is none. */
     readonly positionAt: (instant: string) => Effect.Effect<number, StorageError>
+    /** The position itself, or, within what was appended together, that of the last event before it. */
+    readonly wholeUntil: (position: number) => Effect.Effect<number, StorageError>
     /** The events that had happened at an instant (ISO 8601 UTC), as far as the clocks can be believed: `effectiveTime`. */
     readonly cutAt: (instant: string) => Effect.Effect<Cut, StorageError>
     /** When events happened whose writers' clocks said something else, by their positions: ISO 8601 UTC. */

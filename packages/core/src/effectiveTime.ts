@@ -200,6 +200,18 @@ export interface Cut {
 /** All events up to a position. */
 export const upTo = (until: number): Cut => ({ until, skip: new Set() })
 
+/**
+ * The end of the last unit that is whole at a position: of what was appended together nothing is shown before all of it is. `unitOf`
+ * gives what events of one unit share; nothing where none stands that counts.
+ */
+export const wholeUntil = (position: number, unitOf: (position: number) => string | undefined): number => {
+  const next = unitOf(position + 1)
+  if (next === undefined) return position
+  let end = position
+  while (end > 0 && unitOf(end) === next) end -= 1
+  return end
+}
+
 /** Whether an event is in a part of the log. */
 export const isIn = ({ skip, until }: Cut, position: number): boolean => position <= until && !skip.has(position)
 

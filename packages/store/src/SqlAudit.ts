@@ -143,13 +143,13 @@ const replayOf = (connection: Connection, moment: string, until: number, skip: R
   const left = new Map<number, string>([...skip].map((position) => [position, notYet]))
   const own = connection.prepare("SELECT position, reason FROM inert WHERE reason IN (?, ?)").all(clashes, notYet)
   for (const [position, reason] of own) left.set(position, reason)
-  return { moment: inWords(moment), left, recorded: Math.min(recorded, until) }
+  return { moment: inWords(moment, until), left, recorded: Math.min(recorded, until) }
 }
 
 /** A moment as it can be read later: what is counted from now is not. */
-const inWords = (moment: string): string => {
+const inWords = (moment: string, until: number): string => {
   const now = new Date().toISOString()
-  if (/^\d+$/.test(moment)) return `position ${moment}`
+  if (/^\d+$/.test(moment)) return `position ${until}`
   if (moment === "now") return now
   return spanMillis(moment) === undefined ? moment : `${moment} before ${now}`
 }

@@ -15,7 +15,7 @@ import { type Connection, storageError } from "./connection.js"
 import { Database } from "./Database.js"
 import { follow } from "./follow.js"
 import { HeadCache } from "./HeadCache.js"
-import { believedAt, cutAt } from "./happened.js"
+import { believedAt, cutAt, wholeUntil } from "./happened.js"
 import { checkRoom, checkWritable, checkWriter } from "./mayWrite.js"
 import { decode, type StoredRow, stored } from "./record.js"
 import { loadSigner, type Signer } from "./Signer.js"
@@ -69,6 +69,7 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
           .get(instant)
         return row === undefined ? 0 : (row[0] as number)
       }),
+    wholeUntil: (position) => database.read((connection) => wholeUntil(connection, position)),
     cutAt: (instant) => database.read((connection) => cutAt(connection, instant, isoTime(timeOf(connection)))),
     believedAt: (positions) =>
       database.read((connection) => believedAt(connection, positions, isoTime(timeOf(connection)))),

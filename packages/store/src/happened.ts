@@ -7,9 +7,11 @@ import {
   isApart,
   type Stated,
   upTo,
+  wholeUntil as wholeUnits,
 } from "@context-engine/core/effectiveTime"
 import type { WrongClock } from "@context-engine/core/services/Sync"
 import type { Connection } from "./connection.js"
+import { clashes, notYet } from "./record.js"
 import { readNames } from "./trust/names.js"
 
 /** Events that count for something. */
@@ -20,9 +22,16 @@ const unit = "coalesce(signature, meta ->> 'commandId')"
 /** The events of a file that had happened at an instant. `now` is the reader's time. */
 export const cutAt = (connection: Connection, instant: string, now: string): Cut => {
   const { recorded, steps } = readClocks(connection)
-  if (!steps) return quickCut(connection, instant, lastRecorded(connection, recorded, instant))
+  if (!steps) return quickCut(connection, instant, wholeUntil(connection, lastRecorded(connection, recorded, instant)))
   const { events, happened } = readHappened(connection, recorded, now)
   return cutOf(events.map(({ position }) => ({ position, late: (happened.get(position)?.at ?? "") > instant })))
+}
+
+/** The end of the last unit that is whole at a position. In a file of a replay one that is left out is a unit all the same. */
+export const wholeUntil = (connection: Connection, position: number): number => {
+  const found = connection.prepare(`SELECT ${unit} FROM events WHERE position = ?1
+    AND NOT EXISTS (SELECT 1 FROM inert WHERE position = ?1 AND reason NOT IN ('${clashes}', '${notYet}'))`)
+  return wholeUnits(position, (at) => found.get(at)?.[0] ?? undefined)
 }
 
 interface Clocks {

@@ -130,7 +130,8 @@ const hold = (path: string): NativeConnection | undefined => {
   }
 }
 
-const inUse = (path: string) =>
+/** Said where something has it open, or keeps it together with the shared log. */
+export const inUse = (path: string) =>
   new StorageError({
     reason: "busy",
     message: `${path} is in use. A push in the background ends by itself in a moment; end what else has it open (context infra serve, sync watch, a bot, a program of yours) and try again`,

@@ -8,7 +8,6 @@ import { count } from "@context-engine/core/words"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { Measured } from "./clock.js"
 import { type Connection, NativeConnection, storageError } from "./connection.js"
 import { copyInto } from "./copies.js"
 import { Database, layer as databaseLayer } from "./Database.js"
@@ -16,18 +15,17 @@ import { checkSchema, OwnSchema } from "./fileSchema.js"
 import { copyPrivately, leadsTo, syncPath } from "./files.js"
 import { hasWal, identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
-import { rootsOf } from "./memory/LogMemory.js"
-import { type KeptRoot, keptWith } from "./memory/roots.js"
-import { headText, noHead, replace } from "./replace.js"
+import { noHead, replace } from "./replace.js"
+import { asItWas, headOf, leftAlone, measuredIn, reading, rootsFor, unsharedBeside, using } from "./replacedLog.js"
 import { type Believed, differingAsItIs, restate, seesOtherRoots } from "./restate.js"
 import { findSigner, type Signer } from "./Signer.js"
 import * as SqlAudit from "./SqlAudit.js"
 import * as SqlEventLog from "./SqlEventLog.js"
 import { staging } from "./staging.js"
 import { endChain } from "./standing.js"
-import { noteError, readState } from "./sync/state.js"
+import { noteError } from "./sync/state.js"
 import { readTurnedDown } from "./trust/decided.js"
-import { strangersThatWait } from "./trust/waiting.js"
+import { type OthersWork, othersThatWait, type Withheld } from "./trust/waiting.js"
 
 /** A backup that has been looked at. */
 export interface Prepared {
@@ -39,12 +37,19 @@ export interface Prepared {
   readonly differing: number
   /** Whether it has a root that nobody on this machine has accepted, so that what is under it counts for nothing yet. */
   readonly rootWaits: boolean
-  /** How many events of the log that is there were never shared, and are not in the backup. */
-  readonly unshared: number
+  /** What waits in it under keys that may not write: it is kept, and told as refused by the next exchange of a machine that may. */
+  readonly withheld: ReadonlyArray<Withheld>
   /** How it stands to the log that is there; absent where it cannot be put in place. */
   readonly compared?: Compared
-  /** Puts it in the place of the log. Gives where that is now; `null` if there was none. */
-  readonly place: Effect.Effect<string | null, StorageError>
+  /** Puts it in the place of the log. */
+  readonly place: Effect.Effect<Placed, StorageError>
+}
+
+export interface Placed {
+  /** Where the log that was there is now; `null` if there was none. */
+  readonly aside: string | null
+  /** How many of its events were never shared, and are not in the backup. */
+  readonly unshared: number
 }
 
 type OnProgress = (progress: Progress) => Effect.Effect<void>
@@ -68,7 +73,8 @@ export const prepare = (
   Effect.gen(function* () {
     // What a link leads to is the log: put in the place of the link, the backup would stand beside it.
     const path = yield* attempt(named, () => leadsTo(named))
-    const isThere = yield* attempt(path, () => isLog(path) && identify(path) === "log")
+    const look = attempt(path, () => isLog(path) && identify(path) === "log")
+    yield* look
     const directory = yield* staging(path)
     const copy = join(directory, "backup.db")
     yield* attempt(backup, () => copyStill(backup, copy))
@@ -85,11 +91,13 @@ export const prepare = (
       problems,
       differing: 0,
       rootWaits: false,
-      unshared: 0,
+      withheld: [],
       place: new StorageError({ reason: "corrupt", message: `${backup} does not hold: ${problems[0]}` }),
     })
     if (foreign.length > 0) return refused(foreign)
     const signer = yield* attempt(backup, () => (keyPath === undefined ? undefined : findSigner(keyPath)))
+    yield* leftAlone(named, path)
+    const isThere = yield* look
     const there = join(directory, "there.db")
     yield* Effect.catchIf(
       attempt(path, () => copyStill(path, there)),
@@ -103,20 +111,23 @@ export const prepare = (
     const { differing, problems, report } = yield* Effect.mapError(verified(copy, believed, onProgress), aboutBackup)
     if (report.replayed !== null) return yield* notForWork(backup, report.replayed)
     if (problems.length > 0) return refused(problems)
-    const strangers = yield* attempt(backup, () => strangersIn(copy, signer))
-    if (strangers.length > 0) return refused([notOurs(strangers)])
+    const { unknown, withheld } = yield* attempt(backup, () => othersIn(copy, signer))
+    if (unknown.length > 0) return yield* notOurs(backup, unknown)
     const compared = yield* compare(copy, there)
-    const unshared = unsharedBeside(there, copy)
     const final = join(directory, basename(path))
     yield* attempt(path, () => finish(copy, final, { signer, strange: shared && isStrange(compared.likeness) }))
-    const place = Effect.suspend(() => replace({ final, path, named, backup, head: isThere ? headOf(there) : noHead }))
+    const head = isThere ? headOf(there) : noHead
+    const place = Effect.map(
+      replace({ final, path, named, backup, head }),
+      (aside): Placed => ({ aside, unshared: aside === null ? 0 : unsharedBeside(asItWas(aside) ?? there, copy) }),
+    )
     const rootWaits = report.findings.some(({ message }) => isOfWaitingRoot(message))
-    return { events: report.events, problems: [], differing, rootWaits, unshared, compared, place }
+    return { events: report.events, problems: [], differing, rootWaits, withheld, compared, place }
   })
 
 /** Verifies a backup and puts it in place. Gives where the log that was there is now; `null` if there was none. */
 export const restore = (backup: string, path: string): Effect.Effect<string | null, StorageError> =>
-  Effect.scoped(Effect.flatMap(prepare(backup, path), ({ place }) => place))
+  Effect.scoped(Effect.flatMap(prepare(backup, path), ({ place }) => Effect.map(place, ({ aside }) => aside)))
 
 /** What lies beside a database and belongs to it: what was not yet taken over, or is to be taken back. */
 const companions = ["", "-wal", "-journal"]
@@ -145,73 +156,18 @@ const copyStill = (backup: string, copy: string): void => {
   throw new StorageError({ reason: "busy", message })
 }
 
-const using = <A>(path: string, body: (connection: NativeConnection) => A): A => {
-  const connection = new NativeConnection(path, 5_000)
-  try {
-    return body(connection)
-  } finally {
-    connection.close()
-  }
-}
-
 /** Before anything of ours runs on it: what was added could act on what we write. */
 const strangeIn = (copy: string, own: ReadonlyArray<string>): ReadonlyArray<string> =>
   using(copy, (connection) => checkSchema(connection, own).map(({ message }) => message))
 
-const strangersIn = (copy: string, own: Signer | undefined): ReadonlyArray<number> =>
-  using(copy, (connection) => strangersThatWait(connection, own))
+const othersIn = (copy: string, own: Signer | undefined): OthersWork =>
+  using(copy, (connection) => othersThatWait(connection, own))
 
-/** The roots that a person has accepted in the log that is there, and what is remembered of it, where it does not say otherwise. */
-const rootsFor = (
-  copy: string,
-  there: string,
-  { memory, path }: { readonly memory: string | undefined; readonly path: string },
-): ReadonlyArray<KeptRoot> => {
-  const first = reading(
-    copy,
-    (connection) => connection.prepare("SELECT hash FROM events WHERE position = 1").get()?.[0],
-  )
-  const kept = memory === undefined || typeof first !== "string" ? [] : rootsOf(memory, path, first)
-  return reading(there, (connection) => keptWith(connection, kept)) ?? kept
-}
-
-const headOf = (there: string): string | undefined =>
-  reading(there, (connection) => connection.prepare(headText).get()?.[0] ?? undefined)
-
-/** How wrong this machine's clock was when the log that is there last met the shared one; not known where there is none. */
-const measuredIn = (there: string): Measured | null =>
-  reading(there, (connection) => readState(connection).measured) ?? null
-
-/** How many events of the log that is there were never shared and are not in the backup: afterwards they are in no log that is used. */
-const unsharedBeside = (there: string, copy: string): number => {
-  const waiting = reading(there, (connection) =>
-    connection
-      .prepare(
-        "SELECT id FROM events WHERE position > (SELECT position FROM sync) AND (SELECT log_id FROM sync) IS NOT NULL",
-      )
-      .all()
-      .map(([id]) => id as string),
-  )
-  if (waiting === undefined || waiting.length === 0) return 0
-  const kept = reading(copy, (connection) =>
-    connection
-      .prepare("SELECT count(*) FROM events WHERE id IN (SELECT value FROM json_each(?))")
-      .get(JSON.stringify(waiting)),
-  )
-  return waiting.length - (kept?.[0] ?? 0)
-}
-
-/** What is found in a log; `undefined` where there is none that can be read. */
-const reading = <A>(path: string, body: (connection: NativeConnection) => A): A | undefined => {
-  try {
-    return identify(path) === "log" ? using(path, body) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const notOurs = (positions: ReadonlyArray<number>): string =>
-  `${count(positions.length, "event")} from position ${positions[0]} on would be passed on as this machine's own work, and neither its key nor a machine of that log signed them; restore it on the machine that wrote them, or a backup from before`
+const notOurs = (backup: string, positions: ReadonlyArray<number>) =>
+  new StorageError({
+    reason: "foreign",
+    message: `${backup} holds ${count(positions.length, "event")}, from position ${positions[0]} on, under no key that its log knows, which would be passed on as this machine's own work; restore it on the machine that wrote it, or a backup from before`,
+  })
 
 /**
  * Of a backup nothing but its events is believed: all else is made anew from them, and then the whole is verified. Where its events

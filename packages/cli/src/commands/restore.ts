@@ -1,5 +1,6 @@
 /** `context infra restore <file>` */
 import { word } from "@context-engine/core/Shell"
+import type { Withheld } from "@context-engine/store/trust/waiting"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { leaf } from "../leaf.js"
@@ -30,42 +31,32 @@ export const restore = leaf({
       const { existsSync } = yield* Effect.promise(() => import("node:fs"))
       if (!existsSync(given.file)) return yield* new Refused({ message: `there is no file ${given.file}` })
       const { prepare } = yield* Effect.promise(() => import("@context-engine/store/restore"))
+      const { agreedToReplace } = yield* Effect.promise(() => import("../replacing.js"))
       const how = {
         onProgress: walked("verifying"),
         shared: isShared(given.db),
         memory: memoryDirectory(),
         ...machineKey(),
       }
-      const { compared, ...found } = yield* progress("verifying")(prepare(given.file, db, how))
-      if (compared === undefined) {
-        const message = `${given.file} does not hold: ${found.problems[0]}`
-        return yield* new Refused({ message, next: `context infra audit verify --db ${word(given.file)}` })
-      }
-      const { agreedToReplace } = yield* Effect.promise(() => import("../replacing.js"))
-      yield* agreedToReplace({ ...given, db, events: found.events, compared })
-      const aside = yield* found.place
+      const found = yield* Effect.gen(function* () {
+        const { compared, place, ...found } = yield* progress("verifying")(prepare(given.file, db, how))
+        if (compared === undefined) {
+          const message = `${given.file} does not hold: ${found.problems[0]}`
+          return yield* new Refused({ message, next: `context infra audit verify --db ${word(given.file)}` })
+        }
+        yield* agreedToReplace({ ...given, db, events: found.events, compared })
+        return { ...found, ...compared, ...(yield* place) }
+      }).pipe(Effect.scoped)
       // The log is in its place by now, whatever becomes of this.
       const accepted = yield* Effect.either(accept(db))
       const [givenUp, notRemembered] = Either.match(accepted, {
         onRight: (loss) => [loss, null] as const,
         onLeft: (error) => [null, (error as Error).message] as const,
       })
-      const { events, differing, rootWaits, unshared } = found
-      return {
-        file: given.file,
-        db,
-        events,
-        rebuilt: differing,
-        rootWaits,
-        unshared,
-        aside,
-        givenUp,
-        notRemembered,
-        ...compared,
-        shared: how.shared,
-      }
-    }).pipe(Effect.scoped),
-  said: ({ aside, db, events, givenUp, likeness, notRemembered, rebuilt, rootWaits, shared, unshared }) => {
+      const { differing, problems: _, ...told } = found
+      return { file: given.file, db, ...told, rebuilt: differing, givenUp, notRemembered, shared: how.shared }
+    }),
+  said: ({ aside, db, events, givenUp, likeness, notRemembered, rebuilt, rootWaits, shared, unshared, withheld }) => {
     const strange = likeness === "another" || likeness === "unsigned"
     return [
       `restored ${count(events, "event")} into ${db}` +
@@ -81,6 +72,7 @@ export const restore = leaf({
             "it has a root that nobody here has accepted, and what is under that counts for nothing yet: context infra machine list shows it, machine trust <fingerprint> accepts it",
           ]
         : []),
+      ...withheld.map(withheldInWords),
       ...(likeness === "new" ? [] : [`the backup was ${likenessInWords[likeness]}`]),
       ...(givenUp === null ? [] : givenUpInWords(givenUp, shared && !strange)),
       ...(notRemembered === null ? [] : [notFollowed(notRemembered)]),
@@ -91,6 +83,11 @@ export const restore = leaf({
     ]
   },
 })
+
+/** Whose work it is that this machine does not pass on, and what becomes of it. */
+const withheldInWords = ({ events, fingerprint, machine, position, status }: Withheld): string =>
+  `${count(events, "event")} from position ${position} on ${events === 1 ? "was" : "were"} written with the key of ${machine} (${fingerprint}), which ${status === "revoked" ? "is revoked" : "nobody enrolled"}: ` +
+  `${events === 1 ? "it is" : "they are"} kept, and told as refused once a machine that may write synchronises this file; then context infra sync rejected shows ${events === 1 ? "it" : "them"}, and sync rejected retry gives ${events === 1 ? "it" : "them"} again`
 
 /** Takes the log for the one to go on from, by each name that this machine may remember it by. Gives what is given up. */
 const accept = (db: string) =>

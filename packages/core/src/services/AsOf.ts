@@ -56,7 +56,7 @@ const tolerance = 60_000
 const beyond = (now: number): string =>
   `is beyond now, which is ${new Date(now).toISOString().slice(0, 16)}Z by this log's clock; leave it out for what there is now`
 
-/** The part of the log that a moment such as `2h`, `2026-11-01T12:00Z` or `1234` means. */
+/** The part of the log that a moment such as `2h`, `2026-11-01T12:00Z` or `1234` means: no command is in it by half. */
 export const cutOf = (
   log: EventLog["Type"],
   moment: string,
@@ -71,9 +71,10 @@ export const cutOf = (
       if (ahead > tolerance) return yield* new InvalidInput({ field, reason: beyond(now) })
       // Nothing in the log can have happened later than now, whatever a clock said when it was written.
       if (ahead >= 0) return upTo(head)
-      return by === "happened" ? yield* log.cutAt(parsed.instant) : upTo(yield* log.positionAt(parsed.instant))
+      if (by === "happened") return yield* log.cutAt(parsed.instant)
+      return upTo(yield* log.wholeUntil(yield* log.positionAt(parsed.instant)))
     }
-    if (parsed.position <= head) return upTo(parsed.position)
+    if (parsed.position <= head) return upTo(yield* log.wholeUntil(parsed.position))
     const reason = `is beyond the end: the log ends at position ${head}`
     return yield* new InvalidInput({ field, reason })
   })

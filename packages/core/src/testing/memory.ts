@@ -12,7 +12,7 @@ import { lift } from "../domain/Upcasts.js"
 import { UniqueViolation, VersionConflict } from "../Errors.js"
 import type { Recorded } from "../Event.js"
 import { type AppendOptions, EventLog, type ReadOptions, type StreamAppend } from "../EventLog.js"
-import { type Cut, cutOf, effectiveTimes, statedBy } from "../effectiveTime.js"
+import { type Cut, cutOf, effectiveTimes, statedBy, wholeUntil } from "../effectiveTime.js"
 import { Fold, findClash } from "../Fold.js"
 import type { Projection } from "../Projection.js"
 import { ReadModels } from "../ReadModels.js"
@@ -37,6 +37,7 @@ export const layerMemory = (
         head: Effect.sync(() => memory.events.length),
         rebases: Effect.succeed(0),
         positionAt: (instant) => Effect.sync(() => memory.events.filter((event) => event.recordedAt <= instant).length),
+        wholeUntil: (position) => Effect.sync(() => wholeUntil(position, (at) => memory.unitOf(at))),
         cutAt: (instant) => Effect.sync(() => memory.cutAt(instant)),
         believedAt: () => Effect.succeed(new Map()),
         now: Clock.currentTimeMillis,
@@ -74,6 +75,11 @@ class Memory {
 
   read(options: ReadOptions = {}): ReadonlyArray<Recorded> {
     return this.events.slice(options.after ?? 0, options.until).filter(({ position }) => !options.skip?.has(position))
+  }
+
+  unitOf(position: number): string | undefined {
+    const event = this.events[position - 1]
+    return event && statedBy(event, false).unit
   }
 
   cutAt(instant: string): Cut {

@@ -1,4 +1,4 @@
-/** What waits in this file under a key that nobody let in, where this machine itself may write: it is not pushed to count for nothing. */
+/** What waits in this file under a key that may not write, where this machine itself may: it is not pushed to count for nothing. */
 import { machinesStream } from "@context-engine/core/domain/Machine"
 import { isEnrolled, type Membership } from "@context-engine/core/domain/Membership"
 import type { Connection } from "../connection.js"
@@ -33,9 +33,13 @@ export const refuseOtherKeys = (connection: Connection, author: Author, restoreU
 const ofOthers = `SELECT 1 FROM events WHERE position > ?1 AND salt IS NOT NULL AND stream <> ?3
   AND iif(json_valid(meta), meta ->> 'key', NULL) <> ?2 LIMIT 1`
 
-/** Whether a key signed it that is not this machine's, and that waits at most. Its request to be let in is not meant. */
+/** Whether a key signed it that is not this machine's, and that nobody let in, or that was revoked before. Its request to be let in is not meant. */
 const isOfStranger = (row: EventRow, own: string, { machines }: Membership): boolean => {
   const key = claimedKey(row)
   if (key === undefined || key === own || row[13] === null || row[2] === machinesStream) return false
-  return (machines.get(key)?.status ?? "waiting") === "waiting"
+  const { position, status } = machines.get(key) ?? waiting
+  return status === "waiting" || (status === "revoked" && position < row[0])
 }
+
+/** A key that the log does not know is one that nobody was asked about. */
+const waiting = { status: "waiting", position: 0 } as const

@@ -18,7 +18,7 @@ export interface Ground {
   readonly known: number
   /** It asks to be let in before them: what its file has under a key that was revoked is what it wrote itself. */
   readonly joins: boolean
-  /** All of them wait here, and never were in the shared log: what is under a key that nobody let in was written in this file. */
+  /** All of them wait here, and never were in the shared log: what is under a key that may not write was written in this file. */
   readonly waited: boolean
 }
 
@@ -62,10 +62,10 @@ export const mayNotWrite = (
   if (key === undefined || first?.row[13] === null || signer === undefined || key === signer.id) return undefined
   const writer = now.machines.get(key)
   const isRevoked = writer?.status === "revoked"
-  if (joins && isRevoked) return `it was written with the key of ${writer.name}, which is revoked`
+  if ((joins || waited) && isRevoked) return `it was written with the key of ${writer.name}, which is revoked`
   // The key that waited was lost before anybody let it in, or is not the one that this machine goes by.
   if (((joins && unit.some(isDecision)) || waited) && (writer ?? waiting).status === "waiting")
-    return "it was written with another key of this machine, which nobody enrolled"
+    return `it was written with ${writer === undefined ? "another key of this machine" : `the key of ${writer.name}`}, which nobody enrolled`
   if (isOfOtherLog(were, now)) return ofOtherLog(were.machines.get(key)?.name)
   if (were.root === null || were.root.eventId !== now.root?.eventId) return undefined
   if (isEnrolled(now, key) || !isEnrolled(now, signer.id)) return undefined

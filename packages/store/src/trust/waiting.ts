@@ -1,11 +1,11 @@
 /** What waits in a file to be shared, and whose it is. Whoever has the file open passes it on as its own. */
-import { isEnrolled } from "@context-engine/core/domain/Membership"
+import { machinesStream } from "@context-engine/core/domain/Machine"
 import type { Connection } from "../connection.js"
 import { columns, type EventRow } from "../record.js"
 import { type Signer, signedBytes, signedOf } from "../Signer.js"
 import { readSetting } from "../verifySetting.js"
 import { claimedKey, runsOf } from "./chain.js"
-import { holds } from "./keys.js"
+import { fingerprint, holds } from "./keys.js"
 import { readMembership } from "./membership.js"
 
 /** Whether a key signed a unit, under one of some roots. */
@@ -28,23 +28,51 @@ export const isOwnWord = (
   roots: ReadonlyArray<string>,
 ): boolean => signer === undefined || roots.length === 0 || isSignedWith(signer.publicKey, unit, roots)
 
-/**
- * The positions of what waits here and is signed neither by a machine of this log nor by this one's key, if it has one. An
- * unsigned log has no such.
- */
-export const strangersThatWait = (connection: Connection, own: Signer | undefined): ReadonlyArray<number> => {
+/** Work that waits in a file under the key of a machine that may not write to its log: it asks to be let in, or was revoked. */
+export interface Withheld {
+  readonly machine: string
+  readonly fingerprint: string
+  readonly status: "waiting" | "revoked"
+  /** Where the first of it stands. */
+  readonly position: number
+  readonly events: number
+}
+
+/** What waits in a file and is neither of this machine nor of one that may write. */
+export interface OthersWork {
+  readonly withheld: ReadonlyArray<Withheld>
+  /** The positions of what no key signed that the log knows. */
+  readonly unknown: ReadonlyArray<number>
+}
+
+/** An unsigned log has no such. */
+export const othersThatWait = (connection: Connection, own: Signer | undefined): OthersWork => {
   const { confirmed } = readSetting(connection)
   const members = readMembership(connection)
-  if (confirmed === undefined || members.root === null) return []
-  const root = members.root.eventId
+  if (confirmed === undefined || members.root === null) return { withheld: [], unknown: [] }
+  const roots = ["", members.root.eventId]
   const rows = connection
     .prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position`)
     .all(confirmed) as ReadonlyArray<EventRow>
-  return runsOf(rows).flatMap((unit) => {
-    const key = claimedKey(unit[0] as EventRow) ?? ""
-    const enrolled = isEnrolled(members, key) ? members.machines.get(key)?.publicKey : undefined
-    const publicKey = key === own?.id ? own.publicKey : enrolled
-    const isKnown = publicKey !== undefined && isSignedWith(publicKey, unit, ["", root])
-    return isKnown ? [] : unit.map(([position]) => position)
-  })
+  const unknown: Array<number> = []
+  const withheld = new Map<string, Withheld>()
+  for (const unit of runsOf(rows)) {
+    const [first] = unit as readonly [EventRow, ...Array<EventRow>]
+    const key = claimedKey(first) ?? ""
+    const member = members.machines.get(key)
+    const publicKey = key === own?.id ? own.publicKey : member?.publicKey
+    if (publicKey === undefined || !isSignedWith(publicKey, unit, roots)) unknown.push(...unit.map(([at]) => at))
+    else if (member !== undefined && key !== own?.id && member.status !== "enrolled" && first[2] !== machinesStream) {
+      const { events, position } = withheld.get(key) ?? { events: 0, position: first[0] }
+      const { name: machine, status } = member
+      withheld.set(key, {
+        machine,
+        fingerprint: fingerprint(publicKey),
+        status,
+        position,
+        events: events + unit.length,
+      })
+    }
+  }
+  return { withheld: [...withheld.values()], unknown }
 }

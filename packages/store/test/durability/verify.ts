@@ -134,7 +134,9 @@ export const withConnection = <A>(path: string, use: (connection: NativeConnecti
 export const released = async (path: string): Promise<void> => {
   const isOpen = (fd: string) => {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(path)
+      const name = readlinkSync(`/proc/self/fd/${fd}`)
+      // What is held beside it is a lock, and no part of it.
+      return name.startsWith(path) && !/-(watch|sync)(-journal)?$/.test(name)
     } catch {
       return false
     }
