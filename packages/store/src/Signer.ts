@@ -48,12 +48,40 @@ export const verifies = (publicKey: string, events: ReadonlyArray<Signed>, signa
  * The signer whose key is in a file, which is made if there is none; or whose key is given itself, as one line. Throws
  * `StorageError`.
  */
-export const loadSigner = (path: string): Signer =>
-  signerOf(isKeyLine(path) ? fromLine(path) : parse(path, read(path) ?? create(path)))
+export const loadSigner = (path: string): Signer => {
+  if (isKeyLine(path)) return signerOf(fromLine(path))
+  const signer = signerOf(parse(path, read(path) ?? create(path)))
+  noteKey(path, signer)
+  return signer
+}
 
-/** The same where there is a key already; `undefined` where one would have to be made. */
-export const findSigner = (path: string): Signer | undefined =>
-  isKeyLine(path) || existsSync(path) ? loadSigner(path) : undefined
+/** The same where there is a key already, to look at; `undefined` where one would have to be made. */
+export const findSigner = (path: string): Signer | undefined => {
+  if (isKeyLine(path)) return signerOf(fromLine(path))
+  const pem = existsSync(path) ? read(path) : undefined
+  return pem === undefined ? undefined : signerOf(parse(path, pem))
+}
+
+const noteOf = (path: string): string => `${path}.pub`
+
+/** Whether this machine signed with the key of that id from a file, though the key may be gone: a log's file says so of any machine. */
+export const hadKey = (path: string, id: string): boolean => {
+  try {
+    return keyId(readFileSync(noteOf(path), "utf8").trim()) === id
+  } catch {
+    return false
+  }
+}
+
+/** Keeps the public half beside the key, so that a key that goes missing is known to have been this machine's. */
+const noteKey = (path: string, { id, publicKey }: Signer): void => {
+  if (hadKey(path, id)) return
+  try {
+    writeWhole(noteOf(path), `${publicKey}\n`)
+  } catch {
+    // A directory that takes no file is no reason not to sign: only the note is missing.
+  }
+}
 
 /** The signer with a private key. */
 export const signerOf = (privateKey: KeyObject): Signer => {
