@@ -1,24 +1,30 @@
 /** A log that is named: one that is only looked at, one that may only be read, and one that is not there. */
-import { existsSync, mkdirSync, rmSync } from "node:fs"
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs" // biome-ignore format: one line
+import { userInfo } from "node:os"
 import { join } from "node:path"
-import { expect, it, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { type RunOptions, workspace } from "./support/cli.js"
 
 vi.setConfig({ testTimeout: 60_000 })
 
+/** Whom rights bind: they do not bind root. */
+const bound = process.getuid?.() === 0 ? 65_534 : undefined
+
 /** A machine with a home of its own, and nothing that is set. */
-const machine = () => {
+const machine = (uid?: number) => {
   const place = workspace()
   const key = join(place.directory, ".config", "context", "machine.key")
+  const own = (path: string) => chownSync(path, uid ?? -1, uid ?? -1)
+  own(place.directory)
   const run = (line: string, options: RunOptions = {}) =>
-    place.run(line, { ...options, env: { CONTEXT_DB: "", CONTEXT_KEY: "", XDG_CONFIG_HOME: "", ...options.env } })
+    place.run(line, { uid, ...options, env: { CONTEXT_DB: "", CONTEXT_KEY: "", XDG_CONFIG_HOME: "", ...options.env } })
   const succeed = async (line: string, options?: RunOptions) => {
     const ended = await run(line, options)
     expect(ended, ended.stderr).toMatchObject({ code: 0 })
     return ended.stdout
   }
   const json = async (line: string, options?: RunOptions) => JSON.parse((await run(`${line} --json`, options)).stdout)
-  return { directory: place.directory, key, run, succeed, json }
+  return { directory: place.directory, key, own, run, succeed, json }
 }
 
 type Machine = ReturnType<typeof machine>
@@ -81,4 +87,80 @@ it("a slip in the name of the log makes no directory, and a log that is begun un
   rmSync(join(directory, "no"), { recursive: true })
   expect(await run(add, named)).toMatchObject({ code: 1, stderr: expect.stringContaining("context infra restore") })
   await succeed(`restore ${backup} --db ${slip} --yes --another-log`)
+})
+
+describe("what may only be read", () => {
+  const one = machine(bound)
+  const [backup, log] = [join(one.directory, "backup"), join(one.directory, ".claude")]
+  const config = join(one.directory, ".config")
+  const name = bound === undefined ? userInfo().username : "nobody"
+  const only = (directory: string) => {
+    for (const file of readdirSync(directory)) chmodSync(join(directory, file), 0o400)
+    chmodSync(directory, 0o555)
+  }
+  beforeAll(async () => {
+    mkdirSync(backup)
+    one.own(backup)
+    await one.succeed("server add alpha --ip 10.0.0.1")
+    await one.succeed(`backup ${join(backup, "infra.db")}`)
+  })
+  afterAll(() => {
+    for (const directory of [backup, log]) chmodSync(directory, 0o755)
+  })
+  const reading = ["server list", "status", "audit verify", "events", "alert", "machine list", "sync status", "doctor"]
+
+  it("is looked at all the same: a copy", async () => {
+    only(backup)
+    const named = ` --db ${join(backup, "infra.db")}`
+    for (const line of reading) expect(await one.run(line + named), line).toMatchObject({ code: 0, stderr: "" })
+    const refused = await one.run(`server add beta --ip 10.0.0.2${named}`)
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("may only be read here") })
+    expect(readdirSync(backup)).toEqual(["infra.db"])
+  })
+
+  it("and the log itself, of which the doctor says what may not be written, and by whom", async () => {
+    for (const end of ["-wal", "-shm"]) rmSync(join(log, `infra.db${end}`), { force: true })
+    const found = (what: string) => `no command can write to the log: ${what} may not be written by ${name}`
+    for (const [path, mode] of [
+      [log, 0o555],
+      [join(log, "infra.db"), 0o400],
+    ] as const) {
+      // biome-ignore format: one list
+      chmodSync(path, mode)
+      const { findings, ok } = await one.json("doctor")
+      expect(ok).toBe(false)
+      const bad = findings.filter(({ level }: { level: string }) => level === "trouble")
+      expect(bad).toEqual([{ check: "writable", level: "trouble", found: found(path), fix: `chmod u+w ${path}` }])
+      for (const line of reading.filter((one) => one !== "doctor")) expect(await one.run(line), line).toMatchObject({ code: 0, stderr: "" }) // biome-ignore format: one step
+      const refused = await one.run("server add beta --ip 10.0.0.2")
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("may only be read here") })
+    }
+  })
+
+  it("but not without what was written last, where that lies beside it", async () => {
+    const half = join(one.directory, "half")
+    for (const path of [log, join(log, "infra.db")]) chmodSync(path, 0o700)
+    cpSync(log, half, { recursive: true })
+    writeFileSync(join(half, "infra.db-wal"), "something")
+    for (const file of readdirSync(half)) one.own(join(half, file))
+    one.own(half)
+    chmodSync(half, 0o555)
+    for (const line of ["status", "doctor"]) {
+      const { code, stderr, stdout } = await one.run(`${line} --db ${join(half, "infra.db")}`)
+      expect(code).toBe(1)
+      expect(`${stdout}${stderr}`.replace(/\s+/g, " ")).toMatch(/what was written last is in .*-wal still/)
+    }
+    chmodSync(half, 0o755)
+    rmSync(join(half, "infra.db-wal"))
+  })
+
+  it("and where no key can be made, nothing is said of one to be moved away", async () => {
+    renameSync(one.key, `${one.key}.away`)
+    chmodSync(join(config, "context"), 0o555)
+    const refused = await one.run("server add beta --ip 10.0.0.2")
+    const said = `${one.key} cannot be made: ${join(config, "context")} may not be written by ${name}`
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(said) })
+    expect(refused.stderr).not.toContain("move it away")
+    chmodSync(join(config, "context"), 0o700)
+  })
 })

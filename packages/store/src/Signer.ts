@@ -2,10 +2,12 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { hostname } from "node:os"
+import { dirname } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import { writeWhole } from "./files.js"
 import { type EventRow, sha256 } from "./record.js"
 import { holds, isKeyLine, keyId, keyOfLine, newKey, publicHalf } from "./trust/keys.js"
+import { obstacleAbove } from "./writable.js"
 
 /** Signs units. `id` names the key: the first 16 hex digits of the SHA-256 of its public half. */
 export interface Signer {
@@ -122,7 +124,11 @@ const create = (path: string): string => {
   try {
     return writeWhole(path, pem, { keep: true }) ? pem : (read(path) as string)
   } catch (cause) {
-    throw unusable(path, "cannot be made", cause)
+    const { code } = cause as NodeJS.ErrnoException
+    const obstacle = obstacleAbove(dirname(path))
+    if (obstacle === undefined) throw unusable(path, "cannot be made", cause)
+    const message = `this machine's key ${path} cannot be made: ${obstacle.found}; ${obstacle.fix}, or name another place with CONTEXT_KEY`
+    throw new StorageError({ reason: "unavailable", message, cause: code })
   }
 }
 

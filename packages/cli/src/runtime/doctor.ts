@@ -8,6 +8,7 @@ import { memory } from "@context-engine/store/doctor/memory"
 import { permissions } from "@context-engine/store/doctor/permissions"
 import { servers } from "@context-engine/store/doctor/servers"
 import { contents, sharedLog, sync } from "@context-engine/store/doctor/sync"
+import { writable } from "@context-engine/store/doctor/writable"
 import { readEndpoint } from "@context-engine/store/sync/config"
 import { remoteLog } from "@context-engine/store/sync/http"
 import type { RemoteLog } from "@context-engine/store/sync/RemoteLog"
@@ -53,7 +54,7 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
     }
     const directory = memoryDirectory()
     const ofFile =
-      path === "" ? [] : [database(path), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory })] // biome-ignore format: one list
+      path === "" ? [] : [database(path), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory }), writable(path, { isNamed: !ownDirectory })] // biome-ignore format: one list
     // Where there is no file, only the shared log knows how this machine's key stands in it.
     const endpoint =
       path === "" ? yield* Effect.orElseSucceed(readEndpoint(process.env, shared.file, shared.owner), () => undefined) : undefined // biome-ignore format: one line

@@ -10,6 +10,7 @@ import { columns, type EventRow, genesis, hashOf, matchesDigest } from "../recor
 import { applicationId, migrations } from "../schema.js"
 import { tables } from "../tables.js"
 import { readInert } from "../trust/verdicts.js"
+import { obstacleTo } from "../writable.js"
 import { log } from "./log.js"
 import { look } from "./look.js"
 
@@ -36,7 +37,7 @@ export const database = (path: string, options: Options = {}): Check => ({
       look(path, (connection) => judge(connection, path, options)),
       {
         onSuccess: (found) => found ?? [missing(path)],
-        onFailure: ({ message, reason }) => [trouble("database", message, mend[reason])],
+        onFailure: ({ message, reason }) => [trouble("database", message, mendOf(path, reason))],
       },
     )
     return [...about, ...(yield* whole(path, about, options)), ...room(path, options)]
@@ -59,6 +60,12 @@ const mend: Record<string, string> = {
   foreign: "name the right file with --db or CONTEXT_DB",
   unavailable: "name the right file with --db or CONTEXT_DB",
 }
+
+/** A file that is the right one may be where nothing can be made that is needed beside it. */
+const mendOf = (path: string, reason: string): string | undefined =>
+  (reason === "unavailable" && statSync(path, { throwIfNoEntry: false })?.isFile()
+    ? obstacleTo(path)?.fix
+    : undefined) ?? mend[reason]
 
 const judge = (connection: Connection, path: string, options: Options): ReadonlyArray<Finding> => {
   const [application] = connection.prepare("SELECT application_id FROM pragma_application_id").get()
