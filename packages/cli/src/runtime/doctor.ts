@@ -6,7 +6,7 @@ import { driver } from "@context-engine/store/doctor/driver"
 import { keys } from "@context-engine/store/doctor/keys"
 import { memory } from "@context-engine/store/doctor/memory"
 import { permissions } from "@context-engine/store/doctor/permissions"
-import { servers } from "@context-engine/store/doctor/servers"
+import { machines, servers } from "@context-engine/store/doctor/servers"
 import { contents, sharedLog, sync } from "@context-engine/store/doctor/sync"
 import { writable } from "@context-engine/store/doctor/writable"
 import { readEndpoint } from "@context-engine/store/sync/config"
@@ -66,6 +66,8 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
       ...(endpoint === undefined ? [] : [yield* contentsOf(remoteLog(endpoint))]),
       sync(shared),
       sharedLog(shared),
-      ssh(path === "" ? Effect.succeed(undefined) : servers(path), here()),
+      path === ""
+        ? ssh(Effect.succeed(undefined), here(), Effect.succeed(undefined))
+        : ssh(servers(path), here(), machines(path)),
     ])
   })
