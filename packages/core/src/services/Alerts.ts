@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Severity } from "../domain/InfraEvent.js"
 import type { StorageError } from "../Errors.js"
+import { EventLog } from "../EventLog.js"
 import { ReadModels } from "../ReadModels.js"
 import type { DeploymentRow } from "../views/deployments.js"
 import type { RejectionRow } from "../views/rejections.js"
@@ -14,6 +15,7 @@ import type { PendingRoot } from "./Machines.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
 import { besideRoots, claimed, Sync, type SyncStatus, skewLimit, unaddressed, type WrongClock } from "./Sync.js"
+import { calledNow } from "./sync/calledNow.js"
 import { isAboutMachines } from "./sync/settling.js"
 import { ofNewer, strange, toBelong, toTrust, withoutKey } from "./sync/wayOut.js"
 
@@ -42,6 +44,7 @@ export class Alerts extends Context.Tag("@context-engine/core/Alerts")<
     Effect.gen(function* () {
       const models = yield* ReadModels
       const sync = yield* Sync
+      const log = yield* EventLog
 
       /** When its state last changed: the checks since then found the same. */
       const changedAt = (where: { readonly serverId: string } | { readonly serviceId: string }) =>
@@ -82,7 +85,10 @@ export class Alerts extends Context.Tag("@context-engine/core/Alerts")<
         )
       })
 
-      const rejected = Effect.map(models.rejections.list({ where: { status: "open" } }), (rows) => rows.map(refused))
+      const rejected = Effect.gen(function* () {
+        const rows = yield* models.rejections.list({ where: { status: "open" } })
+        return rows.length === 0 ? [] : calledNow(rows, yield* log.machineNames).map(refused)
+      })
 
       return Alerts.of({
         list: Effect.gen(function* () {
