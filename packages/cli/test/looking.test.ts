@@ -131,7 +131,9 @@ describe("what may only be read", () => {
       expect(ok).toBe(false)
       const bad = findings.filter(({ level }: { level: string }) => level === "trouble")
       expect(bad).toEqual([{ check: "writable", level: "trouble", found: found(path), fix: `chmod u+w ${path}` }])
-      for (const line of reading.filter((one) => one !== "doctor")) expect(await one.run(line), line).toMatchObject({ code: 0, stderr: "" }) // biome-ignore format: one step
+      const alerts = await one.json("alert")
+      expect(alerts).toMatchObject([{ severity: "critical", message: found(path), next: `chmod u+w ${path}` }])
+      for (const line of reading.filter((one) => !["alert", "doctor"].includes(one))) expect(await one.run(line), line).toMatchObject({ code: 0, stderr: "" }) // biome-ignore format: one step
       const refused = await one.run("server add beta --ip 10.0.0.2")
       expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("may only be read here") })
     }

@@ -2,7 +2,7 @@
 import { type Check, trouble } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
 import { hasWal } from "../identify.js"
-import { obstacleTo } from "../writable.js"
+import { type Obstacle, obstacleTo } from "../writable.js"
 import { glance } from "./look.js"
 
 export interface Options {
@@ -10,13 +10,18 @@ export interface Options {
   readonly isNamed?: boolean
 }
 
-/** Tells nothing of what is no log, or of one that no program has worked on since it was copied. */
-export const writable = (path: string, { isNamed = false }: Options = {}): Check => ({
+/** What keeps commands from writing; nothing of what is no log, or of one that no program has worked on since it was copied. */
+export const refusal = (path: string, { isNamed = false }: Options): Effect.Effect<Obstacle | undefined> =>
+  Effect.map(
+    glance(path, () => true),
+    (isLog) => (isLog === undefined || (isNamed && !hasWal(path)) ? undefined : obstacleTo(path)),
+  )
+
+export const writable = (path: string, options: Options = {}): Check => ({
   name: "writable",
-  look: Effect.gen(function* () {
-    const isLog = yield* glance(path, () => true)
-    const obstacle = isLog === undefined || (isNamed && !hasWal(path)) ? undefined : obstacleTo(path)
-    if (obstacle === undefined) return []
-    return [trouble("writable", `no command can write to the log: ${obstacle.found}`, obstacle.fix)]
-  }),
+  look: Effect.map(refusal(path, options), (obstacle) =>
+    obstacle === undefined ? [] : [trouble("writable", toldOf(obstacle), obstacle.fix)],
+  ),
 })
+
+export const toldOf = ({ found }: Obstacle): string => `no command can write to the log: ${found}`
