@@ -70,8 +70,14 @@ it("a slip in the name of the log makes no directory, and a log that is begun un
   const add = "server add alpha --ip 10.0.0.1"
   const toldOf = `there is no directory ${none}; make it, or name a file in another`
   const named = { env: { CONTEXT_DB: slip } }
-  for (const refused of [run(`${add} --db ${slip}`), run(add, named), run("status", named)])
-    expect(await refused).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining(toldOf) })
+  for (const [line, options] of [[`${add} --db ${slip}`, {}], [add, named], ["status", named]] as const) // biome-ignore format: a list
+    expect(await run(line, options), line).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringContaining(toldOf),
+    })
+  const examined = await run("doctor --json", named)
+  expect(examined.stdout).toContain(`there is no log at ${slip}, and no directory for one`)
   expect(existsSync(join(directory, "no"))).toBe(false)
   // What nobody named has a place of its own.
   expect(await run(add)).toMatchObject({ code: 0, stderr: "" })

@@ -54,7 +54,7 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
     }
     const directory = memoryDirectory()
     const ofFile =
-      path === "" ? [] : [database(path), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory }), writable(path, { isNamed: !ownDirectory })] // biome-ignore format: one list
+      path === "" ? [] : [database(path, { isNamed: !ownDirectory }), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory }), writable(path, { isNamed: !ownDirectory })] // biome-ignore format: one list
     // Where there is no file, only the shared log knows how this machine's key stands in it.
     const endpoint =
       path === "" ? yield* Effect.orElseSucceed(readEndpoint(process.env, shared.file, shared.owner), () => undefined) : undefined // biome-ignore format: one line
