@@ -7,7 +7,7 @@ import type { ValidationError } from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
 import { afterwards } from "./afterwards.js"
 import { nameOf, sort, type Unsortable } from "./argv.js"
-import { shared } from "./options.js"
+import { isRemovable, shared } from "./options.js"
 import { present, type Renderer, type Wanted } from "./output.js"
 import type { Said } from "./render/done.js"
 import { safe } from "./render/safe.js"
@@ -112,6 +112,10 @@ const parse = (path: string, argv: ReadonlyArray<string>, options: AnyOptions, a
     const values: Record<string, unknown> = {}
     for (const [key, option] of Object.entries(options)) {
       const tokens = sorted.options.get(nameOf(option)) ?? []
+      if (tokens[1] === "" && isRemovable(option)) {
+        values[key] = null
+        continue
+      }
       const [, , value] = yield* Options.processCommandLine(option, tokens, config).pipe(
         Effect.mapError((error) => refuse(optionProblem(nameOf(option), tokens, error))),
       )

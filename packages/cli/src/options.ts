@@ -61,6 +61,22 @@ export const choice = <const A extends string>(
   description: string,
 ): Options.Options<A | undefined> => orUndefined(Options.choice(name, words).pipe(Options.withDescription(description)))
 
+const removable = new WeakSet<object>()
+
+/** Whether empty text, which is none of an option's words, takes its value away. */
+export const isRemovable = (option: Options.Options<any>): boolean => removable.has(option)
+
+/** One of some words, or nothing at all to take it away: for updates. */
+export const choiceOrNone = <const A extends string>(
+  name: string,
+  words: ReadonlyArray<A>,
+  description: string,
+): Options.Options<A | null | undefined> => {
+  const option: Options.Options<A | null | undefined> = choice(name, words, description)
+  removable.add(option)
+  return option
+}
+
 /** Present or not. */
 export const flag = (name: string, description: string): Options.Options<boolean> =>
   Options.boolean(name).pipe(Options.withDescription(description))

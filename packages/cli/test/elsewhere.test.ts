@@ -11,6 +11,7 @@ const machine = () => {
     ...place,
     run: (line: string) => place.run(line, { env }),
     succeed: (line: string) => place.succeed(line, { env }),
+    json: (line: string) => place.json(line, { env }),
   }
 }
 
@@ -21,8 +22,15 @@ it("a server added --local on beta runs nothing on alpha", async () => {
   await beta.succeed(`service add api --server here --deploy "echo run >> ${mark}" --restart "echo run >> ${mark}"`)
   await beta.succeed("deploy api")
   expect(readFileSync(mark, "utf8")).toBe("run\n")
-  await beta.succeed(`backup ${join(beta.directory, "copy.db")}`)
-  copyFileSync(join(beta.directory, "copy.db"), alpha.db)
+  // What the log calls it now tells it apart, as its host name does not.
+  const [itself] = (await beta.json("machine list")).machines
+  await beta.succeed(`machine rename ${itself.name} laptop`)
+  const copy = join(beta.directory, "copy.db")
+  await beta.succeed(`backup ${copy}`)
+  const { findings } = JSON.parse((await alpha.run(`doctor --json --db ${copy}`)).stdout)
+  const found = "server here is local to laptop; it is reached from there only"
+  expect(findings.filter(({ check }: { check: string }) => check === "servers")).toEqual([{ check: "servers", level: "ok", found }]) // biome-ignore format: one line
+  copyFileSync(copy, alpha.db)
   // Who may not write there does nothing at all.
   await alpha.succeed("machine root --keys-lost --yes")
 
@@ -30,7 +38,7 @@ it("a server added --local on beta runs nothing on alpha", async () => {
   for (const line of lines) {
     const { code, stderr, stdout } = await alpha.run(line)
     expect({ line, code }).toEqual({ line, code: 1 })
-    expect(stderr + stdout, line).toMatch(/server here is local to .*; it is reached from\s+there only/)
+    expect(stderr + stdout, line).toMatch(/server here is local to laptop; it is reached from\s+there only/)
   }
   expect(readFileSync(mark, "utf8")).toBe("run\n")
 
@@ -41,7 +49,7 @@ it("a server added --local on beta runs nothing on alpha", async () => {
   ])
   expect(alpha.events()).toBe(before)
   expect((await alpha.run("doctor")).stdout).toMatch(
-    /server here is local to .*context infra server update here --ip <address>/s,
+    /server here is local to laptop.*context infra server update here --ip <address>/s,
   )
   expect(existsSync(mark)).toBe(true)
 

@@ -89,7 +89,7 @@ describe("a job's settings", () => {
     expect(readdirSync(file.directory)).not.toContain("new.key")
     const refused = await here.run("server add x --ip 10.0.0.9")
     expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("is not enrolled in the shared log") })
-    expect(here.left()).toEqual(["new.key"])
+    expect(here.left().sort()).toEqual(["new.key", "new.key.pub"])
     await laptop.succeed("sync now")
     // A job that keeps nothing would ask again each time.
     const { machines } = await laptop.json("machine list")

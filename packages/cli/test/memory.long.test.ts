@@ -1,6 +1,6 @@
 /** What this machine remembers of its log outside the file: a log that lacks some of it is told of in every command. */
-import { copyFileSync, existsSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { describe, expect, it, vi } from "vitest"
 import { workspace } from "./support/cli.js"
 
@@ -162,7 +162,8 @@ it("a wrong name is no empty log: what only reads makes nothing there", async ()
       stderr: `error: there is no log at ${wrong}\n`,
     })
   expect(existsSync(join(at.directory, "wrong"))).toBe(false)
-  // What writes makes one.
+  // What writes makes one, where there is a place for it.
+  mkdirSync(dirname(wrong))
   expect(await at.run(`server add b --db ${wrong}`)).toMatchObject({ code: 0 })
   expect(await at.run(`server list --db ${wrong}`)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^b /m) })
   expect(await at.run(`audit verify --db ${wrong}`)).toMatchObject({ code: 0 })

@@ -41,9 +41,13 @@ export const isSaidBy = (
   server.local &&
   (key ? server.localKey === key : server.localMachine === machine && (key === undefined || server.localKey === null))
 
-/** The machine that a server is local to, in words. */
-export const localTo = ({ localKey, localMachine }: ServerRow, here: Identity): string => {
-  if (localMachine === null || localMachine === nobody)
-    return `another machine${localKey === null ? "" : ` (key ${localKey})`}`
-  return localMachine === here.machine ? `another machine called ${localMachine} (key ${localKey})` : localMachine
+/** The machine that a server is local to, in words: as the log calls it now, by its key, else as it called itself then. */
+export const localTo = (
+  { localKey, localMachine }: ServerRow,
+  here: Identity,
+  names: ReadonlyMap<string, string> = new Map(),
+): string => {
+  const name = names.get(localKey ?? "") ?? localMachine
+  if (name === null || name === nobody) return `another machine${localKey === null ? "" : ` (key ${localKey})`}`
+  return name === here.machine ? `another machine called ${name} (key ${localKey})` : name
 }

@@ -51,6 +51,8 @@ export interface ServeOptions {
   readonly keyPath?: string
   /** Where this machine keeps what it has seen of its logs, outside their files. */
   readonly memory?: Database.Options["memory"]
+  /** Told once the first event of a log that had none is in it. */
+  readonly onBegin?: (() => void) | undefined
   /** The shared log, whose address `/v1/sync` shows. The server itself never synchronises: a process beside it does. */
   readonly remote?: SqlSync.Options["remote"]
   /** Called once the server listens, with its URL. */
@@ -107,7 +109,7 @@ const app = (token: string, guard: Parameters<typeof Guard.layer>[0]) =>
   )
 
 /** Everything the handlers call. */
-const services = ({ db, keyPath, memory, remote }: ServeOptions) =>
+const services = ({ db, keyPath, memory, onBegin, remote }: ServeOptions) =>
   Layer.mergeAll(
     Registry.layer,
     Overview.layer,
@@ -124,7 +126,7 @@ const services = ({ db, keyPath, memory, remote }: ServeOptions) =>
     Layer.provideMerge(Health.layer),
     Layer.provideMerge(Hosts.layer),
     Layer.provide(Remote.layer),
-    Layer.provideMerge(Store.layer(db, { ...(keyPath !== undefined && { keyPath }), memory })),
+    Layer.provideMerge(Store.layer(db, { ...(keyPath !== undefined && { keyPath }), memory, onBegin })),
   )
 
 const listening = (host: string, port: number, grace: number) => {

@@ -29,6 +29,7 @@ import { OpenedFile } from "./OpenedFile.js"
 import { applicationId, migrations } from "./schema.js"
 import * as SqlClientLayer from "./sqlClient.js"
 import { tables } from "./tables.js"
+import { type Way, wayTo } from "./writable.js"
 
 /**
  * The database behind one log.
@@ -90,11 +91,12 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
         claim(path)
       })
       const file = new OpenedFile(path)
+      const way = yield* attempt(path, () => wayTo(path))
       const client = yield* Effect.acquireRelease(
-        attempt(path, () => createClient({ url: pathToFileURL(path).href, timeout: 5000, concurrency: 1 })),
+        attempt(path, () => createClient({ url: urlOf(way), timeout: 5000, concurrency: 1 })),
         (opened) => Effect.sync(() => opened.close()),
       )
-      const { database, keeping } = yield* makeDatabase(file, options)
+      const { database, keeping } = yield* makeDatabase(file, way, options)
       const isIt = attempt(path, () => file.opened())
       const header = yield* Effect.tryPromise({
         try: () => client.execute(headerQuery),
@@ -102,13 +104,17 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
         // A file that another was put in the place of is read with what lies beside that one: it looks damaged, and is not.
       }).pipe(Effect.tapError(() => isIt))
       yield* isIt
-      yield* migrate(database, header.rows[0] as unknown as Header)
+      yield* migrate(database, header.rows[0] as unknown as Header, way)
       yield* renewViews(database, client)
       if (options.memory !== undefined) yield* compare(keeping, client, path)
       return Layer.merge(Layer.succeed(Database, database), SqlClientLayer.layer(client))
     }),
   )
 }
+
+/** The client takes no parameters but its own, so that a name that has some is given as if all of it were the path. */
+const urlOf = ({ name }: Way): string =>
+  name.startsWith("file:") ? `file:${encodeURIComponent(name)}` : pathToFileURL(name).href
 
 /** Holds the log against what was seen of it. By the reader's connection: where it is as it was, it costs no other. */
 const compare = (keeping: Keeping, client: Client, path: string): Effect.Effect<void, StorageError> =>
@@ -132,13 +138,13 @@ const headerQuery = `SELECT a.application_id AS application, v.user_version AS v
 const attempt = <A>(path: string, body: () => A) =>
   Effect.try({ try: body, catch: (cause) => storageError(path, cause) })
 
-const makeDatabase = (file: OpenedFile, { memory }: Options) =>
+const makeDatabase = (file: OpenedFile, { name }: Way, { memory }: Options) =>
   Effect.gen(function* () {
     const { path } = file
     let connection: NativeConnection | undefined
     const connect = () => {
       if (connection === undefined) {
-        connection = new NativeConnection(path, 0, logSettings, onCommit)
+        connection = new NativeConnection(name, 0, logSettings, onCommit)
         assertOneNative()
       }
       return connection
@@ -165,7 +171,7 @@ const makeDatabase = (file: OpenedFile, { memory }: Options) =>
       },
       read: (body) => retryWhileBusy(attempt(path, () => read(body))),
       write: (body) => retryWhileBusy(attempt(path, () => connect().transact(body))),
-      dedicated: openConnection(path, onCommit),
+      dedicated: openConnection(path, onCommit, name),
       transact: (body) => {
         try {
           return connect().transact(body)
@@ -194,15 +200,16 @@ const renewViews = (database: Database["Type"], client: Client): Effect.Effect<v
     yield* Effect.flatMap(database.dedicated, (connection) => rebuildOn(connection))
   })
 
-/** A connection of its own to a file, closed with the scope. */
+/** A connection of its own to a file, closed with the scope. `name` is what SQLite is given, where that is not the path. */
 export const openConnection = (
   path: string,
   onCommit?: OnCommit,
+  name = path,
 ): Effect.Effect<NativeConnection, StorageError, Scope.Scope> =>
   Effect.acquireRelease(
     attempt(path, () => {
       onCommit?.file.check()
-      return new NativeConnection(path, 5000, logSettings, onCommit)
+      return new NativeConnection(name, 5000, logSettings, onCommit)
     }),
     (connection) => Effect.sync(() => connection.close()),
   )
@@ -217,7 +224,7 @@ const retryWhileBusy = <A>(effect: Effect.Effect<A, StorageError>) => {
 }
 
 /** Checks that the file is a log of ours, and brings an older one up to date. Costs nothing where it is. */
-const migrate = (database: Database["Type"], header: Header): Effect.Effect<void, StorageError> => {
+const migrate = (database: Database["Type"], header: Header, { onlyRead }: Way): Effect.Effect<void, StorageError> => {
   const refuse = (reason: StorageError["reason"], message: string) =>
     Effect.fail(new StorageError({ reason, message: `${database.path}: ${message}` }))
   if (header.application !== applicationId && header.tables > 0) {
@@ -229,7 +236,8 @@ const migrate = (database: Database["Type"], header: Header): Effect.Effect<void
       `written by a newer context (schema ${header.version}, this one knows ${migrations.length}); upgrade this one`,
     )
   }
-  if (header.version === migrations.length && header.mode === "wal") return Effect.void
+  // A copy that may only be read stays one: who only looks at it needs nothing beside it.
+  if (header.version === migrations.length && (header.mode === "wal" || onlyRead)) return Effect.void
   return Effect.zipRight(
     database.read((connection) => {
       makePrivate(database.path)

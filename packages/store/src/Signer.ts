@@ -2,10 +2,12 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { hostname } from "node:os"
+import { dirname } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import { writeWhole } from "./files.js"
 import { type EventRow, sha256 } from "./record.js"
 import { holds, isKeyLine, keyId, keyOfLine, newKey, publicHalf } from "./trust/keys.js"
+import { obstacleAbove } from "./writable.js"
 
 /** Signs units. `id` names the key: the first 16 hex digits of the SHA-256 of its public half. */
 export interface Signer {
@@ -48,12 +50,40 @@ export const verifies = (publicKey: string, events: ReadonlyArray<Signed>, signa
  * The signer whose key is in a file, which is made if there is none; or whose key is given itself, as one line. Throws
  * `StorageError`.
  */
-export const loadSigner = (path: string): Signer =>
-  signerOf(isKeyLine(path) ? fromLine(path) : parse(path, read(path) ?? create(path)))
+export const loadSigner = (path: string): Signer => {
+  if (isKeyLine(path)) return signerOf(fromLine(path))
+  const signer = signerOf(parse(path, read(path) ?? create(path)))
+  noteKey(path, signer)
+  return signer
+}
 
-/** The same where there is a key already; `undefined` where one would have to be made. */
-export const findSigner = (path: string): Signer | undefined =>
-  isKeyLine(path) || existsSync(path) ? loadSigner(path) : undefined
+/** The same where there is a key already, to look at; `undefined` where one would have to be made. */
+export const findSigner = (path: string): Signer | undefined => {
+  if (isKeyLine(path)) return signerOf(fromLine(path))
+  const pem = existsSync(path) ? read(path) : undefined
+  return pem === undefined ? undefined : signerOf(parse(path, pem))
+}
+
+const noteOf = (path: string): string => `${path}.pub`
+
+/** Whether this machine signed with the key of that id from a file, though the key may be gone: a log's file says so of any machine. */
+export const hadKey = (path: string, id: string): boolean => {
+  try {
+    return keyId(readFileSync(noteOf(path), "utf8").trim()) === id
+  } catch {
+    return false
+  }
+}
+
+/** Keeps the public half beside the key, so that a key that goes missing is known to have been this machine's. */
+const noteKey = (path: string, { id, publicKey }: Signer): void => {
+  if (hadKey(path, id)) return
+  try {
+    writeWhole(noteOf(path), `${publicKey}\n`)
+  } catch {
+    // A directory that takes no file is no reason not to sign: only the note is missing.
+  }
+}
 
 /** The signer with a private key. */
 export const signerOf = (privateKey: KeyObject): Signer => {
@@ -94,7 +124,11 @@ const create = (path: string): string => {
   try {
     return writeWhole(path, pem, { keep: true }) ? pem : (read(path) as string)
   } catch (cause) {
-    throw unusable(path, "cannot be made", cause)
+    const { code } = cause as NodeJS.ErrnoException
+    const obstacle = obstacleAbove(dirname(path))
+    if (obstacle === undefined) throw unusable(path, "cannot be made", cause)
+    const message = `this machine's key ${path} cannot be made: ${obstacle.found}; ${obstacle.fix}, or name another place with CONTEXT_KEY`
+    throw new StorageError({ reason: "unavailable", message, cause: code })
   }
 }
 

@@ -25,6 +25,8 @@ import { readNames, readShown } from "./trust/names.js"
 export interface Options {
   /** The file with this machine's key. Without one, what is appended is not signed. */
   readonly keyPath?: string
+  /** Told once the first event of a log that had none is in it. */
+  readonly onBegin?: (() => void) | undefined
 }
 
 /** The log in the local database. */
@@ -34,7 +36,7 @@ export const layer = (options: Options = {}): Layer.Layer<EventLog, never, Datab
     Effect.map(Database, (database) => make(database, options)),
   )
 
-const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"] => {
+const make = (database: Database["Type"], options: Options): EventLog["Type"] => {
   const head = database.read((connection) => readHead(connection).position)
   const page: Page = (options, size) =>
     database.read((connection) =>
@@ -45,7 +47,7 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
     )
   const timeOf = (connection: Connection) => Date.now() + readShared(connection).skew
   return EventLog.of({
-    ...makeAppend(database, keyPath),
+    ...makeAppend(database, options),
     head,
     rebases: database.read((connection) => readShared(connection).rebases),
     readAll: (options = {}) => {
@@ -83,11 +85,17 @@ const make = (database: Database["Type"], { keyPath }: Options): EventLog["Type"
 /** Appends go through the queue. With a key they are signed, within the transaction that gives them their place. */
 const makeAppend = (
   database: Database["Type"],
-  keyPath: string | undefined,
+  { keyPath, onBegin }: Options,
 ): Pick<EventLog["Type"], "append" | "ready"> => {
   const queue = new CommitQueue(database.transact)
   const cache = new HeadCache()
   let signer: Signer | undefined
+  // Not known before the first append, and never true again after it.
+  let begins: boolean | undefined = onBegin === undefined ? false : undefined
+  const begun = Effect.sync(() => {
+    if (begins) onBegin?.()
+    begins = false
+  })
   const attempt = <A>(body: () => A) => Effect.try({ try: body, catch: (error) => error as StorageError })
   const load = () => {
     if (keyPath !== undefined) signer ??= loadSigner(keyPath)
@@ -101,10 +109,13 @@ const makeAppend = (
     append: (appends, options = {}) =>
       Effect.flatMap(prepare(appends), (drafts) =>
         queue.run<ReadonlyArray<Recorded>, VersionConflict | UniqueViolation>({
-          body: (connection) => append(connection, appends, drafts, signer, options, cache),
+          body: (connection) => {
+            begins ??= readHead(connection).position === 0
+            return append(connection, appends, drafts, signer, options, cache)
+          },
           refuses: (error) => error instanceof VersionConflict || error instanceof UniqueViolation,
         }),
-      ),
+      ).pipe(Effect.zipLeft(begun)),
     // Through the queue as well: a file that was replaced is found out by a transaction.
     ready: attempt(load).pipe(
       Effect.flatMap(() =>

@@ -183,8 +183,15 @@ const onlyRead =
 /** The code of an error of the system, or of the driver without its extension: `SQLITE_CONSTRAINT_UNIQUE` is `SQLITE_CONSTRAINT`. */
 export const codeOf = (error: unknown): string => {
   const code = (error as { code?: unknown } | null)?.code
-  return typeof code === "string" ? code.split("_").slice(0, 2).join("_") : ""
+  if (typeof code !== "string") return ""
+  // The driver has no name for all of SQLite's extended codes, whose lowest byte is the code itself.
+  const [, unknown] = /^UNKNOWN_SQLITE_ERROR_(\d+)$/.exec(code) ?? []
+  return unknown === undefined
+    ? code.split("_").slice(0, 2).join("_")
+    : (primary[Number(unknown) & 0xff] ?? "SQLITE_ERROR")
 }
+
+const primary: Record<number, string> = { 5: "SQLITE_BUSY", 8: "SQLITE_READONLY", 14: "SQLITE_CANTOPEN" }
 
 /** Wraps a driver's error, once. */
 export const storageError = (path: string, cause: unknown): StorageError => {

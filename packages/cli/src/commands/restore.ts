@@ -9,7 +9,7 @@ import { likenessInWords } from "../render/likeness.js"
 import { broughtBack, givenUpInWords, notFollowed } from "../render/loss.js"
 import { count, rebuiltInWords } from "../render/units.js"
 import { machineKey } from "../runtime/key.js"
-import { databasePath, isShared, memoryDirectory, needsFile } from "../runtime/log.js"
+import { isShared, memoryDirectory, needsFile, pathOfLog } from "../runtime/log.js"
 import { withAudit } from "../runtime.js"
 import { progress } from "../terminal.js"
 import { Refused } from "../usage.js"
@@ -27,7 +27,7 @@ export const restore = leaf({
   run: (given) =>
     Effect.gen(function* () {
       yield* needsFile("put a backup in the place of")
-      const db = yield* databasePath(given.db)
+      const db = yield* pathOfLog({ ...given, mayBeGone: true })
       const { existsSync } = yield* Effect.promise(() => import("node:fs"))
       if (!existsSync(given.file)) return yield* new Refused({ message: `there is no file ${given.file}` })
       const { prepare } = yield* Effect.promise(() => import("@context-engine/store/restore"))

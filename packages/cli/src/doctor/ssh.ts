@@ -9,6 +9,7 @@ import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import { targetOf } from "@context-engine/core/services/targets"
 import type { ServerRow } from "@context-engine/core/views/servers"
+import type { Known } from "@context-engine/store/doctor/servers"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -18,6 +19,7 @@ import { count } from "../render/units.js"
 export const ssh = (
   servers: Effect.Effect<ReadonlyArray<ServerRow> | undefined>,
   here: Effect.Effect<Identity>,
+  machines: Effect.Effect<Known | undefined>,
 ): Check => ({
   name: "ssh",
   look: Effect.gen(function* () {
@@ -26,7 +28,8 @@ export const ssh = (
     // Nobody is asked which machine this is where it makes no difference.
     const place = all.some(({ local }) => local) ? yield* here : undefined
     const away = all.filter((server) => place === undefined || !isHere(server, place))
-    const seen = { all, here: place ?? { key: undefined, machine: nobody } }
+    const others = away.some(({ local }) => local) ? yield* machines : undefined
+    const seen = { all, here: place ?? { key: undefined, machine: nobody }, names: others?.names }
     const whyNot = (server: ServerRow) => {
       const error = Option.getOrUndefined(Either.getLeft(targetOf(server, seen)))
       return error?.reason === "elsewhere" ? [error] : []
@@ -39,7 +42,7 @@ export const ssh = (
       yield* agent(withoutKey, known !== undefined),
       ...reached.flatMap(keyFile),
       ...pins(reached),
-      ...once(lost).map(outOfReach),
+      ...once(lost).map((error) => outOfReach(error, isOfMember(all, error, others))),
     ]
   }),
 })
@@ -49,9 +52,17 @@ const once = (errors: ReadonlyArray<RemoteError>): ReadonlyArray<RemoteError> =>
   ...new Map(errors.map((error) => [error.host, error])).values(),
 ]
 
-/** One that is local to another machine: nothing is wrong with it, only this machine can do nothing there. */
-const outOfReach = ({ host, message }: RemoteError): Finding =>
-  warning("servers", message.replace(/: give it .*$/, ""), `context infra server update ${word(host)} --ip <address>`)
+/** Whether a server is local to a machine that is enrolled. */
+const isOfMember = (all: ReadonlyArray<ServerRow>, { host }: RemoteError, others: Known | undefined): boolean =>
+  others?.enrolled.has(all.find(({ name }) => name === host)?.localKey ?? "") === true
+
+/** One that is local to another machine: nothing is wrong with it where that belongs to the log, only this one can do nothing there. */
+const outOfReach = ({ host, message }: RemoteError, isOfMember: boolean): Finding => {
+  const found = message.replace(/: give it .*$/, "")
+  return isOfMember
+    ? ok("servers", found)
+    : warning("servers", found, `context infra server update ${word(host)} --ip <address>`)
+}
 
 interface Ran {
   readonly code: number | string

@@ -12,6 +12,8 @@ export const machines: Renderer<Machines_ & { readonly skew?: number; readonly b
   screen,
 ) => {
   const waiting = all.filter(({ status }) => status === "waiting")
+  const byTheir = byTheirClock(screen, skew)
+  const open = invites.filter(isGood(byTheir))
   const parts = [
     ...pendingRoots
       .slice(0, most)
@@ -27,7 +29,7 @@ export const machines: Renderer<Machines_ & { readonly skew?: number; readonly b
       : []),
     ...waiting.map((row) => asked(screen, ...request(row, all))),
     all.length === 0 ? (begins ? first : nobody) : known(all, screen),
-    ...(invites.length === 0 ? [] : [open(invites, all, byTheirClock(screen, skew))]),
+    ...(open.length === 0 ? [] : [openInvites(open, all, byTheir)]),
     ...otherRoots.slice(0, most).map(other(screen)),
   ]
   return parts.join("\n\n")
@@ -36,6 +38,12 @@ export const machines: Renderer<Machines_ & { readonly skew?: number; readonly b
 /** The screen by the clock of the shared log, which invites go by: that of this machine may be wrong. */
 const byTheirClock = (screen: Screen, skew: number): Screen =>
   screen.now === undefined ? screen : { ...screen, now: screen.now + skew }
+
+/** Nobody comes by an invite that has expired, however many it was for. */
+const isGood =
+  ({ now }: Screen) =>
+  ({ expiresAt }: Machines_["invites"][number]): boolean =>
+    now === undefined || Date.parse(expiresAt) > now
 
 const other =
   (screen: Screen) =>
@@ -95,7 +103,7 @@ const known = (all: ReadonlyArray<MachineRow>, screen: Screen): string =>
     [...all].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status) || a.position - b.position),
   )
 
-const open = (invites: Machines_["invites"], all: ReadonlyArray<MachineRow>, screen: Screen): string =>
+const openInvites = (invites: Machines_["invites"], all: ReadonlyArray<MachineRow>, screen: Screen): string =>
   table(
     screen,
     [

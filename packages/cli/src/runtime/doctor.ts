@@ -6,8 +6,9 @@ import { driver } from "@context-engine/store/doctor/driver"
 import { keys } from "@context-engine/store/doctor/keys"
 import { memory } from "@context-engine/store/doctor/memory"
 import { permissions } from "@context-engine/store/doctor/permissions"
-import { servers } from "@context-engine/store/doctor/servers"
+import { machines, servers } from "@context-engine/store/doctor/servers"
 import { contents, sharedLog, sync } from "@context-engine/store/doctor/sync"
+import { writable } from "@context-engine/store/doctor/writable"
 import { readEndpoint } from "@context-engine/store/sync/config"
 import { remoteLog } from "@context-engine/store/sync/http"
 import type { RemoteLog } from "@context-engine/store/sync/RemoteLog"
@@ -53,7 +54,7 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
     }
     const directory = memoryDirectory()
     const ofFile =
-      path === "" ? [] : [database(path), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory })] // biome-ignore format: one list
+      path === "" ? [] : [database(path, { isNamed: !ownDirectory }), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory }), writable(path, { isNamed: !ownDirectory })] // biome-ignore format: one list
     // Where there is no file, only the shared log knows how this machine's key stands in it.
     const endpoint =
       path === "" ? yield* Effect.orElseSucceed(readEndpoint(process.env, shared.file, shared.owner), () => undefined) : undefined // biome-ignore format: one line
@@ -65,6 +66,8 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
       ...(endpoint === undefined ? [] : [yield* contentsOf(remoteLog(endpoint))]),
       sync(shared),
       sharedLog(shared),
-      ssh(path === "" ? Effect.succeed(undefined) : servers(path), here()),
+      path === ""
+        ? ssh(Effect.succeed(undefined), here(), Effect.succeed(undefined))
+        : ssh(servers(path), here(), machines(path)),
     ])
   })

@@ -1,7 +1,7 @@
 /** Which log a command works on, and on whose behalf. */
-import { statSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import { hostname, userInfo } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import type { Identity } from "@context-engine/core/Here"
 import type { OriginData } from "@context-engine/core/Origin"
 import { fromHome, home } from "@context-engine/core/Remote/Home"
@@ -85,12 +85,34 @@ export const logIsThere = (db: string | undefined): Effect.Effect<void, Refused 
     if (db !== undefined) return yield* new Refused({ message: `there is no log at ${path}` })
   })
 
-/** Where the log's file is, of which this machine has not seen more than is there: nothing is begun in the place of what is lost. */
-export const pathOfLog = ({ db, mayBeGone = false }: LogOptions): Effect.Effect<string, Refused | UsageError> =>
-  Effect.tap(databasePath(db), (path) => (mayBeGone || isThere(path) ? Effect.void : notLost(path)))
+/** Where the log's file is, or may be begun. */
+export const pathOfLog = (options: LogOptions): Effect.Effect<string, Refused | UsageError> =>
+  Effect.tap(databasePath(options.db), (path) => (isThere(path) ? Effect.void : mayBegin(path, options)))
+
+/**
+ * Nothing is begun in the place of a log that this machine has seen and that is lost, nor in a directory that is not there, where a
+ * person named it: that is a slip. The directory of the log that nobody named is made, and so is that of one to be brought back.
+ */
+const mayBegin = (path: string, { db, mayBeGone = false }: LogOptions): Effect.Effect<void, Refused> =>
+  Effect.gen(function* () {
+    if (!isNamed(db) || existsSync(dirname(path))) return mayBeGone ? undefined : yield* notLost(path)
+    const loss = yield* lossOf(path)
+    if (loss !== null) return mayBeGone ? undefined : yield* new Refused(loss)
+    const message = `there is no directory ${dirname(path)}; make it, or name a file in another`
+    return yield* new Refused({ message })
+  })
 
 const notLost = (path: string): Effect.Effect<void, Refused> =>
   Effect.flatMap(lossOf(path), (loss) => (loss === null ? Effect.void : new Refused(loss)))
+
+/** Whether a person named the log, with `--db` or `CONTEXT_DB`, and so may have mistyped its name. */
+export const isNamed = (db: string | undefined): boolean =>
+  syncMode() !== "remote" && (db ?? setting(process.env, "CONTEXT_DB")) !== undefined
+
+/** Says where a log was begun that a person named: another one may have been meant. */
+export const telling = ({ db }: LogOptions, path: string): { readonly onBegin: (() => void) | undefined } => ({
+  onBegin: isNamed(db) ? () => sayNow(`began a new log at ${safe(path)}`) : undefined,
+})
 
 /** What this machine has seen of a log whose file is gone; `null` where it is there, or was never seen. */
 export const lossWhereGone = (db: string | undefined): Effect.Effect<Loss | null, Refused | UsageError> =>

@@ -3,7 +3,7 @@ import { Overview } from "@context-engine/core/services/Overview"
 import { layer as readOnly } from "@context-engine/store/layerRead"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { databasePath, isPast, type LogOptions, logIsThere, memory, syncMode } from "./log.js"
+import { isPast, type LogOptions, logIsThere, memory, pathOfLog, syncMode } from "./log.js"
 
 export const open = <A>(
   options: LogOptions,
@@ -16,6 +16,6 @@ export const open = <A>(
       ({ run }) => run(options, Overview.layer, asked),
     )
   }
-  const live = Layer.unwrapEffect(Effect.map(databasePath(options.db), (path) => readOnly(path, memory(options))))
+  const live = Layer.unwrapEffect(Effect.map(pathOfLog(options), (path) => readOnly(path, memory(options))))
   return Effect.zipRight(logIsThere(options.db), Effect.provide(asked, Overview.layer.pipe(Layer.provide(live))))
 }

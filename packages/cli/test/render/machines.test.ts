@@ -75,6 +75,21 @@ describe("machines", () => {
     expect(text.split("\n").filter((line) => line.includes("laptop"))).toHaveLength(2)
   })
 
+  it("leave out the invites that nobody comes by any more", () => {
+    const invite = { role: "member", uses: 1, left: 1, closed: false, by: laptop.machineId } as const
+    const invites = [
+      { ...invite, inviteId: "ffeeddccbbaa9988", expiresAt: "2026-11-27T11:59:00.000Z" },
+      { ...invite, inviteId: "aabbccddeeff0011", expiresAt: "2026-11-27T12:01:00.000Z" },
+    ]
+    const shown = (skew: number, all = invites) =>
+      machines({ machines: [laptop], invites: all, pendingRoots: [], otherRoots: [], skew }, on(80))
+    expect(shown(0)).toContain("aabbccddeeff0011")
+    expect(shown(0)).not.toContain("ffeeddccbbaa9988")
+    // By the clock of the shared log, which they go by.
+    expect(shown(-120_000)).toContain("ffeeddccbbaa9988")
+    expect(shown(120_000)).not.toContain("OPEN INVITE")
+  })
+
   it("say of the one that waits and looks at itself where it is approved", () => {
     const text = machines(
       { machines: [{ ...phone, here: true }], invites: [], pendingRoots: [], otherRoots: [] },

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly input?: string
   readonly cwd?: string
+  /** Runs it as this user. */
+  readonly uid?: number | undefined
   /** Called with what it has printed so far; may end it with a signal, or type something if it is on a terminal. */
   readonly watch?: (soFar: string, signal: (name: NodeJS.Signals) => void, type: (keys: string) => void) => void
   /** Runs it on a terminal of its own, whose output is all `stdout`. Then nothing is typed but by `watch`. */
@@ -34,7 +36,12 @@ export const context = async (args: ReadonlyArray<string>, options: RunOptions =
     const [program = "", ...rest] = options.terminal
       ? ["script", "-qfec", `exec ${command.map(quote).join(" ")}`, "/dev/null"]
       : command
-    const child = spawn(program, rest, { env: { ...plainEnv(), ...options.env }, cwd: options.cwd })
+    const { cwd, env, uid } = options
+    const child = spawn(program, rest, {
+      env: { ...plainEnv(), ...env },
+      cwd,
+      ...(uid !== undefined && { uid, gid: uid }),
+    })
     const output = { stdout: "", stderr: "" }
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream].setEncoding("utf8").on("data", (text: string) => {

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Severity } from "../domain/InfraEvent.js"
 import type { StorageError } from "../Errors.js"
+import { EventLog } from "../EventLog.js"
 import { ReadModels } from "../ReadModels.js"
 import type { DeploymentRow } from "../views/deployments.js"
 import type { RejectionRow } from "../views/rejections.js"
@@ -14,8 +15,9 @@ import type { PendingRoot } from "./Machines.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
 import { besideRoots, claimed, Sync, type SyncStatus, skewLimit, unaddressed, type WrongClock } from "./Sync.js"
+import { calledNow } from "./sync/calledNow.js"
 import { isAboutMachines } from "./sync/settling.js"
-import { ofNewer, toTrust } from "./sync/wayOut.js"
+import { ofNewer, strange, toBelong, toTrust, withoutKey } from "./sync/wayOut.js"
 
 export interface Alert {
   readonly kind: "server" | "service" | "deployment" | "rejected" | "sync" | "log"
@@ -42,6 +44,7 @@ export class Alerts extends Context.Tag("@context-engine/core/Alerts")<
     Effect.gen(function* () {
       const models = yield* ReadModels
       const sync = yield* Sync
+      const log = yield* EventLog
 
       /** When its state last changed: the checks since then found the same. */
       const changedAt = (where: { readonly serverId: string } | { readonly serviceId: string }) =>
@@ -82,7 +85,10 @@ export class Alerts extends Context.Tag("@context-engine/core/Alerts")<
         )
       })
 
-      const rejected = Effect.map(models.rejections.list({ where: { status: "open" } }), (rows) => rows.map(refused))
+      const rejected = Effect.gen(function* () {
+        const rows = yield* models.rejections.list({ where: { status: "open" } })
+        return rows.length === 0 ? [] : calledNow(rows, yield* log.machineNames).map(refused)
+      })
 
       return Alerts.of({
         list: Effect.gen(function* () {
@@ -153,7 +159,7 @@ const longest = 600_000
 
 /** What is wrong between this machine and the shared log, at a time in milliseconds since 1970. */
 export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert> => {
-  const { clonedAt, enrolment, lastContact, lastError, loss, skew, unknown, wrongClocks } = status
+  const { clonedAt, enrolment, lastContact, lastError, logId, loss, skew, unknown, wrongClocks } = status
   const about = (alert: Omit<Alert, "kind" | "subject">): Alert => ({
     kind: "sync",
     subject: "the shared log",
@@ -166,10 +172,10 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
     found.push(about({ severity: passes ? "warning" : "error", message, since: lastContact, next }))
   }
   if (status.keyTrouble !== null)
-    found.push(about({ severity: "error", message: status.keyTrouble, since: null, next: toSign }))
+    found.push(about({ severity: "error", message: status.keyTrouble, since: null, next: withoutKey(logId) }))
   // A log that this machine shares says so by the last error.
-  if (status.logId === null && lastError === null && ["not-enrolled", "revoked"].includes(enrolment))
-    found.push(about({ severity: "error", message: strange, since: null, next: toBelong }))
+  else if (logId === null && lastError === null && ["not-enrolled", "revoked"].includes(enrolment))
+    found.push(about({ severity: "error", message: strange, since: null, next: toBelong(logId) }))
   // Where nothing can be taken over before a person has said so, the last error tells of the root.
   if (lastError?.reason !== "new-root") found.push(...status.roots.map((root) => about(rootAlert(root))))
   const next = toTrust(status.roots[0]) ?? acknowledge
@@ -220,15 +226,6 @@ const rootAlert = (root: PendingRoot): Omit<Alert, "kind" | "subject"> => ({
   since: null,
   next: toTrust(root) as string,
 })
-
-const strange =
-  "this machine's key is not enrolled in the log that is here: what is written to it counts on this machine alone, if it can be written at all"
-
-const toSign =
-  "put the key back from a backup; or move away what is there, and context infra sync connect <url> --invite <code> with a new one"
-
-const toBelong =
-  "context infra sync connect <url> --invite <code>; or, if the keys of all its admin machines are lost, context infra machine root --keys-lost"
 
 const acknowledge =
   "context infra sync status shows them; context infra machine acknowledge, on an admin machine, says that they were seen"

@@ -184,14 +184,18 @@ const causeOf = ({ meta, occurredAt, position, signature, type }: Recorded): Cau
   ...(meta.key === undefined || signature === null ? {} : { key: meta.key }),
 })
 
-/** Dates events by when they happened, as `--at` does, and names the machines that signed them, as they are called now. */
+/**
+ * Dates events by when they happened, as `--at` does, and names the machines that signed them, as they are called now; one that is not
+ * enrolled as it is shown wherever it asks to be, for its host name may be another's.
+ */
 const telling = (log: EventLog["Type"], events: ReadonlyArray<Cause>) =>
   Effect.gen(function* () {
     const times = yield* log.believedAt([...new Set(events.map(({ position }) => position))])
     const names = yield* log.machineNames
+    const shown = yield* log.machinesShown
     return <C extends Cause>({ key, ...one }: C) => {
       const at = times.get(one.position)
-      const machine = names.get(key ?? "")
+      const machine = names.get(key ?? "") ?? shown.get(key ?? "")?.[0]
       const dated = at === undefined ? one : { ...one, at, statedAt: one.at }
       return (machine === undefined ? dated : { ...dated, machine, key }) as C
     }

@@ -5,7 +5,8 @@ import * as Layer from "effect/Layer"
 import { Commands } from "../Commands.js"
 import { entity, HostKeyPinned } from "../domain/Server.js"
 import { RemoteError, type StorageError } from "../Errors.js"
-import { Here } from "../Here.js"
+import { EventLog } from "../EventLog.js"
+import { Here, isHere } from "../Here.js"
 import { nobody } from "../Origin.js"
 import { ReadModels } from "../ReadModels.js"
 import {
@@ -19,7 +20,7 @@ import {
   type Target,
 } from "../Remote.js"
 import type { ServerRow } from "../views/servers.js"
-import { ownerOf, targetOf } from "./targets.js"
+import { ownerOf, type Seen, targetOf } from "./targets.js"
 
 type HostError = RemoteError | StorageError
 type Prompt = (server: string, key: HostKey) => Effect.Effect<boolean>
@@ -48,11 +49,15 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
       const remote = yield* Remote
       const models = yield* ReadModels
       const commands = yield* Commands
+      const log = yield* EventLog
 
-      const look = Effect.gen(function* () {
+      const look: Effect.Effect<Seen, StorageError> = Effect.gen(function* () {
         const all = yield* models.servers.list()
-        // Whose key this machine has is of no interest where nothing is local.
-        return { all, here: all.some(({ local }) => local) ? yield* yield* Here : { key: undefined, machine: nobody } }
+        // Whose key this machine has is of no interest where nothing is local, nor what others are called where all that is is here.
+        if (!all.some(({ local }) => local)) return { all, here: { key: undefined, machine: nobody } }
+        const here = yield* yield* Here
+        const away = all.some((server) => server.local && !isHere(server, here))
+        return { all, here, names: away ? yield* log.machineNames : undefined }
       })
 
       const target = (server: ServerRow): Effect.Effect<Target, HostError> =>

@@ -9,6 +9,8 @@ import type { ServerRow } from "../views/servers.js"
 export interface Seen {
   readonly all: ReadonlyArray<ServerRow>
   readonly here: Identity
+  /** What the log calls machines, by the ids of their keys. */
+  readonly names?: ReadonlyMap<string, string> | undefined
 }
 
 /** How a server is reached. One that is local to another machine is, from here, a host like any other: by SSH, if it has an address. */
@@ -65,7 +67,7 @@ const endpointOf = (
 ): Either.Either<SshEndpoint, RemoteError> => {
   const host = addressOf(server)
   if (host === undefined) {
-    if (server.local) return elsewhere(server, seen.here)
+    if (server.local) return elsewhere(server, seen)
     return refuse(server, `has no address: context infra server update ${server.name} --ip <address>`)
   }
   const ssh = server.sshConfig
@@ -89,13 +91,13 @@ const addressOf = (server: ServerRow): string | undefined => {
 }
 
 /** A server that is this machine to another one, and nothing is known of how else to reach it. */
-const elsewhere = (server: ServerRow, here: Identity) =>
+const elsewhere = (server: ServerRow, { here, names }: Seen) =>
   Either.left(
     new RemoteError({
       reason: "elsewhere",
       host: server.name,
       message:
-        `server ${server.name} is local to ${localTo(server, here)}; it is reached from there only: ` +
+        `server ${server.name} is local to ${localTo(server, here, names)}; it is reached from there only: ` +
         `give it an address with context infra server update ${server.name} --ip <address>` +
         `, or, if this machine is meant, say so here: context infra server update ${server.name} --local yes`,
     }),

@@ -1,5 +1,5 @@
 /** The check of the database: what the file is, whether it holds, and whether there is room for more. */
-import { statfsSync, statSync } from "node:fs"
+import { existsSync, statfsSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
@@ -10,10 +10,13 @@ import { columns, type EventRow, genesis, hashOf, matchesDigest } from "../recor
 import { applicationId, migrations } from "../schema.js"
 import { tables } from "../tables.js"
 import { readInert } from "../trust/verdicts.js"
+import { obstacleTo } from "../writable.js"
 import { log } from "./log.js"
 import { look } from "./look.js"
 
 export interface Options {
+  /** Whether a person named the log: then its directory is not made. */
+  readonly isNamed?: boolean
   /** How many of the last events are held against the chain. Default 500. */
   readonly events?: number
   /** For how many milliseconds the log is gone through from its beginning. Default 2,000. */
@@ -35,8 +38,8 @@ export const database = (path: string, options: Options = {}): Check => ({
     const about = yield* Effect.match(
       look(path, (connection) => judge(connection, path, options)),
       {
-        onSuccess: (found) => found ?? [missing(path)],
-        onFailure: ({ message, reason }) => [trouble("database", message, mend[reason])],
+        onSuccess: (found) => found ?? [missing(path, options)],
+        onFailure: ({ message, reason }) => [trouble("database", message, mendOf(path, reason))],
       },
     )
     return [...about, ...(yield* whole(path, about, options)), ...room(path, options)]
@@ -50,8 +53,10 @@ const whole = (path: string, about: ReadonlyArray<Finding>, { budget = 2_000 }: 
   return log(path, { budget, rows: of("views") === undefined })
 }
 
-const missing = (path: string): Finding =>
-  warning("database", `there is no log at ${path} yet`, "it is made with the first command; name another with --db")
+const missing = (path: string, { isNamed = false }: Options): Finding =>
+  isNamed && !existsSync(dirname(path))
+    ? warning("database", `there is no log at ${path}, and no directory for one`, "make it, or name another with --db")
+    : warning("database", `there is no log at ${path} yet`, "it is made with the first command; name another with --db")
 
 const mend: Record<string, string> = {
   corrupt: "context infra restore <backup>",
@@ -60,11 +65,17 @@ const mend: Record<string, string> = {
   unavailable: "name the right file with --db or CONTEXT_DB",
 }
 
+/** A file that is the right one may be where nothing can be made that is needed beside it. */
+const mendOf = (path: string, reason: string): string | undefined =>
+  (reason === "unavailable" && statSync(path, { throwIfNoEntry: false })?.isFile()
+    ? obstacleTo(path)?.fix
+    : undefined) ?? mend[reason]
+
 const judge = (connection: Connection, path: string, options: Options): ReadonlyArray<Finding> => {
   const [application] = connection.prepare("SELECT application_id FROM pragma_application_id").get()
   const [version] = connection.prepare("SELECT user_version FROM pragma_user_version").get()
   // What else it could be was refused before it was opened.
-  if (application !== applicationId) return [missing(path)]
+  if (application !== applicationId) return [missing(path, options)]
   if (version > migrations.length) {
     const found = `${path} was written by a newer context (schema ${version}, this one knows ${migrations.length})`
     return [trouble("database", found, "upgrade context on this machine")]

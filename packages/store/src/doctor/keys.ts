@@ -5,14 +5,15 @@ import { adminsOf, type Membership, nobody } from "@context-engine/core/domain/M
 import type { SyncError } from "@context-engine/core/Errors"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
-import { toApprove, withNewKey } from "@context-engine/core/services/sync/wayOut"
+import { toApprove, toBelong, withNewKey, withoutKey } from "@context-engine/core/services/sync/wayOut"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import type { Connection } from "../connection.js"
 import { keyFileOf } from "../identity.js"
-import { loadSigner, type Signer } from "../Signer.js"
+import { findSigner, type Signer } from "../Signer.js"
 import { goneFor } from "../sync/firstContact.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
+import { readState } from "../sync/state.js"
 import { keyTroubleOf } from "../sync/status.js"
 import { fingerprint, isKeyLine, rootOfLine } from "../trust/keys.js"
 import { readMembership } from "../trust/membership.js"
@@ -31,6 +32,7 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
     const asked = remote && (yield* Effect.either(remoteMembers(remote, vouched)))
     const local = yield* glance(database, (connection) => readMembership(connection))
     const there = asked?._tag === "Right" ? asked.right : local
+    const logId = (yield* glance(database, (connection) => readState(connection).logId)) ?? null
     const members = there ?? nobody
     if (keyPath === undefined) return [unsigned(members)]
     const given = isKeyLine(keyPath)
@@ -39,13 +41,13 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
       const gone = yield* glance(database, (connection) =>
         keyTroubleOf(connection, { signer: undefined, keyFile: keyPath }),
       )
-      return [gone == null ? none(keyPath, asked, members) : trouble("key", gone, `put it back; or ${toCome}`)]
+      return [gone == null ? none(keyPath, asked, members, logId) : trouble("key", gone, withoutKey(logId))]
     }
     const mode = (found?.mode ?? 0) & 0o777
     const open = `${keyPath} can be read by others (${mode.toString(8).padStart(4, "0")})`
     const readable = (mode & 0o077) === 0 ? [] : [trouble("key", open, `chmod 600 ${word(keyPath)}`)]
     const signer = yield* Effect.either(
-      Effect.try({ try: () => loadSigner(keyPath), catch: (error) => error as Error }),
+      Effect.try({ try: () => findSigner(keyPath) as Signer, catch: (error) => error as Error }),
     )
     if (signer._tag === "Left") return [...readable, unusable(keyPath, signer.left)]
     const print = fingerprint(signer.right.publicKey)
@@ -59,7 +61,7 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
     if (members.root !== null)
       return [
         ...readable,
-        enrolled(signer.right, members, { isFileless: remote !== undefined, keyFile: keyFileOf(keyPath) }),
+        enrolled(signer.right, members, { isFileless: remote !== undefined, keyFile: keyFileOf(keyPath), logId }),
       ]
     if (there === undefined)
       return [...readable, ok("key", `${print}; there is no log yet in which it could be enrolled`)]
@@ -70,17 +72,19 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
 
 const anew = "context infra machine add <name>, on an admin machine"
 
-const toCome = "context infra sync connect <url> --invite <code>"
-
 const putBack = "context infra sync heal, on a machine that has the log; or name the right address (TURSO_URL)"
 
 type Asked = Either.Either<Membership | undefined, SyncError> | undefined
 
 /** Nothing signs yet. Where nothing is kept either, a key that is made for a command is enrolled by nobody. */
-const none = (keyPath: string, asked: Asked, { root }: Membership): Finding => {
+const none = (keyPath: string, asked: Asked, { root }: Membership, logId: string | null): Finding => {
   const made = `${keyPath} is made with the first command that writes`
   if (asked === undefined && root !== null)
-    return warning("key", `none yet: ${made}, and counts for nothing in this log before it is enrolled`, toCome)
+    return warning(
+      "key",
+      `none yet: ${made}, and counts for nothing in this log before it is enrolled`,
+      toBelong(logId),
+    )
   if (asked === undefined) return ok("key", `none yet: ${made}`)
   if (asked._tag === "Left")
     return warning("key", `none yet; whether one is needed could not be asked: ${asked.left.message}`)
@@ -109,10 +113,12 @@ interface Kept {
   readonly isFileless: boolean
   /** Where the key is kept, if that is a file. */
   readonly keyFile: string | undefined
+  /** What the log is called where it is shared. */
+  readonly logId: string | null
 }
 
 /** How this machine stands in a log that has a root. Without a file nothing that it writes is kept until it is enrolled. */
-const enrolled = (key: Signer, { machines, root }: Membership, { isFileless, keyFile }: Kept): Finding => {
+const enrolled = (key: Signer, { machines, root }: Membership, { isFileless, keyFile, logId }: Kept): Finding => {
   const severe = isFileless ? trouble : warning
   const print = fingerprint(key.publicKey)
   const member = machines.get(key.id)
@@ -137,7 +143,7 @@ const enrolled = (key: Signer, { machines, root }: Membership, { isFileless, key
       return severe(
         "key",
         `${print}, which is not enrolled in this log: nothing that it signs counts`,
-        isFileless ? anew : toCome,
+        isFileless ? anew : toBelong(logId),
       )
   }
 }

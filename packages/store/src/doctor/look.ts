@@ -4,6 +4,7 @@ import type { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import { type Connection, NativeConnection, storageError } from "../connection.js"
 import { isLog } from "../identify.js"
+import { wayTo } from "../writable.js"
 
 /** Runs `body` on a connection that can only read; `undefined` if there is no file. */
 export const look = <A>(
@@ -24,7 +25,10 @@ export const lookWith = <A>(
 
 const open = (path: string) =>
   Effect.try({
-    try: () => new NativeConnection(`${pathToFileURL(path).href}?mode=ro`, 2_000, ""),
+    try: () => {
+      const { name } = wayTo(path)
+      return new NativeConnection(name.startsWith("file:") ? name : `${pathToFileURL(path).href}?mode=ro`, 2_000, "")
+    },
     catch: (cause) => cause,
   })
 

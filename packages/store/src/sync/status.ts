@@ -6,7 +6,7 @@ import { wayOut, withoutFile } from "@context-engine/core/services/sync/wayOut"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
 import { notYet } from "../record.js"
-import type { Signer } from "../Signer.js"
+import { hadKey, type Signer } from "../Signer.js"
 import { readHead, readMachine } from "../standing.js"
 import { readCovered } from "../trust/acknowledged.js"
 import { fingerprint } from "../trust/keys.js"
@@ -65,13 +65,14 @@ export const readStatus = (connection: Connection, address: string | null, own: 
 }
 
 /**
- * What was signed here before shows that there was a key: then the next command makes another, which nobody has enrolled. One that was
- * revoked is moved away on purpose.
+ * A key is gone where this machine had the one that signed here: then the next command makes another, which nobody has enrolled. That it
+ * had it, the file does not tell, for that may be another machine's. One that was revoked is moved away on purpose.
  */
 export const keyTroubleOf = (connection: Connection, { keyError, keyFile, signer }: Own): string | null => {
   if (keyError !== undefined) return keyError
   const before = readMachine(connection)
   if (signer !== undefined || keyFile === undefined || before === undefined) return null
+  if (!hadKey(keyFile, before)) return null
   if (readMembership(connection).machines.get(before)?.status === "revoked") return null
   return `the key that this machine signed with is gone: there is no ${keyFile}`
 }

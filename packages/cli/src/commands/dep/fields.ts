@@ -3,7 +3,7 @@ import type { Dependency } from "@context-engine/core/domain/Dependency"
 import { beginsId } from "@context-engine/core/services/names"
 import type { DependencyKey } from "@context-engine/core/services/registry/dependencies"
 import * as Effect from "effect/Effect"
-import { argument, change, choice, given, text } from "../../options.js"
+import { argument, change, choiceOrNone, given, text } from "../../options.js"
 import { UsageError } from "../../usage.js"
 
 const types = ["database", "cache", "api", "queue", "auth"] as const satisfies ReadonlyArray<
@@ -19,7 +19,7 @@ export const targetOptions = {
 }
 
 export const fieldOptions = {
-  type: choice("type", types, "What it is used as"),
+  type: choiceOrNone("type", types, "What it is used as"),
   env: text("env", "NAME", "The environment variable that says how to reach it: its name only"),
   notes: text("notes", "text", "Anything worth knowing"),
 }
@@ -47,7 +47,7 @@ export const keyOf = (options: Key): Effect.Effect<DependencyKey, UsageError> =>
 }
 
 interface Fields {
-  readonly type: (typeof types)[number] | undefined
+  readonly type: (typeof types)[number] | null | undefined
   readonly env: string | undefined
   readonly notes: string | undefined
   readonly required?: boolean | undefined

@@ -1,6 +1,6 @@
 /** The options that name a route, and those that set its fields. */
 import type { RateLimit, Route } from "@context-engine/core/domain/Route"
-import { argument, change, choice, given, parsed, text } from "../../options.js"
+import { argument, change, choice, choiceOrNone, given, parsed, text } from "../../options.js"
 
 type Known<K extends keyof Route> = ReadonlyArray<NonNullable<Route[K]>>
 
@@ -17,8 +17,8 @@ export const keyOptions = {
 }
 
 export const fieldOptions = {
-  proxy: choice("proxy", proxies, "What stands in front of the service"),
-  ssl: choice("ssl", certificates, "Where the certificate comes from"),
+  proxy: choiceOrNone("proxy", proxies, "What stands in front of the service"),
+  ssl: choiceOrNone("ssl", certificates, "Where the certificate comes from"),
   rateLimit: parsed("rate-limit", "limit", "How many requests in how long, for example 100/1m", (value) =>
     value === "" ? null : readLimit(value),
   ),
@@ -26,8 +26,8 @@ export const fieldOptions = {
 }
 
 interface Fields {
-  readonly proxy: (typeof proxies)[number] | undefined
-  readonly ssl: (typeof certificates)[number] | undefined
+  readonly proxy: (typeof proxies)[number] | null | undefined
+  readonly ssl: (typeof certificates)[number] | null | undefined
   readonly rateLimit: RateLimit | null | undefined
   readonly auth?: boolean | undefined
   readonly notes: string | undefined

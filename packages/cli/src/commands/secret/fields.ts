@@ -1,6 +1,6 @@
 /** The options that name a secret, and those that set its fields. None of them takes the secret itself. */
 import type { Secret } from "@context-engine/core/domain/Secret"
-import { argument, change, choice, given, text } from "../../options.js"
+import { argument, change, choiceOrNone, given, text } from "../../options.js"
 
 const managers = ["env_file", "1password", "vault", "doppler"] as const satisfies ReadonlyArray<
   NonNullable<Secret["secretManager"]>
@@ -15,7 +15,7 @@ export const ownerOptions = {
 }
 
 export const fieldOptions = {
-  manager: choice("manager", managers, "What keeps it"),
+  manager: choiceOrNone("manager", managers, "What keeps it"),
   path: text("path", "path", "Where the manager keeps it; never the secret itself"),
   rotate: text("rotate", "span", "How often it should be changed: 90d"),
   notes: text("notes", "text", "Anything worth knowing"),
@@ -34,7 +34,7 @@ export const keyOf = (options: Key) => ({
 })
 
 interface Fields {
-  readonly manager: (typeof managers)[number] | undefined
+  readonly manager: (typeof managers)[number] | null | undefined
   readonly path: string | undefined
   readonly rotate: string | undefined
   readonly notes: string | undefined

@@ -1,6 +1,6 @@
 /** The options that set a server's fields, for `add` and `update`. */
 import type { Resources, ServerRole, SshConfig } from "@context-engine/core/domain/Server"
-import { change, changeList, choice, given, integerOrNone, many, parsed, size, text } from "../../options.js"
+import { change, changeList, choiceOrNone, given, integerOrNone, many, parsed, size, text } from "../../options.js"
 import { parseSsh, type SshSettings } from "../../ssh.js"
 
 const roles = ["production", "staging", "development", "homelab"] as const satisfies ReadonlyArray<ServerRole>
@@ -8,7 +8,7 @@ const roles = ["production", "staging", "development", "homelab"] as const satis
 export const fieldOptions = {
   ip: many("ip", "address", "An IP address; the first one is dialled. May be given several times"),
   hostname: text("hostname", "name", "The host's own name, dialled where there is no address"),
-  role: choice("role", roles, "What it is for"),
+  role: choiceOrNone("role", roles, "What it is for"),
   ssh: parsed("ssh", "settings", 'How to log in: "user=deploy,port=22,key=~/.ssh/id_ed25519,jump=bastion"', (value) =>
     value === "" ? null : parseSsh(value),
   ),
@@ -23,7 +23,7 @@ export const fieldOptions = {
 interface Fields {
   readonly ip: ReadonlyArray<string>
   readonly hostname: string | undefined
-  readonly role: ServerRole | undefined
+  readonly role: ServerRole | null | undefined
   readonly ssh: SshSettings | null | undefined
   readonly os: string | undefined
   readonly cpu: number | null | undefined

@@ -1,12 +1,12 @@
 /** The options that set a service's fields, for `add` and `update`. */
 import type { ServiceType } from "@context-engine/core/domain/Service"
-import { change, changeList, choice, given, integerOrNone, jsonObject, many, text } from "../../options.js"
+import { change, changeList, choiceOrNone, given, integerOrNone, jsonObject, many, text } from "../../options.js"
 import { settingOptions } from "./settings.js"
 
 const types = ["app", "database", "cache", "queue", "proxy"] as const satisfies ReadonlyArray<ServiceType>
 
 export const fieldOptions = {
-  type: choice("type", types, "What it is"),
+  type: choiceOrNone("type", types, "What it is"),
   runtime: text("runtime", "name", "What runs it: bun, node, go, docker, systemd, …"),
   port: integerOrNone("port", "The port it listens on"),
   health: text("health", "path", "Where it says whether it is well: /health, or a whole URL"),
@@ -22,7 +22,7 @@ export const fieldOptions = {
 }
 
 interface Fields {
-  readonly type: ServiceType | undefined
+  readonly type: ServiceType | null | undefined
   readonly runtime: string | undefined
   readonly port: number | null | undefined
   readonly health: string | undefined

@@ -1,6 +1,6 @@
 /** The options that set how a service is deployed, for `add` and `update`. */
 import type { DeploySettings } from "@context-engine/core/domain/Service"
-import { change, changeList, choice, given, integerOrNone, many, text, yesNo } from "../../options.js"
+import { change, changeList, choiceOrNone, given, integerOrNone, many, text, yesNo } from "../../options.js"
 
 const orders = ["start-first", "stop-first", "none"] as const
 
@@ -13,7 +13,7 @@ export const settingOptions = {
   healthTimeout: text("health-timeout", "span", "How long it may take to become healthy (default: 60s)"),
   healthCount: integerOrNone("health-count", "How many checks in a row must find it healthy (default: 2)"),
   autoRollback: yesNo("auto-rollback", "Whether a deployment that fails is rolled back at once"),
-  deployOrder: choice("deploy-order", orders, "A note: whether the new one starts before the old one stops"),
+  deployOrder: choiceOrNone("deploy-order", orders, "A note: whether the new one starts before the old one stops"),
 }
 
 interface Settings {
@@ -25,7 +25,7 @@ interface Settings {
   readonly healthTimeout: string | undefined
   readonly healthCount: number | null | undefined
   readonly autoRollback: boolean | undefined
-  readonly deployOrder: (typeof orders)[number] | undefined
+  readonly deployOrder: (typeof orders)[number] | null | undefined
 }
 
 /** The settings as they are to be, over those that are there: nothing where the options say nothing of them. */

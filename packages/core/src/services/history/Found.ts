@@ -40,12 +40,14 @@ export class Found {
 
   /** No name hides the life of the thing that has it for an id: where the text fits several ids, or nothing, it fails. */
   get done(): Effect.Effect<Meant, NotFound | Ambiguous> {
-    const { events, machines, mentions, names, text: name, things } = this.#whole
+    const { events, machines, mentions, names, prints, text: name, things } = this.#whole
     const called = [...(names.get(name) ?? [])]
     if (things.size + mentions.size > 1) return ambiguous(name, [...called, ...things, ...mentions.keys()])
     const streams = [...new Set([...called, ...things])]
     const told = [...machines, ...mentions.values()]
     if (streams.length + told.length > 0) return Effect.succeed(this.#meant(streams, told))
+    if (prints.size > 1) return ambiguous(name, [...prints.keys()])
+    if (prints.size === 1) return Effect.succeed(this.#meant([], [...prints.values()]))
     if (events.size > 1) return ambiguous(name, [...events.keys()])
     if (events.size === 1) return Effect.succeed(this.#meant([], [...events.values()]))
     const placed = this.#placed()

@@ -24,6 +24,8 @@ export class Search {
   /** By each name that a machine had, its ids: the names on the stream of who may write are theirs. */
   readonly machineNames = new Map<string, Set<string>>()
   readonly #machines: Mentions = new Map()
+  /** By the fingerprints of machines, their ids. */
+  readonly #prints = new Map<string, string>()
 
   constructor(readonly text: string) {}
 
@@ -49,8 +51,17 @@ export class Search {
 
   /** What machines are called, by their ids: one that came under the name of another has a name that no event gave it. */
   call(shown: ReadonlyMap<string, ReadonlyArray<string>>): void {
-    for (const [id, names] of shown)
-      if (this.#machines.has(id)) for (const name of names) addTo(this.machineNames, name, id)
+    for (const [id, names] of shown) {
+      if (!this.#machines.has(id)) continue
+      for (const name of names) addTo(this.machineNames, name, id)
+      this.#prints.set(names.at(-1) as string, id)
+    }
+  }
+
+  /** What tells of the machines whose fingerprints the text begins: that counts where it is nothing else. */
+  get prints(): Mentions {
+    const meant = [...this.#prints].filter(([print]) => this.text.length >= shortest && print.startsWith(this.text))
+    return new Map(meant.map(([print, id]) => [print, this.#machines.get(id) as Mention]))
   }
 
   /** What tells of the machines that had the text for a name. */
@@ -64,6 +75,9 @@ export class Search {
     return [...this.names.keys(), ...this.machineNames.keys()]
   }
 }
+
+/** So much of a fingerprint is asked for wherever a machine is named. */
+const shortest = 4
 
 /** So much of an event's id says when it was made, to the millisecond. */
 const telling = 13

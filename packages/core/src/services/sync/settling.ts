@@ -14,6 +14,7 @@ import { Origin } from "../../Origin.js"
 import type { ReadModels, View } from "../../ReadModels.js"
 import type { RejectionRow } from "../../views/rejections.js"
 import { findById } from "../names.js"
+import { calledNow } from "./calledNow.js"
 import { decisive } from "./entities.js"
 import { redecide } from "./redecide.js"
 
@@ -66,9 +67,12 @@ export const makeSettling = (
       const given = ({ givenAt, id }: RejectionRow) => `${givenAt} ${id}`
       return found.sort((a, b) => (given(a) < given(b) ? -1 : 1))
     }),
-    rejected: Effect.map(models.rejections.list({ order: { by: "rejectedAt", descending: true } }), (rows) =>
-      rows.filter((row) => row.status === "open").concat(rows.filter((row) => row.status !== "open")),
-    ),
+    rejected: Effect.gen(function* () {
+      const all = yield* models.rejections.list({ order: { by: "rejectedAt", descending: true } })
+      if (all.length === 0) return []
+      const rows = calledNow(all, yield* log.machineNames)
+      return rows.filter((row) => row.status === "open").concat(rows.filter((row) => row.status !== "open"))
+    }),
     retry: Effect.fn("Sync.retry")((id: string) => settle(id, "retried")),
     drop: Effect.fn("Sync.drop")((id: string) => settle(id, "dropped")),
   }

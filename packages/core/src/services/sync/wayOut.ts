@@ -74,7 +74,23 @@ export const toTrust = (root: PendingRoot | undefined): string | undefined =>
 export const withNewKey = (keyFile: string | undefined): string =>
   keyFile === undefined
     ? "context infra machine add <name>, on an admin machine, and its line in CONTEXT_KEY"
-    : `mv ${word(keyFile)} ${word(`${keyFile}.old`)}, then context infra sync connect <url> --invite <code>`
+    : `mv ${word(keyFile)} ${word(`${keyFile}.old`)}, then ${toCome}`
+
+/** Said where this machine has no key, or one that the log does not know: no other is what it signs with. */
+export const strange =
+  "this machine's key is not enrolled in the log that is here: what is written to it counts on this machine alone, if it can be written at all"
+
+const toCome = "context infra sync connect <url> --invite <code>"
+
+/** How a machine comes into a log that it does not belong to. One that is shared has somebody who can let it in. */
+export const toBelong = (logId: string | null): string =>
+  logId === null
+    ? `${toCome}, if the log is shared elsewhere; or, if the keys of all its admin machines are lost, context infra machine root --keys-lost`
+    : toCome
+
+/** How it goes on where the key that signed here is gone, or is none. */
+export const withoutKey = (logId: string | null): string =>
+  `put the key back from a backup; or move away what is there, and with a new one ${toBelong(logId)}`
 
 /** How one that waits is let in. */
 export const toApprove = (name: string | undefined, admins: ReadonlyArray<string>): string =>
@@ -84,7 +100,7 @@ const toEnrol = ({ admins, enrolment, keepsNothing, keyFile, name }: Stuck): str
   if (keepsNothing === true) return withNewKey(undefined)
   if (enrolment === "revoked") return withNewKey(keyFile)
   if (enrolment === "waiting") return toApprove(name, admins)
-  return enrolment === "unsigned" ? "leave out CONTEXT_KEY=off" : "context infra sync connect <url> --invite <code>"
+  return enrolment === "unsigned" ? "leave out CONTEXT_KEY=off" : toCome
 }
 
 /** What only a newer version knows, and what to do about it: what a thief made up no version will ever know. */
