@@ -208,6 +208,19 @@ describe("of a shared log", () => {
     expect(await one.loss()).toBe(null)
   })
 
+  it("so many events are told as lost as were cut off and not shared", async () => {
+    const one = remembering("one", undefined, makeSequencer())
+    await one.add("a")
+    await one.sync()
+    await one.add("b", "c", "d")
+    cutOff(one.path, 3)
+    expect((await one.loss())?.message).toContain(
+      "the last event of this machine, which it had not shared, is not in it",
+    )
+    cutOff(one.path, 2)
+    expect((await one.loss())?.message).toContain("the last 2 events of this machine")
+  })
+
   it("what only this machine had is missing until it is accepted, however others went on", async () => {
     const sequencer = makeSequencer()
     const [one, two] = [remembering("one", undefined, sequencer), remembering("two", undefined, sequencer)]

@@ -1,6 +1,7 @@
 /** Whether a log is still the one that this machine has seen, or what came of that in the ways that are known. */
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
+import { isAhead } from "../cut.js"
 import type { Mark, Remembered, Seen } from "./file.js"
 
 /** What the log at `path` lacks of what was seen of it; `null` if nothing. Without a connection there is no file. */
@@ -68,10 +69,12 @@ const isShared = (connection: Connection, { id }: Mark): boolean =>
   ) !== undefined
 
 /** How many events are gone that this machine alone had: all that was shared is there, in the same log. 0 where that is not known. */
-const lostAlone = (connection: Connection, { confirmed, head, logId }: Seen): number =>
-  confirmed !== null && logId === standing(connection).logId && isThere(connection, confirmed)
-    ? head.position - confirmed.position
-    : 0
+const lostAlone = (connection: Connection, { confirmed, head, logId }: Seen): number => {
+  if (confirmed === null || logId !== standing(connection).logId || !isThere(connection, confirmed)) return 0
+  // Where the end of this very file was cut off, what precedes that is what it was.
+  const there = isAhead(connection) ? (readMark(connection, "ORDER BY position DESC LIMIT 1")?.position ?? 0) : 0
+  return head.position - Math.max(confirmed.position, there)
+}
 
 /** Whether it is part of a command that could not stand: all of that is kept in the event that says so. */
 const isRefused = (connection: Connection, id: string): boolean =>
@@ -85,12 +88,8 @@ const what = (connection: Connection | undefined, now: Mark | undefined, seen: S
     return "the log has no events: the file was deleted or replaced, or the -wal file that belongs to it was lost"
   if (readMark(connection, "WHERE position = 1")?.hash !== first) return "this is another log than was here before"
   const lost = lostAlone(connection, seen)
-  if (lost > 0) {
-    const isPart = now.position > (seen.confirmed?.position ?? 0)
-    const events = lost === 1 ? "the last event" : isPart ? `of the last ${lost} events` : `the last ${lost} events`
-    const are = lost === 1 ? "is" : isPart ? "some are" : "are"
-    return `${events} of this machine, which it had not shared, ${are} not in it: the file was lost, its end was cut off, or an older copy was put in its place`
-  }
+  if (lost > 0)
+    return `the last ${lost === 1 ? "event" : `${lost} events`} of this machine, which it had not shared, ${lost === 1 ? "is" : "are"} not in it: the file was lost, its end was cut off, or an older copy was put in its place`
   return now.position < head.position
     ? `the log ends at position ${now.position}: its end was cut off, or an older copy was put in its place`
     : "the log has another history than before: an older copy went on, or its events were written anew"

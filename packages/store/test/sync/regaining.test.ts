@@ -61,6 +61,7 @@ describe("the end of a file, cut off anywhere", () => {
       const { a, b } = await fleet("a", "b")
       await work(a)
       await cut(a, events)
+      expect((await status(a)).loss?.message).toContain(`ends at position ${8 - events}`)
       // Whatever is in its tables of that nobody hears of.
       for (const end of [attempt(a), give(a, ({ services }) => services.add({ name: "x", server: "last" }))])
         expect(await end).toMatchObject({ _tag: "Left", left: { reason: "corrupt" } })
