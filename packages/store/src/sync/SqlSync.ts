@@ -107,7 +107,7 @@ const make = (database: Database["Type"], { keepsNothing = false, keyPath, remot
       const parts = yield* partsFor(options)
       const onRejected = (one: Rejected) => void tally.rejected.push(one)
       const regains = (yield* database.memory.look) !== null
-      const sessions = ownSessions(keyPath)
+      const sessions = parts.author.signer === undefined ? undefined : ownSessions(keyPath)
       const ready = { ...parts, author: { ...parts.author, onRejected, regains, sessions } }
       const wait = options.wait ?? false
       const free = yield* alone(wait, Effect.zipRight(whole(ready, way), way(ready, tally, options)))
