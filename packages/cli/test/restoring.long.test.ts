@@ -59,7 +59,9 @@ it("what is told as never shared is in no other log", async () => {
   for (let times = 0; times < 3; times++) {
     await sam.succeed(`server add theirs-${times} --wait-sync`)
     await ada.succeed(`server add late-${times}`)
-    const { aside, unshared } = await ada.json(`restore ${backup} --yes`)
+    const said = await ada.run(`restore ${backup} --yes --json`)
+    expect(said.stdout, said.stderr).not.toBe("")
+    const { aside, unshared } = JSON.parse(said.stdout)
     expect(aside).not.toBeNull()
     await sam.succeed("sync now")
     const shared = (await sam.json("server list")).map(({ name }: { readonly name: string }) => name)

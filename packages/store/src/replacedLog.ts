@@ -18,11 +18,15 @@ const patience = "15 seconds"
 
 /**
  * Waits until no process keeps the log and the shared one together, and lets none begin until the scope is closed: what is pushed and
- * pulled meanwhile would make wrong what is said of the log. By each name that a watcher may know it by.
+ * pulled meanwhile would make wrong what is said of the log. By each name that a watcher may know it by. `shared`: one may begin that
+ * would be the first.
  */
-export const leftAlone = (...names: ReadonlyArray<string>): Effect.Effect<void, StorageError, Scope.Scope> =>
+export const leftAlone = (
+  shared: boolean,
+  ...names: ReadonlyArray<string>
+): Effect.Effect<void, StorageError, Scope.Scope> =>
   Effect.forEach(
-    [...new Set(names.map(plainPath))].filter((name) => existsSync(`${name}-watch`)),
+    [...new Set(names.map(plainPath))].filter((name) => (shared && existsSync(name)) || existsSync(`${name}-watch`)),
     (name) =>
       Effect.flatMap(Effect.timeoutOption(acquireWhenFree(name, "watch", "50 millis"), patience), (free) =>
         free._tag === "Some" ? Effect.void : inUse(name),

@@ -96,7 +96,7 @@ export const prepare = (
     })
     if (foreign.length > 0) return refused(foreign)
     const signer = yield* attempt(backup, () => (keyPath === undefined ? undefined : findSigner(keyPath)))
-    yield* leftAlone(named, path)
+    yield* leftAlone(shared, named, path)
     const isThere = yield* look
     const there = join(directory, "there.db")
     yield* Effect.catchIf(

@@ -1,4 +1,5 @@
 /** A log that is shared, in whose place a backup is put: what is told of it is what is so then, whatever is pushed and pulled meanwhile. */
+import { existsSync } from "node:fs"
 import { Maintenance } from "@context-engine/core/services/Maintenance"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -76,7 +77,8 @@ it("no watcher begins while a person is asked", async () => {
   const { backup, how, laptop, other } = await late()
   const path = laptop.path
   await gone(laptop)
-  await Effect.runPromise(Effect.scoped(Effect.asVoid(acquire(path, "watch"))))
+  // None was ever there.
+  expect(existsSync(`${path}-watch`)).toBe(false)
   const free = Effect.scoped(acquire(path, "watch"))
   const asked = Effect.scoped(Effect.zipRight(prepare(backup, path, how), free))
   expect(await Effect.runPromise(asked)).toBe(false)
