@@ -34,7 +34,7 @@ import { damaged } from "./support/audited.js"
 import { establish } from "./support/enrolment.js"
 import { freshPath, withSqlite } from "./support/files.js"
 import { draft, signed, slipIn, stranger, unsigned } from "./support/forger.js"
-import { addServers, inLog, serverNames, verify } from "./support/live.js"
+import { addServers, backupOf, inLog, serverNames, verify } from "./support/live.js"
 
 /** What lies at the path while a process works on it: the log, of which all is in the file beside it. */
 const copyOfLive = async (...names: ReadonlyArray<string>): Promise<string> => {
@@ -53,15 +53,6 @@ const begun = async (...names: ReadonlyArray<string>): Promise<string> => {
   await inLog(path, addServers(...names))
   await released(path)
   return path
-}
-
-const backupOf = async (path: string): Promise<string> => {
-  const into = freshPath()
-  await inLog(
-    path,
-    Effect.flatMap(Maintenance, (care) => care.backup(into)),
-  )
-  return into
 }
 
 const restoring = (backup: string, path: string) => Effect.runPromise(restore(backup, path))

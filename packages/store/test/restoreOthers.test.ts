@@ -1,5 +1,4 @@
 /** A backup of a machine that may not write, or not yet: on another one its work is not passed on as that one's own, and nothing is lost. */
-import { Maintenance } from "@context-engine/core/services/Maintenance"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
@@ -10,7 +9,7 @@ import { released } from "./durability/verify.js"
 import { enrol } from "./support/enrolment.js"
 import { freshPath } from "./support/files.js"
 import { fleet } from "./support/fleet.js"
-import { inLog } from "./support/live.js"
+import { backupOf } from "./support/live.js"
 import { add, attempt, eventsOf, give, type Machine, machine, machines, rejected, rowsHash, servers, signerOf, sync, verify } from "./support/machines.js" // biome-ignore format: one line
 
 const agree = async (...all: ReadonlyArray<Machine>) => {
@@ -19,15 +18,6 @@ const agree = async (...all: ReadonlyArray<Machine>) => {
     expect(await verify(one)).toMatchObject({ ok: true, inert: 0, findings: [] })
     expect(rowsHash(one.path)).toBe(rowsHash(all[0]?.path as string))
   }
-}
-
-const backupOf = async ({ path }: Machine): Promise<string> => {
-  const into = freshPath()
-  await inLog(
-    path,
-    Effect.flatMap(Maintenance, (care) => care.backup(into)),
-  )
-  return into
 }
 
 /** A log of three machines, and a backup of a fourth that may not write to it, with work that waits. */
@@ -54,7 +44,7 @@ const withheld = async (status: "waiting" | "revoked") => {
   // That has happened: nobody decides it again.
   await give(lost, (r) => r.secrets.rotated({ name: "KEY_A" }))
   await attempt(lost)
-  const backup = await backupOf(lost)
+  const backup = await backupOf(lost.path)
   await lost.close()
   const shared = status === "revoked" ? ["before", "shared"] : ["shared"]
   return { ...found, backup, shared, lost: fingerprint(signerOf(lost).publicKey) }

@@ -1,6 +1,5 @@
 /** A log that is shared, in whose place a backup is put: what is told of it is what is so then, whatever is pushed and pulled meanwhile. */
 import { existsSync } from "node:fs"
-import { Maintenance } from "@context-engine/core/services/Maintenance"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -8,26 +7,16 @@ import { expect, it } from "vitest"
 import { prepare } from "../src/restore.js"
 import { acquire } from "../src/sync/lock.js"
 import { released } from "./durability/verify.js"
-import { freshPath } from "./support/files.js"
 import { fleet } from "./support/fleet.js"
-import { inLog } from "./support/live.js"
+import { backupOf } from "./support/live.js"
 import { add, type Machine, servers, sync } from "./support/machines.js"
-
-const backupOf = async ({ path }: Machine): Promise<string> => {
-  const into = freshPath()
-  await inLog(
-    path,
-    Effect.flatMap(Maintenance, (care) => care.backup(into)),
-  )
-  return into
-}
 
 /** Two machines; one has work that it has not pushed, and that a backup from before lacks. */
 const late = async () => {
   const found = await fleet("laptop", "other")
   await add(found.laptop, "early")
   await sync(found.laptop)
-  const backup = await backupOf(found.laptop)
+  const backup = await backupOf(found.laptop.path)
   await add(found.laptop, "late")
   return { ...found, backup, how: { shared: true, keyPath: `${found.laptop.path}.key` } }
 }

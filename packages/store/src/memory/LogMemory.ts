@@ -8,6 +8,7 @@ import { StorageError } from "@context-engine/core/Errors"
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
 import { lossByCut } from "../cut.js"
+import { notWhole } from "../trust/Admission.js"
 import {
   fileOf,
   forget,
@@ -186,6 +187,9 @@ export const recall = (
 /** A request to be let in that was not shared yet: it is made again whenever that is needed, so nothing is lost with it. */
 const waits = `position > ?1 AND stream = '${machinesStream}' AND type = '${EnrolmentRequested.type}'`
 
+/** What is left of a command whose end was cut off counts for nothing, and goes where this machine's work is put after that of others. */
+const halves = `position IN (SELECT position FROM inert WHERE reason = '${notWhole}')`
+
 /** So many ends of one log that were lost are remembered. */
 const mostLost = 8
 
@@ -197,7 +201,7 @@ const see = (
   lost: ReadonlyArray<Seen> = [],
 ): Remembered | undefined => {
   const [logId, position, rebases] = connection.prepare("SELECT log_id, position, rebases FROM sync").get()
-  const head = readMark(connection, `WHERE NOT (${waits}) ORDER BY position DESC LIMIT 1`, position)
+  const head = readMark(connection, `WHERE NOT (${waits}) AND NOT (${halves}) ORDER BY position DESC LIMIT 1`, position)
   const first = readMark(connection, "WHERE position = 1")
   if (head === undefined || first === undefined) return undefined
   const confirmed = readMark(connection, "WHERE position = ?", position) ?? null

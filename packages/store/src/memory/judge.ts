@@ -89,10 +89,18 @@ const what = (connection: Connection | undefined, now: Mark | undefined, seen: S
   if (readMark(connection, "WHERE position = 1")?.hash !== first) return "this is another log than was here before"
   const lost = lostAlone(connection, seen)
   if (lost > 0)
-    return `the last ${lost === 1 ? "event" : `${lost} events`} of this machine, which it had not shared, ${lost === 1 ? "is" : "are"} not in it: the file was lost, its end was cut off, or an older copy was put in its place`
+    return `${lastOf(lost, isAhead(connection))} not in it: the file was lost, its end was cut off, or an older copy was put in its place`
   return now.position < head.position
     ? `the log ends at position ${now.position}: its end was cut off, or an older copy was put in its place`
     : "the log has another history than before: an older copy went on, or its events were written anew"
+}
+
+/** How many are gone is known of a cut end alone: of an older copy, some of what waited then may be there. */
+const lastOf = (lost: number, isKnown: boolean): string => {
+  if (lost === 1) return "the last event of this machine, which it had not shared, is"
+  return isKnown
+    ? `the last ${lost} events of this machine, which it had not shared, are`
+    : `of the last ${lost} events of this machine, which it had not shared, one or more are`
 }
 
 /** What was written here since belongs to another log: with that one it is joined. */

@@ -89,7 +89,9 @@ const nameOf = (state: State, logId: string, { head, loses, place, remoteHead }:
   if (state.logId === null) {
     // One that was disconnected has what both shared to its end, and goes on from there as if it had never left.
     const hasMet = state.recorded > 0 && place.position >= state.recorded
-    return loses || (!hasMet && head > place.position && remoteHead > place.position) ? "to-merge" : "same"
+    return (loses && remoteHead > 0) || (!hasMet && head > place.position && remoteHead > place.position)
+      ? "to-merge"
+      : "same"
   }
   if (state.logId !== logId) return "foreign"
   return place.position < state.confirmed.position ? "rolled-back" : "same"

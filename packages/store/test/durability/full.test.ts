@@ -7,6 +7,7 @@ import { EventLog } from "@context-engine/core/EventLog"
 import { Registry } from "@context-engine/core/services/Registry"
 import * as Effect from "effect/Effect"
 import { afterAll, describe, expect, it } from "vitest"
+import { refusal } from "../../src/doctor/writable.js"
 import { audited } from "../support/audited.js"
 import { addServers, inLog } from "../support/live.js"
 import { seedOf } from "../support/random.js"
@@ -110,6 +111,9 @@ describe.skipIf(skipped)(suite, () => {
         if (ended.ready === "well") expect([free, ended.note]).toEqual([free, "well"])
         else {
           expect(ended.ready).toContain("the disk is full")
+          // Whoever asks how it stands is told the same; what is open takes some room itself.
+          if (free <= 400)
+            expect(await Effect.runPromise(refusal(path, {}))).toMatchObject({ fix: "make room on its disk" })
           refusals += 1
         }
       }

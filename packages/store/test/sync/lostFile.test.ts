@@ -71,7 +71,9 @@ describe("a machine whose file is gone", () => {
     await goOn(again)
     for (let once = 0; once < 2; once++) {
       const loss = await lossOf(again)
-      expect(loss?.message).toContain("the last 2 events of this machine, which it had not shared, are not in it")
+      expect(loss?.message).toContain(
+        "of the last 2 events of this machine, which it had not shared, one or more are not in it",
+      )
       expect(loss?.next).not.toContain("sync")
       expect((await verify(again)).ok).toBe(false)
       await sync(again)

@@ -2,14 +2,17 @@
 import { Audit } from "@context-engine/core/services/Audit"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
+import { make } from "../../src/sync/RemoteLog.js"
 import { damaged, withNoise } from "../support/audited.js"
 import { withSqlite } from "../support/files.js"
 import { fleet } from "../support/fleet.js"
 import {
   add,
   attempt,
+  beginLog,
   give,
   type Machine,
+  machine,
   machines,
   rowsHash,
   servers,
@@ -17,6 +20,7 @@ import {
   sync,
   verify,
 } from "../support/machines.js"
+import { makeSequencer } from "../support/sequencer.js"
 
 /** Takes the last events out of a file, as any SQLite program can that does not keep to its triggers. */
 const cut = async ({ path }: Machine, events: number) =>
@@ -81,6 +85,38 @@ describe("the end of a file, cut off anywhere", () => {
       for (const one of [a, b]) await one.close()
     },
   )
+
+  it("is told once, and not again when what is left of it is shared", async () => {
+    const { a, b, remote } = await fleet("a", "b")
+    await a.close()
+    const memory = { directory: `${a.path}-memory` }
+    const own = machine("a", remote, { path: a.path, memory })
+    await work(own)
+    await cut(own, 2)
+    expect((await status(own)).loss).not.toBe(null)
+    await goOn(own)
+    for (const one of [own, b]) withNoise(one.path)
+    await add(b, "theirs")
+    for (const one of [b, own, b]) await sync(one)
+    expect((await status(own)).loss).toBe(null)
+    expect(await servers(own)).toEqual(await servers(b))
+    for (const one of [own, b]) await one.close()
+  })
+
+  it("keeps nobody from sharing what is there for the first time", async () => {
+    const remote = make("memory", makeSequencer().batch)
+    const alone = machine("a", undefined)
+    await beginLog(alone)
+    await work(alone)
+    await cut(alone, 2)
+    await goOn(alone)
+    await alone.close()
+    withNoise(alone.path)
+    const shared = machine("a", remote, { path: alone.path })
+    expect(await attempt(shared)).toMatchObject({ _tag: "Right" })
+    expect(await status(shared)).toMatchObject({ pending: 0 })
+    await shared.close()
+  })
 
   it("takes nothing of what others did meanwhile for what counts for nothing", async () => {
     const { a, b } = await fleet("a", "b")

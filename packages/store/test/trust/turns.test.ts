@@ -33,7 +33,8 @@ it("two places with one key that take turns are noticed, and lose nothing", asyn
   expect((await status(machine("b", remote, { path: b.path }))).clonedAt).toBe(null)
 })
 
-it("an older copy of its file, put back and gone on with by a person's word, is no other place", async () => {
+/** A machine whose file is an older copy of itself again, which it remembers to have been further. */
+const olderPutBack = async () => {
   const { a, b, remote } = await fleet("a", "b")
   await add(a, "one")
   await sync(a)
@@ -47,6 +48,11 @@ it("an older copy of its file, put back and gone on with by a person's word, is 
   await own.close()
   cpSync(older, a.path)
   const back = machine("a", remote, { path: a.path, memory })
+  return { b, back }
+}
+
+it("an older copy of its file, put back and gone on with by a person's word, is no other place", async () => {
+  const { b, back } = await olderPutBack()
   expect(await back.run(Effect.flatMap(Audit, (audit) => audit.accept))).not.toBe(null)
   await sync(back)
   await add(back, "three")
@@ -60,19 +66,7 @@ it("an older copy of its file, put back and gone on with by a person's word, is 
 })
 
 it("an older copy of its file that is gone on with, though it was told of, is no other place", async () => {
-  const { a, b, remote } = await fleet("a", "b")
-  await add(a, "one")
-  await sync(a)
-  await a.close()
-  const older = freshPath()
-  cpSync(a.path, older)
-  const memory = { directory: `${a.path}-memory` }
-  const own = machine("a", remote, { path: a.path, memory })
-  await add(own, "two")
-  await sync(own)
-  await own.close()
-  cpSync(older, a.path)
-  const back = machine("a", remote, { path: a.path, memory })
+  const { b, back } = await olderPutBack()
   for (const name of ["three", "four"]) await add(back, name)
   for (const one of [back, b, back]) await sync(one)
   expect(await status(back)).toMatchObject({ clonedAt: null, breaks: [], loss: null })
