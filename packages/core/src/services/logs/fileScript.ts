@@ -189,8 +189,8 @@ choose() {
       "$path") last=$number ;;
       *)
         [ -n "$past" ] && [ "$number" != "$inode" ] || continue
-        # Compressed meanwhile, and as old as before.
-        case $name in *.gz) open "$number" "$name" && has "$ref" "$mark" && continue ;; esac
+        # Compressed meanwhile, and as old as before. Nothing is known again by nothing.
+        case $name in *.gz) [ -n "$mark" ] && open "$number" "$name" && has "$ref" "$mark" && continue ;; esac
         next=$number
         return
         ;;
@@ -202,6 +202,17 @@ END
   [ -n "$next" ] && [ "$next" != "$inode" ]
 }
 
+# Whether what 4 was opened as is still what came after 3: a file that was compressed meanwhile is gone, and a new one may have
+# its inode by then. The inode of one that is open is nobody else's.
+is_next() {
+  chosen=$next was_packed=$packed
+  exec 5<&4
+  choose
+  exec 4<&5 5<&-
+  packed=$was_packed
+  [ "$next" = "$chosen" ]
+}
+
 # 3 was read to its end, and the path is another file: goes on in the one that came after 3.
 advance() {
   if [ -z "$was_path" ] && [ \${#mark} = 512 ] && open_path && has "$ref" "$mark"; then
@@ -211,7 +222,7 @@ advance() {
   fi
   tries=0
   # What was chosen may be compressed, or gone, before it is opened.
-  until choose && open_inode "$next"; do
+  until choose && open_inode "$next" && is_next; do
     tries=$((tries + 1))
     if [ "$tries" = 10 ]; then
       say gap

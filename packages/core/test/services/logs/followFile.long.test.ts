@@ -128,6 +128,29 @@ describeHosts("following a file", (startHost) => {
     expect(news).toEqual([])
   })
 
+  it("through a rotation of nothing, and one that is compressed after it, while the link is down", async () => {
+    const { news, text } = await follow(({ until }) =>
+      Effect.gen(function* () {
+        write(10)
+        yield* until(line(9))
+        proxy.setDown(true)
+        proxy.cut()
+        renameSync(path, `${path}.3`)
+        writeFileSync(`${path}.2`, "")
+        yield* Effect.sleep("15 millis")
+        write(20)
+        renameSync(path, `${path}.1`)
+        execFileSync("gzip", [`${path}.1`])
+        yield* Effect.sleep("15 millis")
+        write(5)
+        proxy.setDown(false)
+        yield* until(line(written - 1))
+      }),
+    )
+    expect(text).toBe(upTo(35))
+    expect(news).toEqual(["down", "up"])
+  })
+
   it("through rotation by copying and truncating", async () => {
     const { news, text } = await follow(({ until }) =>
       Effect.gen(function* () {
