@@ -44,27 +44,29 @@ export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Datab
       const database = yield* Database
       const log = yield* EventLog
 
+      /** This machine's key. One that cannot be used is told of when it is to sign. */
+      const signerThere = Effect.orElseSucceed(
+        Effect.try(() => (keyPath === undefined ? undefined : findSigner(keyPath))),
+        () => undefined,
+      )
+
       const verify = Effect.fn("Audit.verify")(function* (onProgress?: (progress: Progress) => Effect.Effect<void>) {
         const started = performance.now()
-        const own = yield* OwnSchema
+        const schema = yield* OwnSchema
         const loss = yield* database.memory.look
         const { rows = 0, walk } = yield* Effect.scoped(
-          Effect.flatMap(database.dedicated, (connection) => auditOn(connection, { own, onProgress })),
+          Effect.flatMap(database.dedicated, (connection) => auditOn(connection, { own: schema, onProgress })),
         ).pipe(Effect.mapError((cause) => storageError(database.path, cause)))
         yield* database.check
         if (loss !== null) walk.findings.unshift({ kind: "loss", position: null, message: loss.message })
-        return report(walk, { rows, duration: (performance.now() - started) / 1000 })
+        return report(walk, { rows, duration: (performance.now() - started) / 1000, own: (yield* signerThere)?.id })
       })
 
       /** What this machine's key or memory accepts needs no other word. Gives how many of the last events count for nothing then. */
       const heard = ({ events }: Taken) =>
         Effect.gen(function* () {
           const roots = yield* database.memory.missingRoots
-          // One that cannot be used is told of when it is to sign.
-          const signer = yield* Effect.orElseSucceed(
-            Effect.try(() => (keyPath === undefined ? undefined : findSigner(keyPath))),
-            () => undefined,
-          )
+          const signer = yield* signerThere
           return yield* database.write((connection): Taken => {
             const turnedDown = readTurnedDown(connection)
             hear(connection, { roots, turnedDown, signer, measured: readState(connection).measured })
@@ -194,13 +196,18 @@ const atOneMoment = (database: Database["Type"], until = Number.MAX_SAFE_INTEGER
 const rootOf = ({ membership }: Walk): string | null =>
   membership.root === null ? null : (membership.machines.get(membership.root.machineId)?.name ?? null)
 
-const report = (walk: Walk, { duration, rows }: Pick<AuditReport, "duration" | "rows">): AuditReport => ({
+interface Taking extends Pick<AuditReport, "duration" | "rows"> {
+  /** The id of this machine's key. */
+  readonly own: string | undefined
+}
+
+const report = (walk: Walk, { duration, own, rows }: Taking): AuditReport => ({
   ok: walk.findings.length === 0,
   events: walk.events,
   rows,
   signed: walk.signed,
   unsigned: walk.unsigned,
-  withheld: walk.withheld,
+  withheld: [...walk.withheld.values()].map((one) => ({ ...one, own: one.machineId === own })),
   root: rootOf(walk),
   inert: walk.inert.length,
   replayed: walk.setting.replayed,

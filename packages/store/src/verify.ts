@@ -4,7 +4,7 @@ import { definitions } from "@context-engine/core/domain/Events"
 import { isEnrolled, isOfWaitingRoot, nobody } from "@context-engine/core/domain/Membership"
 import type { Recorded } from "@context-engine/core/Event"
 import { Fold, findClash } from "@context-engine/core/Fold"
-import type { AuditReport, Finding } from "@context-engine/core/services/Audit"
+import type { Finding, WithheldReport } from "@context-engine/core/services/Audit"
 import { claimed } from "@context-engine/core/services/Sync"
 import { projections } from "@context-engine/core/views/all"
 import { clashes, decode, type EventRow, genesis, matchesDigest, notYet } from "./record.js"
@@ -34,8 +34,8 @@ export class Walk {
   }> = []
   readonly breaks: Array<{ readonly position: number; readonly id: string; readonly message: string }> = []
   events = 0
-  /** What waits here under a key that may not write. */
-  withheld: AuditReport["withheld"] = { events: 0, because: "waiting" }
+  /** What waits here under keys that may not write, by their ids. */
+  readonly withheld = new Map<string, Omit<WithheldReport, "own">>()
   readonly #signers = new Signers((position, message) => this.find("signature", position, message))
   #versions = new Map<string, number>()
   /** Rows of one signature, which may be a unit. */
@@ -187,12 +187,14 @@ export class Walk {
   #takeOwn(run: ReadonlyArray<EventRow>): void {
     const [first] = run as [EventRow]
     const { machines, root } = this.membership
-    const member = machines.get(claimedKey(first) ?? "")
+    const machineId = claimedKey(first) ?? ""
+    const member = machines.get(machineId)
     if (root !== null) this.#signers.checkWaiting(run, member, root.eventId)
     if (first[11] === null) this.#signers.unsigned += run.length
     else {
+      const events = (this.withheld.get(machineId)?.events ?? 0) + run.length
       const because = member?.status === "revoked" ? "revoked" : "waiting"
-      this.withheld = { events: this.withheld.events + run.length, because }
+      this.withheld.set(machineId, { machineId, name: member?.name ?? null, events, because })
     }
     for (const position of this.#admission.pass(run)) this.#tellUnchained(position)
     for (const row of run) this.#foldIn(row)

@@ -89,7 +89,10 @@ it.each(cases)("the work of one that is %s, on a %s, is kept as refused, and giv
   expect(said.withheld).toMatchObject([{ fingerprint: lost, status, events: 3 }])
   const one = machine(who, remote, { path })
   expect(await servers(one)).toEqual([...shared, "mine"].sort())
-  expect((await verify(one)).findings).toEqual([])
+  expect(await verify(one)).toMatchObject({
+    findings: [],
+    withheld: [{ name: expect.any(String), own: false, events: 3, because: status }],
+  })
   await attempt(one)
   if (who === "newcomer") {
     await sync(root)

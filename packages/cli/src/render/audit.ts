@@ -1,7 +1,7 @@
 /** Audits, differences and lives, for people. */
 import { MachineJoined, machinesStream } from "@context-engine/core/domain/Machine"
 import { isOfWaitingRoot } from "@context-engine/core/domain/Membership"
-import type { AuditReport } from "@context-engine/core/services/Audit"
+import type { AuditReport, WithheldReport } from "@context-engine/core/services/Audit"
 import type {
   Cause,
   Difference,
@@ -20,7 +20,7 @@ const number = (n: number): string => n.toLocaleString("en")
 
 /** Whether the log holds, and if not, where it does not. */
 export const verdict: Renderer<AuditReport> = (report, screen) => {
-  const { duration, events, findings, head, inert, rows, signed, unsigned } = report
+  const { duration, events, findings, head, inert, rows, signed, unsigned, withheld } = report
   const rate = number(Math.round(events / Math.max(0.001, duration)))
   const machines = table(
     screen,
@@ -39,7 +39,7 @@ export const verdict: Renderer<AuditReport> = (report, screen) => {
     ...(report.replayed === null ? [] : [`the file shows its log as of ${safe(report.replayed)}`]),
     ...findings.map((finding) => lines(screen, `${paint(screen, "bad", "✗")} ${safe(finding.message)}`)),
     `${number(signed)} signed, ${number(unsigned)} unsigned${inert === 0 ? "" : `, ${number(inert)} that count for nothing`}`,
-    ...waits(report).map((line) => lines(screen, `${paint(screen, "warn", "!")} ${line}`)),
+    ...withheld.map((one) => lines(screen, `${paint(screen, "warn", "!")} ${waits(one)}`)),
     ...origin(report).map((line) => lines(screen, line)),
     ...(report.machines.length === 0 ? [] : [machines]),
     ...(unknown.length === 0 ? [] : [`not known to this version: ${unknown.join(", ")}`]),
@@ -49,15 +49,15 @@ export const verdict: Renderer<AuditReport> = (report, screen) => {
   ].join("\n")
 }
 
-/** What this machine wrote that no other log has. */
-const waits = ({ withheld: { because, events } }: AuditReport): ReadonlyArray<string> => {
-  if (events === 0) return []
+/** What a machine wrote that no other log has. */
+const waits = ({ because, events, machineId, name, own }: WithheldReport): string => {
   const one = events === 1
+  const who = own ? "this machine" : safe(name ?? `the machine with the key ${machineId.slice(0, 16)}`)
+  const whose = own ? "" : ` of ${who}`
+  const until = own ? who : "that machine"
   return because === "revoked"
-    ? [
-        `${count(events, "event")} ${one ? "was" : "were"} written after this machine was revoked, and ${one ? "counts" : "count"} nowhere else`,
-      ]
-    : [`${count(events, "event")} ${one ? "waits" : "wait"} here until this machine is enrolled`]
+    ? `${count(events, "event")}${whose} ${one ? "was" : "were"} written after ${until} was revoked, and ${one ? "counts" : "count"} nowhere else`
+    : `${count(events, "event")}${whose} ${one ? "waits" : "wait"} here until ${until} is enrolled`
 }
 
 /** Who says who may write, and what follows for the reader where nobody does. */

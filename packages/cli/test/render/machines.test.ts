@@ -1,4 +1,5 @@
 /** Who may write, and what counts for nothing, as people see it. */
+import type { WithheldReport } from "@context-engine/core/services/Audit"
 import type { SyncStatus } from "@context-engine/core/services/Sync"
 import { describe, expect, it } from "vitest"
 import { verdict } from "../../src/render/audit.js"
@@ -229,7 +230,7 @@ describe("an audit", () => {
     rows: 1,
     signed: 3,
     unsigned: 0,
-    withheld: { events: 0, because: "waiting" },
+    withheld: [],
     root: "laptop",
     inert: 0,
     machines: [],
@@ -247,10 +248,17 @@ describe("an audit", () => {
   })
 
   it("tells what waits here from what nobody signed", () => {
-    const withheld = { events: 2, because: "waiting" } as const
-    expect(verdict({ ...report, withheld }, on(80))).toContain("! 2 events wait here until this machine is enrolled")
-    const late = verdict({ ...report, withheld: { events: 1, because: "revoked" } }, on(200))
-    expect(late).toContain("! 1 event was written after this machine was revoked, and counts nowhere else")
+    const one = { machineId: "0123456789abcdef0123", name: "desk", own: true, events: 2, because: "waiting" } as const
+    const told = (of: Partial<WithheldReport>) => verdict({ ...report, withheld: [{ ...one, ...of }] }, on(200))
+    expect(told({})).toContain("! 2 events wait here until this machine is enrolled")
+    expect(told({ events: 1, because: "revoked" })).toContain(
+      "! 1 event was written after this machine was revoked, and counts nowhere else",
+    )
+    expect(told({ own: false })).toContain("! 2 events of desk wait here until that machine is enrolled")
+    expect(told({ own: false, because: "revoked" })).toContain(
+      "! 2 events of desk were written after that machine was revoked, and count nowhere else",
+    )
+    expect(told({ own: false, name: null })).toContain("of the machine with the key 0123456789abcdef wait here")
   })
 
   it("says how it becomes green again where something counts for nothing", () => {

@@ -43,14 +43,25 @@ export interface MachineReport {
   readonly events: number
 }
 
+/** What waits in a file under a key that may not write: it is yet to be enrolled, or was revoked. */
+export interface WithheldReport {
+  readonly machineId: string
+  /** What that machine is called; `null` where the log does not say. */
+  readonly name: string | null
+  /** Whether it is this machine: a file that was put back may hold another's work. */
+  readonly own: boolean
+  readonly events: number
+  readonly because: "waiting" | "revoked"
+}
+
 export interface AuditReport {
   readonly ok: boolean
   readonly events: number
   readonly rows: number
   readonly signed: number
   readonly unsigned: number
-  /** What waits in this file alone, signed by a key that may not write: it is yet to be enrolled, or was revoked. */
-  readonly withheld: { readonly events: number; readonly because: "waiting" | "revoked" }
+  /** What waits in this file alone, by the keys that signed it and may not write. */
+  readonly withheld: ReadonlyArray<WithheldReport>
   /** The machine that is the log's root; `null` where the log is unsigned, or older than roots. */
   readonly root: string | null
   /** Events that count for nothing: nobody who was enrolled signed them, or they have no shape. */

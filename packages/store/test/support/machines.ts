@@ -36,7 +36,7 @@ const live = (
   memory?: MemoryOptions,
 ) => {
   const options = { ...(keyPath && { keyPath }), ...(remote && { remote }) }
-  return Layer.mergeAll(Registry.layer, SqlAudit.layer, SqlSync.layer(options)).pipe(
+  return Layer.mergeAll(Registry.layer, SqlAudit.layerWith(options), SqlSync.layer(options)).pipe(
     Layer.provideMerge(layer(path, { ...(keyPath && { keyPath }), memory })),
   )
 }

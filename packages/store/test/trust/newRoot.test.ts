@@ -94,7 +94,7 @@ it("a machine that is not enrolled under the new root waits with that work, and 
   await trust(b, a)
   expect(await failure(b)).toMatchObject({ reason: "not-enrolled" })
   expect(await status(b)).toMatchObject({ enrolment: "waiting", pending: 1 })
-  expect(await verify(b)).toMatchObject({ unsigned: 0, withheld: { events: 1, because: "waiting" } })
+  expect(await verify(b)).toMatchObject({ unsigned: 0, withheld: [{ own: true, events: 1, because: "waiting" }] })
   await sync(a)
   expect(await servers(a)).toEqual(["alpha"])
   expect(await approve(a)).toBe(1)
