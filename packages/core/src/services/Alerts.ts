@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Severity } from "../domain/InfraEvent.js"
 import type { StorageError } from "../Errors.js"
-import { EventLog } from "../EventLog.js"
+import { EventLog, type Obstacle } from "../EventLog.js"
 import { ReadModels } from "../ReadModels.js"
 import type { DeploymentRow } from "../views/deployments.js"
 import type { RejectionRow } from "../views/rejections.js"
@@ -94,7 +94,9 @@ export class Alerts extends Context.Tag("@context-engine/core/Alerts")<
         list: Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
           const found = yield* Effect.all([servers, services, deployments, rejected])
-          return [...found.flat(), ...syncAlerts(yield* sync.status, now)].sort(byGravity)
+          const obstacle = yield* log.obstacle
+          const unwritable = obstacle === null ? [] : [obstacleAlert(obstacle)]
+          return [...unwritable, ...found.flat(), ...syncAlerts(yield* sync.status, now)].sort(byGravity)
         }).pipe(Effect.withSpan("Alerts.list")),
       })
     }),
@@ -257,6 +259,18 @@ const lossAlert = ({ message, next, since }: Loss): Alert => ({
   message,
   since,
   next,
+})
+
+/** That nothing can be written, in words. */
+export const unwritable = ({ found }: Obstacle): string => `no command can write to the log: ${found}`
+
+const obstacleAlert = (obstacle: Obstacle): Alert => ({
+  kind: "log",
+  severity: "critical",
+  subject: "the log",
+  message: unwritable(obstacle),
+  since: null,
+  next: obstacle.fix,
 })
 
 /** For how long it is news that a clock was wrong, or a key in two places, in milliseconds: what was written then stays as it is. */

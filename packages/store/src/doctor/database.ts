@@ -6,11 +6,11 @@ import { type Check, type Finding, ok, trouble, warning } from "@context-engine/
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
 import { checkSchema } from "../fileSchema.js"
+import { obstacleTo } from "../obstacle.js"
 import { columns, type EventRow, genesis, hashOf, matchesDigest } from "../record.js"
 import { applicationId, migrations } from "../schema.js"
 import { tables } from "../tables.js"
 import { readInert } from "../trust/verdicts.js"
-import { obstacleTo } from "../writable.js"
 import { log } from "./log.js"
 import { look } from "./look.js"
 
