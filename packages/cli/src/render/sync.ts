@@ -120,7 +120,8 @@ const trouble = (found: SyncStatus, screen: Screen, { isAlone, mode }: Kept): Re
   return rows
 }
 
-const standingOf = ({ enrolment, remote }: SyncStatus, mode: SyncMode): string => {
+const standingOf = ({ enrolment, lastError, remote }: SyncStatus, mode: SyncMode): string => {
+  if (lastError !== null && ofAnother.has(lastError.reason)) return inAnother[enrolment] ?? standings[enrolment]
   if (enrolment !== "not-enrolled") return standings[enrolment]
   if (mode === "remote")
     return "not enrolled: it reads, and writes nothing. A job has a key of its own: context infra machine add <name>"
@@ -134,6 +135,15 @@ const standings: Record<SyncStatus["enrolment"], string> = {
   "not-enrolled": "not enrolled: context infra sync now asks for it",
   "no-root": "nobody has said who may write: context infra machine root",
   unsigned: "signs nothing",
+}
+
+/** That the file is of another log than the one that is shared: what leads on is said with that, and holds for this, too. */
+const ofAnother: ReadonlySet<string> = new Set(["foreign", "to-merge"])
+
+const inAnother: Partial<Record<SyncStatus["enrolment"], string>> = {
+  waiting: "waits to be enrolled in the log that is here",
+  "not-enrolled": "not enrolled in the log that is here",
+  "no-root": "nobody has said who may write to the log that is here",
 }
 
 const styleOf = (enrolment: SyncStatus["enrolment"]): Style | undefined =>
