@@ -1,5 +1,5 @@
 /** A backup that is put in the place of a log: which log it is, is said before and after. */
-import { readFileSync, writeFileSync } from "node:fs"
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
@@ -109,6 +109,25 @@ describe("a backup of another log", () => {
     expect(await said(mine)).toEqual({ isConnected: true, alerts: [] })
     expect(await here.run("sync status")).toMatchObject({ code: 0, stdout: expect.not.stringContaining("restore") })
     expect(await here.succeed("sync now")).toContain("0 events pushed")
+    await own.close()
+  })
+
+  it("leads to one way out by every door, where it was put there by hand", async () => {
+    const here = await begun("ada", {}, "alpha")
+    const own = await startSqld()
+    await here.succeed(`sync connect ${own.url}`, token(own))
+    const theirs = await backupOf(await begun("mal", off, "trap"), "other.db")
+    for (const end of ["", "-wal", "-shm"]) rmSync(here.db + end, { force: true })
+    copyFileSync(theirs, here.db)
+    const join = /context infra sync join/
+    const { findings } = await here.json("doctor")
+    const unwell = findings.filter(({ check, level }: Record<string, string>) => ["key", "memory", "sync"].includes(check as string) && level !== "ok") // biome-ignore format: one line
+    expect(unwell.map(({ fix }: { fix: string }) => fix)).toEqual([1, 2, 3].map(() => expect.stringMatching(join)))
+    const alerts = await here.json("alert")
+    expect(alerts.map(({ next }: { next: string }) => next)).toEqual([1, 2].map(() => expect.stringMatching(join)))
+    expect((await here.run("sync status")).stdout).toMatch(/this machine +not enrolled in the log that is here: context infra sync join/) // biome-ignore format: one line
+    expect((await here.run("sync join --yes")).stdout).toContain("pulled")
+    expect(await here.run("sync status")).toMatchObject({ stdout: expect.stringMatching(/this machine +enrolled/) })
     await own.close()
   })
 

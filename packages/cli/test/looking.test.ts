@@ -92,6 +92,9 @@ it("a slip in the name of the log makes no directory, and a log that is begun un
   // A log that was seen there comes back, directory and all.
   rmSync(join(directory, "no"), { recursive: true })
   expect(await run(add, named)).toMatchObject({ code: 1, stderr: expect.stringContaining("context infra restore") })
+  const lost = (await run("doctor", named)).stdout
+  expect(lost).toContain(`there is no log at ${slip} any more`)
+  expect(lost).not.toContain("it is made with the first command")
   await succeed(`restore ${backup} --db ${slip} --yes --another-log`)
 })
 

@@ -26,15 +26,15 @@ const obstacleOf = (path: string, { isNamed = false }: Options): Effect.Effect<O
   Effect.map(
     glance(path, () => true),
     (isRead) => {
-      if (isNamed && !hasWal(path)) return undefined
+      if (!holdsLog(path) || (isNamed && !hasWal(path))) return undefined
       // On a full disk it cannot even be read: what that needs beside it cannot be made.
-      return (isRead === undefined ? undefined : obstacleTo(path)) ?? (holdsLog(path) ? foundFull(path) : undefined)
+      return (isRead === undefined ? undefined : obstacleTo(path)) ?? foundFull(path)
     },
   )
 
 const holdsLog = (path: string): boolean => {
   try {
-    return existsSync(path) && identify(path) === "log"
+    return existsSync(path) && ["log", "beginning"].includes(identify(path))
   } catch {
     return false
   }
