@@ -1,5 +1,5 @@
 /** A backup that is put in the place of a log: which log it is, is said before and after. */
-import { readFileSync, writeFileSync } from "node:fs"
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
@@ -81,9 +81,54 @@ describe("a backup of another log", () => {
       expect({ line, code }).toEqual({ line, code: 1 })
       expect((stdout + stderr).replace(/\s+/g, " "), line).not.toContain("nothing is known to be wrong")
     }
+    // Who may write is another question in a log that is not the one that is shared.
+    expect((await here.run("sync status")).stdout).toMatch(/not enrolled in the log that is here\n$/)
     await here.succeed("sync disconnect")
     expect((await here.run("alert")).stdout).not.toContain("restore")
     expect(await here.run("sync status")).toMatchObject({ code: 0 })
+  })
+
+  it("is told until the log is back that is connected, and no longer", async () => {
+    const here = await begun("ada", {}, "alpha")
+    const own = await startSqld()
+    await here.succeed(`sync connect ${own.url}`, token(own))
+    const [mine, theirs] = [
+      await backupOf(here, "mine.db"),
+      await backupOf(await begun("mal", off, "trap"), "other.db"),
+    ]
+    const said = async (restored: string) => {
+      const { isConnected } = await here.json(`restore ${restored} --another-log --yes`)
+      return { isConnected, alerts: (await here.json("alert")).map(({ message }: { message: string }) => message) }
+    }
+    const another = { isConnected: false, alerts: [expect.stringContaining("restore put another log here")] }
+    expect(await said(theirs)).toEqual(another)
+    // Whatever was tried meanwhile, and in whichever state that other log comes there again.
+    await here.run("sync now")
+    expect((await here.json("alert"))[0].next).toContain("sync join")
+    expect(await said(await backupOf(here, "again.db"))).toEqual(another)
+    expect(await said(mine)).toEqual({ isConnected: true, alerts: [] })
+    expect(await here.run("sync status")).toMatchObject({ code: 0, stdout: expect.not.stringContaining("restore") })
+    expect(await here.succeed("sync now")).toContain("0 events pushed")
+    await own.close()
+  })
+
+  it("leads to one way out by every door, where it was put there by hand", async () => {
+    const here = await begun("ada", {}, "alpha")
+    const own = await startSqld()
+    await here.succeed(`sync connect ${own.url}`, token(own))
+    const theirs = await backupOf(await begun("mal", off, "trap"), "other.db")
+    for (const end of ["", "-wal", "-shm"]) rmSync(here.db + end, { force: true })
+    copyFileSync(theirs, here.db)
+    const join = /context infra sync join/
+    const { findings } = await here.json("doctor")
+    const unwell = findings.filter(({ check, level }: Record<string, string>) => ["key", "memory", "sync"].includes(check as string) && level !== "ok") // biome-ignore format: one line
+    expect(unwell.map(({ fix }: { fix: string }) => fix)).toEqual([1, 2, 3].map(() => expect.stringMatching(join)))
+    const alerts = await here.json("alert")
+    expect(alerts.map(({ next }: { next: string }) => next)).toEqual([1, 2].map(() => expect.stringMatching(join)))
+    expect((await here.run("sync status")).stdout).toMatch(/this machine +not enrolled in the log that is here: context infra sync join/) // biome-ignore format: one line
+    expect((await here.run("sync join --yes")).stdout).toContain("pulled")
+    expect(await here.run("sync status")).toMatchObject({ stdout: expect.stringMatching(/this machine +enrolled/) })
+    await own.close()
   })
 
   it("is so, too, where it has no signatures and the log there has", async () => {

@@ -92,6 +92,9 @@ it("a slip in the name of the log makes no directory, and a log that is begun un
   // A log that was seen there comes back, directory and all.
   rmSync(join(directory, "no"), { recursive: true })
   expect(await run(add, named)).toMatchObject({ code: 1, stderr: expect.stringContaining("context infra restore") })
+  const lost = (await run("doctor", named)).stdout
+  expect(lost).toContain(`there is no log at ${slip} any more`)
+  expect(lost).not.toContain("it is made with the first command")
   await succeed(`restore ${backup} --db ${slip} --yes --another-log`)
 })
 
@@ -120,7 +123,8 @@ describe("what may only be read", () => {
     const named = ` --db ${join(backup, "infra.db")}`
     for (const line of reading) expect(await one.run(line + named), line).toMatchObject({ code: 0, stderr: "" })
     const refused = await one.run(`server add beta --ip 10.0.0.2${named}`)
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("may only be read here") })
+    const file = join(backup, "infra.db")
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(`${file} may not be written by ${name}`) })
     expect(readdirSync(backup)).toEqual(["infra.db"])
   })
 
@@ -141,7 +145,8 @@ describe("what may only be read", () => {
       expect(alerts).toMatchObject([{ severity: "critical", message: found(path), next: `chmod u+w ${path}` }])
       for (const line of reading.filter((one) => !["alert", "doctor"].includes(one))) expect(await one.run(line), line).toMatchObject({ code: 0, stderr: "" }) // biome-ignore format: one step
       const refused = await one.run("server add beta --ip 10.0.0.2")
-      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("may only be read here") })
+      const why = `${path} may not be written by ${name}; nothing was written: chmod u+w ${path}`
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining(why) })
     }
   })
 

@@ -42,6 +42,13 @@ export interface ReadOptions {
   readonly skip?: ReadonlySet<number>
 }
 
+/** What keeps everybody on a machine from writing to its log, with what mends it. */
+export interface Obstacle {
+  readonly reason: Extract<StorageError["reason"], "full" | "unavailable">
+  readonly found: string
+  readonly fix: string
+}
+
 /**
  * The log. One append is one transaction: every event and every row derived from it, or nothing.
  *
@@ -60,6 +67,8 @@ export class EventLog extends Context.Tag("@context-engine/core/EventLog")<
      * taken back, and that has to be told afterwards.
      */
     readonly ready: Effect.Effect<void, StorageError>
+    /** What keeps every append from being written, whoever makes it; `null` if nothing does. Cheap enough to be asked all the time. */
+    readonly obstacle: Effect.Effect<Obstacle | null, StorageError>
     /** The events of one stream. An unknown stream is an empty one. */
     readonly read: (stream: string, options?: ReadOptions) => Effect.Effect<ReadonlyArray<Recorded>, StorageError>
     /** The whole log in pages, in constant memory. */

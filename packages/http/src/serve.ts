@@ -51,6 +51,8 @@ export interface ServeOptions {
   readonly keyPath?: string
   /** Where this machine keeps what it has seen of its logs, outside their files. */
   readonly memory?: Database.Options["memory"]
+  /** Whether a person named the log, which then may be a copy that is only looked at. */
+  readonly isNamed?: boolean
   /** Told once the first event of a log that had none is in it. */
   readonly onBegin?: (() => void) | undefined
   /** The shared log, whose address `/v1/sync` shows. The server itself never synchronises: a process beside it does. */
@@ -109,7 +111,7 @@ const app = (token: string, guard: Parameters<typeof Guard.layer>[0]) =>
   )
 
 /** Everything the handlers call. */
-const services = ({ db, keyPath, memory, onBegin, remote }: ServeOptions) =>
+const services = ({ db, isNamed, keyPath, memory, onBegin, remote }: ServeOptions) =>
   Layer.mergeAll(
     Registry.layer,
     Overview.layer,
@@ -126,7 +128,7 @@ const services = ({ db, keyPath, memory, onBegin, remote }: ServeOptions) =>
     Layer.provideMerge(Health.layer),
     Layer.provideMerge(Hosts.layer),
     Layer.provide(Remote.layer),
-    Layer.provideMerge(Store.layer(db, { ...(keyPath !== undefined && { keyPath }), memory, onBegin })),
+    Layer.provideMerge(Store.layer(db, { ...(keyPath !== undefined && { keyPath }), memory, isNamed, onBegin })),
   )
 
 const listening = (host: string, port: number, grace: number) => {

@@ -2,6 +2,7 @@
 import { dirname } from "node:path"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
+import type { Obstacle } from "@context-engine/core/EventLog"
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { type Client, createClient } from "@libsql/client/sqlite3"
@@ -26,6 +27,8 @@ import { type LastSeen, lastSeen, type MemoryOptions } from "./memory/LogMemory.
 import type { KeptRoot } from "./memory/roots.js"
 import { assertOneNative } from "./native.js"
 import { OpenedFile } from "./OpenedFile.js"
+import { obstacleTo } from "./obstacle.js"
+import { foundFull, toldFull } from "./room.js"
 import { applicationId, migrations } from "./schema.js"
 import * as SqlClientLayer from "./sqlClient.js"
 import { tables } from "./tables.js"
@@ -50,6 +53,8 @@ export class Database extends Context.Tag("@context-engine/store/Database")<
     readonly read: <A>(body: (connection: Connection) => A) => Effect.Effect<A, StorageError>
     /** Fails where the file that was opened is not at its path any more. Whatever goes past `read` and `write` asks it first. */
     readonly check: Effect.Effect<void, StorageError>
+    /** What keeps everybody here from writing to the file; of a copy that a person named, and that is only looked at, nothing. */
+    readonly obstacle: Effect.Effect<Obstacle | null, StorageError>
     /** What this machine remembers of the log outside its file. */
     readonly memory: Memory
   }
@@ -74,6 +79,8 @@ export const noMemory: Memory = {
 export interface Options {
   /** Where this machine keeps what it has seen of its logs. Without it, a log that was replaced by an older copy looks whole. */
   readonly memory?: MemoryOptions | undefined
+  /** Whether a person named the log, which then may be a copy that is only looked at. */
+  readonly isNamed?: boolean | undefined
 }
 
 /** How long a call waits for its turn, behind other processes and other fibers, before it fails as busy. */
@@ -138,9 +145,10 @@ const headerQuery = `SELECT a.application_id AS application, v.user_version AS v
 const attempt = <A>(path: string, body: () => A) =>
   Effect.try({ try: body, catch: (cause) => storageError(path, cause) })
 
-const makeDatabase = (file: OpenedFile, { name }: Way, { memory }: Options) =>
+const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: Options) =>
   Effect.gen(function* () {
     const { path } = file
+    const { name } = way
     let connection: NativeConnection | undefined
     const connect = () => {
       if (connection === undefined) {
@@ -155,6 +163,8 @@ const makeDatabase = (file: OpenedFile, { name }: Way, { memory }: Options) =>
     }
     const keeping = new Keeping(path, memory, read)
     const onCommit = { file, committed: keeping.written }
+    const check = attempt(path, () => file.check())
+    const obstacle = yield* obstacleOf(path, way, isNamed)
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         keeping.close()
@@ -163,7 +173,8 @@ const makeDatabase = (file: OpenedFile, { name }: Way, { memory }: Options) =>
     )
     const database = Database.of({
       path,
-      check: attempt(path, () => file.check()),
+      check,
+      obstacle: Effect.zipRight(check, obstacle),
       memory: {
         look: retryWhileBusy(attempt(path, () => keeping.look())),
         accept: retryWhileBusy(attempt(path, () => keeping.accept())),
@@ -182,6 +193,30 @@ const makeDatabase = (file: OpenedFile, { name }: Way, { memory }: Options) =>
     })
     return { database, keeping }
   })
+
+/**
+ * What keeps from writing the file. However often it is asked, no more is written for it than one look in ten seconds takes, and nothing
+ * where the disk says by itself that it is full.
+ */
+const obstacleOf = (path: string, { isCopy, name }: Way, isNamed: boolean) =>
+  Effect.map(
+    Effect.cachedWithTTL(
+      attempt(path, () => foundFull(path)),
+      "10 seconds",
+    ),
+    (found) =>
+      attempt(path, () => obstacleTo(path) ?? (name === path ? undefined : onlyRead(path)) ?? toldFull(path)).pipe(
+        Effect.flatMap((told) => (told === undefined ? found : Effect.succeed(told))),
+        Effect.map((one) => (one === undefined || (isNamed && isCopy) ? null : one)),
+      ),
+  )
+
+/** Where nothing could be made beside it, it was opened as one that nobody changes, and stays so. */
+const onlyRead = (path: string): Obstacle => ({
+  reason: "unavailable",
+  found: `${path} could only be read when it was opened`,
+  fix: "start again what has it open (context infra serve, sync watch)",
+})
 
 /** Builds views of which this program has another version than the file. Costs one small query where there are none. */
 const renewViews = (database: Database["Type"], client: Client): Effect.Effect<void, StorageError, Scope.Scope> =>

@@ -5,9 +5,9 @@ import { hostname } from "node:os"
 import { dirname } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import { writeWhole } from "./files.js"
+import { obstacleAbove } from "./obstacle.js"
 import { type EventRow, sha256 } from "./record.js"
 import { holds, isKeyLine, keyId, keyOfLine, newKey, publicHalf } from "./trust/keys.js"
-import { obstacleAbove } from "./writable.js"
 
 /** Signs units. `id` names the key: the first 16 hex digits of the SHA-256 of its public half. */
 export interface Signer {

@@ -11,13 +11,14 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { append, seal } from "./append.js"
 import { CommitQueue } from "./CommitQueue.js"
-import { type Connection, storageError } from "./connection.js"
+import type { Connection } from "./connection.js"
 import { Database } from "./Database.js"
 import { follow } from "./follow.js"
 import { HeadCache } from "./HeadCache.js"
 import { believedAt, cutAt, wholeUntil } from "./happened.js"
-import { checkRoom, checkWritable, checkWriter } from "./mayWrite.js"
+import { checkWritable, checkWriter } from "./mayWrite.js"
 import { decode, type StoredRow, stored } from "./record.js"
+import { checkRoom } from "./room.js"
 import { loadSigner, type Signer } from "./Signer.js"
 import { readHead, readShared } from "./standing.js"
 import { readNames, readShown } from "./trust/names.js"
@@ -49,6 +50,7 @@ const make = (database: Database["Type"], options: Options): EventLog["Type"] =>
   return EventLog.of({
     ...makeAppend(database, options),
     head,
+    obstacle: database.obstacle,
     rebases: database.read((connection) => readShared(connection).rebases),
     readAll: (options = {}) => {
       const until = options.until === undefined ? head : Effect.succeed(options.until)
@@ -121,12 +123,7 @@ const makeAppend = (
       Effect.flatMap(() =>
         queue.run<void, never>({ body: (connection) => checkReady(connection, signer), refuses: () => false }),
       ),
-      Effect.zipRight(
-        Effect.try({
-          try: () => checkRoom(database.path),
-          catch: (cause) => storageError(database.path, cause),
-        }),
-      ),
+      Effect.zipRight(attempt(() => checkRoom(database.path))),
     ),
   }
 }

@@ -1,7 +1,11 @@
 /** A native libSQL connection to the local file: synchronous, with its statements prepared once. */
+import { existsSync, realpathSync } from "node:fs"
+import { dirname } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
+import type { Obstacle } from "@context-engine/core/EventLog"
 import Libsql from "libsql"
 import type { OpenedFile } from "./OpenedFile.js"
+import { hasLess, obstacleTo } from "./obstacle.js"
 
 /** The part of the native driver that is used. Its own typings are those of another package. */
 export interface NativeStatement {
@@ -180,6 +184,16 @@ const advice: Record<StorageError["reason"], string> = {
 const onlyRead =
   "the file may only be read here (see whose it is, what its rights and its flags say, and how its disk is mounted); nothing was written"
 
+/** What is said of a write that could not be for the rights of the file or its directory. */
+export const refusedBy = (path: string, { fix, found, reason }: Obstacle, cause?: unknown): StorageError =>
+  new StorageError({ reason, message: `${path}: ${found}; nothing was written: ${fix}`, cause })
+
+const readOnly = (path: string, cause: unknown): StorageError => {
+  const obstacle = existsSync(path) ? obstacleTo(path) : undefined
+  if (obstacle !== undefined) return refusedBy(path, obstacle, cause)
+  return new StorageError({ reason: "unavailable", message: `${path}: ${onlyRead}`, cause })
+}
+
 /** The code of an error of the system, or of the driver without its extension: `SQLITE_CONSTRAINT_UNIQUE` is `SQLITE_CONSTRAINT`. */
 export const codeOf = (error: unknown): string => {
   const code = (error as { code?: unknown } | null)?.code
@@ -193,13 +207,15 @@ export const codeOf = (error: unknown): string => {
 
 const primary: Record<number, string> = { 5: "SQLITE_BUSY", 8: "SQLITE_READONLY", 14: "SQLITE_CANTOPEN" }
 
+/** What SQLite needs beside a file that is only read is made by its length, and found to have no room when it is used. */
+const lacksSpace = (path: string): boolean => existsSync(path) && hasLess(dirname(realpathSync(path)), 64 * 1024)
+
 /** Wraps a driver's error, once. */
 export const storageError = (path: string, cause: unknown): StorageError => {
   if (cause instanceof StorageError) return cause
   const message = cause instanceof Error ? cause.message : String(cause)
-  if (codeOf(cause) === "SQLITE_READONLY")
-    return new StorageError({ reason: "unavailable", message: `${path}: ${onlyRead}`, cause })
-  const full = codeOf(cause) === "SQLITE_IOERR" && /space|full/i.test(message)
+  if (codeOf(cause) === "SQLITE_READONLY") return readOnly(path, cause)
+  const full = codeOf(cause) === "SQLITE_IOERR" && (/space|full/i.test(message) || lacksSpace(path))
   const reason = full ? "full" : (reasons[codeOf(cause)] ?? "unavailable")
   const detail = reason === "unavailable" ? `: ${message}` : ""
   return new StorageError({ reason, message: `${path}: ${advice[reason]}${detail}`, cause })

@@ -1,5 +1,4 @@
 /** Whether this machine may write into a log at all, whatever it is. */
-import { existsSync, rmSync, writeFileSync } from "node:fs"
 import { machinesStream, RootEstablished } from "@context-engine/core/domain/Machine"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Connection } from "./connection.js"
@@ -33,20 +32,6 @@ export const checkWritable = (connection: Connection): void => {
   } finally {
     connection.prepare("ROLLBACK TO writable").run()
     connection.prepare("RELEASE writable").run()
-  }
-}
-
-/** What the end of a deployment takes, with all that it printed last: of the log, its rows, and the file beside it. */
-const room = 512 * 1024
-
-/** Throws what the system says where there is no room for that beside the log: a file of that size is made, and gone again. */
-export const checkRoom = (path: string): void => {
-  if (!existsSync(path)) return
-  const file = `${path}.room-${process.pid}`
-  try {
-    writeFileSync(file, Buffer.alloc(room), { mode: 0o600 })
-  } finally {
-    rmSync(file, { force: true })
   }
 }
 

@@ -23,7 +23,7 @@ import * as SqlAudit from "./SqlAudit.js"
 import * as SqlEventLog from "./SqlEventLog.js"
 import { staging } from "./staging.js"
 import { endChain } from "./standing.js"
-import { noteError } from "./sync/state.js"
+import { type Failure, noteError, readState } from "./sync/state.js"
 import { readTurnedDown } from "./trust/decided.js"
 import { type OthersWork, othersThatWait, type Withheld } from "./trust/waiting.js"
 
@@ -41,6 +41,8 @@ export interface Prepared {
   readonly withheld: ReadonlyArray<Withheld>
   /** How it stands to the log that is there; absent where it cannot be put in place. */
   readonly compared?: Compared
+  /** Whether the connection that the log has is that of this one. */
+  readonly isConnected: boolean
   /** Puts it in the place of the log. */
   readonly place: Effect.Effect<Placed, StorageError>
 }
@@ -92,6 +94,7 @@ export const prepare = (
       differing: 0,
       rootWaits: false,
       withheld: [],
+      isConnected: false,
       place: new StorageError({ reason: "corrupt", message: `${backup} does not hold: ${problems[0]}` }),
     })
     if (foreign.length > 0) return refused(foreign)
@@ -115,14 +118,24 @@ export const prepare = (
     if (unknown.length > 0) return yield* notOurs(backup, unknown)
     const compared = yield* compare(copy, there)
     const final = join(directory, basename(path))
-    yield* attempt(path, () => finish(copy, final, { signer, strange: shared && isStrange(compared.likeness) }))
+    const others = shared ? othersConnection(copy, there, isStrange(compared.likeness)) : undefined
+    yield* attempt(path, () => finish(copy, final, { signer, others }))
     const head = isThere ? headOf(there) : noHead
     const place = Effect.map(
       replace({ final, path, named, backup, head }),
       (aside): Placed => ({ aside, unshared: aside === null ? 0 : unsharedBeside(asItWas(aside) ?? there, copy) }),
     )
     const rootWaits = report.findings.some(({ message }) => isOfWaitingRoot(message))
-    return { events: report.events, problems: [], differing, rootWaits, withheld, compared, place }
+    return {
+      events: report.events,
+      problems: [],
+      differing,
+      rootWaits,
+      withheld,
+      compared,
+      isConnected: shared && others === undefined,
+      place,
+    }
   })
 
 /** Verifies a backup and puts it in place. Gives where the log that was there is now; `null` if there was none. */
@@ -219,23 +232,31 @@ const notForWork = (backup: string, moment: string) =>
     message: `${backup} shows a log as of ${moment}, as audit replay wrote it, and nothing can be written to it; restore takes what context infra backup wrote`,
   })
 
-/** Said until the connection is settled: the next exchange that goes through forgets it. */
-const othersConnection = {
-  reason: "foreign",
-  message:
-    "restore put another log here than the one that is connected to the shared log: nothing of this one is pushed there. Alone it is after context infra sync disconnect",
-} as const
+/**
+ * That the connection is not that of the backup: said until it is settled, by an exchange that goes through or by the log that it belongs
+ * to. A log that was shared shows with the first exchange whether it is the one, where that is not known.
+ */
+const othersConnection = (copy: string, there: string, isStrange: boolean): Failure | undefined => {
+  const was = reading(there, readState)
+  const isOthers = was?.error?.connection !== undefined
+  const to = (isOthers ? was.error?.connection : was?.logId) ?? null
+  const { logId } = using(copy, readState)
+  if (!(isStrange || isOthers) || (logId !== null && (to === null || to === logId))) return undefined
+  const message =
+    "restore put another log here than the one that is connected to the shared log: nothing of this one is pushed there. Alone it is after context infra sync disconnect"
+  return { reason: "foreign", message, connection: to }
+}
 
 /** A new file that no connection has ever had open, with all in it, and in the mode that lets many work on it. */
 const finish = (
   copy: string,
   final: string,
-  { signer, strange }: { readonly signer: Signer | undefined; readonly strange: boolean },
+  { others, signer }: { readonly others: Failure | undefined; readonly signer: Signer | undefined },
 ): void => {
   using(copy, (from) => {
     // The log may have gone on since.
     endChain(from, signer?.id ?? null)
-    if (strange) noteError(from, othersConnection, new Date().toISOString())
+    if (others !== undefined) noteError(from, others, new Date().toISOString())
     copyInto(from, final)
   })
   const connection = new NativeConnection(final, 0, "")

@@ -56,8 +56,21 @@ export const restore = leaf({
       const { differing, problems: _, ...told } = found
       return { file: given.file, db, ...told, rebuilt: differing, givenUp, notRemembered, shared: how.shared }
     }),
-  said: ({ aside, db, events, givenUp, likeness, notRemembered, rebuilt, rootWaits, shared, unshared, withheld }) => {
-    const strange = likeness === "another" || likeness === "unsigned"
+  said: ({
+    aside,
+    db,
+    events,
+    givenUp,
+    isConnected,
+    likeness,
+    notRemembered,
+    rebuilt,
+    rootWaits,
+    shared,
+    unshared,
+    withheld,
+  }) => {
+    const continued = isConnected && likeness !== "another" && likeness !== "unsigned"
     return [
       `restored ${count(events, "event")} into ${db}` +
         (rebuilt === 0 ? "" : `; ${rebuiltInWords(rebuilt)}`) +
@@ -74,11 +87,13 @@ export const restore = leaf({
         : []),
       ...withheld.map(withheldInWords),
       ...(likeness === "new" ? [] : [`the backup was ${likenessInWords[likeness]}`]),
-      ...(givenUp === null ? [] : givenUpInWords(givenUp, shared && !strange)),
+      ...(givenUp === null ? [] : givenUpInWords(givenUp, continued)),
       ...(notRemembered === null ? [] : [notFollowed(notRemembered)]),
-      ...(givenUp === null && shared && likeness === "older" ? [broughtBack] : []),
-      ...(shared && strange
-        ? ["the connection is that of the log that was there: context infra sync connect <url>, or sync disconnect"]
+      ...(givenUp === null && continued && likeness === "older" ? [broughtBack] : []),
+      ...(shared && !isConnected
+        ? [
+            "the connection is not that of this log: context infra sync join puts it after the one that is shared there, sync connect <url> names that of its own, and sync disconnect leaves it alone",
+          ]
         : []),
     ]
   },

@@ -6,7 +6,7 @@ import { leaf } from "../leaf.js"
 import { flag, integer, text } from "../options.js"
 import { safeJson } from "../render/safe.js"
 import { machineKey } from "../runtime/key.js"
-import { memory, needsFile, pathOfLog, telling } from "../runtime/log.js"
+import { memory, named, needsFile, pathOfLog } from "../runtime/log.js"
 import { load } from "../runtime.js"
 import { print } from "../terminal.js"
 
@@ -42,7 +42,7 @@ export const serve = leaf({
             onListen,
             ...machineKey(),
             ...memory(given),
-            ...telling(given, db),
+            ...named(given, db),
             remote: remote(given.db),
           }),
       )

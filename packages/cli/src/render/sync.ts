@@ -9,6 +9,7 @@ import {
   skewLimit,
   type Untrusted,
 } from "@context-engine/core/services/Sync"
+import { toBelong } from "@context-engine/core/services/sync/wayOut"
 import type { RejectionRow } from "@context-engine/core/views/rejections"
 import type { SyncMode } from "../runtime/log.js"
 import { safe } from "./safe.js"
@@ -120,11 +121,16 @@ const trouble = (found: SyncStatus, screen: Screen, { isAlone, mode }: Kept): Re
   return rows
 }
 
-const standingOf = ({ enrolment, remote }: SyncStatus, mode: SyncMode): string => {
+const standingOf = ({ enrolment, lastError, logId, remote }: SyncStatus, mode: SyncMode): string => {
+  if (lastError !== null && ofAnother.has(lastError.reason)) return inAnother[enrolment] ?? standings[enrolment]
+  if (enrolment === "no-root" && logId === null && remote !== null)
+    return "who may write is not known before it was reached: context infra sync now"
   if (enrolment !== "not-enrolled") return standings[enrolment]
   if (mode === "remote")
     return "not enrolled: it reads, and writes nothing. A job has a key of its own: context infra machine add <name>"
-  return remote === null ? "not enrolled: context infra sync connect <url> asks for it" : standings[enrolment]
+  if (remote === null) return "not enrolled: context infra sync connect <url> asks for it"
+  if (logId !== null) return standings[enrolment]
+  return `not enrolled in the log that is here: ${toBelong({ logId, isConnected: true })}`
 }
 
 const standings: Record<SyncStatus["enrolment"], string> = {
@@ -134,6 +140,15 @@ const standings: Record<SyncStatus["enrolment"], string> = {
   "not-enrolled": "not enrolled: context infra sync now asks for it",
   "no-root": "nobody has said who may write: context infra machine root",
   unsigned: "signs nothing",
+}
+
+/** That the file is of another log than the one that is shared: what leads on is said with that, and holds for this, too. */
+const ofAnother: ReadonlySet<string> = new Set(["foreign", "to-merge"])
+
+const inAnother: Partial<Record<SyncStatus["enrolment"], string>> = {
+  waiting: "waits to be enrolled in the log that is here",
+  "not-enrolled": "not enrolled in the log that is here",
+  "no-root": "nobody has said who may write to the log that is here",
 }
 
 const styleOf = (enrolment: SyncStatus["enrolment"]): Style | undefined =>

@@ -9,6 +9,7 @@ import { permissions } from "@context-engine/store/doctor/permissions"
 import { machines, servers } from "@context-engine/store/doctor/servers"
 import { contents, sharedLog, sync } from "@context-engine/store/doctor/sync"
 import { writable } from "@context-engine/store/doctor/writable"
+import { recall } from "@context-engine/store/memory/LogMemory"
 import { readEndpoint } from "@context-engine/store/sync/config"
 import { remoteLog } from "@context-engine/store/sync/http"
 import type { RemoteLog } from "@context-engine/store/sync/RemoteLog"
@@ -16,7 +17,7 @@ import * as Effect from "effect/Effect"
 import { node } from "../doctor/node.js"
 import { ssh } from "../doctor/ssh.js"
 import { machineKey } from "./key.js"
-import { databasePath, endpointFile, here, type LogOptions, memoryDirectory, owner, syncMode } from "./log.js"
+import { databasePath, endpointFile, here, isShared, type LogOptions, memoryDirectory, owner, syncMode } from "./log.js"
 
 /** What is in the shared log. That it does not answer, or has nothing, is told by who asks just that. */
 const contentsOf = (remote: RemoteLog["Type"]) =>
@@ -53,8 +54,9 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
       ...machineKey(),
     }
     const directory = memoryDirectory()
+    const isSeen = directory !== undefined && path !== "" && recall(directory, path).remembered !== undefined
     const ofFile =
-      path === "" ? [] : [database(path, { isNamed: !ownDirectory }), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory }), writable(path, { isNamed: !ownDirectory })] // biome-ignore format: one list
+      path === "" ? [] : [database(path, { isNamed: !ownDirectory, isSeen }), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory }), writable(path, { isNamed: !ownDirectory })] // biome-ignore format: one list
     // Where there is no file, only the shared log knows how this machine's key stands in it.
     const endpoint =
       path === "" ? yield* Effect.orElseSucceed(readEndpoint(process.env, shared.file, shared.owner), () => undefined) : undefined // biome-ignore format: one line
@@ -62,7 +64,7 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
       node(),
       driver,
       ...ofFile,
-      keys(path, machineKey().keyPath, endpoint && remoteLog(endpoint)),
+      keys(path, machineKey().keyPath, { isConnected: isShared(options.db), remote: endpoint && remoteLog(endpoint) }),
       ...(endpoint === undefined ? [] : [yield* contentsOf(remoteLog(endpoint))]),
       sync(shared),
       sharedLog(shared),

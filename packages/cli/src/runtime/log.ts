@@ -109,8 +109,9 @@ const notLost = (path: string): Effect.Effect<void, Refused> =>
 export const isNamed = (db: string | undefined): boolean =>
   syncMode() !== "remote" && (db ?? setting(process.env, "CONTEXT_DB")) !== undefined
 
-/** Says where a log was begun that a person named: another one may have been meant. */
-export const telling = ({ db }: LogOptions, path: string): { readonly onBegin: (() => void) | undefined } => ({
+/** What follows from that a person named a log: it says where one was begun, for another may have been meant; and it may be a copy. */
+export const named = ({ db }: LogOptions, path: string) => ({
+  isNamed: isNamed(db),
   onBegin: isNamed(db) ? () => sayNow(`began a new log at ${safe(path)}`) : undefined,
 })
 

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { asOf } from "./asOf.js"
 import { machineKey } from "./key.js"
-import { here, isPast, type LogOptions, logIsThere, memory, origin, pathOfLog, telling } from "./log.js"
+import { here, isPast, type LogOptions, logIsThere, memory, named, origin, pathOfLog } from "./log.js"
 
 /** The log, the commands on it and its read models. */
 export type Store = Layer.Layer.Success<ReturnType<typeof layer>>
@@ -21,7 +21,7 @@ const pathFor = (options: LogOptions) =>
 const store = (options: LogOptions): Layer.Layer<Store, unknown> => {
   const live = Layer.unwrapEffect(
     Effect.map(pathFor(options), (path) =>
-      layer(path, { ...machineKey(), ...memory(options), ...telling(options, path) }),
+      layer(path, { ...machineKey(), ...memory(options), ...named(options, path) }),
     ),
   )
   return !isPast(options) ? live : asOf(options).pipe(Layer.provideMerge(live))

@@ -181,6 +181,22 @@ describe("the shared log", () => {
     asking: [],
   } as unknown as SyncStatus
 
+  it("names no command that cannot work before the shared log was met, or in another log than that", () => {
+    const of = (found: Partial<SyncStatus>) =>
+      status("synced")({ ...well, clonedAt: null, ...found }, on(200))
+        .split("\n")
+        .find((row) => row.startsWith("this machine"))
+    const enrolment = "not-enrolled" as const
+    expect(of({ enrolment })).toContain("context infra sync now asks for it")
+    expect(of({ enrolment, logId: null })).toContain("context infra sync join")
+    expect(of({ enrolment: "no-root", logId: null })).toMatch(/context infra sync now$/)
+    for (const reason of ["foreign", "to-merge"] as const) {
+      const lastError = { reason, message: "m", at: "2026-11-22T12:00:00.000Z", next: "the way out" }
+      for (const stuck of [enrolment, "no-root", "waiting"] as const)
+        expect(of({ enrolment: stuck, lastError })).toMatch(/the log that is here$/)
+    }
+  })
+
   it("is shown with what counts for nothing, where it is and whom it claims to be of", () => {
     const breaks = [{ position: 9, message: "unit 4 of laptop is missing" }]
     const text = status("synced")({ ...well, inert: 5_000, inertEvents, breaks }, on(80))

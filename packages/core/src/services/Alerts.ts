@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Severity } from "../domain/InfraEvent.js"
 import type { StorageError } from "../Errors.js"
-import { EventLog } from "../EventLog.js"
+import { EventLog, type Obstacle } from "../EventLog.js"
 import { ReadModels } from "../ReadModels.js"
 import type { DeploymentRow } from "../views/deployments.js"
 import type { RejectionRow } from "../views/rejections.js"
@@ -17,7 +17,7 @@ import { unwellServer, unwellService } from "./Overview.js"
 import { besideRoots, claimed, Sync, type SyncStatus, skewLimit, unaddressed, type WrongClock } from "./Sync.js"
 import { calledNow } from "./sync/calledNow.js"
 import { isAboutMachines } from "./sync/settling.js"
-import { ofNewer, strange, toBelong, toTrust, withoutKey } from "./sync/wayOut.js"
+import { ofNewer, strange, toBelong, toPush, toTrust, withoutKey } from "./sync/wayOut.js"
 
 export interface Alert {
   readonly kind: "server" | "service" | "deployment" | "rejected" | "sync" | "log"
@@ -94,7 +94,9 @@ export class Alerts extends Context.Tag("@context-engine/core/Alerts")<
         list: Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
           const found = yield* Effect.all([servers, services, deployments, rejected])
-          return [...found.flat(), ...syncAlerts(yield* sync.status, now)].sort(byGravity)
+          const obstacle = yield* log.obstacle
+          const unwritable = obstacle === null ? [] : [obstacleAlert(obstacle)]
+          return [...unwritable, ...found.flat(), ...syncAlerts(yield* sync.status, now)].sort(byGravity)
         }).pipe(Effect.withSpan("Alerts.list")),
       })
     }),
@@ -160,6 +162,7 @@ const longest = 600_000
 /** What is wrong between this machine and the shared log, at a time in milliseconds since 1970. */
 export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert> => {
   const { clonedAt, enrolment, lastContact, lastError, logId, loss, skew, unknown, wrongClocks } = status
+  const sharing = sharingOf(status)
   const about = (alert: Omit<Alert, "kind" | "subject">): Alert => ({
     kind: "sync",
     subject: "the shared log",
@@ -172,10 +175,10 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
     found.push(about({ severity: passes ? "warning" : "error", message, since: lastContact, next }))
   }
   if (status.keyTrouble !== null)
-    found.push(about({ severity: "error", message: status.keyTrouble, since: null, next: withoutKey(logId) }))
+    found.push(about({ severity: "error", message: status.keyTrouble, since: null, next: withoutKey(sharing) }))
   // A log that this machine shares says so by the last error.
   else if (logId === null && lastError === null && ["not-enrolled", "revoked"].includes(enrolment))
-    found.push(about({ severity: "error", message: strange, since: null, next: toBelong(logId) }))
+    found.push(about({ severity: "error", message: strange, since: null, next: toBelong(sharing) }))
   // Where nothing can be taken over before a person has said so, the last error tells of the root.
   if (lastError?.reason !== "new-root") found.push(...status.roots.map((root) => about(rootAlert(root))))
   const next = toTrust(status.roots[0]) ?? acknowledge
@@ -195,6 +198,8 @@ export const syncAlerts = (status: SyncStatus, now: number): ReadonlyArray<Alert
   return found
 }
 
+const sharingOf = ({ logId, remote }: SyncStatus) => ({ logId, isConnected: remote !== null })
+
 /** What is done here and goes nowhere. */
 const unshared = (status: SyncStatus, now: number): ReadonlyArray<Omit<Alert, "kind" | "subject">> => {
   const { pending, pendingSince: since } = status
@@ -202,8 +207,9 @@ const unshared = (status: SyncStatus, now: number): ReadonlyArray<Omit<Alert, "k
   if (lost !== undefined)
     return [{ severity: "warning", message: lost, since, next: "context infra sync connect <url>" }]
   if (since === null || now - Date.parse(since) <= longest) return []
+  const next = status.loss?.next ?? status.lastError?.next ?? toPush(sharingOf(status), status.enrolment)
   const message = `${pending === 1 ? "an event waits" : `${pending} events wait`} to be pushed`
-  return [{ severity: "warning", message, since, next: status.loss?.next ?? "context infra sync now" }]
+  return [{ severity: "warning", message, since, next }]
 }
 
 /** Who waits for this machine to decide. How many are told is bounded: whoever holds the token may ask. */
@@ -250,14 +256,21 @@ const untrusted = (status: SyncStatus): ReadonlyArray<string> => {
   ]
 }
 
-const lossAlert = ({ message, next, since }: Loss): Alert => ({
+/** That something is wrong with the file of the log itself. */
+const ofLog = (about: Pick<Alert, "message" | "next" | "since">): Alert => ({
   kind: "log",
   severity: "critical",
   subject: "the log",
-  message,
-  since,
-  next,
+  ...about,
 })
+
+const lossAlert = ({ message, next, since }: Loss): Alert => ofLog({ message, next, since })
+
+/** That nothing can be written, in words. */
+export const unwritable = ({ found }: Obstacle): string => `no command can write to the log: ${found}`
+
+const obstacleAlert = (obstacle: Obstacle): Alert =>
+  ofLog({ message: unwritable(obstacle), next: obstacle.fix, since: null })
 
 /** For how long it is news that a clock was wrong, or a key in two places, in milliseconds: what was written then stays as it is. */
 const news = 86_400_000

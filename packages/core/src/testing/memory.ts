@@ -32,6 +32,7 @@ export const layerMemory = (
             Effect.tap((events) => PubSub.publishAll(hub, events)),
           ),
         ready: Effect.void,
+        obstacle: Effect.succeed(null),
         read: (stream, options) => Effect.sync(() => memory.read(options).filter((event) => event.stream === stream)),
         readAll: (options) => Stream.suspend(() => Stream.fromIterable(memory.read(options))),
         head: Effect.sync(() => memory.events.length),

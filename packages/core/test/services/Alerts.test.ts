@@ -165,7 +165,14 @@ describe("trouble with the shared log", () => {
     expect(kinds({ unknown: [{ type: "MoonLanded@1", by: "laptop" }] })).toEqual([
       "error: upgrade context on this machine; or if laptop was stolen, context infra machine revoke laptop on an admin machine",
     ])
-    expect(kinds({ pending: 3, pendingSince: "2026-11-22T11:49:59.000Z" })).toEqual(["warning: context infra sync now"])
+    const waits = { pending: 3, pendingSince: "2026-11-22T11:49:59.000Z" }
+    expect(kinds(waits)).toEqual(["warning: context infra sync now"])
+    // What keeps it from going on leads on, and nothing else.
+    const lastError = { reason: "to-merge" as const, message: "m", at, next: "the way out" }
+    expect(kinds({ ...waits, lastError })).toEqual(["error: the way out", "warning: the way out"])
+    const strange = { ...waits, logId: null, enrolment: "not-enrolled" as const }
+    const join = expect.stringContaining("context infra sync join")
+    expect(kinds(strange)).toEqual([join, join])
   })
 
   it("is graver where this machine was turned away than where it waits", () => {
@@ -176,8 +183,11 @@ describe("trouble with the shared log", () => {
 
   it("names a key that may not write to a log that is shared with nobody", () => {
     const connect = expect.stringContaining("error: context infra sync connect <url> --invite")
-    for (const enrolment of ["not-enrolled", "revoked"] as const)
-      expect(kinds({ logId: null, enrolment })).toEqual([connect])
+    const join = expect.stringContaining("error: context infra sync join")
+    for (const enrolment of ["not-enrolled", "revoked"] as const) {
+      expect(kinds({ logId: null, remote: null, enrolment })).toEqual([connect])
+      expect(kinds({ logId: null, enrolment })).toEqual([join])
+    }
     expect(kinds({ enrolment: "not-enrolled" })).toEqual([])
   })
 

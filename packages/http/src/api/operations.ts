@@ -128,14 +128,14 @@ export const operations = HttpApiGroup.make("operations", { topLevel: true })
   .add(unpin)
   .annotateContext(OpenApi.annotations({ description: "Look at everything, check health, deploy and roll back." }))
 
-/** Whether the server runs, and its log is where it opened it. The one route that asks for no token. */
+/** Whether the server runs, and its log is where it opened it and takes what is written. The one route that asks for no token. */
 export const liveness = HttpApiGroup.make("liveness", { topLevel: true }).add(
   HttpApiEndpoint.get("healthz", "/healthz")
     .addSuccess(Schema.Struct({ status: Schema.Literal("ok") }))
     .annotateContext(
       says(
-        "Answer that this server runs",
-        "503: it does, but can do nothing until it is started again, as the file of its log was removed or replaced.",
+        "Answer that this server runs, and that its log can be written to",
+        "503: it does, but the disk of its log is full, the file may not be written, or it was removed or replaced, and then the server has to be started again.",
       ),
     ),
 )

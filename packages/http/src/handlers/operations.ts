@@ -35,16 +35,22 @@ const operations = HttpApiBuilder.group(Api, "operations", (handlers) =>
     .handle("unpin", ({ path }) => Effect.asVoid(deployer((_) => _.unpin(path.name)))),
 )
 
-const gone = new StorageError({
-  reason: "replaced",
-  message: "the file of the log was removed, or another was put in its place; start the server again",
-})
+/** Whoever asks without a token is not told where the file is. */
+const unwell = {
+  replaced: "the file of the log was removed, or another was put in its place; start the server again",
+  full: "the disk of the log is full, and nothing can be written to it; make room there",
+  unavailable: "nothing can be written to the log; what keeps from it is told on the server by context infra alert",
+} as const
+
+const fail = (reason: keyof typeof unwell) => new StorageError({ reason, message: unwell[reason] })
 
 const liveness = HttpApiBuilder.group(Api, "liveness", (handlers) =>
   handlers.handle("healthz", () =>
-    Effect.flatMap(Database, ({ check }) =>
-      // Whoever asks without a token is not told where the file is.
-      Effect.mapBoth(check, { onSuccess: () => ({ status: "ok" as const }), onFailure: () => gone }),
+    Effect.flatMap(Database, ({ obstacle }) =>
+      Effect.matchEffect(obstacle, {
+        onSuccess: (found) => (found === null ? Effect.succeed({ status: "ok" as const }) : fail(found.reason)),
+        onFailure: ({ reason }) => fail(reason === "full" || reason === "unavailable" ? reason : "replaced"),
+      }),
     ),
   ),
 )

@@ -6,17 +6,19 @@ import { type Check, type Finding, ok, trouble, warning } from "@context-engine/
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
 import { checkSchema } from "../fileSchema.js"
+import { obstacleTo } from "../obstacle.js"
 import { columns, type EventRow, genesis, hashOf, matchesDigest } from "../record.js"
 import { applicationId, migrations } from "../schema.js"
 import { tables } from "../tables.js"
 import { readInert } from "../trust/verdicts.js"
-import { obstacleTo } from "../writable.js"
 import { log } from "./log.js"
 import { look } from "./look.js"
 
 export interface Options {
   /** Whether a person named the log: then its directory is not made. */
   readonly isNamed?: boolean
+  /** Whether this machine has seen a log there: what is told of that is the check of the memory's. */
+  readonly isSeen?: boolean
   /** How many of the last events are held against the chain. Default 500. */
   readonly events?: number
   /** For how many milliseconds the log is gone through from its beginning. Default 2,000. */
@@ -53,10 +55,12 @@ const whole = (path: string, about: ReadonlyArray<Finding>, { budget = 2_000 }: 
   return log(path, { budget, rows: of("views") === undefined })
 }
 
-const missing = (path: string, { isNamed = false }: Options): Finding =>
-  isNamed && !existsSync(dirname(path))
+const missing = (path: string, { isNamed = false, isSeen = false }: Options): Finding => {
+  if (isSeen) return warning("database", `there is no log at ${path} any more`)
+  return isNamed && !existsSync(dirname(path))
     ? warning("database", `there is no log at ${path}, and no directory for one`, "make it, or name another with --db")
     : warning("database", `there is no log at ${path} yet`, "it is made with the first command; name another with --db")
+}
 
 const mend: Record<string, string> = {
   corrupt: "context infra restore <backup>",

@@ -5,7 +5,7 @@ import { adminsOf, type Membership, nobody } from "@context-engine/core/domain/M
 import type { SyncError } from "@context-engine/core/Errors"
 import { word } from "@context-engine/core/Shell"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
-import { toApprove, toBelong, withNewKey, withoutKey } from "@context-engine/core/services/sync/wayOut"
+import { type Sharing, toApprove, toBelong, withNewKey, withoutKey } from "@context-engine/core/services/sync/wayOut"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import type { Connection } from "../connection.js"
@@ -21,11 +21,21 @@ import { readData } from "../trust/typed.js"
 import { glance } from "./look.js"
 import { remoteMembers } from "./remoteMembers.js"
 
+/** The shared log that the connection is to, if there is one. */
+export interface Shared {
+  readonly isConnected?: boolean
+  /** That log itself, where it is the only one that there is: then it is asked. */
+  readonly remote?: RemoteLog["Type"] | undefined
+}
+
 /**
  * Looks at the key in a file, of which there may be none, or at one that is given itself. `keyPath` is absent where nothing is signed.
- * `remote` is the shared log where that is the only one that there is: then it is asked.
  */
-export const keys = (database: string, keyPath: string | undefined, remote?: RemoteLog["Type"]): Check => ({
+export const keys = (
+  database: string,
+  keyPath: string | undefined,
+  { isConnected = false, remote }: Shared = {},
+): Check => ({
   name: "key",
   look: Effect.gen(function* () {
     const vouched = keyPath !== undefined && isKeyLine(keyPath) ? rootOfLine(keyPath) : undefined
@@ -33,6 +43,7 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
     const local = yield* glance(database, (connection) => readMembership(connection))
     const there = asked?._tag === "Right" ? asked.right : local
     const logId = (yield* glance(database, (connection) => readState(connection).logId)) ?? null
+    const sharing = { logId, isConnected }
     const members = there ?? nobody
     if (keyPath === undefined) return [unsigned(members)]
     const given = isKeyLine(keyPath)
@@ -41,7 +52,7 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
       const gone = yield* glance(database, (connection) =>
         keyTroubleOf(connection, { signer: undefined, keyFile: keyPath }),
       )
-      return [gone == null ? none(keyPath, asked, members, logId) : trouble("key", gone, withoutKey(logId))]
+      return [gone == null ? none(keyPath, asked, members, sharing) : trouble("key", gone, withoutKey(sharing))]
     }
     const mode = (found?.mode ?? 0) & 0o777
     const open = `${keyPath} can be read by others (${mode.toString(8).padStart(4, "0")})`
@@ -61,7 +72,7 @@ export const keys = (database: string, keyPath: string | undefined, remote?: Rem
     if (members.root !== null)
       return [
         ...readable,
-        enrolled(signer.right, members, { isFileless: remote !== undefined, keyFile: keyFileOf(keyPath), logId }),
+        enrolled(signer.right, members, { isFileless: remote !== undefined, keyFile: keyFileOf(keyPath), sharing }),
       ]
     if (there === undefined)
       return [...readable, ok("key", `${print}; there is no log yet in which it could be enrolled`)]
@@ -77,13 +88,13 @@ const putBack = "context infra sync heal, on a machine that has the log; or name
 type Asked = Either.Either<Membership | undefined, SyncError> | undefined
 
 /** Nothing signs yet. Where nothing is kept either, a key that is made for a command is enrolled by nobody. */
-const none = (keyPath: string, asked: Asked, { root }: Membership, logId: string | null): Finding => {
+const none = (keyPath: string, asked: Asked, { root }: Membership, sharing: Sharing): Finding => {
   const made = `${keyPath} is made with the first command that writes`
   if (asked === undefined && root !== null)
     return warning(
       "key",
       `none yet: ${made}, and counts for nothing in this log before it is enrolled`,
-      toBelong(logId),
+      toBelong(sharing),
     )
   if (asked === undefined) return ok("key", `none yet: ${made}`)
   if (asked._tag === "Left")
@@ -113,12 +124,11 @@ interface Kept {
   readonly isFileless: boolean
   /** Where the key is kept, if that is a file. */
   readonly keyFile: string | undefined
-  /** What the log is called where it is shared. */
-  readonly logId: string | null
+  readonly sharing: Sharing
 }
 
 /** How this machine stands in a log that has a root. Without a file nothing that it writes is kept until it is enrolled. */
-const enrolled = (key: Signer, { machines, root }: Membership, { isFileless, keyFile, logId }: Kept): Finding => {
+const enrolled = (key: Signer, { machines, root }: Membership, { isFileless, keyFile, sharing }: Kept): Finding => {
   const severe = isFileless ? trouble : warning
   const print = fingerprint(key.publicKey)
   const member = machines.get(key.id)
@@ -143,7 +153,7 @@ const enrolled = (key: Signer, { machines, root }: Membership, { isFileless, key
       return severe(
         "key",
         `${print}, which is not enrolled in this log: nothing that it signs counts`,
-        isFileless ? anew : toBelong(logId),
+        isFileless ? anew : toBelong(sharing),
       )
   }
 }

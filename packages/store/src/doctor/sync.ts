@@ -5,7 +5,7 @@ import { word } from "@context-engine/core/Shell"
 import { cloned } from "@context-engine/core/services/Alerts"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import { type SyncStatus, unaddressed, type WrongClock } from "@context-engine/core/services/Sync"
-import { ofNewer, wayOut } from "@context-engine/core/services/sync/wayOut"
+import { ofNewer, toPush, wayOut } from "@context-engine/core/services/sync/wayOut"
 import { count } from "@context-engine/core/words"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -18,6 +18,7 @@ import { keyFileOf } from "../identity.js"
 import { findSigner } from "../Signer.js"
 import { type Owner, readEndpoint } from "../sync/config.js"
 import { addressOf, type Endpoint, givesTokenAway } from "../sync/endpoint.js"
+import { enrolmentOf } from "../sync/enrolling.js"
 import { remoteLog } from "../sync/http.js"
 import { lastOf, readState, type State, timeNow } from "../sync/state.js"
 import { type Own, readTrouble } from "../sync/status.js"
@@ -107,7 +108,10 @@ const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> =>
   const waiting = pending === 0 ? "nothing waits" : `${pending} ${pending === 1 ? "event waits" : "events wait"}`
   const failed = readTrouble(connection, own)
   if (state.logId === null)
-    return [warning("sync", `never reached; ${waiting}`, failed?.next ?? now), ...known(connection, own)]
+    return [
+      warning("sync", `never reached; ${waiting}`, failed?.next ?? first(connection, own)),
+      ...known(connection, own),
+    ]
   const about = `last reached ${state.contactedAt ?? "never"}; ${waiting}`
   return [
     // What keeps it from going on is what leads on.
@@ -115,6 +119,10 @@ const remembered = (connection: Connection, own: Own): ReadonlyArray<Finding> =>
     ...known(connection, own),
   ]
 }
+
+/** How a log that never met the shared one comes to it. */
+const first = (connection: Connection, own: Own): string =>
+  toPush({ logId: null, isConnected: true }, enrolmentOf(readMembership(connection), own))
 
 /** What is known of the shared log and of this machine's place in it, reached or not. */
 const known = (connection: Connection, own: Own): ReadonlyArray<Finding> => {

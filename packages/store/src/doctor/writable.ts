@@ -1,11 +1,12 @@
-/** The check of whether commands can write to the log. By the rights alone: to open it for that would leave files beside it. */
+/** The check of whether commands can write to the log, by what can be seen without opening it: that would leave files beside it. */
 import { existsSync } from "node:fs"
+import type { Obstacle } from "@context-engine/core/EventLog"
+import { unwritable } from "@context-engine/core/services/Alerts"
 import { type Check, trouble } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
-import { storageError } from "../connection.js"
 import { hasWal, identify } from "../identify.js"
-import { checkRoom } from "../mayWrite.js"
-import { type Obstacle, obstacleTo } from "../writable.js"
+import { obstacleTo } from "../obstacle.js"
+import { foundFull } from "../room.js"
 import { glance } from "./look.js"
 
 export interface Options {
@@ -13,41 +14,28 @@ export interface Options {
   readonly isNamed?: boolean
 }
 
+export const writable = (path: string, options: Options = {}): Check => ({
+  name: "writable",
+  look: Effect.map(obstacleOf(path, options), (obstacle) =>
+    obstacle === undefined ? [] : [trouble("writable", unwritable(obstacle), obstacle.fix)],
+  ),
+})
+
 /** What keeps commands from writing; nothing of what is no log, or of one that no program has worked on since it was copied. */
-export const refusal = (path: string, { isNamed = false }: Options): Effect.Effect<Obstacle | undefined> =>
+const obstacleOf = (path: string, { isNamed = false }: Options): Effect.Effect<Obstacle | undefined> =>
   Effect.map(
     glance(path, () => true),
     (isRead) => {
-      if (isNamed && !hasWal(path)) return undefined
+      if (!holdsLog(path) || (isNamed && !hasWal(path))) return undefined
       // On a full disk it cannot even be read: what that needs beside it cannot be made.
-      return (isRead === undefined ? undefined : obstacleTo(path)) ?? (holdsLog(path) ? fullness(path) : undefined)
+      return (isRead === undefined ? undefined : obstacleTo(path)) ?? foundFull(path)
     },
   )
 
 const holdsLog = (path: string): boolean => {
   try {
-    return existsSync(path) && identify(path) === "log"
+    return existsSync(path) && ["log", "beginning"].includes(identify(path))
   } catch {
     return false
   }
 }
-
-/** A disk without room for what comes of a command: none is begun there. */
-const fullness = (path: string): Obstacle | undefined => {
-  try {
-    checkRoom(path)
-    return undefined
-  } catch (error) {
-    const { message } = storageError(path, error)
-    return { found: message.split(";")[0] as string, fix: "make room on its disk" }
-  }
-}
-
-export const writable = (path: string, options: Options = {}): Check => ({
-  name: "writable",
-  look: Effect.map(refusal(path, options), (obstacle) =>
-    obstacle === undefined ? [] : [trouble("writable", toldOf(obstacle), obstacle.fix)],
-  ),
-})
-
-export const toldOf = ({ found }: Obstacle): string => `no command can write to the log: ${found}`

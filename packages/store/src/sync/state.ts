@@ -114,11 +114,15 @@ export const noteSuccess = (connection: Connection, healed: boolean): void => {
 export interface Failure {
   readonly reason: SyncFailure
   readonly message: string
+  /** The shared log that the connection is to, where a log was put here to which that does not belong; `null` if it is not known. */
+  readonly connection?: string | null | undefined
 }
 
-export const noteError = (connection: Connection, { message, reason }: Failure, at: string): void => {
+export const noteError = (connection: Connection, failure: Failure, at: string): void => {
+  const { message, reason } = failure
   const before = readState(connection).error
-  connection.prepare("UPDATE sync SET error = ?").run(JSON.stringify({ reason, message, at }))
+  const of = failure.connection === undefined ? before?.connection : failure.connection
+  connection.prepare("UPDATE sync SET error = ?").run(JSON.stringify({ reason, message, at, connection: of }))
   // Days without a network are one line, not thousands.
   if (before?.reason !== reason) note(connection, { at, what: "failed", detail: message })
 }

@@ -100,7 +100,7 @@ export const readTrouble = (
   }
   const said = messageOf(error, stuck, signer)
   const message = keepsNothing === true ? withoutFile(said) : said
-  return { ...error, message, next: wayOut(error.reason, stuck) }
+  return { reason: error.reason, message, at: error.at, next: wayOut(error.reason, stuck) }
 }
 
 /** What was said of a key that is not here any more does not hold of what is here now. */

@@ -56,6 +56,8 @@ export const writeThrough = (
           return EventLog.of({
             ...log,
             append: (...asked) => Effect.zipLeft(log.append(...asked), shared),
+            // The file goes with the process.
+            obstacle: Effect.succeed(null),
             ready: Effect.zipRight(log.ready, mayShare(sync)),
           })
         }),

@@ -7,7 +7,8 @@ import { EventLog } from "@context-engine/core/EventLog"
 import { Registry } from "@context-engine/core/services/Registry"
 import * as Effect from "effect/Effect"
 import { afterAll, describe, expect, it } from "vitest"
-import { refusal } from "../../src/doctor/writable.js"
+import { storageError } from "../../src/connection.js"
+import { writable } from "../../src/doctor/writable.js"
 import { audited } from "../support/audited.js"
 import { addServers, inLog } from "../support/live.js"
 import { seedOf } from "../support/random.js"
@@ -113,12 +114,17 @@ describe.skipIf(skipped)(suite, () => {
           expect(ended.ready).toContain("the disk is full")
           // Whoever asks how it stands is told the same; what is open takes some room itself.
           if (free <= 400)
-            expect(await Effect.runPromise(refusal(path, {}))).toMatchObject({ fix: "make room on its disk" })
+            expect(await Effect.runPromise(writable(path).look)).toMatchObject([{ fix: "make room on its disk" }])
           refusals += 1
         }
       }
       expect(refusals).toBeGreaterThan(10)
+      // What is needed beside it only to read it cannot be made either, and the driver says no more of that.
+      const failed = Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR_SHMSIZE" })
+      leaveFree(disk, 0)
+      expect(storageError(path, failed)).toMatchObject({ reason: "full" })
       leaveFree(disk, undefined)
+      expect(storageError(path, failed)).toMatchObject({ reason: "unavailable" })
       expect(await inLog(path, asked)).toEqual({ ready: "well", note: "well" })
     }),
   )

@@ -30,6 +30,7 @@ export const memoryDatabase = (
     write: (body) => attempt(() => connection.transact(body)),
     dedicated: Effect.succeed(connection),
     check: Effect.void,
+    obstacle: Effect.succeed(null),
     memory: noMemory,
     transact: (body) => {
       try {

@@ -42,7 +42,7 @@ export const wayOut = (reason: SyncFailure, stuck: Stuck): string => {
     case "damaged":
       return outOfDamage
     case "to-merge":
-      return "context infra sync join"
+      return toJoin
     case "newer-schema":
       return "upgrade context on this machine"
     case "not-enrolled":
@@ -82,15 +82,30 @@ export const strange =
 
 const toCome = "context infra sync connect <url> --invite <code>"
 
+/** How the log that is here is shared: what it is called where it is, and whether there is a connection. */
+export interface Sharing {
+  readonly logId: string | null
+  readonly isConnected: boolean
+}
+
+/** What becomes of a log that is not the one that the connection is to. */
+const toJoin =
+  "context infra sync join, which puts what is here after the log that is shared; or sync disconnect, which leaves it alone"
+
 /** How a machine comes into a log that it does not belong to. One that is shared has somebody who can let it in. */
-export const toBelong = (logId: string | null): string =>
-  logId === null
-    ? `${toCome}, if the log is shared elsewhere; or, if the keys of all its admin machines are lost, context infra machine root --keys-lost`
-    : toCome
+export const toBelong = ({ isConnected, logId }: Sharing): string => {
+  if (logId !== null) return toCome
+  if (isConnected) return toJoin
+  return `${toCome}, if the log is shared elsewhere; or, if the keys of all its admin machines are lost, context infra machine root --keys-lost`
+}
+
+/** What is next for what waits, where nothing has failed: with a log that never met the shared one it needs a person's word. */
+export const toPush = (sharing: Sharing, enrolment: SyncStatus["enrolment"]): string =>
+  sharing.logId === null && enrolment === "not-enrolled" ? toBelong(sharing) : "context infra sync now"
 
 /** How it goes on where the key that signed here is gone, or is none. */
-export const withoutKey = (logId: string | null): string =>
-  `put the key back from a backup; or move away what is there, and with a new one ${toBelong(logId)}`
+export const withoutKey = (sharing: Sharing): string =>
+  `put the key back from a backup; or move away what is there, and with a new one ${toBelong(sharing)}`
 
 /** How one that waits is let in. */
 export const toApprove = (name: string | undefined, admins: ReadonlyArray<string>): string =>

@@ -8,7 +8,7 @@ it("what a person decides is what is advised", () => {
   expect(wayOut("reset", stuck)).toBe("context infra sync heal")
   expect(wayOut("rolled-back", stuck)).toBe("context infra sync heal")
   expect(wayOut("damaged", stuck)).toContain("an empty database")
-  expect(wayOut("to-merge", stuck)).toBe("context infra sync join")
+  expect(wayOut("to-merge", stuck)).toMatch(/^context infra sync join, .*sync disconnect/)
   expect(wayOut("unauthorised", stuck)).toContain("sync connect <url>, with a new token")
   expect(wayOut("no-root", stuck)).toContain("context infra machine root")
   expect(wayOut("new-root", stuck)).toContain("machine trust <fingerprint>")
