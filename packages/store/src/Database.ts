@@ -28,7 +28,7 @@ import type { KeptRoot } from "./memory/roots.js"
 import { assertOneNative } from "./native.js"
 import { OpenedFile } from "./OpenedFile.js"
 import { obstacleTo } from "./obstacle.js"
-import { foundFull, toldFull } from "./room.js"
+import { toldFull } from "./room.js"
 import { applicationId, migrations } from "./schema.js"
 import * as SqlClientLayer from "./sqlClient.js"
 import { tables } from "./tables.js"
@@ -164,7 +164,6 @@ const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: O
     const keeping = new Keeping(path, memory, read)
     const onCommit = { file, committed: keeping.written }
     const check = attempt(path, () => file.check())
-    const obstacle = yield* obstacleOf(path, way, isNamed)
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         keeping.close()
@@ -174,7 +173,7 @@ const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: O
     const database = Database.of({
       path,
       check,
-      obstacle: Effect.zipRight(check, obstacle),
+      obstacle: Effect.zipRight(check, obstacleOf(path, way, isNamed)),
       memory: {
         look: retryWhileBusy(attempt(path, () => keeping.look())),
         accept: retryWhileBusy(attempt(path, () => keeping.accept())),
@@ -194,22 +193,12 @@ const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: O
     return { database, keeping }
   })
 
-/**
- * What keeps from writing the file. However often it is asked, no more is written for it than one look in ten seconds takes, and nothing
- * where the disk says by itself that it is full.
- */
+/** What keeps from writing the file. It is asked all the time, and so writes nothing itself: a quota is told by the write that it stops. */
 const obstacleOf = (path: string, { isCopy, name }: Way, isNamed: boolean) =>
-  Effect.map(
-    Effect.cachedWithTTL(
-      attempt(path, () => foundFull(path)),
-      "10 seconds",
-    ),
-    (found) =>
-      attempt(path, () => obstacleTo(path) ?? (name === path ? undefined : onlyRead(path)) ?? toldFull(path)).pipe(
-        Effect.flatMap((told) => (told === undefined ? found : Effect.succeed(told))),
-        Effect.map((one) => (one === undefined || (isNamed && isCopy) ? null : one)),
-      ),
-  )
+  attempt(path, () => {
+    if (isNamed && isCopy) return null
+    return obstacleTo(path) ?? (name === path ? undefined : onlyRead(path)) ?? toldFull(path) ?? null
+  })
 
 /** Where nothing could be made beside it, it was opened as one that nobody changes, and stays so. */
 const onlyRead = (path: string): Obstacle => ({
