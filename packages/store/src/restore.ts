@@ -16,7 +16,17 @@ import { copyPrivately, leadsTo, syncPath } from "./files.js"
 import { hasWal, identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
 import { noHead, replace } from "./replace.js"
-import { asItWas, headOf, leftAlone, measuredIn, reading, rootsFor, unsharedBeside, using } from "./replacedLog.js"
+import {
+  asItWas,
+  headOf,
+  leftAlone,
+  measuredIn,
+  reading,
+  refuseObstacles,
+  rootsFor,
+  unsharedBeside,
+  using,
+} from "./replacedLog.js"
 import { type Believed, differingAsItIs, restate, seesOtherRoots } from "./restate.js"
 import { findSigner, type Signer } from "./Signer.js"
 import * as SqlAudit from "./SqlAudit.js"
@@ -75,6 +85,7 @@ export const prepare = (
     const path = yield* attempt(named, () => leadsTo(named))
     const look = attempt(path, () => isLog(path) && identify(path) === "log")
     yield* look
+    yield* attempt(path, () => refuseObstacles(path, { backup, named }))
     const directory = yield* staging(path)
     const copy = join(directory, "backup.db")
     yield* attempt(backup, () => copyStill(backup, copy))
