@@ -9,6 +9,7 @@ import { NativeConnection, storageError } from "./connection.js"
 import { makeFile, putInPlace, syncPath } from "./files.js"
 import { applicationId } from "./schema.js"
 import { staging } from "./staging.js"
+import { obstacle, refuseObstacle } from "./writable.js"
 
 const refuse = (reason: string) => new InvalidInput({ field: "", reason })
 
@@ -40,6 +41,7 @@ export const makeWhole = <A, E, R>(
   Effect.scoped(
     Effect.gen(function* () {
       yield* refuseWithoutDirectory(into)
+      yield* attempt(into, () => refuseObstacle(obstacle(dirname(into))))
       // First: a run that was killed after the file had its name left the rest.
       const draft = join(yield* staging(into), basename(into))
       yield* refuseUnlessNew(into)

@@ -169,9 +169,11 @@ export const isLog = (path: string): boolean => {
   }
 }
 
-/** The same, and makes an empty file for its owner alone where there is nothing. */
-export const claim = (path: string): void => {
-  if (!isLog(path)) makeFile(path)
+/** The same, and makes an empty file for its owner alone where there is nothing. Gives whether it did. */
+export const claim = (path: string): boolean => {
+  const isThere = isLog(path)
+  if (!isThere) makeFile(path)
+  return !isThere
 }
 
 /** For a file that is only a lock: empty, or nothing yet. Throws `StorageError` where it is anything else. */

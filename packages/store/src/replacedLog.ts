@@ -13,7 +13,7 @@ import { type KeptRoot, keptWith } from "./memory/roots.js"
 import { headText, inUse } from "./replace.js"
 import { acquireWhenFree } from "./sync/lock.js"
 import { readState } from "./sync/state.js"
-import { obstacleAbove, obstacleTo, refuse } from "./writable.js"
+import { obstacleAbove, obstacleTo, refuseObstacle } from "./writable.js"
 
 /** How long a push in the background may take: it stays for some seconds after the last command. */
 const patience = "15 seconds"
@@ -41,8 +41,8 @@ export const refuseObstacles = (
   path: string,
   { backup, named }: { readonly backup: string; readonly named: string },
 ) => {
-  refuse(existsSync(path) ? obstacleTo(path) : obstacleAbove(path))
-  if (hasLogs(backup) || hasLogs(named)) refuse(obstacleAbove(directoryOf(named)))
+  refuseObstacle(existsSync(path) ? obstacleTo(path) : obstacleAbove(path))
+  if (hasLogs(backup) || hasLogs(named)) refuseObstacle(obstacleAbove(directoryOf(named)))
 }
 
 /** The roots that a person has accepted in the log that is there, and what is remembered of it, where it does not say otherwise. */

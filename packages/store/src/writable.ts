@@ -24,7 +24,7 @@ export const obstacleAbove = (path: string): Obstacle | undefined =>
   existsSync(path) || dirname(path) === path ? obstacle(path) : obstacleAbove(dirname(path))
 
 /** Refuses what an obstacle keeps from being done. Throws `StorageError`. */
-export const refuse = (found: Obstacle | undefined): void => {
+export const refuseObstacle = (found: Obstacle | undefined): void => {
   if (found === undefined) return
   throw new StorageError({ reason: "unavailable", message: `${found.found}; nothing was done. What mends it: ${found.fix}` }) // biome-ignore format: one line
 }
