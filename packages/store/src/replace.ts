@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import { NativeConnection, storageError } from "./connection.js"
 import { copyLogs, keepOnlyLogs, linkLogs, removeLogs } from "./FileDeployLogs.js"
 import { addName, makeDirectory, makeFile, makePrivate, syncPath } from "./files.js"
-import { identify, isLog, isSecondName } from "./identify.js"
+import { hasOthersWal, identify, isLog, isSecondName } from "./identify.js"
 
 export interface Replacement {
   /** The new file, which nobody has open. */
@@ -90,6 +90,7 @@ const rename = (final: string, path: string): void => {
 const makeRoom = (path: string, aside: string): boolean => {
   isLog(path)
   removeNames(path)
+  if (hasOthersWal(path)) moveBeside(path, aside)
   if (identify(path) === "log") return true
   // What lies beside a log that is gone, or was cut off within its first page, would be taken for the new one's.
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < 512) moveBeside(path, aside)
