@@ -77,10 +77,11 @@ const textsIn = (directory: string): ReadonlyArray<string> =>
 
 /** A text is written once: one of the same size is the same. */
 const copyText = (from: string, to: string): Copied => {
+  const [draft, before] = [`${to}.copying.part`, `${to}.before.part`]
+  // Of a process that was killed.
+  for (const left of [draft, before]) rmSync(left, { force: true })
   const there = lstatSync(to, { throwIfNoEntry: false })
   if (there?.isFile() && there.size === statSync(from).size) return {}
-  const [draft, before] = [`${to}.copying.part`, `${to}.before.part`]
-  for (const left of [draft, before]) rmSync(left, { force: true })
   try {
     copyPrivately(from, draft)
     if (there !== undefined) addName(to, before)
