@@ -18,7 +18,7 @@ export const refusal = (path: string, { isNamed = false }: Options): Effect.Effe
   Effect.map(
     glance(path, () => true),
     (isRead) => {
-      if (isNamed && !hasWal(path)) return undefined
+      if (isNamed && !(existsSync(path) && hasWal(path))) return undefined
       // On a full disk it cannot even be read: what that needs beside it cannot be made.
       return (isRead === undefined ? undefined : obstacleTo(path)) ?? (holdsLog(path) ? fullness(path) : undefined)
     },
