@@ -1,10 +1,14 @@
 /** The log itself, by hand: verified, compared, taken out, brought in, rebuilt, copied and put back. */
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, readdirSync, readFileSync, statSync, watch, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { beforeAll, describe, expect, it } from "vitest"
 import { damaged } from "../../store/test/support/audited.js"
+import { bundle } from "./support/bundle.js"
 import { workspace } from "./support/cli.js"
 import { signing } from "./support/enrolled.js"
 
@@ -174,9 +178,30 @@ describe("audit export and import", () => {
     const ended = await ws.run(`audit import ${at("broken.jsonl")} --db ${at("none.db")}`)
     expect(ended.code).not.toBe(0)
     expect(ended.stderr).toContain("the chain breaks at position 4")
-    expect(await ws.json(`server list --db ${at("none.db")}`)).toEqual([])
     expect((await ws.run("audit import nothing.jsonl")).stderr).toContain("there is no such file")
+    expect((await ws.run(`audit import nothing.jsonl --db ${at("none.db")}`)).stderr).toContain("there is no such file")
+    expect((await ws.run(`sync join --db ${at("none.db")}`)).stderr).toContain("no shared log is configured")
+    expect(readdirSync(ws.directory).filter((name) => name.includes("none.db"))).toEqual([])
     expect((await ws.run(`audit export --into ${at("log.jsonl")}`)).stderr).toContain("exists already")
+  })
+
+  it("leaves no log where none was when it is killed, and goes through the next time", async () => {
+    const began = new Promise<void>((resolve) => {
+      const watcher = watch(ws.directory, (_, name) => {
+        if (!name?.includes("killed.db")) return
+        watcher.close()
+        resolve()
+      })
+    })
+    const command = [await bundle(), "infra", "audit", "import", "-", "--db", at("killed.db")]
+    const child = spawn(process.execPath, command, { env: { ...process.env, HOME: ws.directory, CONTEXT_KEY: "off" } })
+    await began
+    child.kill("SIGKILL")
+    await once(child, "close")
+    expect(existsSync(at("killed.db"))).toBe(false)
+    await ws.succeed(`audit import ${at("log.jsonl")} --db ${at("killed.db")}`)
+    expect(await ws.json(`audit verify --db ${at("killed.db")}`)).toMatchObject({ ok: true, signed: 4 })
+    expect(readdirSync(ws.directory).filter((name) => name.endsWith("unfinished"))).toEqual([])
   })
 })
 

@@ -4,11 +4,11 @@ import * as Context from "effect/Context"
 export interface AttendantData {
   /** Names this run of the program, for others on its machine to look for. */
   readonly id: string
-  /** Whether the program of such an id, on this machine, has ended. */
-  readonly isGone: (id: string) => boolean
+  /** Whether the program of such an id has ended; `undefined` where that cannot be told, as of one in another container. */
+  readonly isGone: (id: string) => boolean | undefined
 }
 
 /** The default knows nobody: who left without a word is noticed only by the time that has passed. */
 export class Attendant extends Context.Reference<Attendant>()("@context-engine/core/Attendant", {
-  defaultValue: (): AttendantData => ({ id: "", isGone: () => false }),
+  defaultValue: (): AttendantData => ({ id: "", isGone: () => undefined }),
 }) {}

@@ -1,4 +1,5 @@
 /** Owns the local file: opens it, brings its schema up to date, and is the only way to it. */
+import { existsSync, rmSync } from "node:fs"
 import { dirname } from "node:path"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
@@ -27,7 +28,7 @@ import { type LastSeen, lastSeen, type MemoryOptions } from "./memory/LogMemory.
 import type { KeptRoot } from "./memory/roots.js"
 import { assertOneNative } from "./native.js"
 import { OpenedFile } from "./OpenedFile.js"
-import { obstacleTo } from "./obstacle.js"
+import { obstacleAbove, obstacleTo, refuseObstacle } from "./obstacle.js"
 import { toldFull } from "./room.js"
 import { applicationId, migrations } from "./schema.js"
 import * as SqlClientLayer from "./sqlClient.js"
@@ -88,14 +89,18 @@ export class Patience extends Context.Reference<Patience>()("@context-engine/sto
   defaultValue: () => Duration.seconds(15),
 }) {}
 
-/** The database in a file, which is made if there is none. Gives `SqlClient` too. */
+/**
+ * The database in a file, which is made if there is none, and taken away again where what it was made for fails and left nothing in it.
+ * Gives `SqlClient` too.
+ */
 export const layer = (named: string, options: Options = {}): Layer.Layer<Database | SqlClient, StorageError> => {
   const path = plainPath(named)
   return Layer.unwrapScoped(
     Effect.gen(function* () {
-      yield* attempt(path, () => {
+      const made = yield* attempt(path, () => {
+        if (!existsSync(path)) refuseObstacle(obstacleAbove(path))
         makeDirectory(dirname(path))
-        claim(path)
+        return claim(path)
       })
       const file = new OpenedFile(path)
       const way = yield* attempt(path, () => wayTo(path))
@@ -104,6 +109,7 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
         (opened) => Effect.sync(() => opened.close()),
       )
       const { database, keeping } = yield* makeDatabase(file, way, options)
+      if (made) yield* Effect.addFinalizer((exit) => (exit._tag === "Success" ? Effect.void : takenAway(database)))
       const isIt = attempt(path, () => file.opened())
       const header = yield* Effect.tryPromise({
         try: () => client.execute(headerQuery),
@@ -118,6 +124,15 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
     }),
   )
 }
+
+/** Alone among all writers: whoever else has opened it finds that it was removed, before anything is committed. */
+const takenAway = ({ path, write }: Database["Type"]): Effect.Effect<void> =>
+  Effect.ignore(
+    write((connection) => {
+      const [held] = connection.prepare("SELECT count(*) + (SELECT log_id IS NOT NULL FROM sync) FROM events").get()
+      if (held === 0) for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true })
+    }),
+  )
 
 /** The client takes no parameters but its own, so that a name that has some is given as if all of it were the path. */
 const urlOf = ({ name }: Way): string =>
@@ -152,6 +167,8 @@ const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: O
     let connection: NativeConnection | undefined
     const connect = () => {
       if (connection === undefined) {
+        // SQLite would make another where it is gone.
+        file.check()
         connection = new NativeConnection(name, 0, logSettings, onCommit)
         assertOneNative()
       }

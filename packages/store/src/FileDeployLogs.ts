@@ -8,28 +8,52 @@ import { createGzip, gunzip } from "node:zlib"
 import { DeployLogs } from "@context-engine/core/DeployLogs"
 import { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { addName, copyPrivately, makeDirectory, syncPath } from "./files.js"
 
 /** Where the texts of the database at `path` are. */
 export const directoryOf = (path: string): string => `${path}-logs`
 
-/** Copies the texts of one database to where another's are, each whole or not at all. What is still being written is left out. */
-export const copyLogs = (from: string, to: string): Effect.Effect<void, StorageError> =>
-  attempt(to, () => {
-    const [source, target] = [directoryOf(from), directoryOf(to)]
+/**
+ * Copies the texts of one database to where another's are, each whole or not at all. What is still being written is left out. Where
+ * the scope ends in a failure, all is as it was.
+ */
+export const copyLogs = (from: string, to: string): Effect.Effect<void, StorageError, Scope.Scope> => {
+  const [source, target] = [directoryOf(from), directoryOf(to)]
+  const done: Array<Copied> = []
+  const copy = attempt(to, () => {
     const texts = textsIn(source)
     if (texts.length === 0) return
-    const made = !existsSync(target)
-    try {
+    if (!existsSync(target)) {
       makeDirectory(target)
-      for (const name of texts) copyText(join(source, name), join(target, name))
-      syncPath(target)
-    } catch (error) {
-      if (made) rmSync(target, { recursive: true, force: true })
-      throw error
+      done.push({ undo: () => rmSync(target, { recursive: true, force: true }) })
     }
+    for (const name of texts) done.push(copyText(join(source, name), join(target, name)))
+    syncPath(target)
   })
+  const end = ({ _tag }: Exit.Exit<unknown, unknown>) =>
+    attempt(to, () => {
+      for (const { keep, undo } of done.reverse()) (_tag === "Success" ? keep : undo)?.()
+    })
+  return Effect.zipRight(
+    Effect.addFinalizer((exit) => Effect.ignore(end(exit))),
+    copy,
+  )
+}
+
+/** What there is to do when it is known whether a text stays. */
+interface Copied {
+  readonly undo?: () => void
+  readonly keep?: () => void
+}
+
+/** Whether there is anything that a database's deployments printed. */
+export const hasLogs = (path: string): boolean => textsIn(directoryOf(path)).length > 0
+
+/** Takes away all that the deployments of a database printed. */
+export const removeLogs = (path: string): void => rmSync(directoryOf(path), { recursive: true, force: true })
 
 /** Gives the texts of a database the names that belong to another of its names. */
 export const linkLogs = (from: string, to: string): Effect.Effect<void, StorageError> =>
@@ -52,13 +76,22 @@ const textsIn = (directory: string): ReadonlyArray<string> =>
   existsSync(directory) ? readdirSync(directory).filter((name) => name.endsWith(".gz")) : []
 
 /** A text is written once: one of the same size is the same. */
-const copyText = (from: string, to: string): void => {
+const copyText = (from: string, to: string): Copied => {
+  const [draft, before] = [`${to}.copying.part`, `${to}.before.part`]
+  // Of a process that was killed.
+  for (const left of [draft, before]) rmSync(left, { force: true })
   const there = lstatSync(to, { throwIfNoEntry: false })
-  if (there?.isFile() && there.size === statSync(from).size) return
-  const draft = `${to}.copying`
-  rmSync(draft, { force: true })
-  copyPrivately(from, draft)
-  renameSync(draft, to)
+  if (there?.isFile() && there.size === statSync(from).size) return {}
+  try {
+    copyPrivately(from, draft)
+    if (there !== undefined) addName(to, before)
+    renameSync(draft, to)
+  } catch (error) {
+    for (const left of [draft, before]) rmSync(left, { force: true })
+    throw error
+  }
+  if (there === undefined) return { undo: () => rmSync(to) }
+  return { undo: () => renameSync(before, to), keep: () => rmSync(before) }
 }
 
 const attempt = (to: string, body: () => void): Effect.Effect<void, StorageError> =>

@@ -1,5 +1,5 @@
 /** A native libSQL connection to the local file: synchronous, with its statements prepared once. */
-import { existsSync, realpathSync } from "node:fs"
+import { existsSync, realpathSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Obstacle } from "@context-engine/core/EventLog"
@@ -218,7 +218,19 @@ export const storageError = (path: string, cause: unknown): StorageError => {
   const full = codeOf(cause) === "SQLITE_IOERR" && (/space|full/i.test(message) || lacksSpace(path))
   const reason = full ? "full" : (reasons[codeOf(cause)] ?? "unavailable")
   const detail = reason === "unavailable" ? `: ${message}` : ""
-  return new StorageError({ reason, message: `${path}: ${advice[reason]}${detail}`, cause })
+  const found = reason === "corrupt" && hasWal(path) ? damagedTogether : advice[reason]
+  return new StorageError({ reason, message: `${path}: ${found}${detail}`, cause })
+}
+
+const damagedTogether =
+  "the database file is damaged, or was put in the place of another whose -wal lies beside it still; end what has had it open (context infra serve, sync watch), then restore a backup: context infra restore <backup>"
+
+const hasWal = (path: string): boolean => {
+  try {
+    return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0
+  } catch {
+    return false
+  }
 }
 
 /** Whether the driver itself threw it: then it is about the file, not about what was asked. */

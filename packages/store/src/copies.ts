@@ -4,8 +4,10 @@ import { basename, dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { InvalidInput, StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { NativeConnection, storageError } from "./connection.js"
 import { makeFile, putInPlace, syncPath } from "./files.js"
+import { obstacle, refuseObstacle } from "./obstacle.js"
 import { applicationId } from "./schema.js"
 import { staging } from "./staging.js"
 
@@ -34,11 +36,12 @@ const refuseWithoutDirectory = (into: string): Effect.Effect<void, InvalidInput>
 export const makeWhole = <A, E, R>(
   into: string,
   make: (draft: string) => Effect.Effect<A, E, R>,
-  before: Effect.Effect<void, StorageError> = Effect.void,
+  before: Effect.Effect<void, StorageError, Scope.Scope> = Effect.void,
 ): Effect.Effect<A, E | StorageError | InvalidInput, R> =>
   Effect.scoped(
     Effect.gen(function* () {
       yield* refuseWithoutDirectory(into)
+      yield* attempt(into, () => refuseObstacle(obstacle(dirname(into))))
       // First: a run that was killed after the file had its name left the rest.
       const draft = join(yield* staging(into), basename(into))
       yield* refuseUnlessNew(into)
@@ -72,7 +75,7 @@ export const copyInto = (connection: NativeConnection, file: string): void => {
 export const writeCopy = (
   connection: NativeConnection,
   into: string,
-  before?: Effect.Effect<void, StorageError>,
+  before?: Effect.Effect<void, StorageError, Scope.Scope>,
 ): Effect.Effect<void, StorageError | InvalidInput> =>
   makeWhole(into, (draft) => attempt(into, () => copyInto(connection, draft)), before)
 

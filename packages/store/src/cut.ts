@@ -66,9 +66,20 @@ export const isAhead = (connection: Connection): boolean => {
  */
 export const goOnFromHere = (connection: Connection): void => {
   endSession(connection)
+  takeEnd(connection)
   const { head, shared } = endsOf(connection)
   if (head >= shared) return
   bind(connection, readState(connection).logId, { position: head, hash: hashAt(connection, head) ?? genesis })
   const detail = `with what is there, up to position ${head}; what was shared after that comes from there again`
   note(connection, { at: new Date().toISOString(), what: "connected", detail })
+}
+
+/**
+ * The end of the log is the one that it is meant to have: the file does not tell any more that it lacks something. Where the end is gone,
+ * so is that of the chain that this file signed. The rows have to be those of the log by then.
+ */
+export const takeEnd = (connection: Connection): void => {
+  if (!isAhead(connection)) return
+  endSession(connection)
+  connection.prepare("UPDATE checkpoint SET position = ?").run(endsOf(connection).head)
 }

@@ -2,7 +2,7 @@
  * What lies at a path, told without changing it or anything beside it: nothing but a log of ours, or a file that is being made
  * one, is ever opened to be written.
  */
-import { closeSync, lstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs"
+import { closeSync, existsSync, lstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
@@ -61,6 +61,23 @@ const lookIntoFile = (path: string): Content => {
  * https://www.sqlite.org/fileformat2.html#file_format_version_numbers
  */
 export const hasWal = (path: string): boolean => headerOf(path)?.readUInt8(18) !== 1
+
+/**
+ * The same of one that somebody may have open: whether what lies beside it was written to a file that was there before it. Read together,
+ * neither is what it was.
+ */
+export const hasOthersWal = (path: string): boolean => {
+  if (!existsSync(path) || !statSync(`${realpathSync(path)}-wal`, { throwIfNoEntry: false })?.size) return false
+  const connection = new NativeConnection(`${pathToFileURL(path).href}?mode=ro&immutable=1`, 0, "")
+  try {
+    return connection.prepare("SELECT hex(substr(data, 19, 1)) FROM sqlite_dbpage WHERE pgno = 1").get()?.[0] === "01"
+  } catch {
+    // What is damaged is told by who opens it.
+    return false
+  } finally {
+    connection.close()
+  }
+}
 
 const headerOf = (path: string): Buffer | undefined => {
   const descriptor = openSync(path, "r")
@@ -169,9 +186,11 @@ export const isLog = (path: string): boolean => {
   }
 }
 
-/** The same, and makes an empty file for its owner alone where there is nothing. */
-export const claim = (path: string): void => {
-  if (!isLog(path)) makeFile(path)
+/** The same, and makes an empty file for its owner alone where there is nothing. Gives whether it did. */
+export const claim = (path: string): boolean => {
+  const isThere = isLog(path)
+  if (!isThere) makeFile(path)
+  return !isThere
 }
 
 /** For a file that is only a lock: empty, or nothing yet. Throws `StorageError` where it is anything else. */

@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, realpathSync, statfsSync, statSync } from "node:fs"
 import { userInfo } from "node:os"
 import { dirname } from "node:path"
+import { StorageError } from "@context-engine/core/Errors"
 import type { Obstacle } from "@context-engine/core/EventLog"
 import { word } from "@context-engine/core/Shell"
 
@@ -15,8 +16,14 @@ export const obstacleTo = (path: string): Obstacle | undefined => {
 export const obstacleAbove = (path: string): Obstacle | undefined =>
   existsSync(path) || dirname(path) === path ? obstacle(path) : obstacleAbove(dirname(path))
 
+/** Refuses what an obstacle keeps from being done. Throws `StorageError`. */
+export const refuseObstacle = (found: Obstacle | undefined): void => {
+  if (found === undefined) return
+  throw new StorageError({ reason: found.reason, message: `${found.found}; nothing was done. What mends it: ${found.fix}` }) // biome-ignore format: one line
+}
+
 /** The same for one file or directory. */
-const obstacle = (path: string): Obstacle | undefined => {
+export const obstacle = (path: string): Obstacle | undefined => {
   try {
     accessSync(path, constants.W_OK)
     return undefined

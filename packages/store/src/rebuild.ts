@@ -5,7 +5,6 @@ import { HeadCache } from "./HeadCache.js"
 import { decode, type StoredRow, stored } from "./record.js"
 import { writeRows } from "./rows.js"
 import { indexes } from "./schema.js"
-import { endSession } from "./standing.js"
 import { type Table, tables } from "./tables.js"
 import { markHalves } from "./trust/halves.js"
 
@@ -54,9 +53,8 @@ export const swap = (connection: Connection, doubles: Doubles) => {
     )
   }
   connection.exec(indexes)
-  // Where the end of the log is gone, so is that of the chain that this file signed.
-  if (connection.prepare("SELECT position FROM checkpoint").get()[0] > doubles.position) endSession(connection)
-  connection.prepare("UPDATE checkpoint SET position = ?").run(doubles.position)
+  // Where the end of the log was cut off, that is all that tells of it.
+  connection.prepare("UPDATE checkpoint SET position = max(position, ?)").run(doubles.position)
   return { events: doubles.position, rows, differing }
 }
 

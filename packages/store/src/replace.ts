@@ -10,9 +10,9 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { NativeConnection, storageError } from "./connection.js"
-import { copyLogs, keepOnlyLogs, linkLogs } from "./FileDeployLogs.js"
-import { addName, makeDirectory, makeFile, makePrivate, putInPlace, syncPath } from "./files.js"
-import { identify, isLog, isSecondName } from "./identify.js"
+import { copyLogs, keepOnlyLogs, linkLogs, removeLogs } from "./FileDeployLogs.js"
+import { addName, makeDirectory, makeFile, makePrivate, syncPath } from "./files.js"
+import { hasOthersWal, identify, isLog, isSecondName } from "./identify.js"
 
 export interface Replacement {
   /** The new file, which nobody has open. */
@@ -27,65 +27,90 @@ export interface Replacement {
 }
 
 /** Gives where the old log is now; `null` if there was none. */
-export const replace = ({
-  backup,
-  final,
-  head,
-  named,
-  path,
-}: Replacement): Effect.Effect<string | null, StorageError> =>
+export const replace = (replacement: Replacement): Effect.Effect<string | null, StorageError> =>
+  Effect.uninterruptible(Effect.scoped(put(replacement))).pipe(
+    // From here on the new log is there: that it is not told for good yet, or that too much is beside it, undoes nothing.
+    Effect.tap(() => attempt(replacement.path, () => syncPath(dirname(replacement.path)))),
+    // What was printed is kept with the log that was set aside; where none was, it is in no other place.
+    Effect.tap((aside) =>
+      aside === null ? Effect.void : Effect.ignore(keepOnlyLogs(replacement.named, replacement.backup)),
+    ),
+  )
+
+/** Ends with the rename; where it fails before, all is as it was when the scope is closed. */
+const put = ({ backup, final, head, named, path }: Replacement) =>
   Effect.gen(function* () {
     yield* attempt(path, () => makeDirectory(dirname(path)))
     yield* copyLogs(backup, named)
-    const aside = yield* Effect.scoped(
-      Effect.gen(function* () {
-        const isThere = yield* attempt(path, () => makeRoom(path))
-        const held = yield* holding(path)
-        const seen = isThere ? head : noHead
-        if (held !== undefined && seen !== undefined)
-          yield* attempt(path, () => assertEnd(held, seen, join(dirname(final), "head.db")))
-        const aside = isThere
-          ? yield* attempt(path, () => setAside(path, held, join(dirname(final), "aside.db")))
-          : null
-        if (aside !== null) yield* linkLogs(named, aside)
-        yield* attempt(path, () => {
-          clearBeside(path)
-          putInPlace(final, path)
-        }).pipe(Effect.tapError(() => Effect.ignore(attempt(path, () => removeNames(path)))))
-        return aside
-      }),
+    const [aside, wasThere] = [asideOf(path), existsSync(path)]
+    yield* Effect.addFinalizer(({ _tag }) =>
+      _tag === "Success" ? Effect.void : Effect.ignore(attempt(path, () => undo(path, aside, wasThere))),
     )
-    // What was printed is kept with the log that was set aside; where none was, it is in no other place.
-    if (aside !== null) yield* keepOnlyLogs(named, backup)
-    return aside
+    const isThere = yield* attempt(path, () => makeRoom(path, aside))
+    const held = yield* holding(path)
+    const seen = isThere ? head : noHead
+    if (held !== undefined && seen !== undefined)
+      yield* attempt(path, () => assertEnd(held, seen, join(dirname(final), "head.db")))
+    if (isThere) {
+      yield* attempt(path, () => setAside(path, held, { aside, draft: join(dirname(final), "aside.db") }))
+      yield* linkLogs(named, aside)
+    }
+    yield* attempt(path, () => {
+      clearBeside(path)
+      rename(final, path)
+    })
+    return isThere ? aside : null
   })
+
+const undo = (path: string, aside: string, wasThere: boolean): void => {
+  if (!wasThere && identify(path) === "beginning") rmSync(path)
+  for (const end of ["-wal", "-journal"]) {
+    if (!existsSync(aside + end)) continue
+    if (existsSync(path + end)) rmSync(aside + end)
+    else renameSync(aside + end, path + end)
+  }
+  rmSync(aside, { force: true })
+  removeLogs(aside)
+}
+
+const rename = (final: string, path: string): void => {
+  try {
+    renameSync(final, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error
+    const message = `${path} is a mount of its own, as containers have it, and no other file can be put in its place; nothing was done. Have its directory mounted instead, or restore it where it is no mount`
+    throw new StorageError({ reason: "unavailable", message })
+  }
+}
 
 /**
  * Whether there is a log. Where there is none an empty file is made, so that there is something to hold: whoever makes a log there
  * meanwhile would not be noticed. As it is held it gets a page: who has opened it when it had none would delete the new log's -wal.
  */
-const makeRoom = (path: string): boolean => {
+const makeRoom = (path: string, aside: string): boolean => {
   isLog(path)
   removeNames(path)
+  if (hasOthersWal(path)) moveBeside(path, aside)
   if (identify(path) === "log") return true
   // What lies beside a log that is gone, or was cut off within its first page, would be taken for the new one's.
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < 512) moveBeside(path)
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < 512) moveBeside(path, aside)
   makeFile(path)
   return false
 }
 
-/** A restore that was cut short, or failed, leaves the log under two names: work under the other would be lost to this one. */
+/** A restore that was cut short leaves the log under two names: work under the other would be lost to this one. */
 const removeNames = (path: string): void => {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined || found.nlink === 1) return
   for (const name of readdirSync(dirname(path))) {
     const other = join(dirname(path), name)
-    if (isSecondName(other) && lstatSync(other).ino === found.ino) rmSync(other)
+    if (!isSecondName(other) || lstatSync(other).ino !== found.ino) continue
+    rmSync(other)
+    removeLogs(other)
   }
 }
 
-const moveBeside = (path: string): void => {
-  const aside = asideOf(path)
+const moveBeside = (path: string, aside: string): void => {
   for (const end of ["-wal", "-journal"]) {
     const found = statSync(path + end, { throwIfNoEntry: false })
     if (found === undefined) continue
@@ -142,13 +167,15 @@ export const inUse = (path: string) =>
  * nothing here opens it: with the last that is closed a process gives up all its locks on a file
  * (https://www.sqlite.org/howtocorrupt.html, 2.2). `draft`: what is left of it if this process is killed is removed by the next.
  */
-const setAside = (path: string, held: NativeConnection | undefined, draft: string): string => {
-  const aside = asideOf(path)
+const setAside = (
+  path: string,
+  held: NativeConnection | undefined,
+  { aside, draft }: { readonly aside: string; readonly draft: string },
+): void => {
   if (held === undefined)
     for (const end of ["-wal", "-journal"]) if (existsSync(path + end)) addName(path + end, aside + end)
   addName(path, aside, { copy: held && ((to) => copyHeld(path, to)), draft })
   syncPath(dirname(path))
-  return aside
 }
 
 /** Copies, as any program could; not SQLite, which would not copy what is damaged. */

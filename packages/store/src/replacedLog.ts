@@ -5,10 +5,12 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Measured } from "./clock.js"
 import { NativeConnection } from "./connection.js"
+import { directoryOf, hasLogs } from "./FileDeployLogs.js"
 import { plainPath } from "./files.js"
 import { identify } from "./identify.js"
 import { rootsOf } from "./memory/LogMemory.js"
 import { type KeptRoot, keptWith } from "./memory/roots.js"
+import { obstacleAbove, obstacleTo, refuseObstacle } from "./obstacle.js"
 import { headText, inUse } from "./replace.js"
 import { acquireWhenFree } from "./sync/lock.js"
 import { readState } from "./sync/state.js"
@@ -33,6 +35,15 @@ export const leftAlone = (
       ),
     { discard: true },
   )
+
+/** Refuses, before anything is done, where what is there may not be replaced. Throws `StorageError`. */
+export const refuseObstacles = (
+  path: string,
+  { backup, named }: { readonly backup: string; readonly named: string },
+) => {
+  refuseObstacle(existsSync(path) ? obstacleTo(path) : obstacleAbove(path))
+  if (hasLogs(backup) || hasLogs(named)) refuseObstacle(obstacleAbove(directoryOf(named)))
+}
 
 /** The roots that a person has accepted in the log that is there, and what is remembered of it, where it does not say otherwise. */
 export const rootsFor = (

@@ -13,10 +13,20 @@ import { copyInto } from "./copies.js"
 import { Database, layer as databaseLayer } from "./Database.js"
 import { checkSchema, OwnSchema } from "./fileSchema.js"
 import { copyPrivately, leadsTo, syncPath } from "./files.js"
-import { hasWal, identify, isLog } from "./identify.js"
+import { hasOthersWal, hasWal, identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
 import { noHead, replace } from "./replace.js"
-import { asItWas, headOf, leftAlone, measuredIn, reading, rootsFor, unsharedBeside, using } from "./replacedLog.js"
+import {
+  asItWas,
+  headOf,
+  leftAlone,
+  measuredIn,
+  reading,
+  refuseObstacles,
+  rootsFor,
+  unsharedBeside,
+  using,
+} from "./replacedLog.js"
 import { type Believed, differingAsItIs, restate, seesOtherRoots } from "./restate.js"
 import { findSigner, type Signer } from "./Signer.js"
 import * as SqlAudit from "./SqlAudit.js"
@@ -77,6 +87,7 @@ export const prepare = (
     const path = yield* attempt(named, () => leadsTo(named))
     const look = attempt(path, () => isLog(path) && identify(path) === "log")
     yield* look
+    yield* attempt(path, () => refuseObstacles(path, { backup, named }))
     const directory = yield* staging(path)
     const copy = join(directory, "backup.db")
     yield* attempt(backup, () => copyStill(backup, copy))
@@ -103,7 +114,7 @@ export const prepare = (
     const isThere = yield* look
     const there = join(directory, "there.db")
     yield* Effect.catchIf(
-      attempt(path, () => copyStill(path, there)),
+      attempt(path, () => copyStill(path, there, hasOthersWal(path) ? [""] : companions)),
       // What cannot be read cannot be compared; that there is no room is another matter.
       ({ reason }) => reason !== "full",
       () => Effect.void,
@@ -145,19 +156,19 @@ export const restore = (backup: string, path: string): Effect.Effect<string | nu
 /** What lies beside a database and belongs to it: what was not yet taken over, or is to be taken back. */
 const companions = ["", "-wal", "-journal"]
 
-const copyStill = (backup: string, copy: string): void => {
+const copyStill = (backup: string, copy: string, ends = companions): void => {
   const kind = identify(backup)
   if (kind !== "log") {
     const message = kind === "missing" ? `there is no file ${backup}` : `${backup} is no log of context`
     throw new StorageError({ reason: kind === "foreign" ? "foreign" : "not-a-database", message })
   }
   const state = () =>
-    companions.map((end) => {
+    ends.map((end) => {
       const found = statSync(backup + end, { throwIfNoEntry: false })
       return found === undefined ? "" : `${found.ino} ${found.size} ${found.mtimeMs}`
     })
   const before = state()
-  companions.forEach((end, index) => {
+  ends.forEach((end, index) => {
     if (before[index] !== "") copyPrivately(backup + end, copy + end)
   })
   if (state().join() === before.join()) {

@@ -3,6 +3,7 @@ import { realpathSync, statSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
 import { codeOf, NativeConnection } from "./connection.js"
+import { hasOthersWal } from "./identify.js"
 import { obstacleTo } from "./obstacle.js"
 
 /** How a log is opened that can be read. */
@@ -17,9 +18,10 @@ export interface Way {
 
 /**
  * A log that is worked on needs files beside it even to be read, so that where none can be made it is opened as one that nobody changes.
- * Throws `StorageError` where some of it is in such a file, and is not read along.
+ * Throws `StorageError` where some of it is in such a file, and is not read along, or where what such a file holds is of another log.
  */
 export const wayTo = (path: string): Way => {
+  if (hasOthersWal(path)) throw othersWal(path)
   if (obstacleTo(path) === undefined) return { name: path, onlyRead: false, isCopy: false }
   const uri = `${pathToFileURL(path).href}?mode=ro`
   const mode = modeOf(uri)
@@ -30,6 +32,12 @@ export const wayTo = (path: string): Way => {
   const message = `${path}: what was written last is in ${wal} still, and cannot be read without writing beside it. ${obstacleTo(path)?.found}; copy both files to another place, and name the copy with --db`
   throw new StorageError({ reason: "unavailable", message })
 }
+
+const othersWal = (path: string): StorageError =>
+  new StorageError({
+    reason: "corrupt",
+    message: `${path} was put in the place of another file, whose last writes lie beside it still (${path}-wal) and are none of this one; nothing was read or written. End what has had the log open (context infra serve, sync watch), then put the backup there by context infra restore <backup>, which keeps both`,
+  })
 
 /** How its pages are written, where it can be read as it is. */
 const modeOf = (uri: string): string | undefined => {

@@ -1,6 +1,10 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname } from "node:path"
 import { EventLog } from "@context-engine/core/EventLog"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { describe, expect, it } from "vitest"
 import { layer } from "../src/layer.js"
@@ -50,6 +54,53 @@ describe("a file that is no log of ours is refused, and left as it was", () => {
     const path = damaged(freshPath())
     mkdirSync(path)
     expect(await head(path)).toMatchObject({ _tag: "StorageError", reason: "unavailable" })
+  })
+})
+
+describe("a file that is made for what then fails", () => {
+  const failing = (path: string, before: Effect.Effect<unknown, unknown, EventLog> = Effect.void) =>
+    Effect.runPromise(
+      Effect.zipRight(before, Effect.fail("refused")).pipe(Effect.provide(layer(path)), Effect.flip, Effect.asVoid),
+    )
+  const adding = Effect.flatMap(EventLog, (log) =>
+    log.append([{ stream: "server-a", expected: 0, events: [serverAdded("a")] }]),
+  )
+
+  it("is taken away again, with what lies beside it", async () => {
+    const path = freshPath()
+    await failing(path)
+    expect(readdirSync(dirname(path))).toEqual([])
+    await append(path, "a")
+    await failing(path)
+    expect(existsSync(path)).toBe(true)
+  })
+
+  it("stays where something was written into it, by whoever it was", async () => {
+    const [own, others] = [freshPath(), freshPath()]
+    await failing(own, adding)
+    await failing(
+      others,
+      Effect.promise(() => append(others, "a")),
+    )
+    for (const path of [own, others])
+      expect(withSqlite(path, (found) => found.prepare("SELECT type FROM events").all().length)).toBe(1)
+  })
+
+  it("is told as removed to whoever has opened it meanwhile, before that writes", async () => {
+    const path = freshPath()
+    const story = Effect.gen(function* () {
+      const [maker, other] = [yield* Scope.make(), yield* Scope.make()]
+      yield* Layer.buildWithScope(layer(path), maker)
+      const opened = yield* Layer.buildWithScope(layer(path), other)
+      yield* Scope.close(maker, Exit.fail("refused"))
+      expect(existsSync(path)).toBe(false)
+      const error = yield* Effect.flip(Effect.provide(adding, opened))
+      expect(error).toMatchObject({ reason: "replaced" })
+      expect(existsSync(path)).toBe(false)
+      yield* Scope.close(other, Exit.void)
+    })
+    await Effect.runPromise(story)
+    await append(path, "a")
   })
 })
 

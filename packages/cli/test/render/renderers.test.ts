@@ -296,6 +296,7 @@ describe("a plan", () => {
       actor: "ada",
       machine: "laptop",
       reason: "migrating",
+      left: false,
     },
     pinned: null,
     rollback: { version: "v1", available: false },

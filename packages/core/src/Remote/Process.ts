@@ -1,16 +1,17 @@
 /** This process as an attendant of deployments: found again by its number and the time it began. */
-import { readFileSync } from "node:fs"
+import { readFileSync, readlinkSync } from "node:fs"
 import type { AttendantData } from "../Attendant.js"
 
 /** What tells a process from a later one of the same number, where the system says so. */
 const beginning = (pid: number): string => {
+  // After the name, which may hold anything: field 3 of /proc/<pid>/stat is its state, and 22 when it began.
+  const fields = orNothing(() => readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "")).split(" ")
+  return fields[0] === "Z" || fields[0] === "X" ? "over" : (fields[19] ?? "")
+}
+
+const orNothing = (look: () => string): string => {
   try {
-    // Field 22 of /proc/<pid>/stat, counted after the name, which may hold anything.
-    return (
-      readFileSync(`/proc/${pid}/stat`, "utf8")
-        .replace(/^.*\) /s, "")
-        .split(" ")[19] ?? ""
-    )
+    return look().trim()
   } catch {
     return ""
   }
@@ -26,10 +27,19 @@ const exists = (pid: number): boolean => {
   }
 }
 
+/** Where the number of a process means that process: a running system, and in it a container. */
+const boot = orNothing(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8"))
+const container = orNothing(() => readlinkSync("/proc/self/ns/pid"))
+
 export const attendant: AttendantData = {
-  id: `${process.pid}.${beginning(process.pid)}`,
+  id: [process.pid, beginning(process.pid), boot, container].join("."),
   isGone: (id) => {
-    const [pid, began] = id.split(".")
-    return !/^\d+$/.test(pid ?? "") || !exists(Number(pid)) || beginning(Number(pid)) !== began
+    const [pid = "", began = "", ...place] = id.split(".")
+    if (!/^\d+$/.test(pid) || began === "" || place.join() !== [boot, container].join() || place.includes(""))
+      return undefined
+    if (!exists(Number(pid))) return true
+    const now = beginning(Number(pid))
+    // Somebody else's may be hidden from this user.
+    return now === "" ? undefined : now !== began
   },
 }

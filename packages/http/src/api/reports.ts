@@ -79,6 +79,7 @@ const Holder = row<LockHolder>("LockHolder", {
   actor: Schema.String,
   machine: Schema.String,
   reason: Schema.String,
+  left: Schema.optionalWith(Schema.Boolean, { default: () => false }),
 })
 
 export const DeployPlan = row<DeployPlanData>("DeployPlan", {

@@ -2,6 +2,7 @@
 import type { StorageError, SyncError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
+import { takeEnd } from "../cut.js"
 import { rebuildOn } from "../rebuildOn.js"
 import { hashAt } from "../standing.js"
 import { forgetAfter } from "../trust/verdicts.js"
@@ -22,6 +23,7 @@ export const regain = ({ author, database, remote }: Parts): Effect.Effect<void,
     // The rows of what is gone are still there.
     yield* Effect.scoped(Effect.flatMap(database.dedicated, (connection) => rebuildOn(connection)))
     yield* database.write((connection) => {
+      takeEnd(connection)
       forgetAfter(connection, met.place.position)
       bind(connection, logId, met.place)
       const detail = `what this file lacked after position ${met.place.position} is taken from there again`

@@ -10,7 +10,7 @@ import * as Id from "../../Id.js"
 import { Origin } from "../../Origin.js"
 import { fullName, type Placed } from "../names.js"
 import { hasCheck } from "./gate.js"
-import { heldBy } from "./held.js"
+import { heldBy, leftBy } from "./held.js"
 import { namesOf } from "./history.js"
 import type { HostError, Job, Prepared } from "./host/Ledger.js"
 import type { Parts } from "./parts.js"
@@ -153,11 +153,12 @@ const prepared = (parts: Parts, intent: Intent, run: Run): Effect.Effect<Ready, 
     const { machine } = yield* Origin
     const attendant = (yield* Attendant).id
     const until = (yield* Clock.currentTimeMillis) + (options.wait ?? 0)
+    let inherit = intent.inherit
     while (true) {
       const asking = parts.ledger.prepare(run.at, {
-        holder: { actor: run.deployedBy, machine, reason: run.notes ?? "" },
+        holder: { actor: run.deployedBy, machine, attendant, reason: run.notes ?? "" },
         takeOver: options.takeOver ?? false,
-        inherit: intent.inherit,
+        inherit,
         meta: metaOf(run, attendant, machine),
         projectPath: placed.service.projectPath,
         version: intent.wanted,
@@ -171,7 +172,13 @@ const prepared = (parts: Parts, intent: Intent, run: Run): Effect.Effect<Ready, 
       })
       if (answer._tag === "Ready") return answer
       if (answer._tag === "NoVersion") return yield* noVersion(intent)
-      if ((yield* Clock.currentTimeMillis) >= until) return yield* heldBy(placed, answer.by, "deploy")
+      const left = leftBy(answer.by)
+      if (left !== undefined && options.takeOver && left !== inherit) {
+        inherit = left
+        continue
+      }
+      if (left !== undefined || (yield* Clock.currentTimeMillis) >= until)
+        return yield* heldBy(placed, answer.by, "deploy")
       yield* options.onStep?.("waiting", `${answer.by.actor}@${answer.by.machine}`) ?? Effect.void
       yield* Effect.sleep("1 second")
     }

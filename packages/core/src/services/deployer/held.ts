@@ -21,7 +21,7 @@ export const heldBy = (
 /** What the holder of a lock is about, and what can be done about it. */
 export const story = (
   name: string,
-  { age, deploymentId, state }: LockHolder,
+  { age, deploymentId, left, state }: LockHolder,
 ): { readonly what: string; readonly next: string } => {
   if (state === "hand") return { what: "it is held by hand", next: `context infra deploy unlock ${name}` }
   switch (state) {
@@ -31,10 +31,10 @@ export const story = (
         next: `watch it: context infra deploy attach ${name}; or wait for it with --wait 10m`,
       }
     case "prepared":
-      if (age > 60) {
+      if (left || age > 60) {
         return {
           what: `deployment ${short(deploymentId)} was about to begin, and never did`,
-          next: "whoever began it seems to be gone: --take-over",
+          next: `whoever began it ${left ? "is" : "seems to be"} gone: --take-over`,
         }
       }
       return { what: `deployment ${short(deploymentId)} is about to begin`, next: "wait for it with --wait 10m" }
@@ -58,3 +58,7 @@ export const spanOf = (seconds: number): string => {
   if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`
   return seconds < 36 * 3600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`
 }
+
+/** The deployment whose lock may be taken over at once, for nobody is left to begin it. */
+export const leftBy = ({ deploymentId, left, state }: LockHolder): string | undefined =>
+  left && state === "prepared" ? deploymentId : undefined

@@ -6,7 +6,7 @@ import { OperationFailed } from "../../Errors.js"
 import { Origin } from "../../Origin.js"
 import { findService, fullName, type Placed } from "../names.js"
 import { decode } from "../registry/crud.js"
-import { heldBy } from "./held.js"
+import { heldBy, leftBy } from "./held.js"
 import { namesOf } from "./history.js"
 import type { Parts } from "./parts.js"
 import type { DeployerShape } from "./types.js"
@@ -30,7 +30,11 @@ export const makeLock = (parts: Parts): Locking => {
       // What is done on the host is noted, whoever leaves meanwhile.
       return yield* Effect.uninterruptible(
         Effect.gen(function* () {
-          const answer = yield* parts.ledger.lock(server, service.name, words, options.takeOver ?? false)
+          const ask = (inherit?: string) =>
+            parts.ledger.lock(server, service.name, { holder: words, takeOver: options.takeOver ?? false, inherit })
+          const first = yield* ask()
+          const left = typeof first === "number" || !options.takeOver ? undefined : leftBy(first)
+          const answer = left === undefined ? first : yield* ask(left)
           if (typeof answer !== "number") return yield* heldBy(placed, answer, "lock")
           const locked = note(placed, DeployLocked({ ...namesOf(placed), reason, counter: answer }))
           yield* Effect.onError(locked, () => free)

@@ -84,7 +84,8 @@ const isLeft = ({ meta, state, status }: KnownRun, row: DeploymentRow): Effect.E
     const { machine } = yield* Origin
     const began = typeof meta.attendant === "string" ? meta.attendant : ""
     // On the same machine it can be known for sure.
-    if (meta.machine === machine && began !== "") return attendant.isGone(began)
+    const gone = meta.machine === machine ? attendant.isGone(began) : undefined
+    if (gone !== undefined) return gone
     const gate = (meta.gate ?? {}) as { readonly timeout?: unknown }
     const patience = grace + (typeof gate.timeout === "number" ? gate.timeout / 1000 : 60)
     const since = status === undefined ? Date.parse(row.startedAt) / 1000 : status.endedAt

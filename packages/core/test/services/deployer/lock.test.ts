@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Deferred from "effect/Deferred"
@@ -7,7 +9,12 @@ import * as Fiber from "effect/Fiber"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import type { OperationFailed } from "../../../src/Errors.js"
 import { Origin } from "../../../src/Origin.js"
+import { ReadModels } from "../../../src/ReadModels.js"
 import type { Deployer } from "../../../src/services/Deployer.js"
+import { makeLedger } from "../../../src/services/deployer/host/Ledger.js"
+import { Hosts } from "../../../src/services/Hosts.js"
+import type { ServerRow } from "../../../src/views/servers.js"
+import { attendantOf } from "../../support/attendants.js"
 import { describeSshd, type Sshd, startSshd } from "../../support/sshd.js"
 import { ledgerOf, listener, onMachine, tracks } from "./setting.js"
 
@@ -127,6 +134,49 @@ describeSshd("the deploy lock", () => {
         expect((left as OperationFailed).next).toContain("--take-over")
         expect(yield* phone.deploy("dead", { takeOver: true })).toMatchObject({ status: "success" })
         expect(counter("dead")).toBe(2)
+      }),
+    ))
+
+  it("of a program that was killed before anything began is told at once on its own machine, and taken over on demand", () =>
+    onMachine(sshd, { name: "killed", deployCommand: "true" }, (deployer) =>
+      Effect.gen(function* () {
+        const program = spawn("sleep", ["1000"])
+        const [server] = yield* (yield* ReadModels).servers.list()
+        const ledger = makeLedger(yield* Hosts)
+        const begin = ledger.prepare(
+          { server: server as ServerRow, service: "killed", id: crypto.randomUUID() },
+          {
+            holder: { actor: "ada", machine: "laptop", attendant: attendantOf(program.pid as number), reason: "" },
+            takeOver: false,
+            inherit: undefined,
+            meta: {},
+            projectPath: null,
+            version: undefined,
+          },
+        )
+        const refused = (machine: string, takeOver = false) =>
+          Effect.flip(deployer.deploy("killed", { takeOver, wait: takeOver ? 0 : 1 })).pipe(on(machine, "ada"))
+        yield* begin
+        expect((yield* refused("laptop", true)).message).toContain("is about to begin")
+        program.kill("SIGKILL")
+        yield* Effect.promise(() => once(program, "close"))
+        expect((yield* refused("phone", true)).message).toContain("is about to begin")
+        // Nobody waits for what never comes.
+        const told = Effect.flip(deployer.deploy("killed", { wait: 600_000 })).pipe(on("laptop", "ada"))
+        expect(yield* told).toMatchObject({
+          message: expect.stringContaining("was about to begin, and never did"),
+          next: "whoever began it is gone: --take-over",
+        })
+        expect((yield* deployer.plan("killed").pipe(on("laptop", "ada"))).problems).toEqual([
+          expect.stringContaining("was about to begin, and never did"),
+        ])
+        expect(yield* deployer.deploy("killed", { takeOver: true }).pipe(on("laptop", "ada"))).toMatchObject({
+          status: "success",
+        })
+        yield* begin
+        expect(yield* deployer.lock("killed", { takeOver: true }).pipe(on("laptop", "ada"))).toMatchObject({
+          counter: 4,
+        })
       }),
     ))
 

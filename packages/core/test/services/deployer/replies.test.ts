@@ -2,6 +2,8 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { readHolder, readStatus, wordsOf } from "../../../src/services/deployer/host/replies.js"
 
+const isGone = (attendant: string, machine: string) => attendant === "12.34" && machine === "x"
+
 describe("what a host replies", () => {
   it("is read where it is what the scripts say", () => {
     const commit = "a".repeat(40)
@@ -18,13 +20,14 @@ describe("what a host replies", () => {
       ending: "cancelled by ada",
     })
     const holder =
-      'held 7 1763800000 90 01a204c2-8358-7438-b7ca-0c652ff13983 running\nholder {"actor":"ada","machine":"x"}\n'
-    expect(readHolder(wordsOf(holder))).toMatchObject({
+      'held 7 1763800000 90 01a204c2-8358-7438-b7ca-0c652ff13983 running\nholder {"actor":"ada","machine":"x","attendant":"12.34"}\n'
+    expect(readHolder(wordsOf(holder), isGone)).toMatchObject({
       counter: 7,
       age: 90,
       state: "running",
       actor: "ada",
       reason: "",
+      left: true,
     })
   })
 
@@ -36,13 +39,13 @@ describe("what a host replies", () => {
     fc.assert(
       fc.property(fc.array(junk), (parts) => {
         const text = parts.join(" ")
-        const holder = readHolder(wordsOf(text))
+        const holder = readHolder(wordsOf(text), isGone)
         if (holder?.deploymentId !== undefined) expect(holder.deploymentId).toMatch(/^[0-9A-Za-z-]+$/)
         const status = readStatus(text)
         if (status?.commit !== undefined) expect(status.commit).toMatch(/^[0-9a-f]+$/)
       }),
       { numRuns: 10_000 },
     )
-    expect(readHolder(wordsOf("held 1 2 3 ../../etc over\nholder null"))?.deploymentId).toBeUndefined()
+    expect(readHolder(wordsOf("held 1 2 3 ../../etc over\nholder null"), isGone)?.deploymentId).toBeUndefined()
   })
 })

@@ -1,11 +1,13 @@
 /** The ledger and the lock on the host of a service, as calls. */
 import * as Effect from "effect/Effect"
-import { OperationFailed, RemoteError, type StorageError } from "../../../Errors.js"
+import { Attendant } from "../../../Attendant.js"
+import type { OperationFailed, RemoteError, StorageError } from "../../../Errors.js"
 import * as Id from "../../../Id.js"
+import { Origin } from "../../../Origin.js"
 import { quote } from "../../../Shell.js"
 import type { ServerRow } from "../../../views/servers.js"
 import type { Hosts } from "../../Hosts.js"
-import { plain } from "../output.js"
+import { cutShort, lostLock, nowhere, refusal, unusable } from "./refusals.js"
 import {
   asState,
   commitOf,
@@ -103,6 +105,20 @@ export interface Survey {
 
 export type HostError = RemoteError | StorageError | OperationFailed
 
+/** What a host replies, in lines, and who it says holds the lock. */
+interface Answer {
+  readonly lines: ReturnType<typeof wordsOf>
+  readonly holder: LockHolder | undefined
+}
+
+/** Whether a program on a machine is known to have ended: on this one it can be. */
+const isGone = Effect.map(
+  Effect.all([Attendant, Origin]),
+  ([attendant, origin]) =>
+    (id: string, machine: string) =>
+      machine === origin.machine && attendant.isGone(id) === true,
+)
+
 /** Longer than any deployment takes: the limit is kept on the host. */
 const forever = 2 ** 31 - 1
 
@@ -110,7 +126,10 @@ export const makeLedger = (hosts: Hosts["Type"]) => {
   const call = (at: Place, script: string, args: ReadonlyArray<string>, timeout = 60_000) =>
     Effect.flatMap(hosts.run(at.server, { script, args: [at.service, at.id, ...args], timeout }), (result) =>
       result.exitCode === 0
-        ? Effect.succeed(wordsOf(result.stdout))
+        ? Effect.map(isGone, (gone): Answer => {
+            const lines = wordsOf(result.stdout)
+            return { lines, holder: readHolder(lines, gone) }
+          })
         : Effect.fail(unusable(at, result.stderr.trim().split("\n")[0] ?? "")),
     )
 
@@ -131,8 +150,7 @@ export const makeLedger = (hosts: Hosts["Type"]) => {
           ],
           120_000,
         ),
-        (lines): Effect.Effect<Prepared, OperationFailed> => {
-          const by = readHolder(lines)
+        ({ holder: by, lines }): Effect.Effect<Prepared, OperationFailed> => {
           if (by !== undefined) return Effect.succeed({ _tag: "Held", by })
           const refused = find(lines, "refused")
           if (refused !== undefined) return refusal(at, refused)
@@ -186,8 +204,8 @@ export const makeLedger = (hosts: Hosts["Type"]) => {
 
     /** Looks at the lock and at some runs, or at the newest; changes nothing. */
     inspect: (server: ServerRow, service: string, ids: ReadonlyArray<string> = []) =>
-      Effect.map(call({ server, service, id: "-" }, scripts.inspect, ids, 20_000), (lines) => ({
-        holder: readHolder(lines),
+      Effect.map(call({ server, service, id: "-" }, scripts.inspect, ids, 20_000), ({ holder, lines }) => ({
+        holder,
         runs: lines.flatMap(([word, rest], index): ReadonlyArray<KnownRun> => {
           if (word !== "run") return []
           const [id = "", state = ""] = rest.split(" ")
@@ -206,11 +224,11 @@ export const makeLedger = (hosts: Hosts["Type"]) => {
           [asked.projectPath ?? "", asked.version ?? "", asked.pulls ? "1" : "", asked.rollback ?? ""],
           120_000,
         ),
-        (lines) => {
+        ({ holder, lines }) => {
           const has = (word: string) => find(lines, word) !== undefined
           const rollback = find(lines, "rollback")
           return {
-            holder: readHolder(lines),
+            holder,
             commit: commitOf(find(lines, "commit")),
             wanted: commitOf(find(lines, "wanted")),
             commits: has("listed") ? lines.filter(([word]) => word === "log").map(([, text]) => text) : undefined,
@@ -224,18 +242,22 @@ export const makeLedger = (hosts: Hosts["Type"]) => {
 
     /** Ends a run and all its processes; gives what became of it. */
     cancel: (at: Place, by: string): Effect.Effect<RunState, HostError> =>
-      Effect.map(call(at, scripts.cancel, [by.replaceAll(/\s+/g, " ").slice(0, 200)], 60_000), ([last]) =>
+      Effect.map(call(at, scripts.cancel, [by.replaceAll(/\s+/g, " ").slice(0, 200)], 60_000), ({ lines: [last] }) =>
         asState(last?.[0] ?? ""),
       ),
 
     /** Takes the lock by hand: gives its counter, or who has it. */
-    lock: (server: ServerRow, service: string, holder: Readonly<Record<string, string>>, takeOver: boolean) =>
+    lock: (
+      server: ServerRow,
+      service: string,
+      { holder, inherit, takeOver }: Pick<Preparation, "holder" | "inherit" | "takeOver">,
+    ) =>
       Effect.flatMap(
-        call({ server, service, id: "-" }, scripts.lock, [JSON.stringify(holder), takeOver ? "1" : ""]),
-        (lines): Effect.Effect<number | LockHolder, OperationFailed> => {
+        call({ server, service, id: "-" }, scripts.lock, [JSON.stringify(holder), takeOver ? "1" : "", inherit ?? ""]),
+        ({ holder: by, lines }): Effect.Effect<number | LockHolder, OperationFailed> => {
           const refused = find(lines, "refused")
           if (refused !== undefined) return refusal({ server, service, id: "" }, refused)
-          return Effect.succeed(readHolder(lines) ?? Number(find(lines, "locked")))
+          return Effect.succeed(by ?? Number(find(lines, "locked")))
         },
       ),
 
@@ -243,7 +265,7 @@ export const makeLedger = (hosts: Hosts["Type"]) => {
     unlock: (server: ServerRow, service: string, deploymentId: string | undefined) =>
       Effect.map(
         call({ server, service, id: "-" }, scripts.unlock, [deploymentId ?? "-"]),
-        (lines): boolean | LockHolder => readHolder(lines) ?? find(lines, "released") !== undefined,
+        ({ holder, lines }): boolean | LockHolder => holder ?? find(lines, "released") !== undefined,
       ),
   }
 }
@@ -260,40 +282,3 @@ const inputOf = ({ command, env, given, post = "", pre = "" }: Job, token: strin
     token,
     "",
   ].join("\n")
-
-const refusal = ({ server }: Place, why: string): Effect.Effect<never, OperationFailed> => {
-  const full = /no space|quota/i.test(why)
-  return new OperationFailed({
-    operation: "deploy",
-    message: `${server.name} cannot keep the ledger of a deployment in ~/.context${full ? ", its disk is full" : ""}; nothing was run: ${plain(why).slice(0, 200)}`,
-    next: full ? "make room there, then deploy again" : "make ~/.context writable for that login, then deploy again",
-  })
-}
-
-const nowhere = ({ server }: Place, path: string | null) =>
-  new OperationFailed({
-    operation: "deploy",
-    message: `the project path ${path} cannot be entered on ${server.name}`,
-    next: "nothing was run",
-  })
-
-const lostLock = ({ server, service }: Place) =>
-  new OperationFailed({
-    operation: "deploy",
-    message: `somebody else took the deploy lock of ${service} on ${server.name} before anything was run`,
-    next: `context infra deploy ${server.name}/${service}`,
-  })
-
-const unusable = ({ server }: Place, said: string) =>
-  new OperationFailed({
-    operation: "deploy",
-    message: `${server.name} could not keep the ledger of a deployment: ${said.slice(0, 200) || "it said nothing"}`,
-    next: "is its login shell a POSIX one, and is HOME set there?",
-  })
-
-const cutShort = ({ server }: Place, said: string) =>
-  new RemoteError({
-    reason: "connection-lost",
-    host: server.name,
-    message: `${server.name} stopped telling about the deployment${said === "" ? "" : `: ${said.slice(0, 200)}`}`,
-  })

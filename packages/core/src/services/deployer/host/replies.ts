@@ -13,6 +13,8 @@ export interface LockHolder {
   readonly actor: string
   readonly machine: string
   readonly reason: string
+  /** Whether the program that holds it is known to have ended; only its own machine can tell. */
+  readonly left: boolean
 }
 
 /** `none`: the ledger knows nothing of it. `vanished`: it began, and its processes are gone without an end. */
@@ -58,8 +60,11 @@ export const find = (lines: ReadonlyArray<readonly [string, string]>, word: stri
 export const commitOf = (text: string | undefined): string | undefined =>
   text !== undefined && /^[0-9a-f]{40,64}$/.test(text) ? text : undefined
 
-/** `held <counter> <since> <age> <owner> <state>`, and the words of the holder. */
-export const readHolder = (lines: ReadonlyArray<readonly [string, string]>): LockHolder | undefined => {
+/** `held <counter> <since> <age> <owner> <state>`, and the words of the holder. `isGone`: of a program on a machine. */
+export const readHolder = (
+  lines: ReadonlyArray<readonly [string, string]>,
+  isGone: (attendant: string, machine: string) => boolean,
+): LockHolder | undefined => {
   const held = find(lines, "held")
   if (held === undefined) return undefined
   const [counter, , age, owner = "", state = ""] = held.split(" ")
@@ -73,6 +78,7 @@ export const readHolder = (lines: ReadonlyArray<readonly [string, string]>): Loc
     actor: text("actor") || "someone",
     machine: text("machine") || "a machine that did not say its name",
     reason: text("reason"),
+    left: isGone(text("attendant"), text("machine")),
   }
 }
 

@@ -250,9 +250,9 @@ done
 state "$run"
 `
 
-/** Takes the lock by hand. Arguments: words, take over. */
+/** Takes the lock by hand. Arguments: words, take over, inherit. */
 export const lock = `${functions}${acquire}
-acquire - "$1" "$2" ''
+acquire - "$1" "$2" "$3"
 `
 
 /** Releases the lock of the owner `$1`; `released`, `held …` by another, or `free`. */
