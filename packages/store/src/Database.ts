@@ -15,22 +15,24 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import {
   type Connection,
+  codeOf,
   isDriverError,
+  leave,
   logSettings,
   NativeConnection,
   type OnCommit,
   storageError,
 } from "./connection.js"
-import { makeDirectory, makePrivate, plainPath } from "./files.js"
+import { makeDirectory, plainPath } from "./files.js"
 import { claim } from "./identify.js"
 import { Keeping } from "./memory/keeping.js"
 import { type LastSeen, lastSeen, type MemoryOptions } from "./memory/LogMemory.js"
 import type { KeptRoot } from "./memory/roots.js"
+import { type Header, headerQuery, migrate } from "./migrate.js"
 import { assertOneNative } from "./native.js"
 import { OpenedFile } from "./OpenedFile.js"
 import { obstacleAbove, obstacleTo, refuseObstacle } from "./obstacle.js"
 import { toldFull } from "./room.js"
-import { applicationId, migrations } from "./schema.js"
 import * as SqlClientLayer from "./sqlClient.js"
 import { tables } from "./tables.js"
 import { type Way, wayTo } from "./writable.js"
@@ -97,20 +99,20 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
   const path = plainPath(named)
   return Layer.unwrapScoped(
     Effect.gen(function* () {
-      const made = yield* attempt(path, () => {
+      const made = yield* attemptOn(path, () => {
         if (!existsSync(path)) refuseObstacle(obstacleAbove(path))
         makeDirectory(dirname(path))
         return claim(path)
       })
       const file = new OpenedFile(path)
-      const way = yield* attempt(path, () => wayTo(path))
+      const way = yield* attemptOn(path, () => wayTo(path))
       const client = yield* Effect.acquireRelease(
-        attempt(path, () => createClient({ url: urlOf(way), timeout: 5000, concurrency: 1 })),
-        (opened) => Effect.sync(() => opened.close()),
+        attemptOn(path, () => clientOf(way, file)),
+        (opened) => Effect.sync(() => (file.isWhole ? opened.close() : leave(opened))),
       )
       const { database, keeping } = yield* makeDatabase(file, way, options)
       if (made) yield* Effect.addFinalizer((exit) => (exit._tag === "Success" ? Effect.void : takenAway(database)))
-      const isIt = attempt(path, () => file.opened())
+      const isIt = attemptOn(path, () => file.opened())
       const header = yield* Effect.tryPromise({
         try: () => client.execute(headerQuery),
         catch: (cause) => storageError(path, cause),
@@ -118,11 +120,27 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
       }).pipe(Effect.tapError(() => isIt))
       yield* isIt
       yield* migrate(database, header.rows[0] as unknown as Header, way)
+      if (!way.onlyRead) file.worksInWal()
       yield* renewViews(database, client)
       if (options.memory !== undefined) yield* compare(keeping, client, path)
       return Layer.merge(Layer.succeed(Database, database), SqlClientLayer.layer(client))
     }),
   )
+}
+
+/** The reader's connection. What it finds to be damaged is not written to when it is closed. */
+const clientOf = (way: Way, file: OpenedFile): Client => {
+  const client = createClient({ url: urlOf(way), timeout: 5000, concurrency: 1 })
+  const { execute } = client
+  client.execute = async (...asked: [any]) => {
+    try {
+      return await execute.apply(client, asked)
+    } catch (error) {
+      if (codeOf(error) === "SQLITE_CORRUPT") file.distrust()
+      throw error
+    }
+  }
+  return client
 }
 
 /** Alone among all writers: whoever else has opened it finds that it was removed, before anything is committed. */
@@ -142,28 +160,21 @@ const urlOf = ({ name }: Way): string =>
 const compare = (keeping: Keeping, client: Client, path: string): Effect.Effect<void, StorageError> =>
   Effect.flatMap(
     Effect.tryPromise({ try: () => client.execute(lastSeen), catch: (cause) => storageError(path, cause) }),
-    ({ rows }) => retryWhileBusy(attempt(path, () => keeping.open(rows[0] as unknown as LastSeen))),
+    ({ rows }) => retryWhileBusy(attemptOn(path, () => keeping.open(rows[0] as unknown as LastSeen))),
   )
 
-interface Header {
-  readonly application: number
-  readonly version: number
-  readonly tables: number
-  /** A copy has another than WAL until it is first worked on. */
-  readonly mode: string
-}
-
-const headerQuery = `SELECT a.application_id AS application, v.user_version AS version,
-  (SELECT count(*) FROM sqlite_schema) AS tables, m.journal_mode AS mode
-  FROM pragma_application_id a, pragma_user_version v, pragma_journal_mode m`
-
-const attempt = <A>(path: string, body: () => A) =>
+const attemptOn = <A>(path: string, body: () => A) =>
   Effect.try({ try: body, catch: (cause) => storageError(path, cause) })
 
 const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: Options) =>
   Effect.gen(function* () {
     const { path } = file
     const { name } = way
+    const told = (error: StorageError): StorageError => {
+      if (error.reason === "corrupt") file.distrust()
+      return error
+    }
+    const attempt = <A>(body: () => A) => Effect.mapError(attemptOn(path, body), told)
     let connection: NativeConnection | undefined
     const connect = () => {
       if (connection === undefined) {
@@ -180,7 +191,7 @@ const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: O
     }
     const keeping = new Keeping(path, memory, read)
     const onCommit = { file, committed: keeping.written }
-    const check = attempt(path, () => file.check())
+    const check = attempt(() => file.check())
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         keeping.close()
@@ -192,18 +203,19 @@ const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: O
       check,
       obstacle: Effect.zipRight(check, obstacleOf(path, way, isNamed)),
       memory: {
-        look: retryWhileBusy(attempt(path, () => keeping.look())),
-        accept: retryWhileBusy(attempt(path, () => keeping.accept())),
-        missingRoots: retryWhileBusy(attempt(path, () => keeping.missingRoots())),
+        look: retryWhileBusy(attempt(() => keeping.look())),
+        accept: retryWhileBusy(attempt(() => keeping.accept())),
+        missingRoots: retryWhileBusy(attempt(() => keeping.missingRoots())),
       },
-      read: (body) => retryWhileBusy(attempt(path, () => read(body))),
-      write: (body) => retryWhileBusy(attempt(path, () => connect().transact(body))),
+      read: (body) => retryWhileBusy(attempt(() => read(body))),
+      write: (body) => retryWhileBusy(attempt(() => connect().transact(body))),
       dedicated: openConnection(path, onCommit, name),
       transact: (body) => {
         try {
           return connect().transact(body)
         } catch (cause) {
-          throw isDriverError(cause) ? storageError(path, cause) : cause
+          if (!isDriverError(cause)) throw cause
+          throw told(storageError(path, cause))
         }
       },
     })
@@ -212,7 +224,7 @@ const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: O
 
 /** What keeps from writing the file. It is asked all the time, and so writes nothing itself: a quota is told by the write that it stops. */
 const obstacleOf = (path: string, { isCopy, name }: Way, isNamed: boolean) =>
-  attempt(path, () => {
+  attemptOn(path, () => {
     if (isNamed && isCopy) return null
     return obstacleTo(path) ?? (name === path ? undefined : onlyRead(path)) ?? toldFull(path) ?? null
   })
@@ -248,7 +260,7 @@ export const openConnection = (
   name = path,
 ): Effect.Effect<NativeConnection, StorageError, Scope.Scope> =>
   Effect.acquireRelease(
-    attempt(path, () => {
+    attemptOn(path, () => {
       onCommit?.file.check()
       return new NativeConnection(name, 5000, logSettings, onCommit)
     }),
@@ -262,33 +274,4 @@ const retryWhileBusy = <A>(effect: Effect.Effect<A, StorageError>) => {
     Effect.retry(effect, { while: isBusy, schedule: wait(patience) }),
   )
   return Effect.catchIf(effect, isBusy, () => again)
-}
-
-/** Checks that the file is a log of ours, and brings an older one up to date. Costs nothing where it is. */
-const migrate = (database: Database["Type"], header: Header, { onlyRead }: Way): Effect.Effect<void, StorageError> => {
-  const refuse = (reason: StorageError["reason"], message: string) =>
-    Effect.fail(new StorageError({ reason, message: `${database.path}: ${message}` }))
-  if (header.application !== applicationId && header.tables > 0) {
-    return refuse("foreign", "a database of some other program; name another with --db or CONTEXT_DB")
-  }
-  if (header.version > migrations.length) {
-    return refuse(
-      "newer-schema",
-      `written by a newer context (schema ${header.version}, this one knows ${migrations.length}); upgrade this one`,
-    )
-  }
-  // A copy that may only be read stays one: who only looks at it needs nothing beside it.
-  if (header.version === migrations.length && (header.mode === "wal" || onlyRead)) return Effect.void
-  return Effect.zipRight(
-    database.read((connection) => {
-      makePrivate(database.path)
-      connection.exec("PRAGMA journal_mode = WAL")
-    }),
-    database.write((connection) => {
-      // Another process may have been faster: look again, now that nobody else can write.
-      const [done] = connection.prepare("SELECT user_version FROM pragma_user_version").get() as [number]
-      for (const migration of migrations.slice(done)) connection.exec(migration)
-      connection.exec(`PRAGMA user_version = ${migrations.length}`)
-    }),
-  )
 }

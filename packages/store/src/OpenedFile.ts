@@ -1,13 +1,26 @@
 /** Whether the file at a path is still the one that was opened. SQLite goes on with the one it opened, whatever is there now. */
 import { type Stats, statSync } from "node:fs"
 import { StorageError } from "@context-engine/core/Errors"
+import { type PageOne, pageOneOf } from "./pageOne.js"
 
 export class OpenedFile {
+  /** As it was when it was last found to be the same. */
   #opened: Stats | undefined
+  /** What its first page said then. */
+  #page: PageOne = { isWal: false, changes: 0 }
+  #isCopiedOver = false
+  #isDamaged = false
+  readonly #since = Date.now()
+  #isLookedInto = false
 
   /** To be made before the file is opened. */
   constructor(readonly path: string) {
     this.#opened = look(path)
+  }
+
+  /** To be called once it is known that what is committed goes into a file beside it first. */
+  worksInWal(): void {
+    this.#page = { ...this.#page, isWal: true }
   }
 
   /** To be called once it is open, and so there in any case. */
@@ -18,15 +31,52 @@ export class OpenedFile {
 
   /** Throws `StorageError` "replaced" where another file is there now, or none. `consequence` says what that means. */
   check(consequence = "nothing was read or written"): void {
-    if (this.isThere) return
-    const what = look(this.path) === undefined ? "the file was removed or moved" : "another file was put in its place"
-    const message = `${this.path}: ${what} while it was open; ${consequence}. Start again what has it open (context infra serve, sync watch)`
+    if (this.isIt) return
+    const [what, then] =
+      look(this.path) === undefined
+        ? ["the file was removed or moved", ""]
+        : this.#isCopiedOver
+          ? ["another file was copied over it", ", and then restore the copy that is wanted (context infra restore)"]
+          : ["another file was put in its place", ""]
+    const message = `${this.path}: ${what} while it was open; ${consequence}. Start again what has it open (context infra serve, sync watch)${then}`
     throw new StorageError({ reason: "replaced", message })
   }
 
-  get isThere(): boolean {
+  /** To be called where it was found to be damaged. It may be another that was copied over it: nothing more is written to it. */
+  distrust(): void {
+    this.#isDamaged = true
+  }
+
+  /** Whether what was committed may be taken over into it when it is closed. */
+  get isWhole(): boolean {
+    return !this.#isDamaged && this.isIt
+  }
+
+  /** Whether the file that was opened is there, and nobody but SQLite has written to it since. */
+  get isIt(): boolean {
+    if (this.#isCopiedOver) return false
     const there = look(this.path)
-    return there !== undefined && there.ino === this.#opened?.ino && there.dev === this.#opened.dev
+    if (there === undefined || there.ino !== this.#opened?.ino || there.dev !== this.#opened.dev) return false
+    const isAsItWas = there.mtimeMs === this.#opened.mtimeMs && there.size === this.#opened.size
+    // Who is done by then need not have looked.
+    if (isAsItWas && (this.#isLookedInto || Date.now() - this.#since < 1_000)) return true
+    this.#isCopiedOver = !this.#takes(there)
+    return !this.#isCopiedOver
+  }
+
+  /**
+   * Whether what is in it can have come of what was. SQLite writes to it when it takes over what was committed, and then its count of
+   * changes never falls; and a log that is worked on is in WAL mode, which a backup is not.
+   */
+  #takes(stats: Stats): boolean {
+    const { changes, isWal } = this.#page
+    const page = pageOneOf(this.path)
+    // An empty one was just begun, or is just being written over.
+    if (page === undefined ? isWal : (isWal && !page.isWal) || page.changes < changes) return false
+    this.#opened = stats
+    this.#page = page ?? this.#page
+    this.#isLookedInto = true
+    return true
   }
 }
 

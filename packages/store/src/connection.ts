@@ -129,20 +129,33 @@ export class NativeConnection implements Connection {
   close(): void {
     this.#statements.clear()
     if (!this.#database.open) return
-    if (this.#wrote) this.#checkpoint()
-    this.#database.close()
+    // Closed last, it would write what it committed into a file that is none of its own.
+    if (this.onCommit?.file.isWhole === false) leave(this.#database)
+    else {
+      if (this.#wrote) this.#checkpoint()
+      this.#database.close()
+    }
   }
 
   /** Where others are at work it does what it can: whoever of them writes does the rest. */
   #checkpoint(): void {
-    // A write-ahead log that stands beside another file now is none of this connection's.
-    if (this.onCommit?.file.isThere === false) return
     try {
       this.exec("PRAGMA wal_checkpoint(TRUNCATE)")
     } catch {
       // Nothing is lost: it is all in the write-ahead log still.
     }
   }
+}
+
+const left = new Set<unknown>()
+
+/**
+ * Keeps a connection open until the process is gone. SQLite takes over what lies beside a file when its last connection closes, and so
+ * does the driver with all that are open when Node ends by itself; when a program ends itself, nobody does.
+ */
+export const leave = (connection: unknown): void => {
+  if (left.size === 0) process.once("beforeExit", () => process.exit())
+  left.add(connection)
 }
 
 const Native = Libsql as unknown as new (path: string, options: object) => NativeDatabase

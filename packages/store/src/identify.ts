@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
 import { codeOf, NativeConnection, storageError } from "./connection.js"
 import { makeFile } from "./files.js"
+import { pageOneOf } from "./pageOne.js"
 import { applicationId } from "./schema.js"
 
 /**
@@ -68,15 +69,8 @@ export const hasWal = (path: string): boolean => headerOf(path)?.readUInt8(18) !
  */
 export const hasOthersWal = (path: string): boolean => {
   if (!existsSync(path) || !statSync(`${realpathSync(path)}-wal`, { throwIfNoEntry: false })?.size) return false
-  const connection = new NativeConnection(`${pathToFileURL(path).href}?mode=ro&immutable=1`, 0, "")
-  try {
-    return connection.prepare("SELECT hex(substr(data, 19, 1)) FROM sqlite_dbpage WHERE pgno = 1").get()?.[0] === "01"
-  } catch {
-    // What is damaged is told by who opens it.
-    return false
-  } finally {
-    connection.close()
-  }
+  // What is damaged is told by who opens it.
+  return pageOneOf(path)?.isWal === false
 }
 
 const headerOf = (path: string): Buffer | undefined => {
