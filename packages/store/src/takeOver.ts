@@ -11,6 +11,7 @@ import { BrokenChain, judgeAfter, takeIncoming } from "./sync/judging.js"
 import { readCovered } from "./trust/acknowledged.js"
 import { isRoot } from "./trust/chain.js"
 import { acceptRoot, type Decided } from "./trust/decided.js"
+import { rebuildLinks } from "./trust/links.js"
 import { readMembership } from "./trust/membership.js"
 import { pendingOf, readInert } from "./trust/verdicts.js"
 
@@ -46,9 +47,14 @@ export const takeOver = (
     () => {
       const start = readHead(connection)
       const taking = new Taking(connection, start, trusting)
-      return Stream.runForEachChunk(Stream.rechunk(rows, 500), (chunk) =>
+      // What was never shared is kept nowhere as the place that its sessions had come to.
+      const links = attempt(connection, () =>
+        start.position > 0 ? rebuildLinks(connection, start.position) : undefined,
+      )
+      const all = Stream.runForEachChunk(Stream.rechunk(rows, 500), (chunk) =>
         attempt(connection, () => taking.take(Chunk.toReadonlyArray(chunk))),
-      ).pipe(
+      )
+      return Effect.zipRight(links, all).pipe(
         Effect.zipRight(attempt(connection, () => taking.end())),
         Effect.flatMap((taken) =>
           Effect.as(
