@@ -1,6 +1,7 @@
 /** A clock that is put right, falls back, or starts anew: how wrong it was says nothing of what it is now. */
-import { syncAlerts } from "@context-engine/core/services/Alerts"
+
 import { Registry } from "@context-engine/core/services/Registry"
+import { syncAlerts } from "@context-engine/core/services/sync/alerts"
 import * as Effect from "effect/Effect"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { Database } from "../src/Database.js"

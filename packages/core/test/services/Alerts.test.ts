@@ -7,10 +7,11 @@ import * as Server from "../../src/domain/Server.js"
 import * as Service from "../../src/domain/Service.js"
 import { EventLog } from "../../src/EventLog.js"
 import { Origin } from "../../src/Origin.js"
-import { Alerts, syncAlerts } from "../../src/services/Alerts.js"
+import { Alerts } from "../../src/services/Alerts.js"
 import { Overview } from "../../src/services/Overview.js"
 import { Registry } from "../../src/services/Registry.js"
 import { Sync, type SyncStatus } from "../../src/services/Sync.js"
+import { syncAlerts } from "../../src/services/sync/alerts.js"
 import { layerMemory } from "../../src/testing/memory.js"
 import { refolded } from "../support/refolded.js"
 
@@ -123,6 +124,34 @@ describe("alerts", () => {
       { kind: "service", severity: "warning", subject: "edge/api", message: "degraded: slow" },
     ].map((alert) => ({ ...alert, message: expect.stringMatching(alert.message) }))) // biome-ignore format: a list
     expect(alerts[0]?.next).toBe("context infra rollback edge/api")
+  })
+
+  it("name a deployment whose end nobody told in the time that it may take", async () => {
+    const begun = (minutes: number, deploySettings: Service.DeploySettings | null) =>
+      inWorld(
+        Effect.gen(function* () {
+          const { server, service } = yield* registered
+          if (deploySettings !== null) yield* (yield* Registry).services.update("api", { deploySettings })
+          const named = { service: "api", server: "edge", serverId: server.id }
+          const startedAt = new Date(Date.now() - minutes * 60_000).toISOString()
+          yield* (yield* Commands).record(Service.entity.aggregate, service.id, [
+            Service.DeploymentStarted({ ...named, deploymentId: "d1", version: "v2", previousVersion: null, deployedBy: "ada", method: "manual", notes: null, at: startedAt }), // biome-ignore format: one event
+          ])
+          return yield* list
+        }),
+      )
+    expect(await begun(20, null)).toEqual([])
+    expect(await begun(22, null)).toMatchObject([
+      {
+        kind: "deployment",
+        severity: "warning",
+        message: "how its last deployment ended is not known: whoever began it on laptop has not told",
+        next: "context infra deploy attach edge/api",
+      },
+    ])
+    const slow = { timeout: "1h", healthTimeout: "10m" }
+    expect(await begun(74, slow)).toEqual([])
+    expect(await begun(76, slow)).toMatchObject([{ kind: "deployment" }])
   })
 
   it("name a command that was refused, and so does the overview", async () => {

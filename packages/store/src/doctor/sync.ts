@@ -2,9 +2,9 @@
 
 import type { SyncError } from "@context-engine/core/Errors"
 import { word } from "@context-engine/core/Shell"
-import { cloned } from "@context-engine/core/services/Alerts"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import { type SyncStatus, unaddressed, type WrongClock } from "@context-engine/core/services/Sync"
+import { cloned } from "@context-engine/core/services/sync/alerts"
 import { ofNewer, toPush, wayOut } from "@context-engine/core/services/sync/wayOut"
 import { count } from "@context-engine/core/words"
 import * as Duration from "effect/Duration"

@@ -1,9 +1,11 @@
 /** The first time that this log and the shared one meet: one takes over the other, or both become one by a person's word. */
 import { randomUUID } from "node:crypto"
+import { rmSync } from "node:fs"
 import { StorageError, SyncError } from "@context-engine/core/Errors"
 import type { SyncOptions } from "@context-engine/core/services/Sync"
 import { count } from "@context-engine/core/words"
 import * as Effect from "effect/Effect"
+import { refusedBy } from "../connection.js"
 import { writeCopy } from "../copies.js"
 import type { Database } from "../Database.js"
 import { untrue } from "./answers.js"
@@ -63,12 +65,15 @@ export const bindMerged = (
   { onCopy }: SyncOptions,
 ): Effect.Effect<void, Failed> =>
   Effect.gen(function* () {
+    const obstacle = yield* database.obstacle
+    if (obstacle !== null) return yield* refusedBy(database.path, obstacle)
     const copy = yield* keepCopy(database)
-    yield* database.write((connection) => {
+    const bound = database.write((connection) => {
       leaveOthers(connection, met.place, author)
       bind(connection, met.logId, met.place)
       note(connection, { at: new Date().toISOString(), what: "merged", detail: merged(met, copy) })
     })
+    yield* Effect.tapError(bound, () => Effect.sync(() => rmSync(copy, { force: true })))
     yield* onCopy?.(copy) ?? Effect.void
   })
 

@@ -197,7 +197,7 @@ export const refuseRevoked = (connection: Connection, { id }: Signer): void => {
   if (found?.status !== "revoked") return
   throw new StorageError({
     reason: "not-enrolled",
-    message: `this machine was revoked, so what it did could not be told in the log: if that was a mistake, context infra machine approve ${found.name} on an admin machine`,
+    message: `this machine was revoked, and nothing that it does can be told in the log: if that was a mistake, context infra machine approve ${found.name} on an admin machine`,
   })
 }
 
