@@ -131,9 +131,11 @@ describe("context infra sync", () => {
   })
 
   it("is left again, with all that was shared", async () => {
-    await phone.run(["event", "add", "kept here"], { env: { CONTEXT_SYNC: "off" } })
+    await phone.run("event add kept", { env: { CONTEXT_SYNC: "off" } })
     const left = await phone.run("sync disconnect")
-    expect(left.stdout, left.stderr).toMatch(/works alone\n {2}1 event of this machine was not pushed: it is in this log alone/)
+    expect(left.stdout, left.stderr).toMatch(
+      /works alone\n {2}1 event of this machine was not pushed: it is in this log alone/,
+    )
     expect(existsSync(phone.file)).toBe(false)
     expect(await phone.json("server list")).toEqual(await laptop.json("server list"))
   })

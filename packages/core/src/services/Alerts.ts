@@ -142,7 +142,11 @@ const deploymentAlert = (placed: Placed, last: DeploymentRow | undefined): Alert
     subject: fullName(placed),
     message: last?.reason ? `${what}: ${last.reason}` : what,
     since: last?.completedAt ?? last?.startedAt ?? null,
-    next: failed ? `context infra rollback ${fullName(placed)}` : `context infra history ${fullName(placed)}`,
+    // Of one that never began there is nothing to go back from.
+    next:
+      failed && last !== undefined && last.steps.length > 0
+        ? `context infra rollback ${fullName(placed)}`
+        : `context infra history ${fullName(placed)}`,
   }
 }
 

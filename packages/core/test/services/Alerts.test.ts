@@ -114,6 +114,7 @@ describe("alerts", () => {
         yield* commands.record(Service.entity.aggregate, service.id, [
           Service.HealthChecked({ ...named, status: "degraded", previous: "unknown", detail: "slow", latency: 3_000, at }), // biome-ignore format: one event
           Service.DeploymentStarted({ ...deployment, previousVersion: null, deployedBy: "ada", method: "manual", notes: null, at }), // biome-ignore format: one event
+          Service.DeploymentStepEnded({ ...deployment, step: "command", ok: false, exitCode: 1, duration: 1 }),
           Service.DeploymentFailed({ ...deployment, duration: 1, logs: "", at, reason: "exit status 1" }),
         ])
         return yield* list
