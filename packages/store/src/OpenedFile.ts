@@ -32,14 +32,21 @@ export class OpenedFile {
   /** Throws `StorageError` "replaced" where another file is there now, or none. `consequence` says what that means. */
   check(consequence = "nothing was read or written"): void {
     if (this.isIt) return
-    const [what, then] =
-      look(this.path) === undefined
-        ? ["the file was removed or moved", ""]
-        : this.#isCopiedOver
-          ? ["another file was copied over it", ", and then restore the copy that is wanted (context infra restore)"]
-          : ["another file was put in its place", ""]
+    const [what, then] = this.#whatBecame
     const message = `${this.path}: ${what} while it was open; ${consequence}. Start again what has it open (context infra serve, sync watch)${then}`
     throw new StorageError({ reason: "replaced", message })
+  }
+
+  get #whatBecame(): readonly [what: string, then: string] {
+    const there = look(this.path)
+    if (there === undefined) return ["the file was removed or moved", ""]
+    return this.#isSame(there)
+      ? ["another file was copied over it", ", and then restore the copy that is wanted (context infra restore)"]
+      : ["another file was put in its place", ""]
+  }
+
+  #isSame({ dev, ino }: Stats): boolean {
+    return ino === this.#opened?.ino && dev === this.#opened.dev
   }
 
   /** To be called where it was found to be damaged. It may be another that was copied over it: nothing more is written to it. */
@@ -56,25 +63,20 @@ export class OpenedFile {
   get isIt(): boolean {
     if (this.#isCopiedOver) return false
     const there = look(this.path)
-    if (there === undefined || there.ino !== this.#opened?.ino || there.dev !== this.#opened.dev) return false
-    const isAsItWas = there.mtimeMs === this.#opened.mtimeMs && there.size === this.#opened.size
+    if (there === undefined || !this.#isSame(there)) return false
+    const isAsItWas = there.mtimeMs === this.#opened?.mtimeMs && there.size === this.#opened.size
     // Who is done by then need not have looked.
     if (isAsItWas && (this.#isLookedInto || Date.now() - this.#since < 1_000)) return true
-    this.#isCopiedOver = !this.#takes(there)
-    return !this.#isCopiedOver
-  }
-
-  /**
-   * Whether what is in it can have come of what was. SQLite writes to it when it takes over what was committed, and then its count of
-   * changes never falls; and a log that is worked on is in WAL mode, which a backup is not.
-   */
-  #takes(stats: Stats): boolean {
     const { changes, isWal } = this.#page
     const page = pageOneOf(this.path)
-    // An empty one was just begun, or is just being written over.
-    if (page === undefined ? isWal : (isWal && !page.isWal) || page.changes < changes) return false
-    this.#opened = stats
-    this.#page = page ?? this.#page
+    // An empty one was just begun, or is just being written over; or there is no way to look into it now.
+    if (page === undefined) return !isWal
+    // SQLite writes to it when it takes over what was committed, and then its count of changes never falls; and a log that is worked on
+    // is in WAL mode, which a backup is not.
+    this.#isCopiedOver = (isWal && !page.isWal) || page.changes < changes
+    if (this.#isCopiedOver) return false
+    this.#opened = there
+    this.#page = page
     this.#isLookedInto = true
     return true
   }
