@@ -1,6 +1,6 @@
 /** Why a unit that is to be put back stands no more, whatever it says: who may write is said otherwise in the log now. */
 import { MachineEnrolled, MachineRevoked, machinesStream } from "@context-engine/core/domain/Machine"
-import { isEnrolled, isOpen, type Membership } from "@context-engine/core/domain/Membership"
+import { isEnrolled, isOpen, type Member, type Membership } from "@context-engine/core/domain/Membership"
 import { rejection } from "@context-engine/core/domain/Rejection"
 import type { Verdict } from "@context-engine/core/services/sync/redecide"
 import { isDecision } from "@context-engine/core/services/sync/units"
@@ -65,7 +65,7 @@ export const mayNotWrite = (
   if ((joins || waited) && isRevoked) return `it was written with the key of ${writer.name}, which is revoked`
   // The key that waited was lost before anybody let it in, or is not the one that this machine goes by.
   if (((joins && unit.some(isDecision)) || waited) && (writer ?? waiting).status === "waiting")
-    return `it was written with ${writer === undefined ? "another key of this machine" : `the key of ${writer.name}`}, which nobody enrolled`
+    return `it was written with ${keyOf(writer ?? were.machines.get(key), joins)}`
   if (isOfOtherLog(were, now)) return ofOtherLog(were.machines.get(key)?.name)
   if (were.root === null || were.root.eventId !== now.root?.eventId) return undefined
   if (isEnrolled(now, key) || !isEnrolled(now, signer.id)) return undefined
@@ -79,6 +79,12 @@ export const mayNotWrite = (
 
 /** A key that the log does not know is one that nobody was asked about. */
 const waiting = { status: "waiting" } as const
+
+/** Whose key it is, in words. What is in the file of a machine that asks to be let in is its own. */
+const keyOf = (writer: Member | undefined, isOwn: boolean): string => {
+  if (writer !== undefined) return `the key of ${writer.name}, which nobody enrolled`
+  return isOwn ? "another key of this machine, which nobody enrolled" : "a key that nobody enrolled in this log"
+}
 
 /** What another machine signed in another log holds in no other: a person may give it again. */
 const ofOtherLog = (name: string | undefined): string =>
