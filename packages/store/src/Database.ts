@@ -104,7 +104,10 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
         makeDirectory(dirname(path))
         return claim(path)
       })
-      const file = new OpenedFile(path)
+      const file = yield* Effect.acquireRelease(
+        Effect.sync(() => new OpenedFile(path)),
+        (opened) => Effect.sync(() => opened.close()),
+      )
       const way = yield* attemptOn(path, () => wayTo(path))
       const client = yield* Effect.acquireRelease(
         attemptOn(path, () => clientOf(way, file)),

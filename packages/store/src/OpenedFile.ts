@@ -1,13 +1,14 @@
 /** Whether the file at a path is still the one that was opened. SQLite goes on with the one it opened, whatever is there now. */
 import { type Stats, statSync } from "node:fs"
 import { StorageError } from "@context-engine/core/Errors"
-import { type PageOne, pageOneOf } from "./pageOne.js"
+import { type PageOne, PageOneReader } from "./pageOne.js"
 
 export class OpenedFile {
   /** As it was when it was last found to be the same. */
   #opened: Stats | undefined
   /** What its first page said then. */
   #page: PageOne = { isWal: false, changes: 0 }
+  #reader: PageOneReader | undefined
   #isCopiedOver = false
   #isDamaged = false
   readonly #since = Date.now()
@@ -49,6 +50,10 @@ export class OpenedFile {
     return ino === this.#opened?.ino && dev === this.#opened.dev
   }
 
+  close(): void {
+    this.#reader?.close()
+  }
+
   /** To be called where it was found to be damaged. It may be another that was copied over it: nothing more is written to it. */
   distrust(): void {
     this.#isDamaged = true
@@ -68,9 +73,12 @@ export class OpenedFile {
     // Who is done by then need not have looked.
     if (isAsItWas && (this.#isLookedInto || Date.now() - this.#since < 1_000)) return true
     const { changes, isWal } = this.#page
-    const page = pageOneOf(this.path)
-    // An empty one was just begun, or is just being written over; or there is no way to look into it now.
-    if (page === undefined) return !isWal
+    // An empty one was just begun, or is just being written over.
+    if (there.size === 0) return !isWal
+    this.#reader ??= new PageOneReader(this.path)
+    const page = this.#reader.read()
+    // There is no way to look into it now.
+    if (page === undefined) return true
     // SQLite writes to it when it takes over what was committed, and then its count of changes never falls; and a log that is worked on
     // is in WAL mode, which a backup is not.
     this.#isCopiedOver = (isWal && !page.isWal) || page.changes < changes

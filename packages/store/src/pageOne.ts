@@ -11,17 +11,41 @@ export interface PageOne {
   readonly changes: number
 }
 
-/** The first page as it is in the file itself, without what lies beside it. Nothing where there is none that can be read. */
+/**
+ * Looks at the first page as it is in the file itself, without what lies beside it. SQLite itself looks, and takes no lock: to open and
+ * close the file past it would take away the locks of this process.
+ */
+export class PageOneReader {
+  readonly #connection: NativeConnection
+
+  constructor(path: string) {
+    this.#connection = new NativeConnection(`${pathToFileURL(realpathSync(path)).href}?mode=ro&immutable=1`, 0, "")
+  }
+
+  /** Nothing where there is none that can be read. */
+  read(): PageOne | undefined {
+    try {
+      // It keeps what it has read; and while others take over what was committed, the file is shorter than it says.
+      this.#connection.exec("PRAGMA writable_schema = ON; PRAGMA shrink_memory")
+      const sql = "SELECT hex(substr(data, 19, 1)), hex(substr(data, 25, 4)) FROM sqlite_dbpage WHERE pgno = 1"
+      const [mode, changes] = this.#connection.prepare(sql).get() ?? []
+      return mode === undefined ? undefined : { isWal: mode === "02", changes: Number.parseInt(changes, 16) }
+    } catch {
+      return undefined
+    }
+  }
+
+  close(): void {
+    this.#connection.close()
+  }
+}
+
+/** One look. */
 export const pageOneOf = (path: string): PageOne | undefined => {
-  // SQLite itself looks, and takes no lock: to open and close the file past it would take away the locks of this process.
-  const connection = new NativeConnection(`${pathToFileURL(realpathSync(path)).href}?mode=ro&immutable=1`, 0, "")
+  const reader = new PageOneReader(path)
   try {
-    const sql = "SELECT hex(substr(data, 19, 1)), hex(substr(data, 25, 4)) FROM sqlite_dbpage WHERE pgno = 1"
-    const [mode, changes] = connection.prepare(sql).get() ?? []
-    return mode === undefined ? undefined : { isWal: mode === "02", changes: Number.parseInt(changes, 16) }
-  } catch {
-    return undefined
+    return reader.read()
   } finally {
-    connection.close()
+    reader.close()
   }
 }
