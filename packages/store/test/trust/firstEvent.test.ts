@@ -7,7 +7,7 @@ import { add, failure, machine, servers, sync } from "../support/machines.js"
 
 const changes: Readonly<Record<string, string>> = {
   "a blank after its data": "data = data || ' '",
-  "a character of its salt": "salt = 'x' || substr(salt, 2)",
+  "a character of its salt": "salt = iif(salt LIKE 'x%', 'y', 'x') || substr(salt, 2)",
   "a longer salt": "salt = salt || 'x'",
   "no data": "data = ''",
   "other data": "data = '{}'",
