@@ -1,12 +1,11 @@
 /** A copy that is put over the file of a log while a program works on it, as `cp` does: its inode stays, and so does what SQLite has open. */
 import { spawnSync } from "node:child_process"
-import { copyFileSync, readFileSync, statSync, truncateSync } from "node:fs"
-import { resolve } from "node:path"
+import { copyFileSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs"
 import * as Effect from "effect/Effect"
-import { build } from "esbuild"
-import { afterEach, beforeAll, expect, it, vi } from "vitest"
+import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest"
 import { Database } from "../src/Database.js"
 import { restore } from "../src/restore.js"
+import { bundleWorker } from "./durability/processes.js"
 import { released } from "./durability/verify.js"
 import { damaged } from "./support/audited.js"
 import { freshPath } from "./support/files.js"
@@ -72,33 +71,13 @@ it("what others take over into the file is not told as that", async () => {
 
 let program: string
 beforeAll(async () => {
-  program = resolve("node_modules/.cache", `context-copied-${process.pid}.mjs`)
-  await build({
-    stdin: {
-      resolveDir: import.meta.dirname,
-      contents: `
-        import { copyFileSync } from "node:fs"
-        import * as Effect from "effect/Effect"
-        import { addServers, inLog } from "./support/live.js"
-        const [, , path, over] = process.argv
-        await inLog(path, Effect.tap(addServers("acknowledged"), () => Effect.sync(() => copyFileSync(over, path))))
-      `,
-    },
-    outfile: program,
-    bundle: true,
-    platform: "node",
-    target: "node20",
-    format: "esm",
-    conditions: ["@context-engine/source"],
-    logLevel: "error",
-    external: ["libsql", "@libsql/*", "effect", "@effect/*"],
-    alias: { vitest: resolve(import.meta.dirname, "../../../bench/vitest.js") },
-  })
+  program = await bundleWorker("copyWorker.ts")
 })
+afterAll(() => rmSync(program))
 
 it("a program that ends writes nothing of its log into the copy, and restore puts that in its place", async () => {
   const { backup, path } = await grown()
-  const ended = spawnSync(process.execPath, [program, path, backup], { encoding: "utf8" })
+  const ended = spawnSync(process.execPath, [program, "copiedOver", path, backup], { encoding: "utf8" })
   expect(ended, ended.stderr).toMatchObject({ status: 0 })
   expect(readFileSync(path)).toEqual(readFileSync(backup))
   // What it committed is beside it still.

@@ -1,5 +1,6 @@
 /** One piece of work on whole files, in a process of its own that may be killed in it. `calls.ts` starts it. */
-import { readFileSync } from "node:fs"
+import { copyFileSync, readFileSync } from "node:fs"
+import { EventLog } from "@context-engine/core/EventLog"
 import { Audit } from "@context-engine/core/services/Audit"
 import { Maintenance } from "@context-engine/core/services/Maintenance"
 import * as Effect from "effect/Effect"
@@ -9,6 +10,7 @@ import { layer } from "../../src/layer.js"
 import { restore } from "../../src/restore.js"
 import * as SqlAudit from "../../src/SqlAudit.js"
 import * as SqlMaintenance from "../../src/SqlMaintenance.js"
+import { serverAdded } from "../support/events.js"
 
 const onLog = <A, E>(path: string, work: Effect.Effect<A, E, Audit | Maintenance>) =>
   Effect.provide(work, Layer.provide(Layer.merge(SqlAudit.layer, SqlMaintenance.layer), layer(path)))
@@ -36,6 +38,14 @@ const roles: Readonly<Record<string, (path: string, other: string) => Effect.Eff
     onLog(
       path,
       Effect.flatMap(Maintenance, (care) => care.rebuild()),
+    ),
+  // Something is acknowledged, and then a file is copied over the log, as `cp` does.
+  copiedOver: (path, over) =>
+    Effect.flatMap(EventLog, (log) =>
+      log.append([{ stream: "server-late", expected: "any", events: [serverAdded("late")] }]),
+    ).pipe(
+      Effect.tap(() => Effect.sync(() => copyFileSync(over, path))),
+      Effect.provide(layer(path)),
     ),
 }
 
