@@ -39,14 +39,16 @@ const machine = (name: string) => {
     place.run(line, { ...options, env: { ...own, ...env } })
   const start = (line: string, env: Record<string, string> = {}): Running => {
     let said = ""
-    let signal: (name: NodeJS.Signals) => void = () => {}
+    let begun: (signal: (name: NodeJS.Signals) => void) => void = () => {}
+    const signal = new Promise<(name: NodeJS.Signals) => void>((resolve) => {
+      begun = resolve
+    })
     const waiting = new Set<() => void>()
-    const watch: RunOptions["watch"] = (soFar, end) => {
+    const watch: RunOptions["watch"] = (soFar) => {
       said = soFar
-      signal = end
       for (const look of waiting) look()
     }
-    const ended = run(line, { env, watch })
+    const ended = run(line, { env, began: begun, watch })
     const running: Running = {
       said: () => said,
       until: (pattern) =>
@@ -61,8 +63,9 @@ const machine = (name: string) => {
           look()
           void ended.then(() => reject(new Error(`it ended without ${pattern}: ${said}`)))
         }),
-      end: (name = "SIGTERM") => {
-        signal(name)
+      end: async (name = "SIGTERM") => {
+        // Also before it has said a word.
+        ;(await signal)(name)
         return ended
       },
       ended,

@@ -1,10 +1,11 @@
-/** A log whose end was cut off in its file, as the file itself shows it: what tells of that, and going on with what is there. */
+/**
+ * A log whose end was cut off in its file, as the file itself shows it. Apart from going on with what is there, for every command looks
+ * at this.
+ */
 import { StorageError } from "@context-engine/core/Errors"
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "./connection.js"
-import { genesis } from "./record.js"
-import { endSession, hashAt, type Standing } from "./standing.js"
-import { bind, note, readState } from "./sync/state.js"
+import type { Standing } from "./standing.js"
 
 /** Where the log ends, whose rows the tables have, and up to where all of it was shared. */
 interface Ends {
@@ -36,7 +37,8 @@ export const refuseCut = ({ folded, head, shared }: Pick<Standing, "folded" | "h
   throw new StorageError({ reason: "corrupt", message: `${what}. Nothing was written; ${next}` })
 }
 
-const endsOf = (connection: Connection): Ends => {
+/** Where the file at the end of a connection stands. */
+export const endsOf = (connection: Connection): Ends => {
   const [head, folded, shared] = connection
     .prepare(
       `SELECT (SELECT coalesce(max(position), 0) FROM events), (SELECT position FROM checkpoint),
@@ -58,28 +60,4 @@ export const lossByCut = (path: string, connection: Connection): Loss | null => 
 export const isAhead = (connection: Connection): boolean => {
   const { folded, head } = endsOf(connection)
   return folded > head
-}
-
-/**
- * The end of the log is taken for that of what all machines share, as far as it was: what comes after it in the shared log comes from there
- * again, and what is written here goes on in a chain of its own. The rows have to be those of the log by then.
- */
-export const goOnFromHere = (connection: Connection): void => {
-  endSession(connection)
-  takeEnd(connection)
-  const { head, shared } = endsOf(connection)
-  if (head >= shared) return
-  bind(connection, readState(connection).logId, { position: head, hash: hashAt(connection, head) ?? genesis })
-  const detail = `with what is there, up to position ${head}; what was shared after that comes from there again`
-  note(connection, { at: new Date().toISOString(), what: "connected", detail })
-}
-
-/**
- * The end of the log is the one that it is meant to have: the file does not tell any more that it lacks something. Where the end is gone,
- * so is that of the chain that this file signed. The rows have to be those of the log by then.
- */
-export const takeEnd = (connection: Connection): void => {
-  if (!isAhead(connection)) return
-  endSession(connection)
-  connection.prepare("UPDATE checkpoint SET position = ?").run(endsOf(connection).head)
 }

@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly cwd?: string
   /** Runs it as this user. */
   readonly uid?: number | undefined
+  /** Called when it runs, before it has printed anything. */
+  readonly began?: (signal: (name: NodeJS.Signals) => void) => void
   /** Called with what it has printed so far; may end it with a signal, or type something if it is on a terminal. */
   readonly watch?: (soFar: string, signal: (name: NodeJS.Signals) => void, type: (keys: string) => void) => void
   /** Runs it on a terminal of its own, whose output is all `stdout`. Then nothing is typed but by `watch`. */
@@ -42,15 +44,13 @@ export const context = async (args: ReadonlyArray<string>, options: RunOptions =
       cwd,
       ...(uid !== undefined && { uid, gid: uid }),
     })
+    const signal = (name: NodeJS.Signals) => void child.kill(name)
+    options.began?.(signal)
     const output = { stdout: "", stderr: "" }
     for (const stream of ["stdout", "stderr"] as const) {
       child[stream].setEncoding("utf8").on("data", (text: string) => {
         output[stream] += text
-        options.watch?.(
-          output.stdout + output.stderr,
-          (name) => child.kill(name),
-          (keys) => child.stdin.write(keys),
-        )
+        options.watch?.(output.stdout + output.stderr, signal, (keys) => child.stdin.write(keys))
       })
     }
     child.once("error", reject)

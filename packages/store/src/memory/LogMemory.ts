@@ -8,7 +8,7 @@ import { StorageError } from "@context-engine/core/Errors"
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { Connection } from "../connection.js"
 import { lossByCut } from "../cut.js"
-import { notWhole } from "../trust/Admission.js"
+import { notWhole } from "../trust/notWhole.js"
 import {
   fileOf,
   forget,

@@ -2,7 +2,7 @@
 import type { StorageError, SyncError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
-import { takeEnd } from "../cut.js"
+import { takeEnd } from "../goOn.js"
 import { rebuildOn } from "../rebuildOn.js"
 import { hashAt } from "../standing.js"
 import { forgetAfter } from "../trust/verdicts.js"

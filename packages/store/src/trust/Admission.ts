@@ -16,6 +16,7 @@ import { alteredIn, counts, inert, isKnown, type Judged, unchainedAt, unproven, 
 import { holds } from "./keys.js"
 import { endAfter } from "./links.js"
 import { proves } from "./membership.js"
+import { notWhole } from "./notWhole.js"
 import { type Asked, askedOf, underOther, wasEnrolled } from "./otherRoots.js"
 import { misfit } from "./shapes.js"
 import { after, alone, type Run, unitAt } from "./unitAt.js"
@@ -55,9 +56,6 @@ export interface Judgement {
   /** The machine's clock went back since the unit before. */
   readonly clockStep?: boolean
 }
-
-/** The reason of a part of a unit: what follows may be the rest of it, and then the whole is judged. */
-export const notWhole = "the unit that it belongs to is not whole"
 
 /** The reason of what somebody else made up, or put under a signature that is not its own. */
 const badSignature = "its signature does not hold"

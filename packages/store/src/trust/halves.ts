@@ -2,8 +2,8 @@
 import type { Connection } from "../connection.js"
 import { columns, type EventRow } from "../record.js"
 import { readHead } from "../standing.js"
-import { notWhole } from "./Admission.js"
 import { chainOf } from "./chain.js"
+import { notWhole } from "./notWhole.js"
 import { alone, unitAt } from "./unitAt.js"
 import { markInert } from "./verdicts.js"
 
