@@ -43,7 +43,7 @@ export const isSaidBy = (
 
 /** The machine that a server is local to, in words: as the log calls it now, by its key, else as it called itself then. */
 export const localTo = (
-  { localKey, localMachine }: ServerRow,
+  { localKey, localMachine }: Pick<ServerRow, "localKey" | "localMachine">,
   here: Identity,
   names: ReadonlyMap<string, string> = new Map(),
 ): string => {

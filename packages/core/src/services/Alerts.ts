@@ -16,6 +16,7 @@ import { unwellServer, unwellService } from "./Overview.js"
 import { Sync } from "./Sync.js"
 import { ofLog, syncAlerts } from "./sync/alerts.js"
 import { calledNow } from "./sync/calledNow.js"
+import { saysLocal } from "./sync/saysLocal.js"
 import { isAboutMachines } from "./sync/settling.js"
 
 export interface Alert {
@@ -161,6 +162,8 @@ const overdueAlert = (placed: Placed, { machine, startedAt }: DeploymentRow): Al
 
 const refused = (row: RejectionRow): Alert => {
   const { actor, id, machine, reason, rejectedAt, what } = row
+  // Elsewhere it would be refused.
+  const there = saysLocal(row) === undefined ? "" : `on ${machine}: `
   return {
     kind: "rejected",
     severity: "warning",
@@ -169,7 +172,7 @@ const refused = (row: RejectionRow): Alert => {
     since: rejectedAt,
     next: isAboutMachines(row)
       ? `context infra machine list, and decide it anew if it is still meant; then context infra sync rejected drop ${id}`
-      : `context infra sync rejected retry ${id}, or drop ${id}`,
+      : `${there}context infra sync rejected retry ${id}, or drop ${id}`,
   }
 }
 

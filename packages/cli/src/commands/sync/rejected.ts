@@ -17,7 +17,7 @@ export const rejected = leaf({
     "Commands that could not stand beside what others did: what was wanted, and why it is refused. " +
     "`retry` gives one again, as it was; `drop` says that it is not wanted any more; with --all all of this " +
     "machine's own that are open, in the order in which they were given, after a question. What another machine could not do is its own " +
-    "to settle, or yours one by one.",
+    "to settle, or yours one by one; what makes a server local to a machine is given again on that machine only.",
   examples: [
     "sync rejected",
     "sync rejected retry 019ab3f0",

@@ -17,6 +17,7 @@ import { findById } from "../names.js"
 import { calledNow } from "./calledNow.js"
 import { decisive } from "./entities.js"
 import { redecide } from "./redecide.js"
+import { refuseElsewhere, tellerOf } from "./saysLocal.js"
 
 /** `own` is the key of this machine, if it has one. */
 export const makeSettling = (
@@ -41,7 +42,9 @@ export const makeSettling = (
       const commandId = yield* Id.make
       const meta: Meta = { ...(yield* Origin), commandId, cause: row.commandId }
       if (how === "retried") yield* refuseThere(log, row)
-      const again = how === "retried" ? yield* given(models, row, meta) : []
+      const key = yield* own
+      if (how === "retried") yield* refuseElsewhere(log, row, key)
+      const again = how === "retried" ? yield* given(models, row, { meta, key }) : []
       const settled = RejectionSettled({ what: row.what, how, commandId: how === "retried" ? commandId : null })
       const told: StreamAppend = {
         stream: `${rejection.name}-${id}`,
@@ -55,8 +58,8 @@ export const makeSettling = (
   /** Whether this machine said that it could not stand: others' rejections are theirs to settle. */
   const isOwn = (row: RejectionRow, key: string | undefined) =>
     Effect.gen(function* () {
-      const [told] = yield* log.read(`${rejection.name}-${row.id}`)
-      return told?.meta.key === undefined ? row.machine === (yield* Origin).machine : told.meta.key === key
+      const teller = yield* tellerOf(log, row.id)
+      return teller === undefined ? row.machine === (yield* Origin).machine : teller === key
     })
 
   return {
@@ -65,7 +68,8 @@ export const makeSettling = (
       const open = (yield* models.rejections.list()).filter(({ status }) => status === "open")
       const found = yield* Effect.filter(open, (row) => isOwn(row, key))
       const given = ({ givenAt, id }: RejectionRow) => `${givenAt} ${id}`
-      return found.sort((a, b) => (given(a) < given(b) ? -1 : 1))
+      const sorted = found.sort((a, b) => (given(a) < given(b) ? -1 : 1))
+      return sorted.length === 0 ? [] : calledNow(sorted, yield* log.machineNames)
     }),
     rejected: Effect.gen(function* () {
       const all = yield* models.rejections.list({ order: { by: "rejectedAt", descending: true } })
@@ -103,7 +107,7 @@ const refuseThere = (log: EventLog["Type"], row: RejectionRow) =>
     const isThere = (original: Original) =>
       Effect.map(log.read(original.stream), (events) => events.some((event) => isSame(event, original)))
     if (row.events.length === 0 || !(yield* Effect.every(row.events, isThere))) return
-    const reason = `${row.what}: it stands in the log by now, for its own machine brought it; let this go with context infra sync drop ${row.id}`
+    const reason = `${row.what}: it stands in the log by now, for its own machine brought it; let this go with context infra sync rejected drop ${row.id}`
     return yield* new InvalidInput({ field: "", reason })
   })
 
@@ -114,8 +118,14 @@ const isSame = ({ data, id, meta, type }: Recorded, original: Original): boolean
   canonicalJson(data) === canonicalJson(original.data) &&
   meta.key === (original.meta as Meta | null)?.key
 
+/** Who gives a command again, and the key that this machine will sign it with. */
+interface Giver {
+  readonly meta: Meta
+  readonly key: string | undefined
+}
+
 /** The events of a refused command as new ones, if they may be done now. */
-const given = (models: ReadModels["Type"], row: RejectionRow, meta: Meta) =>
+const given = (models: ReadModels["Type"], row: RejectionRow, { key, meta }: Giver) =>
   Effect.gen(function* () {
     if (isAboutMachines(row)) return yield* new InvalidInput({ field: "", reason: `${row.what}: ${decidedAnew}` })
     const appends = yield* Effect.forEach(row.events, (event) =>
@@ -124,9 +134,10 @@ const given = (models: ReadModels["Type"], row: RejectionRow, meta: Meta) =>
         (fresh): StreamAppend => ({ stream: event.stream, expected: "any", events: [fresh] }),
       ),
     )
+    const signed = key === undefined ? meta : { ...meta, key }
     const unit = appends.flatMap(
       ({ events, stream }) =>
-      events.map((event): Recorded => ({ ...event, stream, position: 0, version: 0, recordedAt: "", hash: "", signature: null })), // biome-ignore format: one step
+      events.map((event): Recorded => ({ ...event, meta: signed, stream, position: 0, version: 0, recordedAt: "", hash: "", signature: null })), // biome-ignore format: one step
     )
     const verdict = redecide(unit, yield* worldOf(models))
     return verdict.outcome === "stands" ? appends : yield* new InvalidInput({ field: "", reason: verdict.reason })
