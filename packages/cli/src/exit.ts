@@ -128,8 +128,6 @@ const nextStep = (failure: Failure): string | undefined => {
       return "choose another name, or change what there is with update"
     case "InUse":
       return inUseStep(failure.by as ReadonlyArray<string>)
-    case "RemoteError":
-      return remoteStep(failure)
     default:
       return typeof failure.next === "string" ? failure.next : undefined
   }
@@ -140,8 +138,3 @@ const inUseStep = (by: ReadonlyArray<string>): string =>
   by.some((user) => user.endsWith("jumps through it"))
     ? 'those that jump through it need another way first: context infra server update <server> --ssh "jump=<other>"'
     : "remove those first, or all together with --cascade"
-
-const remoteStep = (failure: Failure): string | undefined =>
-  failure.reason === "host-key-changed"
-    ? "if its owner confirms the new key: context infra server trust <server>"
-    : undefined

@@ -6,6 +6,7 @@ import { type Identity, isHere } from "@context-engine/core/Here"
 import { nobody } from "@context-engine/core/Origin"
 import { fromHome } from "@context-engine/core/Remote/Home"
 import { word } from "@context-engine/core/Shell"
+import { trustAnewFrom } from "@context-engine/core/services/changedKey"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import { targetOf } from "@context-engine/core/services/targets"
 import type { ServerRow } from "@context-engine/core/views/servers"
@@ -41,7 +42,7 @@ export const ssh = (
       yield* program,
       yield* agent(withoutKey, known !== undefined),
       ...reached.flatMap(keyFile),
-      ...pins(reached),
+      ...pins(reached, all),
       ...once(lost).map((error) => outOfReach(error, isOfMember(all, error, others))),
     ]
   }),
@@ -118,13 +119,22 @@ const keyFile = ({ name, sshConfig }: ServerRow): ReadonlyArray<Finding> => {
   ]
 }
 
-const pins = (reached: ReadonlyArray<ServerRow>): ReadonlyArray<Finding> => {
-  const unknown = reached.filter(({ hostKeys }) => hostKeys.length === 0)
+const pins = (reached: ReadonlyArray<ServerRow>, all: ReadonlyArray<ServerRow>): ReadonlyArray<Finding> => {
   if (reached.length === 0) return []
-  if (unknown.length === 0) return [ok("host keys", `of ${count(reached.length, "server")}, all pinned`)]
+  const unknown = reached.filter(({ hostKeys }) => hostKeys.length === 0)
+  const changed = reached.flatMap((server) => {
+    const fix = trustAnewFrom(server, all)
+    return fix === undefined ? [] : [trouble("host keys", `${server.name}: ${changedKey}`, fix)]
+  })
+  if (unknown.length + changed.length === 0)
+    return [ok("host keys", `of ${count(reached.length, "server")}, all pinned`)]
+  if (unknown.length === 0) return changed
   const found = `not pinned yet for ${names(unknown)}: the first connection asks`
-  return [warning("host keys", found, `context infra server status ${word(unknown[0]?.name ?? "")}`)]
+  return [...changed, warning("host keys", found, `context infra server status ${word(unknown[0]?.name ?? "")}`)]
 }
+
+const changedKey =
+  "when it was last looked at, another key was shown than is pinned; only if that host was set up anew, and says the same itself"
 
 const names = (servers: ReadonlyArray<ServerRow>): string => {
   const first = servers.slice(0, 5).map(({ name }) => name)

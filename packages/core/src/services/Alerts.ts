@@ -10,6 +10,7 @@ import { ReadModels } from "../ReadModels.js"
 import type { DeploymentRow } from "../views/deployments.js"
 import type { RejectionRow } from "../views/rejections.js"
 import type { ServerRow } from "../views/servers.js"
+import { trustAnewFrom } from "./changedKey.js"
 import { isOverdue } from "./deployer/overdue.js"
 import { fullName, type Placed, placeAll } from "./names.js"
 import { unwellServer, unwellService } from "./Overview.js"
@@ -59,8 +60,9 @@ export class Alerts extends Context.Tag("@context-engine/core/Alerts")<
 
       const servers = Effect.gen(function* () {
         const rows = yield* models.servers.list({ where: { status: unwellServer } })
+        const all = rows.length === 0 ? [] : yield* models.servers.list()
         return yield* Effect.forEach(rows, (row) =>
-          Effect.map(changedAt({ serverId: row.id }), (since) => serverAlert(row, since)),
+          Effect.map(changedAt({ serverId: row.id }), (since) => serverAlert(row, since, all)),
         )
       })
 
@@ -113,13 +115,14 @@ const gravity: ReadonlyArray<Alert["severity"]> = ["critical", "error", "warning
 const byGravity = (a: Alert, b: Alert): number =>
   gravity.indexOf(a.severity) - gravity.indexOf(b.severity) || (a.since ?? "").localeCompare(b.since ?? "")
 
-const serverAlert = (row: ServerRow, since: string | null): Alert => ({
+const serverAlert = (row: ServerRow, since: string | null, all: ReadonlyArray<ServerRow>): Alert => ({
   kind: "server",
   severity: row.status === "offline" ? "critical" : "warning",
   subject: row.name,
   message: row.statusReason === null ? row.status : `${row.status}: ${row.statusReason}`,
   since: since ?? row.lastChecked,
-  next: `context infra server status ${row.name}`,
+  // Where another host key is the reason, a look comes to the same again.
+  next: trustAnewFrom(row, all) ?? `context infra server status ${row.name}`,
 })
 
 const serviceAlert = (placed: Placed, since: string | null): Alert => {

@@ -20,6 +20,7 @@ import {
   type Target,
 } from "../Remote.js"
 import type { ServerRow } from "../views/servers.js"
+import { withWayOut } from "./changedKey.js"
 import { ownerOf, type Seen, targetOf } from "./targets.js"
 
 type HostError = RemoteError | StorageError
@@ -90,6 +91,16 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
           yield* commands.record(entity.aggregate, owner.id, [HostKeyPinned({ server: owner.name, ...key })])
         })
 
+      /** A key that has changed is told with what leads on from there. */
+      const told =
+        (server: ServerRow) =>
+        <A>(effect: Effect.Effect<A, HostError>): Effect.Effect<A, HostError> =>
+          Effect.catchIf(
+            effect,
+            (error) => error._tag === "RemoteError" && error.reason === "host-key-changed",
+            (error) => Effect.flatMap(look, (seen) => withWayOut(error as RemoteError, server, seen)),
+          )
+
       const reach = <A>(server: ServerRow, use: (target: Target) => Effect.Effect<A, RemoteError>) =>
         Effect.gen(function* () {
           const to = yield* target(server)
@@ -99,7 +110,7 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
               () => Effect.flatMap(trust(server, to), use),
             ),
           )
-        })
+        }).pipe(told(server))
 
       return Hosts.of({
         run: (server, command) => reach(server, (to) => remote.run(to, command)),
@@ -109,7 +120,7 @@ export class Hosts extends Context.Tag("@context-engine/core/Hosts")<
             Effect.as(undefined),
             Effect.catchTag("RemoteError", (error) => Effect.succeed(error.reason === "elsewhere" ? error : undefined)),
           ),
-        trusted: (server) => Effect.flatMap(target(server), (to) => trust(server, to)),
+        trusted: (server) => Effect.flatMap(target(server), (to) => trust(server, to)).pipe(told(server)),
       })
     }),
   )

@@ -87,7 +87,7 @@ describeSshd("Ssh2 host keys", () => {
     const error = await failure(old)
     expect(error).toMatchObject({ reason: "host-key-changed", host: "web" })
     expect(error.message).toContain(old.hostKeys[2]?.fingerprint)
-    expect(error.message).toMatch(/pin it anew/)
+    expect(error.message).toMatch(/Nothing was sent/)
     const shown = sshd.hostKeys
       .map((key) => key.fingerprint)
       .filter((fingerprint) => error.message.includes(fingerprint))

@@ -40,7 +40,7 @@ export const rejection = (hop: Hop, { key, verdict }: Shown): RemoteError => {
   return new RemoteError({
     reason: "host-key-changed",
     host: hop.address,
-    message: `the host key of ${hop.address} has changed: it shows ${shown}, but ${pinned} is pinned. Nothing was sent. If the server was reinstalled, compare the new fingerprint with the server's own and pin it anew; if not, somebody may be listening in: do not connect`,
+    message: `the host key of ${hop.address} has changed: it shows ${shown}, but ${pinned} is pinned. Nothing was sent: somebody may be listening in`,
   })
 }
 
