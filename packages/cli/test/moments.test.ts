@@ -75,7 +75,13 @@ describe("a clock that was a year ahead for one command", () => {
     await ws.succeed("server add one --ip 192.0.2.1")
     await ws.succeed("server add future --ip 192.0.2.2", ahead)
     expect(names(await ws.json("server list --at now"))).toEqual(["future", "one"])
+    // Nor does what is said of the moment repeat it, though no other clock has seen it yet.
+    const year = new Date().getUTCFullYear()
+    const said = async (moment: string) => (await ws.run(`status ${moment}`)).stderr
+    for (const moment of ["--at now", "--at 2", "--known-at now", "--known-at 2"])
+      expect(await said(moment), moment).toContain(`as of position 2 of the log, ${year}-`)
     await ws.succeed("server add two --ip 192.0.2.3")
+    expect(await said("--at 2")).toContain(`as of position 2 of the log, ${year}-`)
     await new Promise((resolve) => setTimeout(resolve, 1100))
     const then = new Date().toISOString()
     await ws.succeed("server add three --ip 192.0.2.4")

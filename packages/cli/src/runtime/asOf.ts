@@ -1,6 +1,5 @@
 /** The read models of the past, which say on standard error what moment they show. */
-import type { Recorded } from "@context-engine/core/Event"
-import type { Clock } from "@context-engine/core/services/AsOf"
+import type { Clock, Last } from "@context-engine/core/services/AsOf"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { moment } from "../render/units.js"
@@ -13,16 +12,13 @@ export const asOf = ({ at, knownAt }: Pick<LogOptions, "at" | "knownAt">) =>
     Effect.gen(function* () {
       const by: Clock = at === undefined ? "recorded" : "happened"
       const { layer } = yield* Effect.promise(() => import("@context-engine/core/services/AsOf"))
-      return layer(at ?? knownAt ?? "now", { by, tell: (last) => announce(last, by) })
+      return layer(at ?? knownAt ?? "now", { by, tell: announce })
     }),
   )
 
-const announce = (last: Recorded | undefined, by: Clock): Effect.Effect<void> =>
+const announce = (last: Last | undefined): Effect.Effect<void> =>
   say(
     last === undefined
       ? "as of before the first event of the log"
-      : `as of position ${last.position} of the log, ${moment(timeOf(last, by))} UTC`,
+      : `as of position ${last.position} of the log, ${moment(last.at)} UTC`,
   )
-
-const timeOf = ({ occurredAt, recordedAt }: Recorded, by: Clock): string =>
-  by === "happened" && occurredAt < recordedAt ? occurredAt : recordedAt

@@ -8,17 +8,23 @@ import { EventLog } from "../EventLog.js"
 import { type Cut, upTo } from "../effectiveTime.js"
 import { Fold } from "../Fold.js"
 import { ReadModels } from "../ReadModels.js"
-import { parseMoment } from "../Time.js"
+import { isoTime, parseMoment } from "../Time.js"
 import { projections } from "../views/all.js"
 
 /** Which past is meant: what had happened at a moment, or what this log had recorded by then. */
 export type Clock = "happened" | "recorded"
 
+/** The last event of a past, and when it happened or was recorded, as far as clocks can be believed: ISO 8601 UTC. */
+export interface Last {
+  readonly position: number
+  readonly at: string
+}
+
 interface Options {
   /** Default: `happened`. */
   readonly by?: Clock
-  /** Told which event is the last that is shown, before there is an answer. */
-  readonly tell?: (last: Recorded | undefined) => Effect.Effect<void>
+  /** Told what is the last that is shown, before there is an answer; nothing where no event is. */
+  readonly tell?: (last: Last | undefined) => Effect.Effect<void>
   /** What the moment came as, for errors. */
   readonly field?: string
 }
@@ -46,8 +52,18 @@ const foldAt = (log: EventLog["Type"], moment: string, options: Options): Effect
         last = event
       }),
     )
-    yield* options.tell?.(last) ?? Effect.void
+    if (options.tell !== undefined) yield* options.tell(last && (yield* dated(log, last, options.by)))
     return fold
+  })
+
+/** Neither happened later than now, whatever the clock said that it was written by. */
+const dated = (log: EventLog["Type"], { occurredAt, position, recordedAt }: Recorded, by: Clock = "happened") =>
+  Effect.gen(function* () {
+    const now = isoTime(yield* log.now)
+    const believed = by === "happened" ? (yield* log.believedAt([position])).get(position) : undefined
+    const stated = by === "happened" && occurredAt < recordedAt ? occurredAt : recordedAt
+    const [at] = [believed ?? stated, now].sort() as [string, string]
+    return { position, at } satisfies Last
   })
 
 /** By so much the clock of who asks may be ahead of this log's. */
