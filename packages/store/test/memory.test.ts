@@ -127,6 +127,19 @@ describe("a log that lacks what this machine has seen of it", () => {
     expect(await one.loss()).toBe(null)
   })
 
+  it("is told once where two ends of it are told in the same words", async () => {
+    const of = remembering("one")
+    await of.add("a", "b")
+    const older = of.copy()
+    for (const name of ["c", "d"]) {
+      await of.add(name)
+      of.replaceBy(older)
+    }
+    const told = (await of.loss())?.message.split("; before that: ")
+    expect(told).toEqual([...new Set(told)])
+    expect(told?.[0]).toMatch(/ends at position 2.*end at position 3/)
+  })
+
   it("is told of at once, also to who has it open", async () => {
     const one = remembering("one")
     await one.add("a", "b")

@@ -10,7 +10,8 @@ export const judge = (path: string, remembered: Remembered, connection: Connecti
   if (first === undefined) return null
   return {
     ...first,
-    message: [first, ...more].map(({ message }) => message).join("; before that: "),
+    // Ends that have one position, of histories that took each other's place, may be told in the same words.
+    message: [...new Set([first, ...more].map(({ message }) => message))].join("; before that: "),
     position: Math.max(...[first, ...more].map(({ position }) => position)),
   }
 }
