@@ -30,7 +30,9 @@ export const ending = (cause: Cause.Cause<unknown>, columns = Number.POSITIVE_IN
     ...listOf(failure.shown).map((line) => `  │ ${line}`.trimEnd()),
     ...(next === undefined ? [] : [`  ${wrap(safe(next), columns - 2).join("\n  ")}`]),
   ].join("\n")
-  const status = failure._tag === "UsageError" || failure._tag === "InvalidInput" ? 2 : 1
+  // A file that cannot be used is no slip of whoever gave the command.
+  const isUsage = failure._tag === "UsageError" || (failure._tag === "InvalidInput" && !isFile(String(failure.field)))
+  const status = isUsage ? 2 : 1
   return { status, text: said }
 }
 
@@ -94,9 +96,11 @@ const describe = (failure: Failure): string => {
   const reason = String(failure.reason)
   if (field === "") return reason
   // Settings of the environment and files are called what they are.
-  if (/^[A-Z]|[/\\]/.test(path)) return `${path} ${reason}`
+  if (/^[A-Z]/.test(path) || isFile(path)) return `${path} ${reason}`
   return `${flags[`${field}.${part}`] ?? flags[field] ?? `--${kebab(field)}`} ${reason}`
 }
+
+const isFile = (field: string): boolean => /[/\\]/.test(field)
 
 /** `knownAt` as the option is written: `known-at`. */
 const kebab = (field: string): string => field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

@@ -1,11 +1,12 @@
 /** This machine's Ed25519 key: made on first use, the private half in a file that only its owner can read. */
 import { createPrivateKey, type KeyObject, sign } from "node:crypto"
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { hostname } from "node:os"
 import { dirname } from "node:path"
 import { StorageError } from "@context-engine/core/Errors"
+import type { Obstacle } from "@context-engine/core/EventLog"
 import { writeWhole } from "./files.js"
-import { obstacleAbove } from "./obstacle.js"
+import { obstacleAbove, unreadable } from "./obstacle.js"
 import { type EventRow, sha256 } from "./record.js"
 import { holds, isKeyLine, keyId, keyOfLine, newKey, publicHalf } from "./trust/keys.js"
 
@@ -60,7 +61,7 @@ export const loadSigner = (path: string): Signer => {
 /** The same where there is a key already, to look at; `undefined` where one would have to be made. */
 export const findSigner = (path: string): Signer | undefined => {
   if (isKeyLine(path)) return signerOf(fromLine(path))
-  const pem = existsSync(path) ? read(path) : undefined
+  const pem = read(path)
   return pem === undefined ? undefined : signerOf(parse(path, pem))
 }
 
@@ -108,12 +109,18 @@ const fromLine = (line: string): KeyObject => {
 }
 
 const read = (path: string): string | undefined => {
-  // A pipe would be waited for, without end.
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) throw unusable(path, "is no regular file", {})
   try {
-    return readFileSync(path, "utf8")
+    const found = statSync(path, { throwIfNoEntry: false })
+    // A pipe would be waited for, without end.
+    if (found?.isFile() === false) throw unusable(path, "is no regular file", {})
+    return found && readFileSync(path, "utf8")
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined
+    if (cause instanceof StorageError) throw cause
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === "ENOENT") return undefined
+    // A key that is there is not to be moved away, which would make this another machine.
+    const obstacle = unreadable(path)
+    if (obstacle !== undefined) throw kept(path, "cannot be read", obstacle, cause)
     throw unusable(path, "cannot be read", cause)
   }
 }
@@ -124,11 +131,10 @@ const create = (path: string): string => {
   try {
     return writeWhole(path, pem, { keep: true }) ? pem : (read(path) as string)
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
     const obstacle = obstacleAbove(dirname(path))
-    if (obstacle === undefined) throw unusable(path, "cannot be made", cause)
-    const message = `this machine's key ${path} cannot be made: ${obstacle.found}; ${obstacle.fix}, or name another place with CONTEXT_KEY`
-    throw new StorageError({ reason: "unavailable", message, cause: code })
+    throw obstacle === undefined
+      ? unusable(path, "cannot be made", cause)
+      : kept(path, "cannot be made", obstacle, cause)
   }
 }
 
@@ -139,6 +145,13 @@ const parse = (path: string, pem: string) => {
     throw unusable(path, "is not a private key", cause)
   }
 }
+
+const kept = (path: string, what: string, { fix, found }: Obstacle, cause: unknown) =>
+  new StorageError({
+    reason: "unavailable",
+    message: `this machine's key ${path} ${what}: ${found}; ${fix}, or name another place with CONTEXT_KEY`,
+    cause: (cause as NodeJS.ErrnoException).code,
+  })
 
 const unusable = (path: string, what: string, cause: unknown) =>
   new StorageError({

@@ -1,4 +1,4 @@
-/** What keeps this user from writing a log: whose it is, its rights and flags, and how its disk is mounted and how full it is. */
+/** What keeps this user from reading or writing a file: whose it is, its rights and flags, and how its disk is mounted and how full it is. */
 import { accessSync, constants, existsSync, realpathSync, statfsSync, statSync } from "node:fs"
 import { userInfo } from "node:os"
 import { dirname } from "node:path"
@@ -15,6 +15,21 @@ export const obstacleTo = (path: string): Obstacle | undefined => {
 /** What keeps from making something at a path: the nearest of what is there. */
 export const obstacleAbove = (path: string): Obstacle | undefined =>
   existsSync(path) || dirname(path) === path ? obstacle(path) : obstacleAbove(dirname(path))
+
+/** What keeps from reading a file: its own rights, or those of the first directory on the way to it that may not be entered. */
+export const unreadable = (path: string): Obstacle | undefined => {
+  const parent = dirname(path)
+  const above = parent === path ? undefined : unreadable(parent)
+  if (above !== undefined) return above
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return undefined
+  try {
+    accessSync(path, found.isDirectory() ? constants.X_OK : constants.R_OK)
+    return undefined
+  } catch {
+    return found.isDirectory() ? kept(path, "entered", "rwx") : kept(path, "read", "rw")
+  }
+}
 
 /** Refuses what an obstacle keeps from being done. Throws `StorageError`. */
 export const refuseObstacle = (found: Obstacle | undefined): void => {
@@ -37,11 +52,17 @@ const told = (path: string, code: string | undefined): Obstacle => {
     return refused(`${path} is on a disk that is mounted to be read only`, `mount it to be written: findmnt -T ${word(path)}`) // biome-ignore format: one line
   if (code === "EPERM")
     return refused(`${path} has a flag that keeps everybody from writing it`, `chattr -i ${word(path)}`)
+  return kept(path, "written", "w")
+}
+
+/** That the rights of a file or directory keep this user from something; its owner gives these to itself. */
+const kept = (path: string, from: "written" | "read" | "entered", rights: string): Obstacle => {
   const owner = statSync(path, { throwIfNoEntry: false })?.uid
-  const found = `${path} may not be written by ${userName()}`
+  const found = `${path} may not be ${from} by ${userName()}`
+  const verb = { written: "write", read: "read", entered: "enter" }[from]
   return owner === process.geteuid?.()
-    ? refused(found, `chmod u+w ${word(path)}`)
-    : refused(`${found}: it belongs to the user of the number ${owner}`, `work as its owner, or let this user write ${path}`) // biome-ignore format: one line
+    ? refused(found, `chmod u+${rights} ${word(path)}`)
+    : refused(`${found}: it belongs to the user of the number ${owner}`, `work as its owner, or let this user ${verb} ${path}`) // biome-ignore format: one line
 }
 
 const refused = (found: string, fix: string): Obstacle => ({ reason: "unavailable", found, fix })

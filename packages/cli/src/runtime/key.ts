@@ -48,8 +48,18 @@ export const checkKey: Effect.Effect<void, Refused> = Effect.suspend(() => {
   if (existsSync(path)) return Effect.void
   if (/[\r\n]/.test(path) || !/[/\\]/.test(path))
     return refuse("CONTEXT_KEY holds no key that context infra machine add has made, and no path of a key file")
-  return existsSync(dirname(path)) ? Effect.void : refuse("CONTEXT_KEY names a file in a directory that is not there")
+  return existsSync(dirname(path)) ? Effect.void : refuseUnlessKept(path)
 })
+
+/** What this user may not look at is told, with what mends it, where it is read. */
+const refuseUnlessKept = (path: string): Effect.Effect<void, Refused> =>
+  Effect.flatMap(
+    Effect.promise(() => import("@context-engine/store/obstacle")),
+    ({ unreadable }) =>
+      unreadable(path) === undefined
+        ? refuse("CONTEXT_KEY names a file in a directory that is not there")
+        : Effect.void,
+  )
 
 const checkLine = (line: string): Effect.Effect<void, Refused> =>
   Effect.flatMap(

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import type { Connection } from "../connection.js"
 import { keyFileOf } from "../identity.js"
+import { unreadable } from "../obstacle.js"
 import { findSigner, type Signer } from "../Signer.js"
 import { goneFor } from "../sync/firstContact.js"
 import type { RemoteLog } from "../sync/RemoteLog.js"
@@ -47,6 +48,8 @@ export const keys = (
     const members = there ?? nobody
     if (keyPath === undefined) return [unsigned(members)]
     const given = isKeyLine(keyPath)
+    const unread = given ? undefined : unreadable(keyPath)
+    if (unread !== undefined) return [trouble("key", `${keyPath} cannot be read: ${unread.found}`, unread.fix)]
     const found = given ? undefined : statSync(keyPath, { throwIfNoEntry: false })
     if (!given && found === undefined) {
       const gone = yield* glance(database, (connection) =>

@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import type { Connection } from "../connection.js"
 import { wrongClocks } from "../happened.js"
 import { keyFileOf } from "../identity.js"
+import { unreadable } from "../obstacle.js"
 import { findSigner } from "../Signer.js"
 import { type Owner, readEndpoint } from "../sync/config.js"
 import { addressOf, type Endpoint, givesTokenAway } from "../sync/endpoint.js"
@@ -52,6 +53,8 @@ export const sync = ({ database, env, file, keyPath, mode, owner }: Options): Ch
     const endpoint = yield* Effect.either(readEndpoint(env, file, owner))
     if (endpoint._tag === "Left") {
       const { field, message, reason } = endpoint.left
+      const unread = field === file ? unreadable(file) : undefined
+      if (unread !== undefined) return [trouble("sync", `${file} cannot be read: ${unread.found}`, unread.fix)]
       const fix = /chmod/.test(reason) ? `chmod 600 ${word(file)}` : "context infra sync connect <url>"
       return [trouble("sync", field === file ? `${file} ${reason.split(":")[0]}` : message, fix)]
     }

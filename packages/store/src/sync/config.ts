@@ -8,6 +8,7 @@ import { InvalidInput } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { writeWhole } from "../files.js"
+import { obstacleAbove, unreadable } from "../obstacle.js"
 import { setting } from "../setting.js"
 import { type Endpoint, endpointOf } from "./endpoint.js"
 
@@ -108,9 +109,11 @@ const savedOf = ({ token, url }: Partial<Saved>): Saved => {
   return { url, ...(token === undefined ? {} : { token }) }
 }
 
+const unread = "cannot be read"
+
 const readPrivate = (file: string): Effect.Effect<string | undefined, InvalidInput> =>
   Effect.flatMap(
-    attempt(file, "cannot be read", () => {
+    attempt(file, unread, () => {
       const found = statSync(file, { throwIfNoEntry: false })
       // A pipe would be waited for, without end.
       if (found?.isFile() === false) throw new TypeError("no file")
@@ -134,7 +137,7 @@ const write = (file: string, logs: ReadonlyMap<string, Saved>): Effect.Effect<vo
 /** What is neither such a file nor nothing is somebody else's: a device, a pipe, a file of another program. */
 const refuseUnlessOurs = (file: string): Effect.Effect<void, InvalidInput> =>
   Effect.flatMap(
-    attempt(file, "cannot be read", () => isOurs(file)),
+    attempt(file, unread, () => isOurs(file)),
     (ours) =>
       ours
         ? Effect.void
@@ -158,12 +161,15 @@ const isOurs = (file: string): boolean => {
   }
 }
 
-/** The words of an error may hold what was read: only the system's own code is kept. */
+/** The words of an error may hold what was read: only the system's own code is kept, and what mends it where that is known. */
 const attempt = <A>(file: string, what: string, body: () => A): Effect.Effect<A, InvalidInput> =>
   Effect.try({
     try: body,
     catch: (error) => {
       const code = (error as NodeJS.ErrnoException).code
-      return new InvalidInput({ field: file, reason: code === undefined ? what : `${what} (${code})` })
+      if (code === undefined) return new InvalidInput({ field: file, reason: what })
+      const obstacle = unreadable(file) ?? (what === unread ? undefined : obstacleAbove(dirname(file)))
+      const mended = obstacle === undefined ? "" : `: ${obstacle.found}; ${obstacle.fix}`
+      return new InvalidInput({ field: file, reason: `${what} (${code})${mended}` })
     },
   })
