@@ -143,7 +143,7 @@ export const putBack = (
   const asks = first.some(({ type }) => type === EnrolmentRequested.type)
   const rows = mine.filter((row) => !(asks && isWish(row)))
   const done = partsOf(connection, base, rows, { author, first }).map((part) =>
-    putPart(connection, part, author, { roots, were, known, joins: asks, waited }),
+    putPart(connection, { ...part, tail: rows }, author, { roots, were, known, joins: asks, waited }),
   )
   return {
     moved: done.reduce((sum, { moved }) => sum + moved, -first.length),
@@ -153,7 +153,7 @@ export const putBack = (
 
 const putPart = (
   connection: Connection,
-  { first, rows: mine }: Part,
+  { first, rows: mine, tail }: Part & { readonly tail: ReadonlyArray<EventRow> },
   author: Author,
   about: Omit<Ground, "members">,
 ): Rebased => {
@@ -163,7 +163,7 @@ const putPart = (
   const { roots } = about
   const ground = { ...about, members: membersAfter(members, first) }
   const kept = decide(connection, events, author, ground)
-  const { cloned, rows } = reseal(connection, [...first, ...kept], author.signer, { members, after: head, roots })
+  const { cloned, rows } = reseal(connection, [...first, ...kept], author.signer, { members, after: head, roots, tail })
   const placed = putAfter(connection, head, rows)
   insertRows(connection, placed)
   assertThere(connection, placed)

@@ -26,11 +26,12 @@ export type Standing =
   | { readonly rows: ReadonlyArray<EventRow>; readonly others: boolean; readonly fresh?: false }
   | { readonly drafts: ReadonlyArray<Draft>; readonly recordedAt: string; readonly fresh: true }
 
-/** What the units come after, and under which roots this machine may have signed them before. */
+/** What the units come after, under which roots this machine may have signed them before, and all that was taken out with them. */
 interface Settled {
   readonly members: Membership
   readonly after: Place
   readonly roots: ReadonlyArray<string>
+  readonly tail: ReadonlyArray<EventRow>
 }
 
 /** The units as rows without a place, and whether another place was found to use this machine's key. */
@@ -38,13 +39,13 @@ export const reseal = (
   connection: Connection,
   units: ReadonlyArray<Standing>,
   signer: Signer | undefined,
-  { after, members, roots }: Settled,
+  { after, members, roots, tail }: Settled,
 ): { readonly rows: ReadonlyArray<EventRow>; readonly cloned: boolean } => {
   if (signer === undefined) return { rows: units.flatMap((unit) => unsigned(unit)), cloned: false }
   const begun = chainAt(connection, signer, rootOf(units, members))
   const { skew } = readShared(connection)
   let chain = begun.chain
-  let cloned = false
+  let parted = false
   const rows: Array<EventRow> = []
   for (const unit of units) {
     if (!unit.fresh && unit.others) {
@@ -53,8 +54,8 @@ export const reseal = (
     }
     const taken =
       !unit.fresh && begun.same && chainOf(unit.rows)?.session === chain.session && isTaken(unit.rows, begun.chain)
-    if (taken && !cloned) {
-      cloned = true
+    if (taken && !parted) {
+      parted = true
       chain = newSession(signer.id, chain.root)
     }
     const next = !unit.fresh && begun.same ? continued(unit.rows, chain) : undefined
@@ -76,7 +77,16 @@ export const reseal = (
     chain = sealed.chain ?? chain
   }
   writeSigning(connection, chain)
-  return { rows, cloned }
+  return { rows, cloned: parted && !isFrom(tail, begun.chain) }
+}
+
+/** Whether a session ends with a unit of these: then nobody else went on with it, but somebody took out one before. */
+const isFrom = (tail: ReadonlyArray<EventRow>, { number, root, session, unit }: Signing): boolean => {
+  const last = tail.filter((row) => {
+    const chain = chainOf([row])
+    return chain?.session === session && chain?.number === number
+  })
+  return last.length > 0 && unitHash(last, root) === unit
 }
 
 /** The chain as the confirmed log has it; `same` where what was signed may still hold. */

@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
 import { freshPath } from "../support/files.js"
 import { fleet } from "../support/fleet.js"
-import { add, machine, servers, status, sync, verify } from "../support/machines.js"
+import { placed, slipIn } from "../support/forger.js"
+import { add, eventsOf, heal, machine, machines, servers, status, sync, verify } from "../support/machines.js"
 
 it("two places with one key that take turns are noticed, and lose nothing", async () => {
   const { a, b, remote } = await fleet("a", "b")
@@ -87,4 +88,25 @@ it("what a machine wrote itself comes back to it without such a word", async () 
   await sync(again)
   expect((await status(again)).clonedAt).toBe(null)
   for (const one of [again, b]) await one.close()
+})
+
+it("a unit that somebody took out of the shared log comes back after the next one, and that is no other place either", async () => {
+  const { a, b, save, there } = await fleet("a", "b")
+  const putBack = save()
+  for (const name of ["one", "two"]) await add(a, name)
+  for (const one of [a, b]) await sync(one)
+  const two = eventsOf(a.path).filter((row) => row[6].includes('"two"'))
+  putBack()
+  slipIn(there(), placed(there(), two))
+  await heal(a)
+  for (const one of [a, b]) await heal(one)
+  // That something was taken out there is told, until a person has seen it.
+  expect(await machines(a, (service) => service.acknowledge(false))).toBe(1)
+  for (const one of [a, b]) {
+    await sync(one)
+    expect(await status(one)).toMatchObject({ clonedAt: null, breaks: [] })
+    expect(await servers(one)).toEqual(["one", "two"])
+    expect(await verify(one)).toMatchObject({ ok: true, findings: [] })
+    await one.close()
+  }
 })
