@@ -42,10 +42,11 @@ export const refuseElsewhere = (log: EventLog["Type"], row: RejectionRow, own: s
     const said = { localKey: key ?? null, localMachine: machine ?? null }
     const whose = localTo(said, { key: own, machine: origin.machine }, names)
     const reason = `${row.what}: it makes server ${name} local to ${whose}, and no other machine can say that`
-    const anew = event.type.endsWith("Added") ? `add ${name} --local` : `update ${name} --local yes`
-    const way =
-      key !== undefined && key === teller && names.has(key)
-        ? `on ${whose}: context infra sync rejected retry ${row.id}`
-        : `on the machine that is meant: context infra server ${anew}, and let this go with context infra sync rejected drop ${row.id}`
+    const command = event.type.endsWith("Added") ? `add ${name} --local` : `update ${name} --local yes`
+    const anew = `on the machine that is meant: context infra server ${command}, and let this go with context infra sync rejected drop ${row.id}`
+    const mayBeThere = key !== undefined && key === teller && names.has(key)
+    const way = mayBeThere
+      ? `on ${whose}: context infra sync rejected retry ${row.id}; or, where that cannot be done any more, ${anew}`
+      : anew
     return yield* new InvalidInput({ field: "", reason: `${reason}; ${way}` })
   })
