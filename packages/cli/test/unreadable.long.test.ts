@@ -1,5 +1,5 @@
 /** What this program keeps of a machine, where its user may not look at it: that is said with what mends it, and is no bug. */
-import { chmodSync, chownSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, renameSync, writeFileSync } from "node:fs"
 import { userInfo } from "node:os"
 import { dirname, join } from "node:path"
 import { expect, it, vi } from "vitest"
@@ -52,16 +52,30 @@ it.each([
   }
   for (const line of reading) expect(await run(line), line).toMatchObject({ code: 0 })
   const { findings } = JSON.parse((await run("doctor --json")).stdout)
-  const bad = findings.filter(({ level }: { level: string }) => level === "trouble")
-  const told = (check: string) => ({
+  const told = (check: string, level = "trouble") => ({
     check,
-    level: "trouble",
+    level,
     found: expect.stringContaining(`may not be ${from} by ${name}`),
     fix: `chmod u+${rights} ${path}`,
   })
-  expect(bad).toEqual([...(needsKey ? [told("key")] : []), ...(needsAddress ? [told("sync")] : [])])
+  const remembers = from === "entered" ? [told("memory", "warning")] : []
+  const expected = [...remembers, ...(needsKey ? [told("key")] : []), ...(needsAddress ? [told("sync")] : [])]
+  expect(findings.filter(({ level }: { level: string }) => level !== "ok")).toEqual(expected)
   chmodSync(path, what === "the key" || what === "the addresses" ? 0o600 : 0o700)
   expect(await run("deploy api")).toMatchObject({ code: 0 })
+})
+
+it("where a file stands in the place of the directory, what leads on is said, too", async () => {
+  const { config, own, run } = await machine()
+  renameSync(config, `${config}.old`)
+  writeFileSync(config, "")
+  own(config)
+  for (const line of [...acting, ...sharing]) {
+    const { code, stderr, stdout } = await run(line)
+    const said = `${stdout}${stderr}`.replaceAll(/\s+/g, " ")
+    const mended = `${config} is no directory; mv ${config} ${config}.old`
+    expect({ line, code, said }).toEqual({ line, code: 1, said: expect.stringContaining(mended) })
+  }
 })
 
 it("a server of this machine is taken for no other one's", async () => {

@@ -16,18 +16,30 @@ export const obstacleTo = (path: string): Obstacle | undefined => {
 export const obstacleAbove = (path: string): Obstacle | undefined =>
   existsSync(path) || dirname(path) === path ? obstacle(path) : obstacleAbove(dirname(path))
 
-/** What keeps from reading a file: its own rights, or those of the first directory on the way to it that may not be entered. */
+/** What keeps from reading a file: its own rights, or what is first on the way to it that may not be entered. */
 export const unreadable = (path: string): Obstacle | undefined => {
-  const parent = dirname(path)
-  const above = parent === path ? undefined : unreadable(parent)
+  const above = barred(dirname(path))
   if (above !== undefined) return above
-  const found = statSync(path, { throwIfNoEntry: false })
+  return existsSync(path) && !may(path, constants.R_OK) ? kept(path, "read", "rw") : undefined
+}
+
+const barred = (directory: string): Obstacle | undefined => {
+  const parent = dirname(directory)
+  const above = parent === directory ? undefined : barred(parent)
+  if (above !== undefined) return above
+  const found = statSync(directory, { throwIfNoEntry: false })
   if (found === undefined) return undefined
+  if (!found.isDirectory())
+    return refused(`${directory} is no directory`, `mv ${word(directory)} ${word(`${directory}.old`)}`)
+  return may(directory, constants.X_OK) ? undefined : kept(directory, "entered", "rwx")
+}
+
+const may = (path: string, what: number): boolean => {
   try {
-    accessSync(path, found.isDirectory() ? constants.X_OK : constants.R_OK)
-    return undefined
+    accessSync(path, what)
+    return true
   } catch {
-    return found.isDirectory() ? kept(path, "entered", "rwx") : kept(path, "read", "rw")
+    return false
   }
 }
 

@@ -4,13 +4,17 @@ import { dirname } from "node:path"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
+import { fileOf } from "../memory/file.js"
 import { type MemoryOptions, recall } from "../memory/LogMemory.js"
+import { unreadable } from "../obstacle.js"
 import { glance } from "./look.js"
 
 /** Holds the log at a path against what is kept in a directory. */
 export const memory = (path: string, { directory }: MemoryOptions): Check => ({
   name: "memory",
   look: Effect.gen(function* () {
+    const unread = unreadable(fileOf(directory, path))
+    if (unread !== undefined) return [warning("memory", `what this machine remembered of the log cannot be read: ${unread.found}`, unread.fix)] // biome-ignore format: one line
     const { reason, remembered } = recall(directory, path)
     const unwritable = kept(directory)
     if (reason !== undefined) return [warning("memory", `what this machine remembered of the log cannot be read (${reason})`, "the next command begins it anew"), ...unwritable] // biome-ignore format: one list
