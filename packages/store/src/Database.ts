@@ -1,12 +1,11 @@
 /** Owns the local file: opens it, brings its schema up to date, and is the only way to it. */
-import { existsSync, rmSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { dirname } from "node:path"
-import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Obstacle } from "@context-engine/core/EventLog"
 import type { Loss } from "@context-engine/core/services/Audit"
 import type { SqlClient } from "@effect/sql/SqlClient"
-import { type Client, createClient } from "@libsql/client/sqlite3"
+import type { Client } from "@libsql/client/sqlite3"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,7 +14,6 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import {
   type Connection,
-  codeOf,
   isDriverError,
   leave,
   logSettings,
@@ -25,6 +23,7 @@ import {
 } from "./connection.js"
 import { makeDirectory, plainPath } from "./files.js"
 import { claim } from "./identify.js"
+import { writtenAsSeen } from "./memory/file.js"
 import { Keeping } from "./memory/keeping.js"
 import { type LastSeen, lastSeen, type MemoryOptions } from "./memory/LogMemory.js"
 import type { KeptRoot } from "./memory/roots.js"
@@ -32,9 +31,11 @@ import { type Header, headerQuery, migrate } from "./migrate.js"
 import { assertOneNative } from "./native.js"
 import { OpenedFile } from "./OpenedFile.js"
 import { obstacleAbove, obstacleTo, refuseObstacle } from "./obstacle.js"
+import { assertOwnWal, clientOf } from "./reader.js"
 import { toldFull } from "./room.js"
 import * as SqlClientLayer from "./sqlClient.js"
 import { tables } from "./tables.js"
+import { readWritten } from "./thisFile.js"
 import { type Way, wayTo } from "./writable.js"
 
 /**
@@ -97,6 +98,7 @@ export class Patience extends Context.Reference<Patience>()("@context-engine/sto
  */
 export const layer = (named: string, options: Options = {}): Layer.Layer<Database | SqlClient, StorageError> => {
   const path = plainPath(named)
+  const seen = () => writtenAsSeen(options.memory?.directory, path)
   return Layer.unwrapScoped(
     Effect.gen(function* () {
       const made = yield* attemptOn(path, () => {
@@ -105,16 +107,17 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
         return claim(path)
       })
       const file = yield* Effect.acquireRelease(
-        Effect.sync(() => new OpenedFile(path)),
+        Effect.sync(() => new OpenedFile(path, seen)),
         (opened) => Effect.sync(() => opened.close()),
       )
-      const way = yield* attemptOn(path, () => wayTo(path))
+      const way = yield* attemptOn(path, () => wayTo(path, seen))
       const client = yield* Effect.acquireRelease(
         attemptOn(path, () => clientOf(way, file)),
         (opened) => Effect.sync(() => (file.isWhole ? opened.close() : leave(opened))),
       )
       const { database, keeping } = yield* makeDatabase(file, way, options)
-      if (made) yield* Effect.addFinalizer((exit) => (exit._tag === "Success" ? Effect.void : takenAway(database)))
+      if (made)
+        yield* Effect.addFinalizer((exit) => (exit._tag === "Success" ? Effect.void : takenAway(database, file)))
       const isIt = attemptOn(path, () => file.opened())
       const header = yield* Effect.tryPromise({
         try: () => client.execute(headerQuery),
@@ -122,6 +125,7 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
         // A file that another was put in the place of is read with what lies beside that one: it looks damaged, and is not.
       }).pipe(Effect.tapError(() => isIt))
       yield* isIt
+      yield* assertOwnWal(client, file, way)
       yield* migrate(database, header.rows[0] as unknown as Header, way)
       if (!way.onlyRead) file.worksInWal()
       yield* renewViews(database, client)
@@ -131,33 +135,14 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
   )
 }
 
-/** The reader's connection. What it finds to be damaged is not written to when it is closed. */
-const clientOf = (way: Way, file: OpenedFile): Client => {
-  const client = createClient({ url: urlOf(way), timeout: 5000, concurrency: 1 })
-  const { execute } = client
-  client.execute = async (...asked: [any]) => {
-    try {
-      return await execute.apply(client, asked)
-    } catch (error) {
-      if (codeOf(error) === "SQLITE_CORRUPT") file.distrust()
-      throw error
-    }
-  }
-  return client
-}
-
 /** Alone among all writers: whoever else has opened it finds that it was removed, before anything is committed. */
-const takenAway = ({ path, write }: Database["Type"]): Effect.Effect<void> =>
+const takenAway = ({ write }: Database["Type"], file: OpenedFile): Effect.Effect<void> =>
   Effect.ignore(
     write((connection) => {
       const [held] = connection.prepare("SELECT count(*) + (SELECT log_id IS NOT NULL FROM sync) FROM events").get()
-      if (held === 0) for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true })
+      if (held === 0) file.takeAway()
     }),
   )
-
-/** The client takes no parameters but its own, so that a name that has some is given as if all of it were the path. */
-const urlOf = ({ name }: Way): string =>
-  name.startsWith("file:") ? `file:${encodeURIComponent(name)}` : pathToFileURL(name).href
 
 /** Holds the log against what was seen of it. By the reader's connection: where it is as it was, it costs no other. */
 const compare = (keeping: Keeping, client: Client, path: string): Effect.Effect<void, StorageError> =>
@@ -174,7 +159,7 @@ const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: O
     const { path } = file
     const { name } = way
     const told = (error: StorageError): StorageError => {
-      if (error.reason === "corrupt") file.distrust()
+      file.found(error)
       return error
     }
     const attempt = <A>(body: () => A) => Effect.mapError(attemptOn(path, body), told)
@@ -195,8 +180,15 @@ const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: O
     const keeping = new Keeping(path, memory, read)
     const onCommit = { file, committed: keeping.written }
     const check = attempt(() => file.check())
+    const isWell = retryWhileBusy(
+      attempt(() => {
+        file.goesOn(read(readWritten))
+        file.checkDamage()
+      }),
+    )
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        connection?.takeOver()
         keeping.close()
         connection?.close()
       }),
@@ -204,7 +196,7 @@ const makeDatabase = (file: OpenedFile, way: Way, { isNamed = false, memory }: O
     const database = Database.of({
       path,
       check,
-      obstacle: Effect.zipRight(check, obstacleOf(path, way, isNamed)),
+      obstacle: Effect.zipRight(isWell, obstacleOf(path, way, isNamed)),
       memory: {
         look: retryWhileBusy(attempt(() => keeping.look())),
         accept: retryWhileBusy(attempt(() => keeping.accept())),

@@ -1,27 +1,40 @@
 /** Whether the file at a path is still the one that was opened. SQLite goes on with the one it opened, whatever is there now. */
-import { type Stats, statSync } from "node:fs"
+import { realpathSync, rmSync, type Stats, statSync } from "node:fs"
 import { StorageError } from "@context-engine/core/Errors"
+import { codeOf } from "./connection.js"
+import { takeAway } from "./files.js"
 import { type PageOne, PageOneReader } from "./pageOne.js"
+import { isOlder, type Written } from "./thisFile.js"
 
 export class OpenedFile {
   /** As it was when it was last found to be the same. */
   #opened: Stats | undefined
-  /** What its first page said then. */
-  #page: PageOne = { isWal: false, changes: 0 }
+  /** What lies beside it, once it is known to; `undefined` where nothing does. */
+  #beside: Stats | undefined
+  #wal = ""
+  /** What it said by itself then. */
+  #page: PageOne = { isWal: false, changes: 0, file: "", written: 0 }
+  /** How far it had come with what lies beside it. */
+  #together: Written = { file: "", written: 0 }
   #reader: PageOneReader | undefined
   #isCopiedOver = false
-  #isDamaged = false
+  #damage: StorageError | undefined
   readonly #since = Date.now()
   #isLookedInto = false
 
-  /** To be made before the file is opened. */
-  constructor(readonly path: string) {
+  /** To be made before the file is opened. `seen`: how far it had come when this machine saw it last. */
+  constructor(
+    readonly path: string,
+    readonly seen: () => Written | undefined = () => undefined,
+  ) {
     this.#opened = look(path)
   }
 
-  /** To be called once it is known that what is committed goes into a file beside it first. */
+  /** To be called once it is known that what is committed goes into a file beside it first, and that is there. */
   worksInWal(): void {
+    this.#wal = `${realPath(this.path)}-wal`
     this.#page = { ...this.#page, isWal: true }
+    this.#beside = look(this.#wal)
   }
 
   /** To be called once it is open, and so there in any case. */
@@ -38,55 +51,118 @@ export class OpenedFile {
     throw new StorageError({ reason: "replaced", message })
   }
 
+  /** Throws like `check`, also where what was read of it now, with what lies beside it, is older than what was read before. */
+  goesOn(now: Written): void {
+    if (isOlder(now, this.#together)) this.#isCopiedOver = true
+    this.check()
+  }
+
+  /** To be called with how far it has come, when something was committed. */
+  wentOn(now: Written): void {
+    this.#together = now
+  }
+
+  /** Throws where it was found to be damaged since it was opened. */
+  checkDamage(): void {
+    if (this.#damage !== undefined) throw this.#damage
+  }
+
   get #whatBecame(): readonly [what: string, then: string] {
     const there = look(this.path)
     if (there === undefined) return ["the file was removed or moved", ""]
-    return this.#isSame(there)
+    if (!this.#isSame(there, this.#opened)) return ["another file was put in its place", ""]
+    return this.#hasItsWal
       ? ["another file was copied over it", ", and then restore the copy that is wanted (context infra restore)"]
-      : ["another file was put in its place", ""]
+      : [`what was written to it last (${this.#wal}) was removed or replaced`, ""]
   }
 
-  #isSame({ dev, ino }: Stats): boolean {
-    return ino === this.#opened?.ino && dev === this.#opened.dev
+  #isSame({ dev, ino }: Stats, before: Stats | undefined): boolean {
+    return ino === before?.ino && dev === before.dev
+  }
+
+  /** Nobody but the last that has a log open takes away what lies beside it. */
+  get #hasItsWal(): boolean {
+    if (this.#wal === "") return true
+    const there = look(this.#wal)
+    this.#beside ??= there
+    return this.#beside === undefined || (there !== undefined && this.#isSame(there, this.#beside))
+  }
+
+  /** Takes it away, with what lies beside it. Where another was put in its place, that stays, and only what is beside it by us goes. */
+  takeAway(): void {
+    const wal = this.#hasItsWal
+    if (look(this.path) !== undefined) takeAway(this.path, (there) => this.#isSame(there, this.#opened))
+    if (wal) for (const end of ["-wal", "-shm"]) rmSync(realPath(this.path) + end, { force: true })
   }
 
   close(): void {
     this.#reader?.close()
   }
 
-  /** To be called where it was found to be damaged. It may be another that was copied over it: nothing more is written to it. */
-  distrust(): void {
-    this.#isDamaged = true
+  /**
+   * To be called with what was found by whoever works on it. Where it is damaged it may be another that was copied over it, or what lies
+   * beside it was cut: nothing more of that is taken over into it.
+   */
+  found(error: StorageError): void {
+    const isDamage =
+      error.reason === "corrupt" || error.reason === "not-a-database" || codeOf(error.cause) === "SQLITE_IOERR"
+    if (isDamage && error.reason !== "full") this.#damage ??= error
   }
 
   /** Whether what was committed may be taken over into it when it is closed. */
   get isWhole(): boolean {
-    return !this.#isDamaged && this.isIt
+    return this.#damage === undefined && this.isIt
   }
 
-  /** Whether the file that was opened is there, and nobody but SQLite has written to it since. */
+  /** Whether the file that was opened is there, with what lies beside it, and nobody but SQLite has written to it since. */
   get isIt(): boolean {
     if (this.#isCopiedOver) return false
     const there = look(this.path)
-    if (there === undefined || !this.#isSame(there)) return false
+    if (there === undefined || !this.#isSame(there, this.#opened) || !this.#hasItsWal) return false
     const isAsItWas = there.mtimeMs === this.#opened?.mtimeMs && there.size === this.#opened.size
     // Who is done by then need not have looked.
     if (isAsItWas && (this.#isLookedInto || Date.now() - this.#since < 1_000)) return true
-    const { changes, isWal } = this.#page
     // An empty one was just begun, or is just being written over.
-    if (there.size === 0) return !isWal
-    this.#reader ??= new PageOneReader(this.path)
-    const page = this.#reader.read()
+    if (there.size === 0) return !this.#page.isWal
+    const page = this.#lookInto()
     // There is no way to look into it now.
     if (page === undefined) return true
-    // SQLite writes to it when it takes over what was committed, and then its count of changes never falls; and a log that is worked on
-    // is in WAL mode, which a backup is not.
-    this.#isCopiedOver = (isWal && !page.isWal) || page.changes < changes
+    this.#isCopiedOver = this.#isAnother(page)
     if (this.#isCopiedOver) return false
     this.#opened = there
-    this.#page = page
+    this.#page = page.file === "" ? { ...this.#page, changes: page.changes, isWal: page.isWal } : page
     this.#isLookedInto = true
     return true
+  }
+
+  #lookInto(): PageOne | undefined {
+    if (this.#page.file === "") this.#page = { ...this.#page, ...this.seen() }
+    this.#reader ??= new PageOneReader(this.path)
+    const page = this.#reader.read()
+    // What was no table when it was opened, it does not find later.
+    if (page === undefined || page.file === "") {
+      this.close()
+      this.#reader = undefined
+    }
+    return page
+  }
+
+  /**
+   * SQLite writes to it when it takes over what was committed: then neither its count of changes nor that of ours ever falls; and a log
+   * that is worked on is in WAL mode, which a backup is not.
+   */
+  #isAnother(page: PageOne): boolean {
+    const { changes, isWal } = this.#page
+    return (isWal && !page.isWal) || page.changes < changes || isOlder(page, this.#page)
+  }
+}
+
+/** Where SQLite works beside it. */
+const realPath = (path: string): string => {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
   }
 }
 

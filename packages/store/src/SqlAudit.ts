@@ -1,6 +1,6 @@
 /** The audit of a log in a local file. */
 
-import { InvalidInput, type StorageError } from "@context-engine/core/Errors"
+import { InvalidInput, StorageError } from "@context-engine/core/Errors"
 import { EventLog } from "@context-engine/core/EventLog"
 import { cutOf } from "@context-engine/core/services/AsOf"
 import { Audit, type AuditReport, type Progress, type Taken } from "@context-engine/core/services/Audit"
@@ -28,6 +28,7 @@ import { type Replay, takeOver } from "./takeOver.js"
 import { readDecided, readTurnedDown } from "./trust/decided.js"
 import { readInert } from "./trust/verdicts.js"
 import type { Walk } from "./verify.js"
+import { damageIn } from "./verifyFile.js"
 import { readSetting } from "./verifySetting.js"
 
 const pageSize = 1_000
@@ -80,6 +81,9 @@ export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Datab
         loss: database.memory.look,
         // What the file signed and lacks may be in the shared log, or nowhere: it goes on with a chain of its own.
         accept: Effect.gen(function* () {
+          // What is written into a damaged file makes it worse, and what lies beside it may be whole.
+          const damage = yield* database.read(damageIn)
+          if (damage !== undefined) return yield* damaged(database.path, damage)
           const loss = yield* database.memory.look
           // Rows of events that are gone belong to nothing.
           if (yield* database.read(isAhead)) {
@@ -122,6 +126,12 @@ export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Datab
   )
 
 export const layer = layerWith({})
+
+const damaged = (path: string, damage: string) =>
+  new StorageError({
+    reason: "corrupt",
+    message: `${path}: ${damage}; nothing was given up and nothing was written: context infra restore <backup>`,
+  })
 
 /** What machines share, each takes from the shared log: beside that an import would make a second account of it. */
 const refuseImport = (connection: Connection) =>

@@ -1,11 +1,13 @@
 /** A native libSQL connection to the local file: synchronous, with its statements prepared once. */
 import { existsSync, realpathSync, statSync } from "node:fs"
 import { dirname } from "node:path"
+import { fileURLToPath } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Obstacle } from "@context-engine/core/EventLog"
 import Libsql from "libsql"
 import type { OpenedFile } from "./OpenedFile.js"
 import { hasLess, obstacleTo } from "./obstacle.js"
+import { readWritten } from "./thisFile.js"
 
 /** The part of the native driver that is used. Its own typings are those of another package. */
 export interface NativeStatement {
@@ -39,7 +41,7 @@ export const logSettings = `PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint
 
 /** What is watched around each transaction of a log. */
 export interface OnCommit {
-  /** Must still be at its path before a transaction is committed: what is put there later is put there in place of it. */
+  /** Must still be at its path, and not be set back, before a transaction is committed: what is put there later is put there in place of it. */
   readonly file: OpenedFile
   readonly committed: () => void
 }
@@ -99,12 +101,15 @@ export class NativeConnection implements Connection {
 
   begin(): void {
     this.prepare("BEGIN IMMEDIATE").run()
+    this.onCommit?.file.goesOn(readWritten(this))
   }
 
   commit(): void {
     this.onCommit?.file.check()
+    const written = this.onCommit && readWritten(this)
     this.prepare("COMMIT").run()
     this.#wrote = true
+    if (written !== undefined) this.onCommit?.file.wentOn(written)
     this.onCommit?.committed()
   }
 
@@ -127,13 +132,33 @@ export class NativeConnection implements Connection {
    * which is never in a short process.
    */
   close(): void {
+    this.takeOver()
     this.#statements.clear()
     if (!this.#database.open) return
     // Closed last, it would write what it committed into a file that is none of its own.
     if (this.onCommit?.file.isWhole === false) leave(this.#database)
-    else {
-      if (this.#wrote) this.#checkpoint()
-      this.#database.close()
+    else this.#database.close()
+  }
+
+  /** The same while it stays open. */
+  takeOver(): void {
+    if (!this.#wrote || !this.#database.open || this.onCommit?.file.isWhole === false || !this.#isReadable()) return
+    this.#checkpoint()
+    this.#wrote = false
+  }
+
+  /** Whether what was committed last is there: who cuts off what lies beside a file leaves SQLite to take over nothing into it. */
+  #isReadable(): boolean {
+    if (this.onCommit === undefined) return true
+    try {
+      this.exec("PRAGMA shrink_memory")
+      this.#database
+        .prepare("SELECT (SELECT hash FROM events ORDER BY position DESC LIMIT 1), (SELECT position FROM checkpoint)")
+        .get()
+      return true
+    } catch (cause) {
+      this.onCommit.file.found(storageError(this.path, cause))
+      return false
     }
   }
 
@@ -160,7 +185,18 @@ export const leave = (connection: unknown): void => {
 
 const Native = Libsql as unknown as new (path: string, options: object) => NativeDatabase
 
+/** SQLite deletes what lies beside an empty file: that would be all that is left of a log that was cut off. */
+export const refuseEmptied = (path: string): void => {
+  const size = (name: string) => statSync(name, { throwIfNoEntry: false })?.size ?? 0
+  if (size(path) > 0 || size(`${path}-wal`) === 0) return
+  throw new StorageError({ reason: "corrupt", message: `${path}: ${emptied(path)}` })
+}
+
+const emptied = (path: string): string =>
+  `${existsSync(path) ? "the file is empty" : "the file is gone"}, and what was written to it last lies beside it still (${path}-wal); nothing was read or written. End what has had it open (context infra serve, sync watch); then put the file back as it was, or restore a backup, which keeps what lies there (context infra restore <backup>); to begin without it, move ${path}-wal away`
+
 const open = (path: string, busyTimeout: number, settings: string): NativeDatabase => {
+  refuseEmptied(path.startsWith("file:") ? fileURLToPath(path.replace(/\?.*$/s, "")) : path)
   const database = new Native(path, { timeout: busyTimeout })
   try {
     if (settings !== "") database.exec(settings)

@@ -14,6 +14,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeSync,
 } from "node:fs"
@@ -104,6 +105,19 @@ export const addName = (
     copy(draft)
     renameSync(draft, name)
   }
+}
+
+/**
+ * Takes away what a name leads to, if it is what was meant: something else may be put there at any moment. Gives whether it was; what was
+ * not has its name as before.
+ */
+export const takeAway = (path: string, isMeant: (there: Stats) => boolean): boolean => {
+  const draft = draftOf(path)
+  renameSync(path, draft)
+  const isIt = isMeant(statSync(draft))
+  if (!isIt) addName(draft, path)
+  rmSync(draft)
+  return isIt
 }
 
 /**

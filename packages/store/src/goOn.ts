@@ -26,5 +26,5 @@ export const goOnFromHere = (connection: Connection): void => {
 export const takeEnd = (connection: Connection): void => {
   if (!isAhead(connection)) return
   endSession(connection)
-  connection.prepare("UPDATE checkpoint SET position = ?").run(endsOf(connection).head)
+  connection.prepare("UPDATE checkpoint SET written = written + 1, position = ?").run(endsOf(connection).head)
 }

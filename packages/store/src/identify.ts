@@ -2,13 +2,12 @@
  * What lies at a path, told without changing it or anything beside it: nothing but a log of ours, or a file that is being made
  * one, is ever opened to be written.
  */
-import { closeSync, existsSync, lstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs"
+import { closeSync, lstatSync, openSync, readdirSync, readSync, realpathSync, statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
-import { codeOf, NativeConnection, storageError } from "./connection.js"
+import { codeOf, NativeConnection, refuseEmptied, storageError } from "./connection.js"
 import { makeFile } from "./files.js"
-import { pageOneOf } from "./pageOne.js"
 import { applicationId } from "./schema.js"
 
 /**
@@ -62,16 +61,6 @@ const lookIntoFile = (path: string): Content => {
  * https://www.sqlite.org/fileformat2.html#file_format_version_numbers
  */
 export const hasWal = (path: string): boolean => headerOf(path)?.readUInt8(18) !== 1
-
-/**
- * The same of one that somebody may have open: whether what lies beside it was written to a file that was there before it. Read together,
- * neither is what it was.
- */
-export const hasOthersWal = (path: string): boolean => {
-  if (!existsSync(path) || !statSync(`${realpathSync(path)}-wal`, { throwIfNoEntry: false })?.size) return false
-  // What is damaged is told by who opens it.
-  return pageOneOf(path)?.isWal === false
-}
 
 const headerOf = (path: string): Buffer | undefined => {
   const descriptor = openSync(path, "r")
@@ -183,6 +172,7 @@ export const isLog = (path: string): boolean => {
 /** The same, and makes an empty file for its owner alone where there is nothing. Gives whether it did. */
 export const claim = (path: string): boolean => {
   const isThere = isLog(path)
+  refuseEmptied(isThere ? realpathSync(path) : path)
   if (!isThere) makeFile(path)
   return !isThere
 }

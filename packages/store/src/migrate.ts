@@ -1,9 +1,11 @@
 /** Whether a file is a log of ours, and how an older one is brought up to date. */
 import { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
+import type { Connection } from "./connection.js"
 import type { Database } from "./Database.js"
 import { makePrivate } from "./files.js"
 import { applicationId, migrations } from "./schema.js"
+import { begin, readWritten } from "./thisFile.js"
 import type { Way } from "./writable.js"
 
 /** What a file says of itself. */
@@ -46,18 +48,29 @@ export const migrate = (
   }
   // A copy that may only be read stays one: who only looks at it needs nothing beside it.
   if (header.version === migrations.length && (header.mode === "wal" || onlyRead)) return Effect.void
+  const began = database
+    .read((connection) => {
+      makePrivate(database.path)
+      // In the file itself: what lies beside a file always says of the same one that it is.
+      const [[mode] = []] = connection.prepare("PRAGMA journal_mode").all()
+      if (mode !== "wal") beginAnew(connection)
+      connection.exec("PRAGMA journal_mode = WAL")
+    })
+    .pipe(Effect.mapError((error) => (error.reason === "busy" ? heldOpen(database.path, error) : error)))
   return Effect.zipRight(
-    database
-      .read((connection) => {
-        makePrivate(database.path)
-        connection.exec("PRAGMA journal_mode = WAL")
-      })
-      .pipe(Effect.mapError((error) => (error.reason === "busy" ? heldOpen(database.path, error) : error))),
+    began,
     database.write((connection) => {
       // Another process may have been faster: look again, now that nobody else can write.
       const [done] = connection.prepare("SELECT user_version FROM pragma_user_version").get() as [number]
       for (const migration of migrations.slice(done)) connection.exec(migration)
       connection.exec(`PRAGMA user_version = ${migrations.length}`)
+      begin(connection, "")
     }),
   )
+}
+
+/** A copy that is worked on is another file than the one that it was made of; unless another process has begun with it meanwhile. */
+const beginAnew = (connection: Connection): void => {
+  const { file } = readWritten(connection)
+  if (file !== "") begin(connection, file)
 }

@@ -1,10 +1,11 @@
-/** What stands in the first page of a file of SQLite, whoever has it open. */
+/** What stands in a file of SQLite by itself, whoever has it open: in its first page, and of how far it has come. */
 import { realpathSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import { NativeConnection } from "./connection.js"
+import { readWritten, type Written } from "./thisFile.js"
 
 /** https://www.sqlite.org/fileformat2.html#the_database_header */
-export interface PageOne {
+export interface PageOne extends Written {
   /** Whether what is committed goes into a file beside it first. */
   readonly isWal: boolean
   /** How often it was written: it never falls. */
@@ -12,7 +13,7 @@ export interface PageOne {
 }
 
 /**
- * Looks at the first page as it is in the file itself, without what lies beside it. SQLite itself looks, and takes no lock: to open and
+ * Looks at the file as it is by itself, without what lies beside it. SQLite itself looks, and takes no lock: to open and
  * close the file past it would take away the locks of this process.
  */
 export class PageOneReader {
@@ -28,8 +29,9 @@ export class PageOneReader {
       // It keeps what it has read; and while others take over what was committed, the file is shorter than it says.
       this.#connection.exec("PRAGMA writable_schema = ON; PRAGMA shrink_memory")
       const sql = "SELECT hex(substr(data, 19, 1)), hex(substr(data, 25, 4)) FROM sqlite_dbpage WHERE pgno = 1"
-      const [mode, changes] = this.#connection.prepare(sql).get() ?? []
-      return mode === undefined ? undefined : { isWal: mode === "02", changes: Number.parseInt(changes, 16) }
+      const [[mode, changes] = []] = this.#connection.prepare(sql).all()
+      if (mode === undefined) return undefined
+      return { isWal: mode === "02", changes: Number.parseInt(changes, 16), ...readWritten(this.#connection) }
     } catch {
       return undefined
     }

@@ -9,10 +9,11 @@ import { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { hasOthersWal } from "./beside.js"
 import { NativeConnection, storageError } from "./connection.js"
 import { copyLogs, keepOnlyLogs, linkLogs, removeLogs } from "./FileDeployLogs.js"
 import { addName, makeDirectory, makeFile, makePrivate, syncPath } from "./files.js"
-import { hasOthersWal, identify, isLog, isSecondName } from "./identify.js"
+import { identify, isLog, isSecondName } from "./identify.js"
 
 export interface Replacement {
   /** The new file, which nobody has open. */
@@ -24,6 +25,8 @@ export interface Replacement {
   readonly backup: string
   /** Where the old log ended when it was looked at, as `headText` says it, `noHead` if there was none; absent where it could not be read. */
   readonly head?: string | undefined
+  /** Whether what lies beside the log that is there was written to another file. */
+  readonly isMixed: boolean
 }
 
 /** Gives where the old log is now; `null` if there was none. */
@@ -38,7 +41,7 @@ export const replace = (replacement: Replacement): Effect.Effect<string | null, 
   )
 
 /** Ends with the rename; where it fails before, all is as it was when the scope is closed. */
-const put = ({ backup, final, head, named, path }: Replacement) =>
+const put = ({ backup, final, head, named, path, isMixed }: Replacement) =>
   Effect.gen(function* () {
     yield* attempt(path, () => makeDirectory(dirname(path)))
     yield* copyLogs(backup, named)
@@ -46,7 +49,7 @@ const put = ({ backup, final, head, named, path }: Replacement) =>
     yield* Effect.addFinalizer(({ _tag }) =>
       _tag === "Success" ? Effect.void : Effect.ignore(attempt(path, () => undo(path, aside, wasThere))),
     )
-    const isThere = yield* attempt(path, () => makeRoom(path, aside))
+    const isThere = yield* attempt(path, () => makeRoom(path, aside, isMixed))
     const held = yield* holding(path)
     const seen = isThere ? head : noHead
     if (held !== undefined && seen !== undefined)
@@ -87,10 +90,10 @@ const rename = (final: string, path: string): void => {
  * Whether there is a log. Where there is none an empty file is made, so that there is something to hold: whoever makes a log there
  * meanwhile would not be noticed. As it is held it gets a page: who has opened it when it had none would delete the new log's -wal.
  */
-const makeRoom = (path: string, aside: string): boolean => {
+const makeRoom = (path: string, aside: string, isMixed: boolean): boolean => {
   isLog(path)
   removeNames(path)
-  if (hasOthersWal(path)) moveBeside(path, aside)
+  if (isMixed || hasOthersWal(path)) moveBeside(path, aside)
   if (identify(path) === "log") return true
   // What lies beside a log that is gone, or was cut off within its first page, would be taken for the new one's.
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < 512) moveBeside(path, aside)

@@ -201,7 +201,7 @@ const end = (connection: Connection): number => {
     connection.exec(`DROP TABLE "${table.name}${suffix}"`)
   }
   connection.exec(indexes)
-  connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
+  connection.prepare("UPDATE checkpoint SET written = written + 1, position = ?").run(readHead(connection).position)
   return differing
 }
 

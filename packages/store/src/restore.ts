@@ -1,5 +1,5 @@
 /** Puts a backup in the place of a log: verified first, in a copy of its own. What was there is kept aside, never deleted. */
-import { existsSync, lstatSync, statSync } from "node:fs"
+import { existsSync, lstatSync } from "node:fs"
 import { basename, join } from "node:path"
 import { isOfWaitingRoot } from "@context-engine/core/domain/Membership"
 import { StorageError } from "@context-engine/core/Errors"
@@ -10,11 +10,13 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type Connection, NativeConnection, storageError } from "./connection.js"
 import { copyInto } from "./copies.js"
+import { copyStill, copyWhatIsThere, notItsOwn } from "./copyStill.js"
 import { Database, layer as databaseLayer } from "./Database.js"
 import { checkSchema, OwnSchema } from "./fileSchema.js"
-import { copyPrivately, leadsTo, syncPath } from "./files.js"
-import { hasOthersWal, hasWal, identify, isLog } from "./identify.js"
+import { leadsTo, syncPath } from "./files.js"
+import { identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
+import { writtenAsSeen } from "./memory/file.js"
 import { noHead, replace } from "./replace.js"
 import {
   asItWas,
@@ -34,6 +36,7 @@ import * as SqlEventLog from "./SqlEventLog.js"
 import { staging } from "./staging.js"
 import { endChain } from "./standing.js"
 import { type Failure, noteError, readState } from "./sync/state.js"
+import { begin, readWritten } from "./thisFile.js"
 import { readTurnedDown } from "./trust/decided.js"
 import { type OthersWork, othersThatWait, type Withheld } from "./trust/waiting.js"
 
@@ -113,11 +116,11 @@ export const prepare = (
     yield* leftAlone(shared, named, path)
     const isThere = yield* look
     const there = join(directory, "there.db")
-    yield* Effect.catchIf(
-      attempt(path, () => copyStill(path, there, hasOthersWal(path) ? [""] : companions)),
+    const isMixed = yield* Effect.catchIf(
+      attempt(path, () => copyWhatIsThere(path, there, writtenAsSeen(memory, path))),
       // What cannot be read cannot be compared; that there is no room is another matter.
       ({ reason }) => reason !== "full",
-      () => Effect.void,
+      () => Effect.succeed(false),
     )
     const roots = rootsFor(copy, there, { memory, path })
     const turnedDown = reading(there, readTurnedDown) ?? []
@@ -133,7 +136,7 @@ export const prepare = (
     yield* attempt(path, () => finish(copy, final, { signer, others }))
     const head = isThere ? headOf(there) : noHead
     const place = Effect.map(
-      replace({ final, path, named, backup, head }),
+      replace({ final, path, named, backup, head, isMixed }),
       (aside): Placed => ({ aside, unshared: aside === null ? 0 : unsharedBeside(asItWas(aside) ?? there, copy) }),
     )
     const rootWaits = report.findings.some(({ message }) => isOfWaitingRoot(message))
@@ -152,33 +155,6 @@ export const prepare = (
 /** Verifies a backup and puts it in place. Gives where the log that was there is now; `null` if there was none. */
 export const restore = (backup: string, path: string): Effect.Effect<string | null, StorageError> =>
   Effect.scoped(Effect.flatMap(prepare(backup, path), ({ place }) => Effect.map(place, ({ aside }) => aside)))
-
-/** What lies beside a database and belongs to it: what was not yet taken over, or is to be taken back. */
-const companions = ["", "-wal", "-journal"]
-
-const copyStill = (backup: string, copy: string, ends = companions): void => {
-  const kind = identify(backup)
-  if (kind !== "log") {
-    const message = kind === "missing" ? `there is no file ${backup}` : `${backup} is no log of context`
-    throw new StorageError({ reason: kind === "foreign" ? "foreign" : "not-a-database", message })
-  }
-  const state = () =>
-    ends.map((end) => {
-      const found = statSync(backup + end, { throwIfNoEntry: false })
-      return found === undefined ? "" : `${found.ino} ${found.size} ${found.mtimeMs}`
-    })
-  const before = state()
-  ends.forEach((end, index) => {
-    if (before[index] !== "") copyPrivately(backup + end, copy + end)
-  })
-  if (state().join() === before.join()) {
-    const wal = statSync(`${copy}-wal`, { throwIfNoEntry: false })?.size ?? 0
-    if (wal > 0 && !hasWal(copy)) throw notItsOwn(backup)
-    return
-  }
-  const message = `${backup} is being written at this moment; stop what writes to it, or copy it with context infra backup`
-  throw new StorageError({ reason: "busy", message })
-}
 
 /** Before anything of ours runs on it: what was added could act on what we write. */
 const strangeIn = (copy: string, own: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -231,12 +207,6 @@ const asItIs = (connection: Connection): number | undefined => {
   }
 }
 
-const notItsOwn = (backup: string) =>
-  new StorageError({
-    reason: "corrupt",
-    message: `${backup} cannot be read together with ${backup}-wal, which lies beside it; if that belongs to another state of it, move it away and try again`,
-  })
-
 const notForWork = (backup: string, moment: string) =>
   new StorageError({
     reason: "foreign",
@@ -267,6 +237,7 @@ const finish = (
   using(copy, (from) => {
     // The log may have gone on since.
     endChain(from, signer?.id ?? null)
+    begin(from, readWritten(from).file)
     if (others !== undefined) noteError(from, others, new Date().toISOString())
     copyInto(from, final)
   })

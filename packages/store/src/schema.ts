@@ -181,6 +181,15 @@ ALTER TABLE sync ADD COLUMN started_at INTEGER;
 `
 
 /**
+ * Which file this is, from when a program first worked on it, and how often its end was moved: an older copy of the same file has a lower
+ * number.
+ */
+const written = `
+ALTER TABLE checkpoint ADD COLUMN file TEXT NOT NULL DEFAULT '';
+ALTER TABLE checkpoint ADD COLUMN written INTEGER NOT NULL DEFAULT 0;
+`
+
+/**
  * The migrations, one entry a schema version: never edited, only added to. The number that the file's header holds
  * (`PRAGMA user_version`) is how many of them it has had.
  */
@@ -193,6 +202,7 @@ export const migrations: ReadonlyArray<string> = [
   oneCheckpoint,
   displaced,
   measured,
+  written,
 ]
 
 /** What a shared log consists of: the same events, and one row that names the log. */

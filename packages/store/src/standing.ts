@@ -166,7 +166,8 @@ export const advance = (
   last: { readonly position: number; readonly hash: string },
   signing: Signing | undefined,
 ): void => {
-  const set = signing === undefined ? "position = ?" : `position = ?, ${signingSet}`
+  const place = "written = written + 1, position = ?"
+  const set = signing === undefined ? place : `${place}, ${signingSet}`
   const values = signing === undefined ? [] : valuesOf(signing)
   const statement = connection.prepare(`UPDATE checkpoint SET ${set} WHERE ${isThere}`)
   const { changes } = statement.run(last.position, ...values, last.position, last.hash)

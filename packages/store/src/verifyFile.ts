@@ -40,9 +40,19 @@ const normal = (table: (typeof tables)[number], row: object): object =>
     }),
   )
 
+/** What is damaged in the pages of the file, in words; `undefined` if they all hold, and every index says what its table does. */
+export const damageIn = (connection: Connection): string | undefined => {
+  const lines = connection.prepare("PRAGMA integrity_check(3)").all()
+  return lines.length === 1 && lines[0][0] === "ok"
+    ? undefined
+    : `the file is damaged: ${lines.map(([line]) => line).join("; ")}`
+}
+
 /** The schema must be that of a log and nothing more, and the checkpoint at the head. */
 export const checkGuards = (connection: Connection, walk: Walk, own: ReadonlyArray<string> = []): void => {
   for (const { kind, message } of checkSchema(connection, own)) walk.find(kind, null, message)
+  const damage = damageIn(connection)
+  if (damage !== undefined) walk.find("damage", null, damage)
   const [checkpoint] = connection.prepare("SELECT position FROM checkpoint").get() ?? [null]
   if (checkpoint !== walk.head.position) {
     walk.find(

@@ -2,9 +2,11 @@
 import { realpathSync, statSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
+import { aloneIn, isOthers, othersWal } from "./beside.js"
 import { codeOf, NativeConnection } from "./connection.js"
-import { hasOthersWal } from "./identify.js"
 import { obstacleTo } from "./obstacle.js"
+import type { PageOne } from "./pageOne.js"
+import type { Written } from "./thisFile.js"
 
 /** How a log is opened that can be read. */
 export interface Way {
@@ -14,30 +16,28 @@ export interface Way {
   readonly onlyRead: boolean
   /** Whether it is one that no program has worked on since it was copied, and stays so. */
   readonly isCopy: boolean
+  /** The file by itself, where something lies beside it. */
+  readonly alone: PageOne | undefined
 }
 
 /**
  * A log that is worked on needs files beside it even to be read, so that where none can be made it is opened as one that nobody changes.
- * Throws `StorageError` where some of it is in such a file, and is not read along, or where what such a file holds is of another log.
+ * Throws `StorageError` where some of it is in such a file, and is not read along, or where what such a file holds is of another file. `seen` is how far this
+ * machine has seen it come.
  */
-export const wayTo = (path: string): Way => {
-  if (hasOthersWal(path)) throw othersWal(path)
-  if (obstacleTo(path) === undefined) return { name: path, onlyRead: false, isCopy: false }
+export const wayTo = (path: string, seen?: () => Written | undefined): Way => {
+  const alone = aloneIn(path)
+  if (isOthers(alone, alone && seen?.())) throw othersWal(path)
+  if (obstacleTo(path) === undefined) return { name: path, onlyRead: false, isCopy: false, alone }
   const uri = `${pathToFileURL(path).href}?mode=ro`
   const mode = modeOf(uri)
-  if (mode !== undefined) return { name: path, onlyRead: true, isCopy: mode === "delete" }
+  if (mode !== undefined) return { name: path, onlyRead: true, isCopy: mode === "delete", alone }
   const wal = `${realpathSync(path)}-wal`
   if ((statSync(wal, { throwIfNoEntry: false })?.size ?? 0) === 0)
-    return { name: `${uri}&immutable=1`, onlyRead: true, isCopy: false }
+    return { name: `${uri}&immutable=1`, onlyRead: true, isCopy: false, alone }
   const message = `${path}: what was written last is in ${wal} still, and cannot be read without writing beside it. ${obstacleTo(path)?.found}; copy both files to another place, and name the copy with --db`
   throw new StorageError({ reason: "unavailable", message })
 }
-
-const othersWal = (path: string): StorageError =>
-  new StorageError({
-    reason: "corrupt",
-    message: `${path} was put in the place of another file, whose last writes lie beside it still (${path}-wal) and are none of this one; nothing was read or written. End what has had the log open (context infra serve, sync watch), then put the backup there by context infra restore <backup>, which keeps both`,
-  })
 
 /** How its pages are written, where it can be read as it is. */
 const modeOf = (uri: string): string | undefined => {

@@ -51,6 +51,28 @@ it.each(ways)("%s is put over it: nothing is read from it and nothing is committ
     })
 })
 
+it("a copy that is older by what this very connection took over is put over it: its count of changes is the same", async () => {
+  const [path, older] = [freshPath(), freshPath()]
+  const takenOver = Effect.flatMap(Database, ({ read }) =>
+    read((connection) => connection.prepare("PRAGMA wal_checkpoint(PASSIVE)").all()),
+  )
+  const story = Effect.gen(function* () {
+    const { check } = yield* Database
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2_000 })
+    yield* addServers("before")
+    yield* takenOver
+    yield* check
+    copyFileSync(path, older)
+    yield* addServers(...Array.from({ length: 40 }, (_, n) => `s${n}`))
+    yield* takenOver
+    yield* check
+    copyFileSync(older, path)
+    damaged(path)
+    return yield* Effect.flip(addServers("refused"))
+  })
+  expect(await inLog(path, story)).toMatchObject({ reason: "replaced" })
+})
+
 it("what others take over into the file is not told as that", async () => {
   const { path } = await grown()
   const story = Effect.gen(function* () {

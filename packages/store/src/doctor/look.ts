@@ -4,29 +4,32 @@ import type { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
 import { type Connection, NativeConnection, storageError } from "../connection.js"
 import { isLog } from "../identify.js"
+import type { Written } from "../thisFile.js"
 import { wayTo } from "../writable.js"
 
-/** Runs `body` on a connection that can only read; `undefined` if there is no file. */
+/** Runs `body` on a connection that can only read; `undefined` if there is no file. `seen` is how far this machine has seen it come. */
 export const look = <A>(
   path: string,
   body: (connection: Connection) => A,
+  seen?: () => Written | undefined,
 ): Effect.Effect<A | undefined, StorageError> =>
-  lookWith(path, (connection) => Effect.try({ try: () => body(connection), catch: (cause) => cause }))
+  lookWith(path, (connection) => Effect.try({ try: () => body(connection), catch: (cause) => cause }), seen)
 
 /** The same for what takes its time. Whatever it fails with is about the file. */
 export const lookWith = <A>(
   path: string,
   use: (connection: NativeConnection) => Effect.Effect<A, unknown>,
+  seen?: () => Written | undefined,
 ): Effect.Effect<A | undefined, StorageError> =>
   Effect.suspend(() =>
     // A pipe would be waited for, without end.
-    isLog(path) ? Effect.acquireUseRelease(open(path), use, close) : Effect.succeed(undefined),
+    isLog(path) ? Effect.acquireUseRelease(open(path, seen), use, close) : Effect.succeed(undefined),
   ).pipe(Effect.mapError((cause) => storageError(path, cause)))
 
-const open = (path: string) =>
+const open = (path: string, seen: (() => Written | undefined) | undefined) =>
   Effect.try({
     try: () => {
-      const { name } = wayTo(path)
+      const { name } = wayTo(path, seen)
       return new NativeConnection(name.startsWith("file:") ? name : `${pathToFileURL(path).href}?mode=ro`, 2_000, "")
     },
     catch: (cause) => cause,

@@ -6,8 +6,10 @@ import { resolve } from "node:path"
 import { EnrolmentRequested, machinesStream } from "@context-engine/core/domain/Machine"
 import { StorageError } from "@context-engine/core/Errors"
 import type { Loss } from "@context-engine/core/services/Audit"
+import { writtenIn } from "../beside.js"
 import type { Connection } from "../connection.js"
 import { lossByCut } from "../cut.js"
+import { readWritten } from "../thisFile.js"
 import { notWhole } from "../trust/notWhole.js"
 import {
   fileOf,
@@ -206,5 +208,6 @@ const see = (
   if (head === undefined || first === undefined) return undefined
   const confirmed = readMark(connection, "WHERE position = ?", position) ?? null
   const roots = keptWith(connection, before?.roots ?? [])
-  return { path, first: first.hash, logId, rebases, confirmed, head, roots, lost, at: new Date().toISOString() }
+  const file = writtenIn(path, readWritten(connection)) ?? before?.file
+  return { path, first: first.hash, logId, rebases, confirmed, head, roots, lost, file, at: new Date().toISOString() }
 }

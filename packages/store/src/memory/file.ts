@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs" // biome-ignore format: one line
 import { join, resolve } from "node:path"
 import { makeDirectory } from "../files.js"
+import type { Written } from "../thisFile.js"
 import { areKept, type KeptRoot } from "./roots.js"
 
 /** An event, named so that it is found again wherever it stands. */
@@ -26,6 +27,8 @@ export interface Remembered {
   readonly head: Mark | null
   /** The roots that this machine's person goes by. */
   readonly roots: ReadonlyArray<KeptRoot>
+  /** How far its file had come by itself; absent where that was not seen. */
+  readonly file?: Written | undefined
   /** When it was seen, by this machine's clock. ISO 8601 UTC. */
   readonly at: string
   /** What was seen before, and was not in the log any more when that went on: nobody has said yet to go on without it. */
@@ -33,7 +36,7 @@ export interface Remembered {
 }
 
 /** An end of a log that was seen once. */
-export type Seen = Omit<Remembered, "path" | "roots" | "lost" | "head"> & { readonly head: Mark }
+export type Seen = Omit<Remembered, "path" | "roots" | "lost" | "head" | "file"> & { readonly head: Mark }
 
 /** The file that belongs to the log at a path. */
 export const fileOf = (directory: string, path: string): string => join(directory, `${nameOf(resolve(path))}.json`)
@@ -64,6 +67,16 @@ export const recallLog = (directory: string, path: string): Remembered | undefin
   return found?.path === resolve(path) ? found : undefined
 }
 
+/** How far the file at a path had come; `undefined` where that is not known. */
+export const writtenAsSeen = (directory: string | undefined, path: string): Written | undefined => {
+  try {
+    return directory === undefined ? undefined : recallLog(directory, path)?.file
+  } catch {
+    // What cannot be read is told by who compares the log with it.
+    return undefined
+  }
+}
+
 const readRemembered = (file: string): Remembered | undefined => {
   let text: string
   try {
@@ -85,6 +98,7 @@ const isRemembered = (value: unknown): value is Remembered => {
     typeof found?.path === "string" &&
     (found.first === null ? found.head === null && isSeen(found) : isSeen(found) && isMark(found.head)) &&
     areKept(found.roots) &&
+    isWritten(found.file) &&
     [found.lost ?? []].flat().every((one) => isSeen(one) && isMark(one.head))
   )
 }
@@ -94,6 +108,9 @@ const isSeen = (found: Omit<Seen, "head">): boolean =>
   Number.isSafeInteger(found.rebases) &&
   [found.logId, found.first].every((one) => one === null || typeof one === "string") &&
   (found.confirmed === null || isMark(found.confirmed))
+
+const isWritten = (value: Written | undefined): boolean =>
+  value === undefined || (typeof value?.file === "string" && Number.isSafeInteger(value.written))
 
 const isMark = (value: Mark | null | undefined): boolean =>
   Number.isSafeInteger(value?.position) && typeof value?.hash === "string" && typeof value.id === "string"

@@ -12,6 +12,7 @@ const pause = 1_000
 export class Keeping {
   readonly #memory: LogMemory | undefined
   #isNews = false
+  #wasNews = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(
@@ -52,7 +53,7 @@ export class Keeping {
   }
 
   close(): void {
-    if (this.#isNews) this.#keep()
+    if (this.#isNews || this.#wasNews) this.#keep()
     clearTimeout(this.#timer)
   }
 
@@ -60,6 +61,8 @@ export class Keeping {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#isNews = false
+    // How far the file had come by itself is told at the end, when all was taken over into it.
+    this.#wasNews = true
     const memory = this.#memory
     if (memory === undefined) return
     try {

@@ -114,7 +114,7 @@ export const takeIncoming = (
   insertIncoming(connection, judged.rows.slice(judged.begun))
   assertThere(connection, judged.rows)
   foldJudged(connection, judged, keepAsOf, left)
-  connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
+  connection.prepare("UPDATE checkpoint SET written = written + 1, position = ?").run(readHead(connection).position)
 }
 
 /** A server whose guards were taken away may have what no log can: an event under an id that is there, or out of its stream's order. */

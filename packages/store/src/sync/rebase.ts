@@ -169,7 +169,7 @@ const putPart = (
   assertThere(connection, placed)
   markClockSteps(connection, placed)
   writeRows(connection, projections, placed.map(decode), { keepAsOf: head.position })
-  connection.prepare("UPDATE checkpoint SET position = ?").run(readHead(connection).position)
+  connection.prepare("UPDATE checkpoint SET written = written + 1, position = ?").run(readHead(connection).position)
   return { moved: rows.length, cloned }
 }
 

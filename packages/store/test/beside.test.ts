@@ -1,0 +1,192 @@
+/** What lies beside a log (`-wal`) belongs to one file: what becomes of it where a person takes one of the two away, or puts an older one there. */
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs" // biome-ignore format: one line
+import { dirname, join } from "node:path"
+import * as Effect from "effect/Effect"
+import { describe, expect, it } from "vitest"
+import { Database, layer } from "../src/Database.js"
+import { database } from "../src/doctor/database.js"
+import { readWritten } from "../src/thisFile.js"
+import { damaged } from "./support/audited.js"
+import { freshPath, withSqlite } from "./support/files.js"
+import { addServers, backupOf, inLog, restoreBy, serverNames, verify } from "./support/live.js"
+
+/** A log that is worked on, with something beside it; then what a person does to it, and what comes of that. */
+const working = <A>(path: string, then: () => Effect.Effect<A, unknown, any>, memory?: string): Promise<A> =>
+  inLog(path, Effect.zipRight(addServers("beside"), Effect.suspend(then)) as Effect.Effect<A, unknown, never>, memory)
+
+const begun = async (memory?: string) => {
+  const path = freshPath()
+  await inLog(path, addServers("before"), memory)
+  return path
+}
+
+const memoryBeside = (path: string) => mkdtempSync(join(dirname(path), "logs-"))
+
+describe("while a program has the log open", () => {
+  const ways: ReadonlyArray<readonly [string, (path: string) => void, RegExp]> = [
+    ["is removed", (path) => rmSync(`${path}-wal`), /what was written to it last .* was removed or replaced/],
+    [
+      "is replaced",
+      (path) => {
+        copyFileSync(`${path}-wal`, `${path}-other`)
+        renameSync(`${path}-other`, `${path}-wal`)
+      },
+      /what was written to it last .* was removed or replaced/,
+    ],
+  ]
+  it.each(ways)("what lies beside it %s: nothing more is acknowledged", async (_, put, said) => {
+    const path = await begun()
+    const refused = await working(path, () => {
+      put(path)
+      damaged(path)
+      return Effect.all([Effect.flip(addServers("refused")), Effect.flip(serverNames), Effect.flip(well)])
+    })
+    for (const error of refused)
+      expect(error).toMatchObject({ reason: "replaced", message: expect.stringMatching(said) })
+  })
+
+  it("what lies beside it is emptied: the end of the program leaves the file as it is", async () => {
+    const path = await begun()
+    const before = await working(path, () =>
+      Effect.sync(() => {
+        truncateSync(`${path}-wal`)
+        damaged(path)
+        return readFileSync(path)
+      }),
+    )
+    expect(readFileSync(path)).toEqual(before)
+  })
+
+  it("all of it is set back by a copy of the directory: nothing more is acknowledged", async () => {
+    const path = await begun()
+    const copy = mkdtempSync(join(dirname(path), "copy-"))
+    const ends = ["", "-wal", "-shm"]
+    const refused = await working(path, () =>
+      Effect.gen(function* () {
+        for (const end of ends) cpSync(path + end, join(copy, `db${end}`))
+        yield* addServers("acknowledged")
+        for (const end of ends) copyFileSync(join(copy, `db${end}`), path + end)
+        return [yield* Effect.flip(addServers("refused")), yield* Effect.flip(well)]
+      }),
+    )
+    for (const error of refused) expect(error).toMatchObject({ reason: "replaced" })
+  })
+})
+
+const well = Effect.flatMap(Database, ({ obstacle }) => obstacle)
+
+describe("a log whose file is emptied or gone, with something beside it", () => {
+  it.each([
+    ["emptied", (path: string) => truncateSync(path)],
+    ["gone", (path: string) => rmSync(path)],
+  ])("%s: nobody takes that away, and with the file back all of it is there", async (_, take) => {
+    const path = await begun()
+    await working(path, () =>
+      Effect.promise(async () => {
+        const aside = freshPath()
+        for (const end of ["", "-wal"]) copyFileSync(path + end, aside + end)
+        const [file, wal] = [readFileSync(path), readFileSync(`${path}-wal`)]
+        take(aside)
+        const opened = Effect.scoped(Effect.provide(Effect.void, layer(aside)))
+        for (const open of [opened, opened])
+          await expect(Effect.runPromise(open)).rejects.toThrow(/lies beside it still/)
+        await Effect.runPromise(database(aside).look)
+        expect(readFileSync(`${aside}-wal`)).toEqual(wal)
+        writeFileSync(aside, file, { mode: 0o600 })
+        expect(await inLog(aside, serverNames)).toEqual(["before", "beside"])
+      }),
+    )
+  })
+})
+
+describe("an older copy with what was written later beside it", () => {
+  /** As it lies there after a program was killed, with an older copy in the place of the file. */
+  const mixed = async () => {
+    const path = freshPath()
+    const memory = memoryBeside(path)
+    await inLog(path, addServers("one"), memory)
+    const older = freshPath()
+    copyFileSync(path, older)
+    await inLog(path, addServers("two", "three"), memory)
+    const at = freshPath()
+    await working(
+      path,
+      () =>
+        Effect.sync(() => {
+          copyFileSync(older, at)
+          copyFileSync(`${path}-wal`, `${at}-wal`)
+        }),
+      memory,
+    )
+    rmSync(path)
+    for (const end of ["-wal", "-shm"]) rmSync(path + end, { force: true })
+    renameSync(at, path)
+    renameSync(`${at}-wal`, `${path}-wal`)
+    return { path, older, memory }
+  }
+  const said = /was put in the place of another file, whose last writes lie beside it still/
+
+  it("is not read together with it, whatever is asked, and nothing of either is changed", async () => {
+    const { memory, path } = await mixed()
+    const lie = ["", "-wal"].map((end) => readFileSync(path + end))
+    for (const story of [serverNames, addServers("four"), verify])
+      await expect(inLog(path, story as typeof serverNames, memory)).rejects.toThrow(said)
+    expect(["", "-wal"].map((end) => readFileSync(path + end))).toEqual(lie)
+  })
+
+  it("is kept with it by a restore", async () => {
+    const { memory, older, path } = await mixed()
+    const wal = readFileSync(`${path}-wal`)
+    const aside = await restoreBy(older, path, memory)
+    expect(readFileSync(`${aside}-wal`)).toEqual(wal)
+    rmSync(`${aside}-wal`)
+    expect(await inLog(aside, serverNames)).toEqual(["one"])
+    expect(await inLog(path, serverNames, memory)).toEqual(["one"])
+    // Where it is worked on, and killed, it is not taken for the older copy that it once was.
+    const besideAgain = await working(path, () => Effect.promise(() => inLog(path, serverNames, memory)), memory)
+    expect(besideAgain).toEqual(["beside", "one"])
+  })
+})
+
+it("what lies beside a file and is of another log is not read together with it", async () => {
+  const [whole, other, path] = [await begun(), await begun(), freshPath()]
+  await working(other, () => Effect.sync(() => copyFileSync(`${other}-wal`, `${path}-wal`)))
+  copyFileSync(whole, path)
+  await expect(inLog(path, serverNames)).rejects.toThrow(/was put in the place of another file|damaged/)
+  expect(readFileSync(path)).toEqual(readFileSync(whole))
+  damaged(path)
+})
+
+it("a copy that is worked on is a file of its own, and a raw one is not", async () => {
+  const path = await begun()
+  const [backup, raw] = [await backupOf(path), freshPath()]
+  copyFileSync(path, raw)
+  await inLog(backup, serverNames)
+  const [own, copied, same] = [path, backup, raw].map((file) => withSqlite(file, (found) => ({ ...found.prepare("SELECT file FROM checkpoint").get() }).file)) // biome-ignore format: one line
+  expect(own).toMatch(/^[0-9a-f]{16}$/)
+  expect(copied).not.toBe(own)
+  expect(same).toBe(own)
+  expect(
+    await inLog(
+      path,
+      Effect.flatMap(Database, ({ read }) => read(readWritten)),
+    ),
+  ).toMatchObject({ file: own })
+})
+
+it("a log that is put where one was just begun in vain stays there", async () => {
+  const [path, whole] = [freshPath(), await begun()]
+  const failing = Effect.scoped(
+    Effect.provide(
+      Effect.suspend(() => {
+        expect(existsSync(path)).toBe(true)
+        renameSync(whole, path)
+        return Effect.fail("in vain")
+      }),
+      layer(path),
+    ),
+  )
+  await expect(Effect.runPromise(failing)).rejects.toThrow(/in vain/)
+  expect(statSync(path).size).toBeGreaterThan(0)
+  expect(await inLog(path, serverNames)).toEqual(["before"])
+})
