@@ -122,8 +122,8 @@ export class OpenedFile {
     const isAsItWas = there.mtimeMs === this.#opened?.mtimeMs && there.size === this.#opened.size
     // Who is done by then need not have looked.
     if (isAsItWas && (this.#isLookedInto || Date.now() - this.#since < 1_000)) return true
-    // An empty one was just begun, or is just being written over.
-    if (there.size === 0) return !this.#page.isWal
+    // One without a table was just begun, or is just being written over.
+    if (there.size <= onePage) return this.#page.file === "" && !(there.size === 0 && this.#page.isWal)
     const page = this.#lookInto()
     // There is no way to look into it now.
     if (page === undefined) return true
@@ -165,6 +165,9 @@ const realPath = (path: string): string => {
     return path
   }
 }
+
+/** What a log's file has before anything was taken over into it, in bytes. */
+const onePage = 4096
 
 const look = (path: string): Stats | undefined => {
   try {

@@ -14,8 +14,8 @@ it.skipIf(!onLinux)("holds as many files and as much memory after 10,000 appends
     console.log(
       samples.map((s) => `${s.descriptors} files, ${megabytes(s.heapUsed)}/${megabytes(s.rss)} MB`).join("; "),
     )
-    expect(new Set(samples.map((sample) => sample.descriptors)).size).toBe(1)
     // The first thousand warm it up; what is not given back by then would grow nine times more.
+    expect(new Set(samples.slice(1).map((sample) => sample.descriptors)).size).toBe(1)
     expect(megabytes(samples.at(-1)!.heapUsed - samples[1]!.heapUsed)).toBeLessThan(8)
     expect(megabytes(samples.at(-1)!.rss - samples[1]!.rss)).toBeLessThan(64)
     expect(problemsOf(path)).toEqual([])
