@@ -31,7 +31,7 @@ import { type Header, headerQuery, migrate } from "./migrate.js"
 import { assertOneNative } from "./native.js"
 import { OpenedFile } from "./OpenedFile.js"
 import { obstacleAbove, obstacleTo, refuseObstacle } from "./obstacle.js"
-import { assertOwnWal, clientOf } from "./reader.js"
+import { clientOf, settleFile } from "./reader.js"
 import { toldFull } from "./room.js"
 import * as SqlClientLayer from "./sqlClient.js"
 import { tables } from "./tables.js"
@@ -110,7 +110,7 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
         Effect.sync(() => new OpenedFile(path, seen)),
         (opened) => Effect.sync(() => opened.close()),
       )
-      const way = yield* attemptOn(path, () => wayTo(path, seen))
+      const way = yield* attemptOn(path, () => wayTo(path))
       const client = yield* Effect.acquireRelease(
         attemptOn(path, () => clientOf(way, file)),
         (opened) => Effect.sync(() => (file.isWhole ? opened.close() : leave(opened))),
@@ -125,8 +125,9 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
         // A file that another was put in the place of is read with what lies beside that one: it looks damaged, and is not.
       }).pipe(Effect.tapError(() => isIt))
       yield* isIt
-      yield* assertOwnWal(client, file, way)
-      yield* migrate(database, header.rows[0] as unknown as Header, way)
+      const found = header.rows[0] as unknown as Header
+      yield* settleFile(client, { file, way, header: found, memory: options.memory?.directory })
+      yield* migrate(database, found, way)
       if (!way.onlyRead) file.worksInWal()
       yield* renewViews(database, client)
       if (options.memory !== undefined) yield* compare(keeping, client, path)

@@ -4,7 +4,7 @@ import { StorageError } from "@context-engine/core/Errors"
 import { codeOf } from "./connection.js"
 import { takeAway } from "./files.js"
 import { type PageOne, PageOneReader } from "./pageOne.js"
-import { isOlder, type Written } from "./thisFile.js"
+import { isOlder, nothing, type Written } from "./thisFile.js"
 
 export class OpenedFile {
   /** As it was when it was last found to be the same. */
@@ -13,9 +13,9 @@ export class OpenedFile {
   #beside: Stats | undefined
   #wal = ""
   /** What it said by itself then. */
-  #page: PageOne = { isWal: false, changes: 0, file: "", written: 0 }
+  #page: PageOne = { isWal: false, changes: 0, come: undefined }
   /** How far it had come with what lies beside it. */
-  #together: Written = { file: "", written: 0 }
+  #together: Written = nothing
   #reader: PageOneReader | undefined
   #isCopiedOver = false
   #damage: StorageError | undefined
@@ -52,14 +52,15 @@ export class OpenedFile {
   }
 
   /** Throws like `check`, also where what was read of it now, with what lies beside it, is older than what was read before. */
-  goesOn(now: Written): void {
-    if (isOlder(now, this.#together)) this.#isCopiedOver = true
+  goesOn(now: Written | undefined): void {
+    if (now !== undefined && [this.#together, this.#page.come ?? nothing].some((before) => isOlder(now, before)))
+      this.#isCopiedOver = true
     this.check()
   }
 
   /** To be called with how far it has come, when something was committed. */
-  wentOn(now: Written): void {
-    this.#together = now
+  wentOn(now: Written | undefined): void {
+    if (now !== undefined) this.#together = now
   }
 
   /** Throws where it was found to be damaged since it was opened. */
@@ -123,24 +124,25 @@ export class OpenedFile {
     // Who is done by then need not have looked.
     if (isAsItWas && (this.#isLookedInto || Date.now() - this.#since < 1_000)) return true
     // One without a table was just begun, or is just being written over.
-    if (there.size <= onePage) return this.#page.file === "" && !(there.size === 0 && this.#page.isWal)
+    if (there.size <= onePage)
+      return (this.#page.come ?? nothing).file === "" && !(there.size === 0 && this.#page.isWal)
     const page = this.#lookInto()
     // There is no way to look into it now.
     if (page === undefined) return true
     this.#isCopiedOver = this.#isAnother(page)
     if (this.#isCopiedOver) return false
     this.#opened = there
-    this.#page = page.file === "" ? { ...this.#page, changes: page.changes, isWal: page.isWal } : page
+    this.#page = { ...page, come: page.come ?? this.#page.come }
     this.#isLookedInto = true
     return true
   }
 
   #lookInto(): PageOne | undefined {
-    if (this.#page.file === "") this.#page = { ...this.#page, ...this.seen() }
+    this.#page = { ...this.#page, come: this.#page.come ?? this.seen() }
     this.#reader ??= new PageOneReader(this.path)
     const page = this.#reader.read()
     // What was no table when it was opened, it does not find later.
-    if (page === undefined || page.file === "") {
+    if (page?.come === undefined || page.come.file === "") {
       this.close()
       this.#reader = undefined
     }
@@ -152,8 +154,9 @@ export class OpenedFile {
    * that is worked on is in WAL mode, which a backup is not.
    */
   #isAnother(page: PageOne): boolean {
-    const { changes, isWal } = this.#page
-    return (isWal && !page.isWal) || page.changes < changes || isOlder(page, this.#page)
+    const { changes, come, isWal } = this.#page
+    if ((isWal && !page.isWal) || page.changes < changes) return true
+    return page.come !== undefined && come !== undefined && isOlder(page.come, come)
   }
 }
 

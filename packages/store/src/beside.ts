@@ -4,30 +4,40 @@ import { StorageError } from "@context-engine/core/Errors"
 import { type PageOne, pageOneOf } from "./pageOne.js"
 import { isOlder, type Written } from "./thisFile.js"
 
+/** Whether something lies beside a file that was not taken over into it. */
+export const hasBeside = (path: string): boolean =>
+  existsSync(path) && (statSync(`${realpathSync(path)}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0
+
 /** A file by itself, where something lies beside it; `undefined` where nothing does, or where it cannot be read. */
 export const aloneIn = (path: string): PageOne | undefined => (hasBeside(path) ? pageOneOf(path) : undefined)
 
-const hasBeside = (path: string): boolean =>
-  existsSync(path) && (statSync(`${realpathSync(path)}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0
+/** Whether what lies beside a file was written to another, as far as the file shows by itself: a backup is never in WAL mode. */
+export const hasOthersWal = (path: string): boolean => aloneIn(path)?.isWal === false
+
+/** What is known of a file beside which something lies. */
+interface Known {
+  /** How far this machine had seen it come by itself. */
+  readonly seen: Written | undefined
+  /** What it is with what lies beside it. */
+  readonly together: Written | undefined
+}
 
 /**
- * Whether what lies beside a file was written to another. `seen`: how far the file had come when this machine saw it last; `together`: what
- * it is with what lies beside it. A backup is never in WAL mode, and a copy that is worked on is a file of its own.
+ * Whether what lies beside a file was written to another: to one of another name, or to an older or a newer copy of the same. A copy that is
+ * worked on is a file of its own; and who sets back both has a file that is older with what lies beside it, too.
  */
-export const isOthers = (alone: PageOne | undefined, seen?: Written, together?: Written): boolean => {
+export const isOthers = (alone: PageOne | undefined, { seen, together }: Known): boolean => {
   if (alone === undefined) return false
-  const isAnother = together !== undefined && ![alone.file, together.file].includes("") && alone.file !== together.file
-  return !alone.isWal || isAnother || (seen !== undefined && isOlder(alone, seen))
+  if (!alone.isWal) return true
+  const { come } = alone
+  if (come === undefined || together === undefined) return false
+  const isAnother = come.file !== "" && together.file !== "" && come.file !== together.file
+  return isAnother || isOlder(together, come) || (seen !== undefined && isOlder(come, seen) && !isOlder(together, seen))
 }
 
 /** How far a file has come by itself, of which `together` was read with what lies beside it; `undefined` where that cannot be told now. */
-export const writtenIn = (path: string, together: Written): Written | undefined => {
-  const alone = hasBeside(path) ? (pageOneOf(path) ?? { file: "", written: 0 }) : together
-  return alone.file === "" ? undefined : { file: alone.file, written: alone.written }
-}
-
-/** The same of a file that nobody has looked into yet, as far as it shows by itself. */
-export const hasOthersWal = (path: string, seen?: Written): boolean => isOthers(aloneIn(path), seen)
+export const writtenIn = (path: string, together: Written | undefined): Written | undefined =>
+  hasBeside(path) ? pageOneOf(path)?.come : together
 
 /** What is said where it was. */
 export const othersWal = (path: string): StorageError =>

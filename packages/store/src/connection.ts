@@ -101,7 +101,10 @@ export class NativeConnection implements Connection {
 
   begin(): void {
     this.prepare("BEGIN IMMEDIATE").run()
-    this.onCommit?.file.goesOn(readWritten(this))
+    if (this.onCommit === undefined) return
+    // What is in the file by itself is looked at first: what lies beside it has come as far at least.
+    this.onCommit.file.check()
+    this.onCommit.file.goesOn(readWritten(this))
   }
 
   commit(): void {
@@ -109,7 +112,7 @@ export class NativeConnection implements Connection {
     const written = this.onCommit && readWritten(this)
     this.prepare("COMMIT").run()
     this.#wrote = true
-    if (written !== undefined) this.onCommit?.file.wentOn(written)
+    this.onCommit?.file.wentOn(written)
     this.onCommit?.committed()
   }
 

@@ -13,9 +13,9 @@ const companions = ["", "-wal", "-journal"]
 /** Gives whether what lies beside the log was written to another file: then it is not copied. */
 export const copyWhatIsThere = (path: string, there: string, seen: Written | undefined): boolean => {
   const alone = aloneIn(path)
-  if (!isOthers(alone, seen)) {
+  if (alone?.isWal !== false) {
     copyStill(path, there)
-    if (alone === undefined || !isOthers(alone, seen, reading(there, readWritten))) return false
+    if (alone === undefined || !isOthers(alone, { seen, together: reading(there, readWritten) })) return false
     for (const end of companions) rmSync(there + end, { force: true })
   }
   copyStill(path, there, [""])

@@ -5,7 +5,7 @@ import type { Connection } from "./connection.js"
 import type { Database } from "./Database.js"
 import { makePrivate } from "./files.js"
 import { applicationId, migrations } from "./schema.js"
-import { begin, readWritten } from "./thisFile.js"
+import { begin, nothing, readWritten } from "./thisFile.js"
 import type { Way } from "./writable.js"
 
 /** What a file says of itself. */
@@ -71,6 +71,6 @@ export const migrate = (
 
 /** A copy that is worked on is another file than the one that it was made of; unless another process has begun with it meanwhile. */
 const beginAnew = (connection: Connection): void => {
-  const { file } = readWritten(connection)
+  const { file } = readWritten(connection) ?? nothing
   if (file !== "") begin(connection, file)
 }

@@ -5,11 +5,13 @@ import { NativeConnection } from "./connection.js"
 import { readWritten, type Written } from "./thisFile.js"
 
 /** https://www.sqlite.org/fileformat2.html#the_database_header */
-export interface PageOne extends Written {
+export interface PageOne {
   /** Whether what is committed goes into a file beside it first. */
   readonly isWal: boolean
   /** How often it was written: it never falls. */
   readonly changes: number
+  /** How far it has come; `undefined` where that cannot be told now. */
+  readonly come: Written | undefined
 }
 
 /**
@@ -31,7 +33,7 @@ export class PageOneReader {
       const sql = "SELECT hex(substr(data, 19, 1)), hex(substr(data, 25, 4)) FROM sqlite_dbpage WHERE pgno = 1"
       const [[mode, changes] = []] = this.#connection.prepare(sql).all()
       if (mode === undefined) return undefined
-      return { isWal: mode === "02", changes: Number.parseInt(changes, 16), ...readWritten(this.#connection) }
+      return { isWal: mode === "02", changes: Number.parseInt(changes, 16), come: readWritten(this.#connection) }
     } catch {
       return undefined
     }

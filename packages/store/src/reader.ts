@@ -5,23 +5,53 @@ import { type Client, createClient } from "@libsql/client/sqlite3"
 import * as Effect from "effect/Effect"
 import { isOthers, othersWal } from "./beside.js"
 import { storageError } from "./connection.js"
+import { rememberWritten, writtenAsSeen } from "./memory/file.js"
+import type { Header } from "./migrate.js"
 import type { OpenedFile } from "./OpenedFile.js"
-import type { Written } from "./thisFile.js"
+import { applicationId, withFiles } from "./schema.js"
+import { isOlder, nothing, type Written, writtenQuery } from "./thisFile.js"
 import type { Way } from "./writable.js"
 
-/** What lies beside a file says of which one it is, where a program of this version wrote it. */
-export const assertOwnWal = (client: Client, file: OpenedFile, { alone }: Way): Effect.Effect<void, StorageError> =>
+/** A log that is being opened. */
+interface Opening {
+  readonly file: OpenedFile
+  readonly way: Way
+  readonly header: Header
+  /** Where this machine remembers how far it had come, if it does. */
+  readonly memory: string | undefined
+}
+
+/**
+ * Holds the file against what lies beside it and what this machine has seen of it. One that was set back, with all that lies beside it, is
+ * whole in itself, and remembered as it is now: before anything is committed.
+ */
+export const settleFile = (client: Client, { file, header, memory, way }: Opening): Effect.Effect<void, StorageError> =>
   Effect.gen(function* () {
-    if (alone === undefined || alone.file === "") return
-    const { rows } = yield* Effect.tryPromise({
-      try: () => client.execute("SELECT file, written FROM checkpoint"),
-      catch: (cause) => storageError(file.path, cause),
-    })
-    if (!isOthers(alone, undefined, rows[0] as unknown as Written)) return
-    const error = othersWal(file.path)
-    file.found(error)
-    return yield* error
+    const { alone, hasBeside, onlyRead } = way
+    const seen = writtenAsSeen(memory, file.path)
+    // What is no log of ours is told as that by who goes on with it.
+    if (header.application !== applicationId || (!hasBeside && seen === undefined)) return
+    const { rows } = yield* header.version < withFiles
+      ? Effect.succeed({ rows: [nothing] })
+      : Effect.tryPromise({
+          try: () => client.execute(writtenQuery),
+          catch: (cause) => (isOthersAlone(way, seen) ? othersWal(file.path) : storageError(file.path, cause)),
+        })
+    const { file: named, written } = (rows[0] ?? nothing) as unknown as Written
+    const together = { file: named, written }
+    if (isOthers(alone, { seen, together })) {
+      const error = othersWal(file.path)
+      file.found(error)
+      return yield* error
+    }
+    if (onlyRead || memory === undefined || seen === undefined) return
+    const isSetBack = seen.file !== together.file || seen.written > together.written
+    if (isSetBack) rememberWritten(memory, file.path, hasBeside ? alone?.come : together)
   })
+
+/** Where what is there cannot be read together, because one of the two is older. */
+const isOthersAlone = ({ alone }: Way, seen: Written | undefined): boolean =>
+  alone?.come !== undefined && seen !== undefined && isOlder(alone.come, seen)
 
 /** The reader's connection. What it finds to be damaged is not written to when it is closed. */
 export const clientOf = (way: Way, file: OpenedFile): Client => {

@@ -36,7 +36,7 @@ import * as SqlEventLog from "./SqlEventLog.js"
 import { staging } from "./staging.js"
 import { endChain } from "./standing.js"
 import { type Failure, noteError, readState } from "./sync/state.js"
-import { begin, readWritten } from "./thisFile.js"
+import { begin, nothing, readWritten } from "./thisFile.js"
 import { readTurnedDown } from "./trust/decided.js"
 import { type OthersWork, othersThatWait, type Withheld } from "./trust/waiting.js"
 
@@ -237,7 +237,7 @@ const finish = (
   using(copy, (from) => {
     // The log may have gone on since.
     endChain(from, signer?.id ?? null)
-    begin(from, readWritten(from).file)
+    begin(from, (readWritten(from) ?? nothing).file)
     if (others !== undefined) noteError(from, others, new Date().toISOString())
     copyInto(from, final)
   })

@@ -205,6 +205,9 @@ export const migrations: ReadonlyArray<string> = [
   written,
 ]
 
+/** From this version on a file says which one it is. */
+export const withFiles = migrations.indexOf(written) + 1
+
 /** What a shared log consists of: the same events, and one row that names the log. */
 export const remoteSchemaVersion = 2
 

@@ -3,25 +3,30 @@ import type { Connection } from "./connection.js"
 
 /** How far a file had come. Of two of one `file`, the older has the lower number. */
 export interface Written {
-  /** Which file it is, from when a program first worked on it; `""` where that is not known. */
+  /** Which file it is, from when a program first worked on it; `""` where a program of an older version has worked on it last. */
   readonly file: string
   /** How often its end was moved. */
   readonly written: number
 }
 
+/** What a file says that no program of this version has worked on yet. */
+export const nothing: Written = { file: "", written: 0 }
+
 /** Whether one is an older copy of the other. */
 export const isOlder = (one: Written, other: Written): boolean =>
-  other.file !== "" && one.file === other.file && one.written < other.written
+  other.file !== "" && (one.file === "" || (one.file === other.file && one.written < other.written))
 
-/** How far the file at the end of a connection has come, with what lies beside it. */
-export const readWritten = (connection: Connection): Written => {
+export const writtenQuery = "SELECT file, written FROM checkpoint"
+
+/** How far the file at the end of a connection has come, with what it reads beside it; `undefined` where that cannot be told now. */
+export const readWritten = (connection: Connection): Written | undefined => {
   try {
     // All of them: a statement that was not gone through to its end would go on seeing what it saw.
-    const [[file, written] = ["", 0]] = connection.prepare("SELECT file, written FROM checkpoint").all()
+    const [[file, written] = ["", 0]] = connection.prepare(writtenQuery).all()
     return { file, written }
-  } catch {
-    // It is of an older version, or there is nothing in it yet; or it is read while others write to it, past what they hold.
-    return { file: "", written: 0 }
+  } catch (error) {
+    // Else it is read while others write to it, past what they hold.
+    return /no such (column|table)/.test(String(error)) ? nothing : undefined
   }
 }
 

@@ -2,11 +2,10 @@
 import { realpathSync, statSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
-import { aloneIn, isOthers, othersWal } from "./beside.js"
+import { aloneIn, hasBeside, othersWal } from "./beside.js"
 import { codeOf, NativeConnection } from "./connection.js"
 import { obstacleTo } from "./obstacle.js"
 import type { PageOne } from "./pageOne.js"
-import type { Written } from "./thisFile.js"
 
 /** How a log is opened that can be read. */
 export interface Way {
@@ -16,25 +15,26 @@ export interface Way {
   readonly onlyRead: boolean
   /** Whether it is one that no program has worked on since it was copied, and stays so. */
   readonly isCopy: boolean
-  /** The file by itself, where something lies beside it. */
+  /** Whether something lies beside it; and what the file is by itself then, where that can be read. */
+  readonly hasBeside: boolean
   readonly alone: PageOne | undefined
 }
 
 /**
  * A log that is worked on needs files beside it even to be read, so that where none can be made it is opened as one that nobody changes.
- * Throws `StorageError` where some of it is in such a file, and is not read along, or where what such a file holds is of another file. `seen` is how far this
- * machine has seen it come.
+ * Throws `StorageError` where some of it is in such a file, and is not read along, or where what such a file holds is of another file.
  */
-export const wayTo = (path: string, seen?: () => Written | undefined): Way => {
-  const alone = aloneIn(path)
-  if (isOthers(alone, alone && seen?.())) throw othersWal(path)
-  if (obstacleTo(path) === undefined) return { name: path, onlyRead: false, isCopy: false, alone }
+export const wayTo = (path: string): Way => {
+  const found = { hasBeside: hasBeside(path), alone: aloneIn(path) }
+  const { alone } = found
+  if (alone?.isWal === false) throw othersWal(path)
+  if (obstacleTo(path) === undefined) return { name: path, onlyRead: false, isCopy: false, ...found }
   const uri = `${pathToFileURL(path).href}?mode=ro`
   const mode = modeOf(uri)
-  if (mode !== undefined) return { name: path, onlyRead: true, isCopy: mode === "delete", alone }
+  if (mode !== undefined) return { name: path, onlyRead: true, isCopy: mode === "delete", ...found }
   const wal = `${realpathSync(path)}-wal`
   if ((statSync(wal, { throwIfNoEntry: false })?.size ?? 0) === 0)
-    return { name: `${uri}&immutable=1`, onlyRead: true, isCopy: false, alone }
+    return { name: `${uri}&immutable=1`, onlyRead: true, isCopy: false, ...found }
   const message = `${path}: what was written last is in ${wal} still, and cannot be read without writing beside it. ${obstacleTo(path)?.found}; copy both files to another place, and name the copy with --db`
   throw new StorageError({ reason: "unavailable", message })
 }

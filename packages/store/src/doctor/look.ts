@@ -2,9 +2,10 @@
 import { pathToFileURL } from "node:url"
 import type { StorageError } from "@context-engine/core/Errors"
 import * as Effect from "effect/Effect"
+import { isOthers, othersWal } from "../beside.js"
 import { type Connection, NativeConnection, storageError } from "../connection.js"
 import { isLog } from "../identify.js"
-import type { Written } from "../thisFile.js"
+import { readWritten, type Written } from "../thisFile.js"
 import { wayTo } from "../writable.js"
 
 /** Runs `body` on a connection that can only read; `undefined` if there is no file. `seen` is how far this machine has seen it come. */
@@ -29,8 +30,12 @@ export const lookWith = <A>(
 const open = (path: string, seen: (() => Written | undefined) | undefined) =>
   Effect.try({
     try: () => {
-      const { name } = wayTo(path, seen)
-      return new NativeConnection(name.startsWith("file:") ? name : `${pathToFileURL(path).href}?mode=ro`, 2_000, "")
+      const { alone, name } = wayTo(path)
+      const uri = name.startsWith("file:") ? name : `${pathToFileURL(path).href}?mode=ro`
+      const connection = new NativeConnection(uri, 2_000, "")
+      if (!isOthers(alone, { seen: seen?.(), together: readWritten(connection) })) return connection
+      connection.close()
+      throw othersWal(path)
     },
     catch: (cause) => cause,
   })

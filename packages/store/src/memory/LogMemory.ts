@@ -208,6 +208,7 @@ const see = (
   if (head === undefined || first === undefined) return undefined
   const confirmed = readMark(connection, "WHERE position = ?", position) ?? null
   const roots = keptWith(connection, before?.roots ?? [])
-  const file = writtenIn(path, readWritten(connection)) ?? before?.file
+  const come = writtenIn(path, readWritten(connection)) ?? before?.file
+  const file = come?.file === "" ? undefined : come
   return { path, first: first.hash, logId, rebases, confirmed, head, roots, lost, file, at: new Date().toISOString() }
 }

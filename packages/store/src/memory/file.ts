@@ -77,6 +77,16 @@ export const writtenAsSeen = (directory: string | undefined, path: string): Writ
   }
 }
 
+/** Remembers how far the file at a path has come by itself, and nothing else than before. */
+export const rememberWritten = (directory: string, path: string, file: Written | undefined): void => {
+  try {
+    const found = recallLog(directory, path)
+    if (found !== undefined) writeRemembered(directory, { ...found, file: file?.file === "" ? undefined : file })
+  } catch {
+    // That nothing can be written there is what doctor tells.
+  }
+}
+
 const readRemembered = (file: string): Remembered | undefined => {
   let text: string
   try {
