@@ -2,6 +2,7 @@
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { type Sqld, startSqld } from "../../store/test/support/sqld.js"
+import { workspace } from "./support/cli.js"
 import { invited, type Signing, signing, token } from "./support/enrolled.js"
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
@@ -52,6 +53,24 @@ describe("a job that keeps nothing", () => {
     expect(status.stdout).toContain("context infra machine add <name>")
     expect(status.stdout).not.toContain("sync now")
     expect((await job(key).doctor()).code).toBe(0)
+  })
+
+  it("with a key begins no log of its own where the shared one was not taken over, and goes on in it where it was", async () => {
+    const own = workspace()
+    const run = (line: string) => own.run(line, { env: { CONTEXT_KEY: key }, ...token(sqld) })
+    for (const line of ["server add lost --ip 9.9.9.8", "server run alpha -- true"]) {
+      const { code, stderr } = await run(line)
+      expect(code, line).toBe(1)
+      expect(stderr, line).toMatch(
+        line.startsWith("server add") ? /key of a job.*CONTEXT_SYNC=remote/s : /key of a job|alpha/,
+      )
+    }
+    expect((await own.json("events")).length).toBe(0)
+    expect((await run(`sync connect ${sqld.url} --yes`)).code).toBe(0)
+    expect((await run("server add kept --ip 9.9.9.8 --wait-sync")).code).toBe(0)
+    await ada.run("sync now")
+    expect((await ada.json("server list")).map(({ name }: { readonly name: string }) => name)).toContain("kept")
+    await ada.succeed("server remove kept --yes --wait-sync")
   })
 
   it("never asks to be enrolled, whatever it runs and whether it has a key or not", async () => {

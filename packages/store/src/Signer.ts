@@ -19,6 +19,8 @@ export interface Signer {
   readonly publicKey: string
   /** A signature of bytes, in base64. */
   readonly sign: (bytes: Buffer) => string
+  /** Whether its key was made for a job, and so for a log that there was. */
+  readonly isJob?: boolean
 }
 
 /** What the writer of an event fixed, and so what it signs: not position, version and hash, which another order changes. */
@@ -52,7 +54,7 @@ export const verifies = (publicKey: string, events: ReadonlyArray<Signed>, signa
  * `StorageError`.
  */
 export const loadSigner = (path: string): Signer => {
-  if (isKeyLine(path)) return signerOf(fromLine(path))
+  if (isKeyLine(path)) return { ...signerOf(fromLine(path)), isJob: true }
   const signer = signerOf(parse(path, read(path) ?? create(path)))
   noteKey(path, signer)
   return signer
@@ -60,7 +62,7 @@ export const loadSigner = (path: string): Signer => {
 
 /** The same where there is a key already, to look at; `undefined` where one would have to be made. */
 export const findSigner = (path: string): Signer | undefined => {
-  if (isKeyLine(path)) return signerOf(fromLine(path))
+  if (isKeyLine(path)) return { ...signerOf(fromLine(path)), isJob: true }
   const pem = read(path)
   return pem === undefined ? undefined : signerOf(parse(path, pem))
 }

@@ -23,8 +23,8 @@ interface Known {
 }
 
 /**
- * Whether what lies beside a file was written to another: to one of another name, or to an older or a newer copy of the same. A copy that is
- * worked on is a file of its own; and who sets back both has a file that is older with what lies beside it, too.
+ * Whether what lies beside a file was written to another, or to an older or a newer copy of the same. A copy that is worked on is a file of
+ * its own. What goes on from where the file was seen is none of a file that has not come so far; who sets back both has nothing of that.
  */
 export const isOthers = (alone: PageOne | undefined, { seen, together }: Known): boolean => {
   if (alone === undefined) return false
@@ -32,7 +32,8 @@ export const isOthers = (alone: PageOne | undefined, { seen, together }: Known):
   const { come } = alone
   if (come === undefined || together === undefined) return false
   const isAnother = come.file !== "" && together.file !== "" && come.file !== together.file
-  return isAnother || isOlder(together, come) || (seen !== undefined && isOlder(come, seen) && !isOlder(together, seen))
+  if (isAnother || isOlder(together, come)) return true
+  return seen !== undefined && isOlder(come, seen) && (come.file === "" || isOlder(seen, together))
 }
 
 /** How far a file has come by itself, of which `together` was read with what lies beside it; `undefined` where that cannot be told now. */

@@ -25,8 +25,8 @@ export const readWritten = (connection: Connection): Written | undefined => {
     const [[file, written] = ["", 0]] = connection.prepare(writtenQuery).all()
     return { file, written }
   } catch (error) {
-    // Else it is read while others write to it, past what they hold.
-    return /no such (column|table)/.test(String(error)) ? nothing : undefined
+    // Else nothing was taken over into it yet, or it is read while others write to it, past what they hold.
+    return String(error).includes("no such column") ? nothing : undefined
   }
 }
 

@@ -99,6 +99,27 @@ describe("a log whose file is emptied or gone, with something beside it", () => 
   })
 })
 
+/** As a program left a log that was killed while it worked on it: the file, what lies beside it, and what this machine remembers. */
+const killed = async (path: string, memory: string): Promise<readonly [string, string]> => {
+  const at = freshPath()
+  const remembered = `${at}-logs`
+  const keep = Effect.sync(() => {
+    for (const end of ["", "-wal"]) copyFileSync(path + end, at + end)
+    cpSync(memory, remembered, { recursive: true })
+  })
+  await working(path, () => keep, memory)
+  rmSync(memory, { recursive: true })
+  cpSync(remembered, memory, { recursive: true })
+  return [at, `${at}-wal`]
+}
+
+/** What stood there is gone, and these are there now. */
+const putThere = (path: string, file: string, wal?: string) => {
+  for (const end of ["", "-wal", "-shm"]) rmSync(path + end, { force: true })
+  copyFileSync(file, path)
+  if (wal !== undefined) copyFileSync(wal, `${path}-wal`)
+}
+
 describe("an older copy with what was written later beside it", () => {
   /** As it lies there after a program was killed, with an older copy in the place of the file. */
   const mixed = async () => {
@@ -108,20 +129,8 @@ describe("an older copy with what was written later beside it", () => {
     const older = freshPath()
     copyFileSync(path, older)
     await inLog(path, addServers("two", "three"), memory)
-    const at = freshPath()
-    await working(
-      path,
-      () =>
-        Effect.sync(() => {
-          copyFileSync(older, at)
-          copyFileSync(`${path}-wal`, `${at}-wal`)
-        }),
-      memory,
-    )
-    rmSync(path)
-    for (const end of ["-wal", "-shm"]) rmSync(path + end, { force: true })
-    renameSync(at, path)
-    renameSync(`${at}-wal`, `${path}-wal`)
+    const [, wal] = await killed(path, memory)
+    putThere(path, older, wal)
     return { path, older, memory }
   }
   const said = /was put in the place of another file, whose last writes lie beside it still/
@@ -146,6 +155,71 @@ describe("an older copy with what was written later beside it", () => {
     const besideAgain = await working(path, () => Effect.promise(() => inLog(path, serverNames, memory)), memory)
     expect(besideAgain).toEqual(["beside", "one"])
   })
+})
+
+describe("a file that was set back by a person", () => {
+  const grown = async () => {
+    const path = freshPath()
+    const memory = memoryBeside(path)
+    await inLog(path, addServers("one"), memory)
+    const older = freshPath()
+    copyFileSync(path, older)
+    await inLog(path, addServers("two"), memory)
+    return { path, memory, older }
+  }
+
+  it("is a log that goes on, also when what went on in it was killed", async () => {
+    const { memory, older, path } = await grown()
+    putThere(path, older)
+    const [file, wal] = await killed(path, memory)
+    putThere(path, file, wal)
+    expect(await inLog(path, serverNames, memory)).toEqual(["beside", "one"])
+  })
+
+  it("is a log that goes on with what lay beside it when nothing was in the file itself yet", async () => {
+    const path = freshPath()
+    const memory = memoryBeside(path)
+    const [file, wal] = await killed(path, memory)
+    await inLog(path, addServers("later"), memory)
+    putThere(path, file, wal)
+    expect(await inLog(path, serverNames, memory)).toEqual(["beside"])
+  })
+
+  it("is a log that goes on with what lay beside it then", async () => {
+    const { memory, path } = await grown()
+    const [file, wal] = await killed(path, memory)
+    await inLog(path, addServers("three", "four"), memory)
+    putThere(path, file, wal)
+    expect(await inLog(path, serverNames, memory)).toEqual(["beside", "one", "two"])
+  })
+})
+
+const others: ReadonlyArray<readonly [string, (path: string) => Promise<unknown> | unknown]> = [
+  ["was worked on elsewhere, and came further", (copy) => inLog(copy, addServers("a", "b", "c", "d", "e", "f"))],
+  [
+    "is from before files said which they are",
+    (copy) =>
+      withSqlite(copy, (found) =>
+        found.exec(
+          "ALTER TABLE checkpoint DROP COLUMN file; ALTER TABLE checkpoint DROP COLUMN written; PRAGMA user_version = 6",
+        ),
+      ),
+  ],
+]
+
+it.each(others)("a copy that %s is not read with what lies beside the log", async (_, change) => {
+  const path = freshPath()
+  const memory = memoryBeside(path)
+  await inLog(path, addServers("one"), memory)
+  const copy = freshPath()
+  copyFileSync(path, copy)
+  await change(copy)
+  damaged(copy)
+  const [, wal] = await killed(path, memory)
+  putThere(path, copy, wal)
+  await expect(inLog(path, serverNames, memory)).rejects.toThrow(/was put in the place of another file/)
+  expect([readFileSync(path), readFileSync(`${path}-wal`)]).toEqual([readFileSync(copy), readFileSync(wal)])
+  damaged(path)
 })
 
 it("what lies beside a file and is of another log is not read together with it", async () => {

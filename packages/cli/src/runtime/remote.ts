@@ -7,12 +7,14 @@ import type { SyncError } from "@context-engine/core/Errors"
 import { type Rejected, Sync } from "@context-engine/core/services/Sync"
 import { withoutFile } from "@context-engine/core/services/sync/wayOut"
 import { push, writeThrough } from "@context-engine/store/sync/writeThrough"
+import { isKeyLine } from "@context-engine/store/trust/keys"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { progress, say } from "../terminal.js"
 import { Refused, UsageError } from "../usage.js"
 import { walked } from "../walk.js"
+import { machineKey } from "./key.js"
 import { checkSettings, isPast, type LogOptions } from "./log.js"
 import { runAlone, type Store } from "./store.js"
 import { endpoint, syncLayer } from "./syncLayer.js"
@@ -134,7 +136,7 @@ export const nextAfter = ({ reason }: SyncError): string => {
     case "not-connected":
     case "unauthorised":
     case "read-only":
-      return "set TURSO_URL and TURSO_AUTH_TOKEN, or leave CONTEXT_SYNC=remote out to work on this machine's file"
+      return `set TURSO_URL and TURSO_AUTH_TOKEN${orAlone()}`
     case "newer-schema":
       return "upgrade this context"
     case "reset":
@@ -145,8 +147,12 @@ export const nextAfter = ({ reason }: SyncError): string => {
     case "not-enrolled":
       return "a job that keeps no home is enrolled by a key of its own: context infra machine add <name>, and the line in CONTEXT_KEY"
     default:
-      return "try again, or leave CONTEXT_SYNC=remote out to work on this machine's file"
+      return `try again${orAlone()}`
   }
 }
+
+/** The key of a job is for no log but the shared one. */
+const orAlone = (): string =>
+  isKeyLine(machineKey().keyPath ?? "") ? "" : ", or leave CONTEXT_SYNC=remote out to work on this machine's file"
 
 const messageOf = (error: unknown): string => (error as { readonly message?: string }).message ?? String(error)

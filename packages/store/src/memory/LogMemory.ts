@@ -9,6 +9,7 @@ import type { Loss } from "@context-engine/core/services/Audit"
 import { writtenIn } from "../beside.js"
 import type { Connection } from "../connection.js"
 import { lossByCut } from "../cut.js"
+import { unreadable } from "../obstacle.js"
 import { readWritten } from "../thisFile.js"
 import { notWhole } from "../trust/notWhole.js"
 import {
@@ -73,11 +74,15 @@ export class LogMemory {
   /** To be called when the log was opened and is not as it was: tells what is missing. Gives whether there is something new to remember. */
   open(connection: Connection): boolean {
     const { directory, refusesEmpty = false, tell } = this.options
-    const damaged = (reason: string) =>
-      tell?.(
-        `what this machine remembered of ${this.#path} cannot be read (${reason}) and is begun anew`,
-        `see ${fileOf(directory, this.#path)}`,
-      )
+    const damaged = (reason: string) => {
+      const [what, file] = [
+        `what this machine remembered of ${this.#path} cannot be read`,
+        fileOf(directory, this.#path),
+      ]
+      const obstacle = unreadable(file)
+      if (obstacle === undefined) tell?.(`${what} (${reason}) and is begun anew`, `see ${file}`)
+      else tell?.(`${what}: ${obstacle.found}`, obstacle.fix)
+    }
     const remembered = this.#read(damaged) ?? this.#moved(connection)
     this.#isNew = remembered === undefined
     const loss = remembered && judge(this.#path, remembered, connection)

@@ -115,10 +115,8 @@ export const begin = (
   head: { readonly position: number; readonly hash: string },
 ): Beginning => {
   const members = readMembership(connection)
-  if (members.root !== null) {
-    refuseStranger(connection, signer, members)
-    return { before: [], chain: newSession(signer.id, members.root.eventId) }
-  }
+  refuseStranger(connection, signer, members)
+  if (members.root !== null) return { before: [], chain: newSession(signer.id, members.root.eventId) }
   if (isOwn(connection, signer)) {
     const root = rootDraft(signer, about, { position: head.position, hash: head.hash }, [])
     return { before: [root], chain: newSession(signer.id, root.id) }
@@ -126,6 +124,16 @@ export const begin = (
   const known = readSigning(connection)
   const chain = known?.machine === signer.id && known.root === "" ? known : newSession(signer.id, "")
   return { before: hasJoined(connection, signer) ? [] : [joinedDraft(signer, about)], chain }
+}
+
+/** A key that was made for one log begins no other: what it wrote there would reach nobody. */
+const refuseJob = ({ isJob = false }: Signer): void => {
+  if (!isJob) return
+  throw new StorageError({
+    reason: "not-enrolled",
+    message:
+      "CONTEXT_KEY holds the key of a job, which is for the log that machines share; that log is not here, and nothing was written: work on it directly with CONTEXT_SYNC=remote, or take it over first: context infra sync connect <url>",
+  })
 }
 
 /** The event that makes a key the root of a log. Its own id is what binds every later signature to this log. */
@@ -188,7 +196,8 @@ export const refuseStranger = (
   signer: Signer,
   members: Membership = readMembership(connection),
 ): void => {
-  if (members.root !== null && !isEnrolled(members, signer.id) && !isConnected(connection)) throw notEnrolled(members)
+  if (members.root === null) refuseJob(signer)
+  else if (!isEnrolled(members, signer.id) && !isConnected(connection)) throw notEnrolled(members)
 }
 
 /** What a machine writes after it was revoked counts for nothing: it is kept, for that may have been a mistake, but nothing is done. */
