@@ -1,5 +1,5 @@
 /** Whether the file at a path is still the one that was opened. SQLite goes on with the one it opened, whatever is there now. */
-import { realpathSync, rmSync, type Stats, statSync } from "node:fs"
+import { existsSync, realpathSync, rmSync, type Stats, statSync } from "node:fs"
 import { StorageError } from "@context-engine/core/Errors"
 import { codeOf } from "./connection.js"
 import { takeAway } from "./files.js"
@@ -12,6 +12,8 @@ export class OpenedFile {
   /** What lies beside it, once it is known to; `undefined` where nothing does. */
   #beside: Stats | undefined
   #wal = ""
+  /** Until when it counts as the one that was there. */
+  #besideUntil = 0
   /** What it said by itself then. */
   #page: PageOne = { isWal: false, changes: 0, come: undefined }
   /** How far it had come with what lies beside it. */
@@ -55,7 +57,7 @@ export class OpenedFile {
   goesOn(now: Written | undefined): void {
     if (now !== undefined && [this.#together, this.#page.come ?? nothing].some((before) => isOlder(now, before)))
       this.#isCopiedOver = true
-    this.check()
+    if (this.#isCopiedOver) this.check()
   }
 
   /** To be called with how far it has come, when something was committed. */
@@ -84,13 +86,20 @@ export class OpenedFile {
   /** Nobody but the last that has a log open takes away what lies beside it. */
   get #hasItsWal(): boolean {
     if (this.#wal === "") return true
+    if (!existsSync(this.#wal)) return this.#beside === undefined
+    // What is asked of a file that is being written takes ten times as long as whether it is there.
+    const now = performance.now()
+    if (now < this.#besideUntil) return true
     const there = look(this.#wal)
     this.#beside ??= there
-    return this.#beside === undefined || (there !== undefined && this.#isSame(there, this.#beside))
+    const isSame = this.#beside === undefined || (there !== undefined && this.#isSame(there, this.#beside))
+    if (isSame) this.#besideUntil = now + 100
+    return isSame
   }
 
   /** Takes it away, with what lies beside it. Where another was put in its place, that stays, and only what is beside it by us goes. */
   takeAway(): void {
+    this.#besideUntil = 0
     const wal = this.#hasItsWal
     if (look(this.path) !== undefined) takeAway(this.path, (there) => this.#isSame(there, this.#opened))
     if (wal) for (const end of ["-wal", "-shm"]) rmSync(realPath(this.path) + end, { force: true })

@@ -101,15 +101,14 @@ export class NativeConnection implements Connection {
 
   begin(): void {
     this.prepare("BEGIN IMMEDIATE").run()
-    if (this.onCommit === undefined) return
-    // What is in the file by itself is looked at first: what lies beside it has come as far at least.
-    this.onCommit.file.check()
-    this.onCommit.file.goesOn(readWritten(this))
+    this.onCommit?.file.goesOn(readWritten(this))
   }
 
   commit(): void {
+    // What is in the file by itself is looked at first: what lies beside it has come as far at least.
     this.onCommit?.file.check()
     const written = this.onCommit && readWritten(this)
+    this.onCommit?.file.goesOn(written)
     this.prepare("COMMIT").run()
     this.#wrote = true
     this.onCommit?.file.wentOn(written)

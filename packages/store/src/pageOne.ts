@@ -2,7 +2,7 @@
 import { realpathSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import { NativeConnection } from "./connection.js"
-import { readWritten, type Written } from "./thisFile.js"
+import { type Written, writtenOf, writtenQuery } from "./thisFile.js"
 
 /** https://www.sqlite.org/fileformat2.html#the_database_header */
 export interface PageOne {
@@ -33,10 +33,15 @@ export class PageOneReader {
       const sql = "SELECT hex(substr(data, 19, 1)), hex(substr(data, 25, 4)) FROM sqlite_dbpage WHERE pgno = 1"
       const [[mode, changes] = []] = this.#connection.prepare(sql).all()
       if (mode === undefined) return undefined
-      return { isWal: mode === "02", changes: Number.parseInt(changes, 16), come: readWritten(this.#connection) }
+      return { isWal: mode === "02", changes: Number.parseInt(changes, 16), come: this.#come() }
     } catch {
       return undefined
     }
+  }
+
+  /** All rows: a statement that was not gone through to its end would go on seeing what it saw. */
+  #come(): Written | undefined {
+    return writtenOf(() => this.#connection.prepare(writtenQuery).all()[0])
   }
 
   close(): void {

@@ -19,10 +19,13 @@ export const isOlder = (one: Written, other: Written): boolean =>
 export const writtenQuery = "SELECT file, written FROM checkpoint"
 
 /** How far the file at the end of a connection has come, with what it reads beside it; `undefined` where that cannot be told now. */
-export const readWritten = (connection: Connection): Written | undefined => {
+export const readWritten = (connection: Connection): Written | undefined =>
+  writtenOf(() => connection.prepare(writtenQuery).get())
+
+/** The same by the row that a query gives. */
+export const writtenOf = (row: () => readonly [string, number] | undefined): Written | undefined => {
   try {
-    // All of them: a statement that was not gone through to its end would go on seeing what it saw.
-    const [[file, written] = ["", 0]] = connection.prepare(writtenQuery).all()
+    const [file, written] = row() ?? ["", 0]
     return { file, written }
   } catch (error) {
     // Else nothing was taken over into it yet, or it is read while others write to it, past what they hold.

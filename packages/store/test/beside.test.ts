@@ -28,6 +28,8 @@ describe("while a program has the log open", () => {
     [
       "is replaced",
       (path) => {
+        // A look at it holds for an instant.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 120)
         copyFileSync(`${path}-wal`, `${path}-other`)
         renameSync(`${path}-other`, `${path}-wal`)
       },
