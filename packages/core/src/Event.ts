@@ -22,6 +22,8 @@ export interface Meta {
   readonly machine: string
   readonly commandId: string
   readonly cause?: string
+  /** How far its writer had the shared log: the position of the last event. Absent where it had none. */
+  readonly seen?: number
   /** The id of the key that signed the unit which the event belongs to; absent where nothing is signed. */
   readonly key?: string
   /** The chain of units that the key's machine wrote one after the other: a file has one, and so has a job that keeps none. */

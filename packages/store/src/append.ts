@@ -131,13 +131,13 @@ const sealed = (
   if (signer === undefined || (known === undefined && isUnsigned(connection))) {
     refuseUnsigned(connection)
     const timed = timesOf(drafts, head.position > shared.position ? head.occurredAt : "", shared)
-    return { ...timed, before: [], rows: sealUnit(timed.drafts, undefined, undefined).rows }
+    return { ...timed, before: [], rows: sealUnit(timed.drafts, undefined, undefined, shared.position).rows }
   }
   const beginning: Beginning =
     known !== undefined && known.root !== "" ? { before: [], chain: known } : begin(connection, signer, first, head)
   const timed = timesOf(drafts, beginning.chain.occurredAt, shared)
   const root = beginning.before.length === 0 ? undefined : sealUnit(beginning.before, signer, beginning.chain)
-  const unit = sealUnit(timed.drafts, signer, root?.chain ?? beginning.chain)
+  const unit = sealUnit(timed.drafts, signer, root?.chain ?? beginning.chain, shared.position)
   const before = root?.rows ?? []
   for (const row of before.filter(isRoot)) acceptRoot(connection, { eventId: row[1], publicKey: signer.publicKey })
   return { before, rows: [...before, ...unit.rows], chain: unit.chain, wentBack: timed.wentBack }

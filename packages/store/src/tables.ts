@@ -107,7 +107,7 @@ const times = { createdAt: "text", updatedAt: "text" } as const
 
 export const servers = table(
   "servers",
-  2,
+  3,
   {
     name: "text",
     hostname: "text",
@@ -124,6 +124,7 @@ export const servers = table(
     statusReason: "text",
     lastSeen: "text",
     lastChecked: "text",
+    statusLook: "json",
     hostKeys: "json",
     notes: "text",
     ...times,
@@ -133,7 +134,7 @@ export const servers = table(
 
 export const services = table(
   "services",
-  3,
+  4,
   {
     name: "text",
     serverId: "text",
@@ -144,6 +145,7 @@ export const services = table(
     healthStatus: "text",
     healthDetail: "text",
     lastHealthCheck: "text",
+    healthLook: "json",
     config: "json",
     envVars: "json",
     projectPath: "text",
@@ -151,11 +153,13 @@ export const services = table(
     currentVersion: "text",
     pinned: "json",
     lastDeployment: "text",
+    deploymentLook: "json",
     deployCommand: "text",
     deploySettings: "json",
     restartCommand: "text",
     logPath: "text",
     status: "text",
+    statusLook: "json",
     notes: "text",
     ...times,
   },

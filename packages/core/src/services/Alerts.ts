@@ -47,11 +47,11 @@ export class Alerts extends Context.Tag("@context-engine/core/Alerts")<
       const sync = yield* Sync
       const log = yield* EventLog
 
-      /** When its state last changed: the checks since then found the same. */
+      /** When what is unwell became so: the checks since then found the same. What another machine saw before may come after it. */
       const changedAt = (where: { readonly serverId: string } | { readonly serviceId: string }) =>
         Effect.map(
           models.infraEvents.list({
-            where: { ...where, type: "health_change" },
+            where: { ...where, type: "health_change", severity: ["warning", "error"] },
             order: { by: "position", descending: true },
             limit: 1,
           }),

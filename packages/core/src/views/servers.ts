@@ -3,6 +3,7 @@ import { entity, type Server, type ServerStatus } from "../domain/Server.js"
 import type { Recorded } from "../Event.js"
 import type { HostKey } from "../Remote.js"
 import { type EntityRow, entityView } from "./entityView.js"
+import { isAfter, type Look, lookOf } from "./looks.js"
 
 export type ServerRow = Server &
   EntityRow & {
@@ -12,6 +13,8 @@ export type ServerRow = Server &
     /** The last time it was reached. */
     readonly lastSeen: string | null
     readonly lastChecked: string | null
+    /** Where its status is known from. */
+    readonly statusLook: Look | null
     readonly hostKeys: ReadonlyArray<HostKey>
     /** Where it is `local`: the id of the key of the machine that said so, which it is local to. Older events name none. */
     readonly localKey: string | null
@@ -28,7 +31,7 @@ const saidLocal = (row: ServerRow, { data, meta }: Recorded<any>): ServerRow => 
 
 export const servers = entityView<"Server", Server, Omit<ServerRow, keyof Server | keyof EntityRow>>({
   name: "servers",
-  version: 2,
+  version: 3,
   entity,
   stream: "server",
   unique: [["name"]],
@@ -37,16 +40,20 @@ export const servers = entityView<"Server", Server, Omit<ServerRow, keyof Server
     statusReason: null,
     lastSeen: null,
     lastChecked: null,
+    statusLook: null,
     hostKeys: [],
     localKey: null,
     localMachine: null,
   },
   onFields: saidLocal,
-  onFact: (row, { type, data }) => {
+  onFact: (row, event) => {
+    const { data, type } = event
     switch (type) {
       case "ServerChecked":
+        if (!isAfter(event, data.at, row.statusLook)) return row
         return {
           ...row,
+          statusLook: lookOf(event, data.at),
           status: data.status,
           statusReason: data.reason,
           lastChecked: data.at,

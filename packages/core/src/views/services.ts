@@ -1,6 +1,8 @@
 /** The `services` view. */
 import { entity, type HealthStatus, type Service } from "../domain/Service.js"
+import type { Recorded } from "../Event.js"
 import { type EntityRow, entityView } from "./entityView.js"
+import { isAfter, type Look, lookOf } from "./looks.js"
 
 export type ServiceRow = Service &
   EntityRow & {
@@ -8,18 +10,24 @@ export type ServiceRow = Service &
     /** What the last check found, in words. */
     readonly healthDetail: string | null
     readonly lastHealthCheck: string | null
+    /** Where its health is known from. */
+    readonly healthLook: Look | null
     /** The git sha or version that was deployed last. */
     readonly currentVersion: string | null
     /** The version it is to stay at, with the reason; `null` while it may be deployed. */
     readonly pinned: { readonly version: string | null; readonly reason: string | null } | null
     /** How the last deployment stands; `null` where there was none. */
     readonly lastDeployment: "in_progress" | "success" | "failed" | "unknown" | null
+    /** The deployment that began last, which `currentVersion` and `lastDeployment` are known from. */
+    readonly deploymentLook: (Look & { readonly id: string }) | null
     readonly status: "running" | "stopped" | "deploying" | "failed" | "unknown"
+    /** Where that is known from. */
+    readonly statusLook: Look | null
   }
 
 export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Service | keyof EntityRow>>({
   name: "services",
-  version: 3,
+  version: 4,
   entity,
   stream: "service",
   unique: [["name", "serverId"]],
@@ -27,31 +35,26 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
     healthStatus: "unknown",
     healthDetail: null,
     lastHealthCheck: null,
+    healthLook: null,
     currentVersion: null,
     pinned: null,
     lastDeployment: null,
+    deploymentLook: null,
     status: "unknown",
+    statusLook: null,
   },
-  onFact: (row, { type, data }) => {
+  onFact: (row, event) => {
+    const { data, type } = event
     switch (type) {
       case "HealthChecked":
-        return {
-          ...row,
-          healthStatus: data.status,
-          healthDetail: data.detail,
-          lastHealthCheck: data.at,
-          status: data.status === "healthy" ? "running" : row.status,
-        }
+        return checked(row, event)
       case "DeploymentStarted":
-        return { ...row, status: "deploying", lastDeployment: "in_progress" }
       case "DeploymentSucceeded":
-        return { ...row, ...ended(row, data.version), status: "running", lastDeployment: "success" }
       case "DeploymentFailed":
-        return { ...row, ...ended(row, data.version), status: "failed", lastDeployment: "failed" }
       case "DeploymentLost":
-        return { ...row, ...ended(row, data.version), status: "unknown", lastDeployment: "unknown" }
+        return deployed(row, event)
       case "ServiceActionEnded":
-        return { ...row, status: after(row, data) }
+        return { ...row, ...statusIn(row, event, after(row, data)) }
       case "ServicePinned":
         return { ...row, pinned: { version: data.version, reason: data.reason } }
       case "ServiceUnpinned":
@@ -62,7 +65,46 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
   },
 })
 
-const ended = (row: ServiceRow, version: string | null) => ({ currentVersion: version ?? row.currentVersion })
+type Fact = Recorded<any>
+
+const checked = (row: ServiceRow, event: Fact): ServiceRow => {
+  const { at, detail, status } = event.data
+  if (!isAfter(event, at, row.healthLook)) return row
+  const health = { healthStatus: status, healthDetail: detail, lastHealthCheck: at, healthLook: lookOf(event, at) }
+  return { ...row, ...health, ...(status === "healthy" && statusIn(row, event, "running")) }
+}
+
+/** Its status after what was done or seen, unless that was before what it is known from. */
+const statusIn = (row: ServiceRow, event: Fact, status: ServiceRow["status"]): Partial<ServiceRow> =>
+  isAfter(event, event.data.at, row.statusLook) ? { status, statusLook: lookOf(event, event.data.at) } : {}
+
+const deployed = (row: ServiceRow, event: Fact): ServiceRow => {
+  if (!isLast(row, event)) return row
+  const { at, deploymentId: id, version } = event.data
+  const [status, lastDeployment] = leftBy[event.type] as (typeof leftBy)[string]
+  const begins = event.type === "DeploymentStarted"
+  return {
+    ...row,
+    ...statusIn(row, event, status),
+    currentVersion: begins ? row.currentVersion : (version ?? row.currentVersion),
+    lastDeployment,
+    deploymentLook: row.deploymentLook?.id === id ? row.deploymentLook : { ...lookOf(event, at), id },
+  }
+}
+
+/** Of deployments only the one that began last can end. Whoever tells of one, and however often, it begins once. */
+const isLast = ({ deploymentLook: last }: ServiceRow, event: Fact): boolean => {
+  const { at, deploymentId } = event.data
+  if (event.type !== "DeploymentStarted") return last === null || last.id === deploymentId
+  return last?.id !== deploymentId && isAfter(event, at, last)
+}
+
+const leftBy: Readonly<Record<string, readonly [ServiceRow["status"], ServiceRow["lastDeployment"]]>> = {
+  DeploymentStarted: ["deploying", "in_progress"],
+  DeploymentSucceeded: ["running", "success"],
+  DeploymentFailed: ["failed", "failed"],
+  DeploymentLost: ["unknown", "unknown"],
+}
 
 /** What is left running. A service that could not be stopped is what it was. */
 const after = (row: ServiceRow, { action, outcome }: { readonly action: string; readonly outcome: string }) => {

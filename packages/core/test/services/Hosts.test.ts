@@ -400,6 +400,7 @@ describe("targets", () => {
     statusReason: null,
     lastSeen: null,
     lastChecked: null,
+    statusLook: null,
     hostKeys,
     localKey: null,
     localMachine: null,

@@ -38,6 +38,10 @@ const strings = Schema.Array(Schema.String)
 
 const identified = { id: Schema.String, createdAt: Schema.String, updatedAt: Schema.String }
 
+const look = { at: Schema.String, position: Schema.Number, by: Schema.String }
+
+const Look = Schema.NullOr(Schema.Struct(look))
+
 export const Server = row<ServerRow>("Server", {
   ...identified,
   name: Schema.String,
@@ -56,6 +60,7 @@ export const Server = row<ServerRow>("Server", {
   statusReason: text,
   lastSeen: text,
   lastChecked: text,
+  statusLook: Look,
   hostKeys: Schema.Array(
     Schema.Struct({
       address: Schema.String,
@@ -81,6 +86,7 @@ export const Service = row<ServiceView>("Service", {
   healthStatus: HealthStatus,
   healthDetail: text,
   lastHealthCheck: text,
+  healthLook: Look,
   config: Schema.NullOr(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
   envVars: strings,
   projectPath: text,
@@ -88,11 +94,13 @@ export const Service = row<ServiceView>("Service", {
   currentVersion: text,
   pinned: Pinned,
   lastDeployment: LastDeployment,
+  deploymentLook: Schema.NullOr(Schema.Struct({ ...look, id: Schema.String })),
   deployCommand: text,
   deploySettings: Schema.NullOr(DeploySettings),
   restartCommand: text,
   logPath: text,
   status: Schema.Literal("running", "stopped", "deploying", "failed", "unknown"),
+  statusLook: Look,
   notes: text,
 })
 

@@ -47,17 +47,19 @@ export const newSession = (machine: string, root: string): Signing => ({
   occurredAt: "",
 })
 
-/** A unit as rows without a place, and the chain after it. */
+/** A unit as rows without a place, and the chain after it. `seen`: how far its writer has the shared log. */
 export const sealUnit = (
   drafts: ReadonlyArray<Draft>,
   signer: Signer | undefined,
   chain: Signing | undefined,
+  seen = 0,
 ): { readonly rows: ReadonlyArray<EventRow>; readonly chain: Signing | undefined } => {
   const number = (chain?.number ?? 0) + 1
+  const had = seen === 0 ? {} : { seen }
   const part =
     signer === undefined || chain === undefined
-      ? {}
-      : { key: signer.id, session: chain.session, number, previous: chain.unit, count: drafts.length }
+      ? had
+      : { ...had, key: signer.id, session: chain.session, number, previous: chain.unit, count: drafts.length }
   const isMany = signer !== undefined && chain !== undefined && drafts.length > 1
   let last: Meta | undefined
   let meta = ""
