@@ -18,6 +18,9 @@ export class OpenedFile {
   #page: PageOne = { isWal: false, changes: 0, come: undefined }
   /** How far it had come with what lies beside it. */
   #together: Written = nothing
+  /** How far it had come by itself, when it was last looked into; `undefined` where that was not done yet, or nothing was seen. */
+  #alone: Written | undefined
+  #isAloneKnown = false
   #reader: PageOneReader | undefined
   #isCopiedOver = false
   #damage: StorageError | undefined
@@ -63,6 +66,12 @@ export class OpenedFile {
   /** To be called with how far it has come, when something was committed. */
   wentOn(now: Written | undefined): void {
     if (now !== undefined) this.#together = now
+  }
+
+  /** How far it has come by itself at least; `undefined` where that is not known. */
+  get alone(): Written | undefined {
+    if (!this.#isAloneKnown) this.#readAlone()
+    return this.#alone
   }
 
   /** Throws where it was found to be damaged since it was opened. */
@@ -148,8 +157,14 @@ export class OpenedFile {
 
   #lookInto(): PageOne | undefined {
     this.#page = { ...this.#page, come: this.#page.come ?? this.seen() }
+    return this.#readAlone()
+  }
+
+  #readAlone(): PageOne | undefined {
     this.#reader ??= new PageOneReader(this.path)
     const page = this.#reader.read()
+    this.#isAloneKnown = true
+    this.#alone = page?.come
     // What was no table when it was opened, it does not find later.
     if (page?.come === undefined || page.come.file === "") {
       this.close()

@@ -2,7 +2,7 @@
 import { existsSync, realpathSync, statSync } from "node:fs"
 import { StorageError } from "@context-engine/core/Errors"
 import { type PageOne, pageOneOf } from "./pageOne.js"
-import { isOlder, type Written } from "./thisFile.js"
+import { isBeyond, isOlder, type Together, type Written } from "./thisFile.js"
 
 /** Whether something lies beside a file that was not taken over into it. */
 export const hasBeside = (path: string): boolean =>
@@ -14,27 +14,29 @@ export const aloneIn = (path: string): PageOne | undefined => (hasBeside(path) ?
 /** Whether what lies beside a file was written to another, as far as the file shows by itself: a backup is never in WAL mode. */
 export const hasOthersWal = (path: string): boolean => aloneIn(path)?.isWal === false
 
-/** What is known of a file beside which something lies. */
-interface Known {
-  /** How far this machine had seen it come by itself. */
-  readonly seen: Written | undefined
-  /** What it is with what lies beside it. */
-  readonly together: Written | undefined
-}
-
 /**
  * Whether what lies beside a file was written to another, or to an older or a newer copy of the same. A copy that is worked on is a file of
- * its own. What goes on from where the file was seen is none of a file that has not come so far; who sets back both has nothing of that.
+ * its own. `alone` was read before `together`; both were meanwhile written to where others are at work, so that it is asked once more.
  */
-export const isOthers = (alone: PageOne | undefined, { seen, together }: Known): boolean => {
+export const isOthers = (path: string, alone: PageOne | undefined, together: Together | undefined): boolean =>
+  differ(alone, together) && differ(aloneIn(path), together)
+
+const differ = (alone: PageOne | undefined, together: Together | undefined): boolean => {
   if (alone === undefined) return false
   if (!alone.isWal) return true
   const { come } = alone
   if (come === undefined || together === undefined) return false
   const isAnother = come.file !== "" && together.file !== "" && come.file !== together.file
-  if (isAnother || isOlder(together, come)) return true
-  return seen !== undefined && isOlder(come, seen) && (come.file === "" || isOlder(seen, together))
+  return isAnother || isOlder(together, come) || isBeyond(together, come)
 }
+
+/** The same of a copy from before files said which they are: this machine had seen more of it. */
+export const isFromBefore = (path: string, together: Together, seen: Written | undefined): boolean =>
+  together.file === "" && seen !== undefined && aloneIn(path)?.come?.file === ""
+
+/** Whether that is why what is there cannot be read together: the file has not come as far as this machine had `seen` it. */
+export const isOthersAlone = (alone: PageOne | undefined, seen: Written | undefined): boolean =>
+  alone?.come !== undefined && seen !== undefined && isOlder(alone.come, seen)
 
 /** How far a file has come by itself, of which `together` was read with what lies beside it; `undefined` where that cannot be told now. */
 export const writtenIn = (path: string, together: Written | undefined): Written | undefined =>

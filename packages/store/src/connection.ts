@@ -7,7 +7,7 @@ import type { Obstacle } from "@context-engine/core/EventLog"
 import Libsql from "libsql"
 import type { OpenedFile } from "./OpenedFile.js"
 import { hasLess, obstacleTo } from "./obstacle.js"
-import { readWritten } from "./thisFile.js"
+import { count, readWithin, type Within } from "./thisFile.js"
 
 /** The part of the native driver that is used. Its own typings are those of another package. */
 export interface NativeStatement {
@@ -50,6 +50,7 @@ export class NativeConnection implements Connection {
   #database: NativeDatabase
   #statements = new Map<string, NativeStatement>()
   #wrote = false
+  #before: Within | undefined
 
   constructor(
     readonly path: string,
@@ -101,17 +102,19 @@ export class NativeConnection implements Connection {
 
   begin(): void {
     this.prepare("BEGIN IMMEDIATE").run()
-    this.onCommit?.file.goesOn(readWritten(this))
+    this.#before = this.onCommit && readWithin(this)
+    this.onCommit?.file.goesOn(this.#before?.come)
   }
 
   commit(): void {
     // What is in the file by itself is looked at first: what lies beside it has come as far at least.
-    this.onCommit?.file.check()
-    const written = this.onCommit && readWritten(this)
-    this.onCommit?.file.goesOn(written)
+    const file = this.onCommit?.file
+    file?.check()
+    const written = file && count(this, this.#before, () => file.alone)
+    file?.goesOn(written)
     this.prepare("COMMIT").run()
     this.#wrote = true
-    this.onCommit?.file.wentOn(written)
+    file?.wentOn(written)
     this.onCommit?.committed()
   }
 
@@ -237,7 +240,11 @@ const onlyRead =
 
 /** What is said of a write that could not be for the rights of the file or its directory. */
 export const refusedBy = (path: string, { fix, found, reason }: Obstacle, cause?: unknown): StorageError =>
-  new StorageError({ reason, message: `${path}: ${found}; nothing was written: ${fix}`, cause })
+  new StorageError({
+    reason,
+    message: `${found.startsWith(path) ? "" : `${path}: `}${found}; nothing was written: ${fix}`,
+    cause,
+  })
 
 const readOnly = (path: string, cause: unknown): StorageError => {
   const obstacle = existsSync(path) ? obstacleTo(path) : undefined

@@ -5,17 +5,17 @@ import { aloneIn, isOthers } from "./beside.js"
 import { copyPrivately } from "./files.js"
 import { hasWal, identify } from "./identify.js"
 import { reading } from "./replacedLog.js"
-import { readWritten, type Written } from "./thisFile.js"
+import { readWritten } from "./thisFile.js"
 
 /** What lies beside a database and belongs to it: what was not yet taken over, or is to be taken back. */
 const companions = ["", "-wal", "-journal"]
 
 /** Gives whether what lies beside the log was written to another file: then it is not copied. */
-export const copyWhatIsThere = (path: string, there: string, seen: Written | undefined): boolean => {
+export const copyWhatIsThere = (path: string, there: string): boolean => {
   const alone = aloneIn(path)
   if (alone?.isWal !== false) {
     copyStill(path, there)
-    if (alone === undefined || !isOthers(alone, { seen, together: reading(there, readWritten) })) return false
+    if (alone === undefined || !isOthers(path, alone, reading(there, readWritten))) return false
     for (const end of companions) rmSync(there + end, { force: true })
   }
   copyStill(path, there, [""])

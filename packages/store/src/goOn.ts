@@ -2,7 +2,7 @@
 import type { Connection } from "./connection.js"
 import { endsOf, isAhead } from "./cut.js"
 import { genesis } from "./record.js"
-import { endSession, hashAt } from "./standing.js"
+import { endSession, foldedTo, hashAt } from "./standing.js"
 import { bind, note, readState } from "./sync/state.js"
 
 /**
@@ -26,5 +26,5 @@ export const goOnFromHere = (connection: Connection): void => {
 export const takeEnd = (connection: Connection): void => {
   if (!isAhead(connection)) return
   endSession(connection)
-  connection.prepare("UPDATE checkpoint SET written = written + 1, position = ?").run(endsOf(connection).head)
+  foldedTo(connection, endsOf(connection).head)
 }

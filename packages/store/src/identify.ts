@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url"
 import { StorageError } from "@context-engine/core/Errors"
 import { codeOf, NativeConnection, refuseEmptied, storageError } from "./connection.js"
 import { makeFile } from "./files.js"
+import { refuseMounted } from "./mounted.js"
 import { applicationId } from "./schema.js"
 
 /**
@@ -158,6 +159,7 @@ export const isLog = (path: string): boolean => {
   try {
     const kind = identify(path)
     if (kind === "missing") return false
+    if (kind === "log" || kind === "beginning") refuseMounted(path)
     if (kind === "log" && isSecondName(path)) throw new StorageError({ reason: "foreign", message: secondName(path) })
     const other = kind === "log" ? otherName(path) : undefined
     if (other !== undefined) throw new StorageError({ reason: "foreign", message: twoNames(path, other) })

@@ -3,13 +3,13 @@ import { pathToFileURL } from "node:url"
 import type { StorageError } from "@context-engine/core/Errors"
 import { type Client, createClient } from "@libsql/client/sqlite3"
 import * as Effect from "effect/Effect"
-import { isOthers, othersWal } from "./beside.js"
+import { isFromBefore, isOthers, isOthersAlone, othersWal } from "./beside.js"
 import { storageError } from "./connection.js"
 import { rememberWritten, writtenAsSeen } from "./memory/file.js"
 import type { Header } from "./migrate.js"
 import type { OpenedFile } from "./OpenedFile.js"
-import { applicationId, withFiles } from "./schema.js"
-import { isOlder, nothing, type Written, writtenQuery } from "./thisFile.js"
+import { applicationId } from "./schema.js"
+import { type Together, writtenQuery } from "./thisFile.js"
 import type { Way } from "./writable.js"
 
 /** A log that is being opened. */
@@ -31,15 +31,13 @@ export const settleFile = (client: Client, { file, header, memory, way }: Openin
     const seen = writtenAsSeen(memory, file.path)
     // What is no log of ours is told as that by who goes on with it.
     if (header.application !== applicationId || (!hasBeside && seen === undefined)) return
-    const { rows } = yield* header.version < withFiles
-      ? Effect.succeed({ rows: [nothing] })
-      : Effect.tryPromise({
-          try: () => client.execute(writtenQuery),
-          catch: (cause) => (isOthersAlone(way, seen) ? othersWal(file.path) : storageError(file.path, cause)),
-        })
-    const { file: named, written } = (rows[0] ?? nothing) as unknown as Written
-    const together = { file: named, written }
-    if (isOthers(alone, { seen, together })) {
+    const { rows } = yield* Effect.tryPromise({
+      try: () => client.execute(writtenQuery),
+      catch: (cause) => (isOthersAlone(alone, seen) ? othersWal(file.path) : storageError(file.path, cause)),
+    })
+    const { file: named, taken, written } = rows[0] as unknown as Together
+    const together = { file: named, written, taken }
+    if (isOthers(file.path, alone, together) || isFromBefore(file.path, together, seen)) {
       const error = othersWal(file.path)
       file.found(error)
       return yield* error
@@ -48,10 +46,6 @@ export const settleFile = (client: Client, { file, header, memory, way }: Openin
     const isSetBack = seen.file !== together.file || seen.written > together.written
     if (isSetBack) rememberWritten(memory, file.path, hasBeside ? alone?.come : together)
   })
-
-/** Where what is there cannot be read together, because one of the two is older. */
-const isOthersAlone = ({ alone }: Way, seen: Written | undefined): boolean =>
-  alone?.come !== undefined && seen !== undefined && isOlder(alone.come, seen)
 
 /** The reader's connection. What it finds to be damaged is not written to when it is closed. */
 export const clientOf = (way: Way, file: OpenedFile): Client => {

@@ -54,7 +54,7 @@ export const swap = (connection: Connection, doubles: Doubles) => {
   }
   connection.exec(indexes)
   // Where the end of the log was cut off, that is all that tells of it.
-  connection.prepare("UPDATE checkpoint SET written = written + 1, position = max(position, ?)").run(doubles.position)
+  connection.prepare("UPDATE checkpoint SET position = max(position, ?)").run(doubles.position)
   return { events: doubles.position, rows, differing }
 }
 

@@ -13,7 +13,7 @@ import { columns, decode, type EventRow, genesis } from "./record.js"
 import { writeRows } from "./rows.js"
 import type { Signer } from "./Signer.js"
 import { indexes } from "./schema.js"
-import { readHead, readShared } from "./standing.js"
+import { foldedTo, readHead, readShared } from "./standing.js"
 import { BrokenChain, foldJudged, judgeAfter } from "./sync/judging.js"
 import { addDisplaced } from "./sync/lost.js"
 import { columnsOf, readState } from "./sync/state.js"
@@ -201,7 +201,7 @@ const end = (connection: Connection): number => {
     connection.exec(`DROP TABLE "${table.name}${suffix}"`)
   }
   connection.exec(indexes)
-  connection.prepare("UPDATE checkpoint SET written = written + 1, position = ?").run(readHead(connection).position)
+  foldedTo(connection, readHead(connection).position)
   return differing
 }
 

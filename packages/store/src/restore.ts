@@ -16,7 +16,6 @@ import { checkSchema, OwnSchema } from "./fileSchema.js"
 import { leadsTo, syncPath } from "./files.js"
 import { identify, isLog } from "./identify.js"
 import { type Compared, compare, isStrange } from "./likeness.js"
-import { writtenAsSeen } from "./memory/file.js"
 import { noHead, replace } from "./replace.js"
 import {
   asItWas,
@@ -117,7 +116,7 @@ export const prepare = (
     const isThere = yield* look
     const there = join(directory, "there.db")
     const isMixed = yield* Effect.catchIf(
-      attempt(path, () => copyWhatIsThere(path, there, writtenAsSeen(memory, path))),
+      attempt(path, () => copyWhatIsThere(path, there)),
       // What cannot be read cannot be compared; that there is no room is another matter.
       ({ reason }) => reason !== "full",
       () => Effect.succeed(false),

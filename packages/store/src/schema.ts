@@ -190,6 +190,12 @@ ALTER TABLE checkpoint ADD COLUMN written INTEGER NOT NULL DEFAULT 0;
 `
 
 /**
+ * How far the file had come by itself when its end was last moved, as far as who moved it knew. What was committed beside a file builds
+ * upon it: an older copy in its place has not come so far.
+ */
+const taken = "ALTER TABLE checkpoint ADD COLUMN taken INTEGER NOT NULL DEFAULT 0;"
+
+/**
  * The migrations, one entry a schema version: never edited, only added to. The number that the file's header holds
  * (`PRAGMA user_version`) is how many of them it has had.
  */
@@ -203,10 +209,8 @@ export const migrations: ReadonlyArray<string> = [
   displaced,
   measured,
   written,
+  taken,
 ]
-
-/** From this version on a file says which one it is. */
-export const withFiles = migrations.indexOf(written) + 1
 
 /** What a shared log consists of: the same events, and one row that names the log. */
 export const remoteSchemaVersion = 2

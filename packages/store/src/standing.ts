@@ -152,6 +152,11 @@ export const endSession = (connection: Connection): void => {
 export const readMachine = (connection: Connection): string | undefined =>
   connection.prepare("SELECT machine FROM checkpoint").get()?.[0] ?? undefined
 
+/** The rows are those of the log up to there. */
+export const foldedTo = (connection: Connection, position: number): void => {
+  connection.prepare("UPDATE checkpoint SET position = ?").run(position)
+}
+
 const signingSet = "machine = ?, root = ?, session = ?, number = ?, unit = ?, occurred_at = ?"
 
 const valuesOf = ({ machine, number, occurredAt, root, session, unit }: Signing) =>

@@ -9,31 +9,86 @@ export interface Written {
   readonly written: number
 }
 
+/** The same of a file with what lies beside it. */
+export interface Together extends Written {
+  /** What lies beside it was committed when the file itself had come so far at least. */
+  readonly taken: number
+}
+
 /** What a file says that no program of this version has worked on yet. */
-export const nothing: Written = { file: "", written: 0 }
+export const nothing: Together = { file: "", written: 0, taken: 0 }
 
 /** Whether one is an older copy of the other. */
 export const isOlder = (one: Written, other: Written): boolean =>
   other.file !== "" && (one.file === "" || (one.file === other.file && one.written < other.written))
 
-export const writtenQuery = "SELECT file, written FROM checkpoint"
+/** Whether what was read of a file with what lies beside it builds upon more than the file by itself is. */
+export const isBeyond = ({ file, taken }: Together, alone: Written): boolean =>
+  file !== "" && taken > (alone.file === "" ? 0 : alone.written)
+
+/** What a subquery does not find in the table it finds around it: a file of an older version says less. */
+const columns = `(SELECT file FROM checkpoint) AS file, (SELECT written FROM checkpoint) AS written,
+  (SELECT taken FROM checkpoint) AS taken`
+const around = "FROM (SELECT '' AS file, 0 AS written, 0 AS taken)"
+
+export const writtenQuery = `SELECT ${columns} ${around}`
 
 /** How far the file at the end of a connection has come, with what it reads beside it; `undefined` where that cannot be told now. */
-export const readWritten = (connection: Connection): Written | undefined =>
+export const readWritten = (connection: Connection): Together | undefined =>
   writtenOf(() => connection.prepare(writtenQuery).get())
 
 /** The same by the row that a query gives. */
-export const writtenOf = (row: () => readonly [string, number] | undefined): Written | undefined => {
+export const writtenOf = (row: () => readonly [string, number, number]): Together | undefined => {
   try {
-    const [file, written] = row() ?? ["", 0]
-    return { file, written }
-  } catch (error) {
-    // Else nothing was taken over into it yet, or it is read while others write to it, past what they hold.
-    return String(error).includes("no such column") ? nothing : undefined
+    const [file, written, taken] = row()
+    return { file, written, taken }
+  } catch {
+    // Nothing was taken over into it yet, or it is read while others write to it, past what they hold.
+    return undefined
   }
 }
 
 /** What was the file `before` is one of its own from here on; nothing happens where it is another already. */
 export const begin = (connection: Connection, before: string): void => {
-  connection.prepare("UPDATE checkpoint SET file = lower(hex(randomblob(8))), written = 0 WHERE file = ?").run([before])
+  const anew = "file = lower(hex(randomblob(8))), written = 1, taken = 0"
+  connection.prepare(`UPDATE checkpoint SET ${anew} WHERE file = ?`).run([before])
+}
+
+/** Where a transaction is, within it. */
+export interface Within {
+  /** How far the file has come in it; `undefined` where that cannot be told now. */
+  readonly come: Together | undefined
+  /** How many rows its connection has ever changed. */
+  readonly changes: number
+}
+
+const withinQuery = `SELECT ${columns}, total_changes() ${around}`
+
+export const readWithin = (connection: Connection): Within => {
+  let changes = 0
+  const come = writtenOf(() => {
+    const row = connection.prepare(withinQuery).get()
+    changes = row[3]
+    return row
+  })
+  return { come, changes }
+}
+
+/**
+ * To be called before something is committed: all that changes the file counts, so that what lies beside it always says of which file it
+ * is. An append has counted itself. `alone` gives how far the file has come by itself.
+ */
+export const count = (
+  connection: Connection,
+  before: Within | undefined,
+  alone: () => Written | undefined,
+): Together | undefined => {
+  const { changes, come } = readWithin(connection)
+  if (come === undefined || come.file === "" || changes === before?.changes) return come
+  const written = come.written === before?.come?.written ? come.written + 1 : come.written
+  const there = alone()
+  const taken = there?.file === come.file ? Math.max(come.taken, there.written) : come.taken
+  if (written !== come.written || taken !== come.taken)
+    connection.prepare("UPDATE checkpoint SET written = ?, taken = ?").run(written, taken)
+  return { file: come.file, written, taken }
 }

@@ -1,11 +1,16 @@
 /** What lies beside a log (`-wal`) belongs to one file: what becomes of it where a person takes one of the two away, or puts an older one there. */
 import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs" // biome-ignore format: one line
 import { dirname, join } from "node:path"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import { describe, expect, it } from "vitest"
+import { aloneIn, isOthers } from "../src/beside.js"
 import { Database, layer } from "../src/Database.js"
 import { database } from "../src/doctor/database.js"
-import { readWritten } from "../src/thisFile.js"
+import { readWritten, writtenQuery } from "../src/thisFile.js"
 import { damaged } from "./support/audited.js"
 import { freshPath, withSqlite } from "./support/files.js"
 import { addServers, backupOf, inLog, restoreBy, serverNames, verify } from "./support/live.js"
@@ -102,14 +107,18 @@ describe("a log whose file is emptied or gone, with something beside it", () => 
 })
 
 /** As a program left a log that was killed while it worked on it: the file, what lies beside it, and what this machine remembers. */
-const killed = async (path: string, memory: string): Promise<readonly [string, string]> => {
+const killed = async (
+  path: string,
+  memory: string,
+  work: Effect.Effect<unknown, unknown, any> = addServers("beside"),
+): Promise<readonly [string, string]> => {
   const at = freshPath()
   const remembered = `${at}-logs`
   const keep = Effect.sync(() => {
     for (const end of ["", "-wal"]) copyFileSync(path + end, at + end)
     cpSync(memory, remembered, { recursive: true })
   })
-  await working(path, () => keep, memory)
+  await inLog(path, Effect.zipRight(work as typeof serverNames, keep), memory)
   rmSync(memory, { recursive: true })
   cpSync(remembered, memory, { recursive: true })
   return [at, `${at}-wal`]
@@ -124,17 +133,21 @@ const putThere = (path: string, file: string, wal?: string) => {
 
 describe("an older copy with what was written later beside it", () => {
   /** As it lies there after a program was killed, with an older copy in the place of the file. */
-  const mixed = async () => {
+  const mixed = async (work?: Effect.Effect<unknown, unknown, any>) => {
     const path = freshPath()
     const memory = memoryBeside(path)
     await inLog(path, addServers("one"), memory)
     const older = freshPath()
     copyFileSync(path, older)
     await inLog(path, addServers("two", "three"), memory)
-    const [, wal] = await killed(path, memory)
+    const [, wal] = await killed(path, memory, work)
     putThere(path, older, wal)
     return { path, older, memory }
   }
+  /** What is kept of a synchronisation, and is no event. */
+  const noted = Effect.flatMap(Database, ({ write }) =>
+    write((connection) => connection.exec("UPDATE sync SET remote_head = remote_head")),
+  )
   const said = /was put in the place of another file, whose last writes lie beside it still/
 
   it("is not read together with it, whatever is asked, and nothing of either is changed", async () => {
@@ -143,6 +156,16 @@ describe("an older copy with what was written later beside it", () => {
     for (const story of [serverNames, addServers("four"), verify])
       await expect(inLog(path, story as typeof serverNames, memory)).rejects.toThrow(said)
     expect(["", "-wal"].map((end) => readFileSync(path + end))).toEqual(lie)
+  })
+
+  it.each([
+    ["were notes of a synchronisation alone", noted, true],
+    ["was told to nobody: the memory was set back with the copy", undefined, false],
+  ] as const)("is not read together with it where that %s", async (_, work, isRemembered) => {
+    const { memory, path } = await mixed(work)
+    await expect(inLog(path, serverNames, isRemembered ? memory : undefined)).rejects.toThrow(said)
+    expect(await database(path).look.pipe(Effect.runPromise)).toMatchObject([{ level: "trouble" }, {}])
+    damaged(path)
   })
 
   it("is kept with it by a restore", async () => {
@@ -187,6 +210,15 @@ describe("a file that was set back by a person", () => {
     expect(await inLog(path, serverNames, memory)).toEqual(["beside"])
   })
 
+  it("is a log that goes on with what lay beside it, whatever went on in an older copy meanwhile", async () => {
+    const { memory, older, path } = await grown()
+    const [file, wal] = await killed(path, memory)
+    putThere(path, older)
+    await inLog(path, addServers("elsewhere", "there", "too"), memory)
+    putThere(path, file, wal)
+    expect(await inLog(path, serverNames, memory)).toEqual(["beside", "one", "two"])
+  })
+
   it("is a log that goes on with what lay beside it then", async () => {
     const { memory, path } = await grown()
     const [file, wal] = await killed(path, memory)
@@ -203,7 +235,7 @@ const others: ReadonlyArray<readonly [string, (path: string) => Promise<unknown>
     (copy) =>
       withSqlite(copy, (found) =>
         found.exec(
-          "ALTER TABLE checkpoint DROP COLUMN file; ALTER TABLE checkpoint DROP COLUMN written; PRAGMA user_version = 6",
+          `${["file", "written", "taken"].map((column) => `ALTER TABLE checkpoint DROP COLUMN ${column};`).join("")} PRAGMA user_version = 6`,
         ),
       ),
   ],
@@ -222,6 +254,27 @@ it.each(others)("a copy that %s is not read with what lies beside the log", asyn
   await expect(inLog(path, serverNames, memory)).rejects.toThrow(/was put in the place of another file/)
   expect([readFileSync(path), readFileSync(`${path}-wal`)]).toEqual([readFileSync(copy), readFileSync(wal)])
   damaged(path)
+})
+
+it("what others take over while it is looked at is not told as a copy", async () => {
+  const path = await begun()
+  const open = () =>
+    Effect.runPromise(Scope.make()).then(async (scope) => {
+      const context = await Effect.runPromise(Scope.extend(Layer.build(layer(path)), scope))
+      const write = (sql: string) => Effect.runPromise(Context.get(context, Database).write((c) => c.exec(sql)))
+      return { write, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
+    })
+  const note = "UPDATE sync SET remote_head = remote_head"
+  const first = await open()
+  await first.write(note)
+  const alone = aloneIn(path)
+  await first.close()
+  const second = await open()
+  await second.write(note)
+  const together = withSqlite(path, (found) => found.prepare(writtenQuery).get())
+  expect(alone?.come?.written).toBeLessThan(together.taken)
+  expect(isOthers(path, alone, together)).toBe(false)
+  await second.close()
 })
 
 it("what lies beside a file and is of another log is not read together with it", async () => {

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process"
 import {
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -25,6 +26,7 @@ import { restore } from "../src/restore.js"
 import { loadSigner } from "../src/Signer.js"
 import { ownerOf, readEndpoint, removeEndpoint, saveEndpoint } from "../src/sync/config.js"
 import { acquire } from "../src/sync/lock.js"
+import { unmount } from "./durability/full.js"
 import { freshPath, withSqlite } from "./support/files.js"
 import { addServers, inLog, serverNames } from "./support/live.js"
 
@@ -158,6 +160,43 @@ describe("a link to nothing", () => {
     await inLog(path, addServers("alpha"))
     expect(statSync(join(directory, "target.db")).mode & 0o777).toBe(0o600)
     expect(lstatSync(path).isSymbolicLink()).toBe(true)
+  })
+})
+
+describe("a file that is mounted by itself, as into a container", () => {
+  const mounts = mkdtempSync(join(tmpdir(), "context mounts-"))
+  const mount = (from: string, to: string) => execFileSync("mount", ["--bind", from, to], { stdio: "pipe" })
+  const may = (() => {
+    try {
+      mount(mounts, mounts)
+      unmount(mounts)
+      return true
+    } catch {
+      return false
+    }
+  })()
+  afterAll(() => rmSync(mounts, { recursive: true }))
+
+  it.skipIf(!may)("is refused under that name, and none of it is changed", async () => {
+    const [path, inside] = [join(mounts, "infra.db"), join(mounts, "inside.db")]
+    await inLog(path, addServers("a"))
+    writeFileSync(inside, "", { mode: 0o600 })
+    mount(path, inside)
+    try {
+      const link = join(mounts, "link.db")
+      symlinkSync(inside, link)
+      const whole = readFileSync(path)
+      for (const one of [inside, link])
+        for (const story of [addServers("b"), serverNames])
+          await expect(inLog(one, story as typeof serverNames)).rejects.toThrow(
+            /is a mount of its own.*Have its directory/,
+          )
+      expect(readFileSync(path)).toEqual(whole)
+      expect(existsSync(`${inside}-wal`)).toBe(false)
+    } finally {
+      unmount(inside)
+    }
+    expect(await inLog(path, serverNames)).toEqual(["a"])
   })
 })
 

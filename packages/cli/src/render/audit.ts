@@ -72,6 +72,11 @@ const origin = ({ findings, root, unsigned }: AuditReport): ReadonlyArray<string
         "a root waits for your word: context infra machine list shows it, context infra machine trust <fingerprint> accepts it",
       ]
     : []),
+  ...(findings.some(({ kind }) => kind === "damage")
+    ? [
+        "what mends the file: context infra restore <backup>; one that is made of it now (context infra backup <file>) is taken if its events hold",
+      ]
+    : []),
   ...(findings.some(({ kind, message }) => (kind === "inert" || kind === "sequence") && !isOfWaitingRoot(message))
     ? ["when you know why, on an admin machine: context infra machine acknowledge"]
     : []),

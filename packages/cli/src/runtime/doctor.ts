@@ -9,7 +9,6 @@ import { permissions } from "@context-engine/store/doctor/permissions"
 import { machines, servers } from "@context-engine/store/doctor/servers"
 import { contents, sharedLog, sync } from "@context-engine/store/doctor/sync"
 import { writable } from "@context-engine/store/doctor/writable"
-import { writtenAsSeen } from "@context-engine/store/memory/file"
 import { recall } from "@context-engine/store/memory/LogMemory"
 import { readEndpoint } from "@context-engine/store/sync/config"
 import { remoteLog } from "@context-engine/store/sync/http"
@@ -57,7 +56,7 @@ export const examine = (options: LogOptions): Effect.Effect<Diagnosis, unknown> 
     const directory = memoryDirectory()
     const isSeen = directory !== undefined && path !== "" && recall(directory, path).remembered !== undefined
     const ofFile =
-      path === "" ? [] : [database(path, { isNamed: !ownDirectory, isSeen, seen: () => writtenAsSeen(directory, path) }), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory }), writable(path, { isNamed: !ownDirectory })] // biome-ignore format: one list
+      path === "" ? [] : [database(path, { isNamed: !ownDirectory, isSeen }), ...(directory === undefined ? [] : [memory(path, { directory })]), permissions(path, { ownDirectory }), writable(path, { isNamed: !ownDirectory })] // biome-ignore format: one list
     // Where there is no file, only the shared log knows how this machine's key stands in it.
     const endpoint =
       path === "" ? yield* Effect.orElseSucceed(readEndpoint(process.env, shared.file, shared.owner), () => undefined) : undefined // biome-ignore format: one line

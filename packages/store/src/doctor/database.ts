@@ -10,7 +10,6 @@ import { obstacleTo } from "../obstacle.js"
 import { columns, type EventRow, genesis, hashOf, matchesDigest } from "../record.js"
 import { applicationId, migrations } from "../schema.js"
 import { tables } from "../tables.js"
-import type { Written } from "../thisFile.js"
 import { readInert } from "../trust/verdicts.js"
 import { log } from "./log.js"
 import { look } from "./look.js"
@@ -20,8 +19,6 @@ export interface Options {
   readonly isNamed?: boolean
   /** Whether this machine has seen a log there: what is told of that is the check of the memory's. */
   readonly isSeen?: boolean
-  /** How far this machine has seen the file come. */
-  readonly seen?: () => Written | undefined
   /** How many of the last events are held against the chain. Default 500. */
   readonly events?: number
   /** For how many milliseconds the log is gone through from its beginning. Default 2,000. */
@@ -41,7 +38,7 @@ export const database = (path: string, options: Options = {}): Check => ({
   name: "database",
   look: Effect.gen(function* () {
     const about = yield* Effect.match(
-      look(path, (connection) => judge(connection, path, options), options.seen),
+      look(path, (connection) => judge(connection, path, options)),
       {
         onSuccess: (found) => found ?? [missing(path, options)],
         onFailure: ({ message, reason }) => [trouble("database", message, mendOf(path, reason))],

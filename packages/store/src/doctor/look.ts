@@ -5,35 +5,33 @@ import * as Effect from "effect/Effect"
 import { isOthers, othersWal } from "../beside.js"
 import { type Connection, NativeConnection, storageError } from "../connection.js"
 import { isLog } from "../identify.js"
-import { readWritten, type Written } from "../thisFile.js"
+import { readWritten } from "../thisFile.js"
 import { wayTo } from "../writable.js"
 
-/** Runs `body` on a connection that can only read; `undefined` if there is no file. `seen` is how far this machine has seen it come. */
+/** Runs `body` on a connection that can only read; `undefined` if there is no file. */
 export const look = <A>(
   path: string,
   body: (connection: Connection) => A,
-  seen?: () => Written | undefined,
 ): Effect.Effect<A | undefined, StorageError> =>
-  lookWith(path, (connection) => Effect.try({ try: () => body(connection), catch: (cause) => cause }), seen)
+  lookWith(path, (connection) => Effect.try({ try: () => body(connection), catch: (cause) => cause }))
 
 /** The same for what takes its time. Whatever it fails with is about the file. */
 export const lookWith = <A>(
   path: string,
   use: (connection: NativeConnection) => Effect.Effect<A, unknown>,
-  seen?: () => Written | undefined,
 ): Effect.Effect<A | undefined, StorageError> =>
   Effect.suspend(() =>
     // A pipe would be waited for, without end.
-    isLog(path) ? Effect.acquireUseRelease(open(path, seen), use, close) : Effect.succeed(undefined),
+    isLog(path) ? Effect.acquireUseRelease(open(path), use, close) : Effect.succeed(undefined),
   ).pipe(Effect.mapError((cause) => storageError(path, cause)))
 
-const open = (path: string, seen: (() => Written | undefined) | undefined) =>
+const open = (path: string) =>
   Effect.try({
     try: () => {
       const { alone, name } = wayTo(path)
       const uri = name.startsWith("file:") ? name : `${pathToFileURL(path).href}?mode=ro`
       const connection = new NativeConnection(uri, 2_000, "")
-      if (!isOthers(alone, { seen: seen?.(), together: readWritten(connection) })) return connection
+      if (!isOthers(path, alone, readWritten(connection))) return connection
       connection.close()
       throw othersWal(path)
     },

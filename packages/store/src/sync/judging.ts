@@ -6,7 +6,7 @@ import { insertRows } from "../append.js"
 import { type Connection, isDriverError } from "../connection.js"
 import { clashes, type EventRow } from "../record.js"
 import { writeRows } from "../rows.js"
-import { endOtherChains, readHead } from "../standing.js"
+import { endOtherChains, foldedTo, readHead } from "../standing.js"
 import { assertThere } from "../taken.js"
 import { Admission, type Judgement, type Known } from "../trust/Admission.js"
 import { claimedKey, isRoot } from "../trust/chain.js"
@@ -114,7 +114,7 @@ export const takeIncoming = (
   insertIncoming(connection, judged.rows.slice(judged.begun))
   assertThere(connection, judged.rows)
   foldJudged(connection, judged, keepAsOf, left)
-  connection.prepare("UPDATE checkpoint SET written = written + 1, position = ?").run(readHead(connection).position)
+  foldedTo(connection, readHead(connection).position)
 }
 
 /** A server whose guards were taken away may have what no log can: an event under an id that is there, or out of its stream's order. */

@@ -10,7 +10,7 @@ import { insertRows, place, readVersions } from "../append.js"
 import type { Connection } from "../connection.js"
 import { columns, decode, type EventRow, genesis } from "../record.js"
 import { writeRows } from "../rows.js"
-import { type Head, hashAt, readHead } from "../standing.js"
+import { foldedTo, type Head, hashAt, readHead } from "../standing.js"
 import { assertThere } from "../taken.js"
 import { claimedKey } from "../trust/chain.js"
 import { rebuildLinks } from "../trust/links.js"
@@ -169,7 +169,7 @@ const putPart = (
   assertThere(connection, placed)
   markClockSteps(connection, placed)
   writeRows(connection, projections, placed.map(decode), { keepAsOf: head.position })
-  connection.prepare("UPDATE checkpoint SET written = written + 1, position = ?").run(readHead(connection).position)
+  foldedTo(connection, readHead(connection).position)
   return { moved: rows.length, cloned }
 }
 

@@ -29,7 +29,7 @@ export const unread = (database: Database["Type"]): Effect.Effect<void, StorageE
     if (readHead(connection).position > readState(connection).confirmed.position) return false
     takeOut(connection, nowhere, readTail(connection, 0))
     for (const table of ["chains", "roots"]) connection.exec(`DELETE FROM ${table}`)
-    connection.exec("UPDATE checkpoint SET written = written + 1, position = 0, machine = NULL, session = NULL")
+    connection.exec("UPDATE checkpoint SET position = 0, machine = NULL, session = NULL")
     bind(connection, null, nowhere)
     return true
   })
