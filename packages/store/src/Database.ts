@@ -23,7 +23,6 @@ import {
 } from "./connection.js"
 import { makeDirectory, plainPath } from "./files.js"
 import { claim } from "./identify.js"
-import { writtenAsSeen } from "./memory/file.js"
 import { Keeping } from "./memory/keeping.js"
 import { type LastSeen, lastSeen, type MemoryOptions } from "./memory/LogMemory.js"
 import type { KeptRoot } from "./memory/roots.js"
@@ -98,7 +97,6 @@ export class Patience extends Context.Reference<Patience>()("@context-engine/sto
  */
 export const layer = (named: string, options: Options = {}): Layer.Layer<Database | SqlClient, StorageError> => {
   const path = plainPath(named)
-  const seen = () => writtenAsSeen(options.memory?.directory, path)
   return Layer.unwrapScoped(
     Effect.gen(function* () {
       const made = yield* attemptOn(path, () => {
@@ -107,7 +105,7 @@ export const layer = (named: string, options: Options = {}): Layer.Layer<Databas
         return claim(path)
       })
       const file = yield* Effect.acquireRelease(
-        Effect.sync(() => new OpenedFile(path, seen)),
+        Effect.sync(() => new OpenedFile(path)),
         (opened) => Effect.sync(() => opened.close()),
       )
       const way = yield* attemptOn(path, () => wayTo(path))

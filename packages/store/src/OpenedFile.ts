@@ -27,12 +27,14 @@ export class OpenedFile {
   readonly #since = Date.now()
   #isLookedInto = false
 
-  /** To be made before the file is opened. `seen`: how far it had come when this machine saw it last. */
-  constructor(
-    readonly path: string,
-    readonly seen: () => Written | undefined = () => undefined,
-  ) {
+  /** To be made before the file is opened. */
+  constructor(readonly path: string) {
     this.#opened = look(path)
+  }
+
+  /** How far it had come by itself when this machine saw it last: it has come as far now at least. */
+  wasSeen(come: Written | undefined): void {
+    this.#page = { ...this.#page, come }
   }
 
   /** To be called once it is known that what is committed goes into a file beside it first, and that is there. */
@@ -144,7 +146,7 @@ export class OpenedFile {
     // One without a table was just begun, or is just being written over.
     if (there.size <= onePage)
       return (this.#page.come ?? nothing).file === "" && !(there.size === 0 && this.#page.isWal)
-    const page = this.#lookInto()
+    const page = this.#readAlone()
     // There is no way to look into it now.
     if (page === undefined) return true
     this.#isCopiedOver = this.#isAnother(page)
@@ -153,11 +155,6 @@ export class OpenedFile {
     this.#page = { ...page, come: page.come ?? this.#page.come }
     this.#isLookedInto = true
     return true
-  }
-
-  #lookInto(): PageOne | undefined {
-    this.#page = { ...this.#page, come: this.#page.come ?? this.seen() }
-    return this.#readAlone()
   }
 
   #readAlone(): PageOne | undefined {

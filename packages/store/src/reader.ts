@@ -44,7 +44,9 @@ export const settleFile = (client: Client, { file, header, memory, way }: Openin
     }
     if (onlyRead || memory === undefined || seen === undefined) return
     const isSetBack = seen.file !== together.file || seen.written > together.written
-    if (isSetBack) rememberWritten(memory, file.path, hasBeside ? alone?.come : together)
+    const come = isSetBack ? (hasBeside ? alone?.come : together) : seen
+    file.wasSeen(come)
+    if (isSetBack) rememberWritten(memory, file.path, come)
   })
 
 /** The reader's connection. What it finds to be damaged is not written to when it is closed. */

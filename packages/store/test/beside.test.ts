@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { aloneIn, isOthers } from "../src/beside.js"
 import { Database, layer } from "../src/Database.js"
 import { database } from "../src/doctor/database.js"
@@ -77,6 +77,30 @@ describe("while a program has the log open", () => {
       }),
     )
     for (const error of refused) expect(error).toMatchObject({ reason: "replaced" })
+  })
+
+  it("a copy is worked on in its place until it is back: it goes on", async () => {
+    const path = freshPath()
+    const memory = memoryBeside(path)
+    await inLog(path, addServers("before"), memory)
+    const [aside, ends] = [`${path}-aside`, ["", "-wal", "-shm"]]
+    const names = await working(
+      path,
+      () =>
+        Effect.gen(function* () {
+          vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2_000 })
+          copyFileSync(path, `${path}-copy`)
+          for (const end of ends) renameSync(path + end, aside + end)
+          renameSync(`${path}-copy`, path)
+          yield* Effect.promise(() => inLog(path, addServers("one", "two", "three"), memory))
+          for (const end of ends) rmSync(path + end, { force: true })
+          for (const end of ends) renameSync(aside + end, path + end)
+          yield* addServers("after")
+          return yield* serverNames
+        }).pipe(Effect.ensuring(Effect.sync(() => vi.useRealTimers()))),
+      memory,
+    )
+    expect(names).toEqual(["after", "before", "beside"])
   })
 })
 
