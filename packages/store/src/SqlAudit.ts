@@ -82,7 +82,7 @@ export const layerWith = ({ keyPath }: Options): Layer.Layer<Audit, never, Datab
         // What the file signed and lacks may be in the shared log, or nowhere: it goes on with a chain of its own.
         accept: Effect.gen(function* () {
           // What is written into a damaged file makes it worse, and what lies beside it may be whole.
-          const damage = yield* database.read(damageIn)
+          const damage = yield* database.read((connection) => damageIn(connection))
           if (damage !== undefined) return yield* damaged(database.path, damage)
           const loss = yield* database.memory.look
           // Rows of events that are gone belong to nothing.

@@ -11,6 +11,7 @@ import { columns, type EventRow, genesis, hashOf, matchesDigest } from "../recor
 import { applicationId, migrations } from "../schema.js"
 import { tables } from "../tables.js"
 import { readInert } from "../trust/verdicts.js"
+import { damageIn } from "../verifyFile.js"
 import { log } from "./log.js"
 import { look } from "./look.js"
 
@@ -96,10 +97,9 @@ const judge = (connection: Connection, path: string, options: Options): Readonly
 const integrity = (connection: Connection, path: string): ReadonlyArray<Finding> => {
   if (statSync(path).size > quickLimit)
     return [ok("integrity", "not looked at: the file is too large for a quick look (context infra audit verify)")]
-  const lines = connection.prepare("PRAGMA quick_check(3)").all()
-  if (lines.length === 1 && lines[0][0] === "ok") return [ok("integrity", "every page of the file holds")]
-  const found = `the file is damaged: ${lines.map(([line]) => line).join("; ")}`
-  return [trouble("integrity", found, "context infra restore <backup>")]
+  const damage = damageIn(connection, "quick_check")
+  if (damage === undefined) return [ok("integrity", "every page of the file holds")]
+  return [trouble("integrity", damage, "context infra restore <backup>")]
 }
 
 const views = (connection: Connection): ReadonlyArray<Finding> => {
