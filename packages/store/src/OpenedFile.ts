@@ -18,9 +18,8 @@ export class OpenedFile {
   #page: PageOne = { isWal: false, changes: 0, come: undefined }
   /** How far it had come with what lies beside it. */
   #together: Written = nothing
-  /** How far it had come by itself, when it was last looked into; `undefined` where that was not done yet, or nothing was seen. */
-  #alone: Written | undefined
-  #isAloneKnown = false
+  /** Whether it was written to since it was last asked whether all is in it. */
+  #mayBeAllTaken = true
   #reader: PageOneReader | undefined
   #isCopiedOver = false
   #damage: StorageError | undefined
@@ -32,8 +31,8 @@ export class OpenedFile {
     this.#opened = look(path)
   }
 
-  /** How far it had come by itself when this machine saw it last: it has come as far now at least. */
-  wasSeen(come: Written | undefined): void {
+  /** To be called with how far it has come by itself. */
+  hasCome(come: Written | undefined): void {
     this.#page = { ...this.#page, come }
   }
 
@@ -70,10 +69,11 @@ export class OpenedFile {
     if (now !== undefined) this.#together = now
   }
 
-  /** How far it has come by itself at least; `undefined` where that is not known. */
-  get alone(): Written | undefined {
-    if (!this.#isAloneKnown) this.#readAlone()
-    return this.#alone
+  /** Whether nothing lies beside it; asked by who holds it. Where it was not written to since that was asked, it is not looked at again. */
+  isAllTaken(): boolean {
+    if (!this.#mayBeAllTaken) return false
+    this.#mayBeAllTaken = false
+    return (look(`${realPath(this.path)}-wal`)?.size ?? 0) === 0
   }
 
   /** Throws where it was found to be damaged since it was opened. */
@@ -146,7 +146,8 @@ export class OpenedFile {
     // One without a table was just begun, or is just being written over.
     if (there.size <= onePage)
       return (this.#page.come ?? nothing).file === "" && !(there.size === 0 && this.#page.isWal)
-    const page = this.#readAlone()
+    this.#mayBeAllTaken = true
+    const page = this.#lookInto()
     // There is no way to look into it now.
     if (page === undefined) return true
     this.#isCopiedOver = this.#isAnother(page)
@@ -157,11 +158,9 @@ export class OpenedFile {
     return true
   }
 
-  #readAlone(): PageOne | undefined {
+  #lookInto(): PageOne | undefined {
     this.#reader ??= new PageOneReader(this.path)
     const page = this.#reader.read()
-    this.#isAloneKnown = true
-    this.#alone = page?.come
     // What was no table when it was opened, it does not find later.
     if (page?.come === undefined || page.come.file === "") {
       this.close()

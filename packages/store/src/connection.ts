@@ -51,6 +51,7 @@ export class NativeConnection implements Connection {
   #statements = new Map<string, NativeStatement>()
   #wrote = false
   #before: Within | undefined
+  #isAllTaken = false
 
   constructor(
     readonly path: string,
@@ -102,6 +103,7 @@ export class NativeConnection implements Connection {
 
   begin(): void {
     this.prepare("BEGIN IMMEDIATE").run()
+    this.#isAllTaken = this.onCommit?.file.isAllTaken() ?? false
     this.#before = this.onCommit && readWithin(this)
     this.onCommit?.file.goesOn(this.#before?.come)
   }
@@ -110,7 +112,7 @@ export class NativeConnection implements Connection {
     // What is in the file by itself is looked at first: what lies beside it has come as far at least.
     const file = this.onCommit?.file
     file?.check()
-    const written = file && count(this, this.#before, () => file.alone)
+    const written = file && count(this, this.#before, this.#isAllTaken)
     file?.goesOn(written)
     this.prepare("COMMIT").run()
     this.#wrote = true

@@ -42,10 +42,11 @@ export const settleFile = (client: Client, { file, header, memory, way }: Openin
       file.found(error)
       return yield* error
     }
+    // A power cut may have taken some of what was seen in it, and left that beside it.
+    const come = hasBeside ? alone?.come : together
+    file.hasCome(come)
     if (onlyRead || memory === undefined || seen === undefined) return
     const isSetBack = seen.file !== together.file || seen.written > together.written
-    const come = isSetBack ? (hasBeside ? alone?.come : together) : seen
-    file.wasSeen(come)
     if (isSetBack) rememberWritten(memory, file.path, come)
   })
 

@@ -190,8 +190,8 @@ ALTER TABLE checkpoint ADD COLUMN written INTEGER NOT NULL DEFAULT 0;
 `
 
 /**
- * How far the file had come by itself when its end was last moved, as far as who moved it knew. What was committed beside a file builds
- * upon it: an older copy in its place has not come so far.
+ * How far the file had come by itself when what lies beside it was begun. That builds upon it: an older copy in its place has not come so
+ * far.
  */
 const taken = "ALTER TABLE checkpoint ADD COLUMN taken INTEGER NOT NULL DEFAULT 0;"
 

@@ -76,18 +76,18 @@ export const readWithin = (connection: Connection): Within => {
 
 /**
  * To be called before something is committed: all that changes the file counts, so that what lies beside it always says of which file it
- * is. An append has counted itself. `alone` gives how far the file has come by itself.
+ * is. An append has counted itself. `isAllTaken`: whether nothing lay beside the file when the transaction began. Then all of what it was
+ * was in the file, and on the disk: SQLite syncs that first. What is taken over while something lies there may be gone after a power cut.
  */
 export const count = (
   connection: Connection,
   before: Within | undefined,
-  alone: () => Written | undefined,
+  isAllTaken: boolean,
 ): Together | undefined => {
   const { changes, come } = readWithin(connection)
   if (come === undefined || come.file === "" || changes === before?.changes) return come
   const written = come.written === before?.come?.written ? come.written + 1 : come.written
-  const there = alone()
-  const taken = there?.file === come.file ? Math.max(come.taken, there.written) : come.taken
+  const taken = isAllTaken && before?.come?.file === come.file ? before.come.written : come.taken
   if (written !== come.written || taken !== come.taken)
     connection.prepare("UPDATE checkpoint SET written = ?, taken = ?").run(written, taken)
   return { file: come.file, written, taken }

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { describe, expect, it, vi } from "vitest"
 import { aloneIn, isOthers } from "../src/beside.js"
+import { NativeConnection } from "../src/connection.js"
 import { Database, layer } from "../src/Database.js"
 import { database } from "../src/doctor/database.js"
 import { readWritten, writtenQuery } from "../src/thisFile.js"
@@ -278,6 +279,26 @@ it.each(others)("a copy that %s is not read with what lies beside the log", asyn
   await expect(inLog(path, serverNames, memory)).rejects.toThrow(/was put in the place of another file/)
   expect([readFileSync(path), readFileSync(`${path}-wal`)]).toEqual([readFileSync(copy), readFileSync(wal)])
   damaged(path)
+})
+
+it("what was taken over may be gone after a power cut: what lies beside the file stands", async () => {
+  const path = await begun()
+  const kept = freshPath()
+  await working(path, () =>
+    Effect.promise(async () => {
+      const reader = new NativeConnection(path, 0, "")
+      reader.exec("BEGIN")
+      reader.prepare("SELECT count(*) FROM events").all()
+      copyFileSync(path, kept)
+      withSqlite(path, (found) => found.exec("PRAGMA wal_checkpoint(PASSIVE)"))
+      expect(readFileSync(path)).not.toEqual(readFileSync(kept))
+      await inLog(path, addServers("later"))
+      copyFileSync(`${path}-wal`, `${kept}-wal`)
+      reader.close()
+    }),
+  )
+  putThere(path, kept, `${kept}-wal`)
+  expect(await inLog(path, serverNames)).toEqual(["before", "beside", "later"])
 })
 
 it("what others take over while it is looked at is not told as a copy", async () => {

@@ -3,7 +3,7 @@ import { entity, type Server, type ServerStatus } from "../domain/Server.js"
 import type { Recorded } from "../Event.js"
 import type { HostKey } from "../Remote.js"
 import { type EntityRow, entityView } from "./entityView.js"
-import { isAfter, type Look, lookOf } from "./looks.js"
+import { earlierLookOf, isAfter, type Look, lookOf } from "./looks.js"
 
 export type ServerRow = Server &
   EntityRow & {
@@ -49,18 +49,21 @@ export const servers = entityView<"Server", Server, Omit<ServerRow, keyof Server
   onFact: (row, event) => {
     const { data, type } = event
     switch (type) {
-      case "ServerChecked":
-        if (!isAfter(event, data.at, row.statusLook)) return row
+      case "ServerChecked": {
+        const statusLook = lookOf(event)
+        if (!isAfter(event, statusLook, row.statusLook)) return row
+        const { at: lastChecked } = earlierLookOf(event)
         return {
           ...row,
-          statusLook: lookOf(event, data.at),
+          statusLook,
           status: data.status,
           statusReason: data.reason,
-          lastChecked: data.at,
-          lastSeen: data.status === "offline" ? row.lastSeen : data.at,
+          lastChecked,
+          lastSeen: data.status === "offline" ? row.lastSeen : lastChecked,
           os: data.os ?? row.os,
           resources: data.resources ?? row.resources,
         }
+      }
       case "HostKeyPinned": {
         const { server: _, ...key } = data
         const others = row.hostKeys.filter((k) => k.address !== key.address || k.algorithm !== key.algorithm)

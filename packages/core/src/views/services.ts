@@ -2,7 +2,7 @@
 import { entity, type HealthStatus, type Service } from "../domain/Service.js"
 import type { Recorded } from "../Event.js"
 import { type EntityRow, entityView } from "./entityView.js"
-import { isAfter, type Look, lookOf } from "./looks.js"
+import { earlierLookOf, isAfter, type Look, lookOf } from "./looks.js"
 
 export type ServiceRow = Service &
   EntityRow & {
@@ -54,7 +54,7 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
       case "DeploymentLost":
         return deployed(row, event)
       case "ServiceActionEnded":
-        return { ...row, ...statusIn(row, event, after(row, data)) }
+        return { ...row, ...statusIn(row, event, lookOf(event), after(row, data)) }
       case "ServicePinned":
         return { ...row, pinned: { version: data.version, reason: data.reason } }
       case "ServiceUnpinned":
@@ -68,35 +68,38 @@ export const services = entityView<"Service", Service, Omit<ServiceRow, keyof Se
 type Fact = Recorded<any>
 
 const checked = (row: ServiceRow, event: Fact): ServiceRow => {
-  const { at, detail, status } = event.data
-  if (!isAfter(event, at, row.healthLook)) return row
-  const health = { healthStatus: status, healthDetail: detail, lastHealthCheck: at, healthLook: lookOf(event, at) }
-  return { ...row, ...health, ...(status === "healthy" && statusIn(row, event, "running")) }
+  const { detail, status } = event.data
+  const healthLook = lookOf(event)
+  if (!isAfter(event, healthLook, row.healthLook)) return row
+  const { at: lastHealthCheck } = earlierLookOf(event)
+  const health = { healthStatus: status, healthDetail: detail, lastHealthCheck, healthLook }
+  return { ...row, ...health, ...(status === "healthy" && statusIn(row, event, healthLook, "running")) }
 }
 
 /** Its status after what was done or seen, unless that was before what it is known from. */
-const statusIn = (row: ServiceRow, event: Fact, status: ServiceRow["status"]): Partial<ServiceRow> =>
-  isAfter(event, event.data.at, row.statusLook) ? { status, statusLook: lookOf(event, event.data.at) } : {}
+const statusIn = (row: ServiceRow, event: Fact, look: Look, status: ServiceRow["status"]): Partial<ServiceRow> =>
+  isAfter(event, look, row.statusLook) ? { status, statusLook: look } : {}
 
 const deployed = (row: ServiceRow, event: Fact): ServiceRow => {
-  if (!isLast(row, event)) return row
-  const { at, deploymentId: id, version } = event.data
+  const look = earlierLookOf(event)
+  if (!isLast(row, event, look)) return row
+  const { deploymentId: id, version } = event.data
   const [status, lastDeployment] = leftBy[event.type] as (typeof leftBy)[string]
   const begins = event.type === "DeploymentStarted"
   return {
     ...row,
-    ...statusIn(row, event, status),
+    ...statusIn(row, event, look, status),
     currentVersion: begins ? row.currentVersion : (version ?? row.currentVersion),
     lastDeployment,
-    deploymentLook: row.deploymentLook?.id === id ? row.deploymentLook : { ...lookOf(event, at), id },
+    deploymentLook: row.deploymentLook?.id === id ? row.deploymentLook : { ...look, id },
   }
 }
 
 /** Of deployments only the one that began last can end. Whoever tells of one, and however often, it begins once. */
-const isLast = ({ deploymentLook: last }: ServiceRow, event: Fact): boolean => {
-  const { at, deploymentId } = event.data
+const isLast = ({ deploymentLook: last }: ServiceRow, event: Fact, look: Look): boolean => {
+  const { deploymentId } = event.data
   if (event.type !== "DeploymentStarted") return last === null || last.id === deploymentId
-  return last?.id !== deploymentId && isAfter(event, at, last)
+  return last?.id !== deploymentId && isAfter(event, look, last)
 }
 
 const leftBy: Readonly<Record<string, readonly [ServiceRow["status"], ServiceRow["lastDeployment"]]>> = {

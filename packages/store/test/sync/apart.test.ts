@@ -17,29 +17,45 @@ import { ReadModels } from "@context-engine/core/ReadModels"
 import { Alerts } from "@context-engine/core/services/Alerts"
 import type { ServerRow } from "@context-engine/core/views/servers"
 import type { ServiceRow } from "@context-engine/core/views/services"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { fleet } from "../support/fleet.js"
 import { give, type Machine, rowsHash, sync, verify } from "../support/machines.js"
 import { randomFrom } from "../support/random.js"
 
-/** A time of the day on which all of it happens. */
-const at = (time: string) => `2026-05-04T${time}:00.000Z`
-const aYearLater = (time: string) => `2027-05-04T${time}:00.000Z`
+/** A time of the day on which all of it happens: tomorrow, for nothing happens before what it follows. */
+const tomorrow = Math.ceil(Date.now() / 86_400_000) * 86_400_000
+const at = (time: string, days = 0) => new Date(Date.parse(`1970-01-01T${time}:00Z`) + tomorrow + days * 86_400_000).toISOString() // biome-ignore format: one line
+const aYearLater = (time: string) => at(time, 365)
 
 const serviceOf = (of: Machine) =>
   of.run(Effect.map(Effect.flatMap(ReadModels, (models) => models.services.list()), ([row]) => row as ServiceRow)) // biome-ignore format: one line
 const serverOf = (of: Machine) =>
   of.run(Effect.map(Effect.flatMap(ReadModels, (models) => models.servers.list()), ([row]) => row as ServerRow)) // biome-ignore format: one line
-const alertsOf = (of: Machine) => of.run(Effect.flatMap(Alerts, ({ list }) => list).pipe(Effect.provide(Alerts.layer)))
-
-const record = async (of: Machine, aggregate: { readonly name: string }, id: string, event: Event) => {
-  await of.run(Effect.flatMap(Commands, (commands) => commands.record(aggregate, id, [event])))
+/** What is told of hosts; of the clocks, which are set to tomorrow, more is told. */
+const alertsOf = async (of: Machine) => {
+  const all = await of.run(Effect.flatMap(Alerts, ({ list }) => list).pipe(Effect.provide(Alerts.layer)))
+  return all.filter(({ kind }) => kind !== "sync")
 }
-const ofService = async (of: Machine, make: (named: Named, row: ServiceRow) => Event) => {
+
+/** Told as it is seen, by the clock of who tells it; `right` is the time where it is known what is wrong with that. */
+const record = async (
+  of: Machine,
+  aggregate: { readonly name: string },
+  id: string,
+  event: Seen,
+  right = event.data.at,
+) => {
+  const told = Effect.flatMap(Commands, (commands) => commands.record(aggregate, id, [event]))
+  const clock = Object.assign(Clock.make(), { currentTimeMillis: Effect.succeed(Date.parse(right)) })
+  await of.run(Effect.withClock(told, clock))
+}
+const ofService = async (of: Machine, make: (named: Named, row: ServiceRow) => Seen, right?: string) => {
   const row = await serviceOf(of)
-  await record(of, serviceEntity.aggregate, row.id, make({ service: row.name, server: "web", serverId: row.serverId }, row))
+  await record(of, serviceEntity.aggregate, row.id, make({ service: row.name, server: "web", serverId: row.serverId }, row), right)
 } // biome-ignore format: one line
+type Seen = Event<string, { readonly at: string }>
 interface Named {
   readonly service: string
   readonly server: string
@@ -47,9 +63,12 @@ interface Named {
 }
 
 /** What a machine sees or does at a time. */
-const checks = (of: Machine, status: "healthy" | "unhealthy", time: string) =>
-  ofService(of, (named, { healthStatus: previous }) =>
-    HealthChecked({ ...named, status, previous, detail: `${status} at ${time}`, latency: null, at: time }),
+const checks = (of: Machine, status: "healthy" | "unhealthy", time: string, right?: string) =>
+  ofService(
+    of,
+    (named, { healthStatus: previous }) =>
+      HealthChecked({ ...named, status, previous, detail: `${status} at ${time}`, latency: null, at: time }),
+    right,
   )
 const looksAt = async (of: Machine, status: "online" | "offline", time: string) => {
   const { id, name: server, status: previous } = await serverOf(of)
@@ -170,6 +189,22 @@ it("a clock that is a year ahead decides no longer than until the machines have 
   // Its own clock is put right, and it looks again: one machine looks one time after the other.
   await checks(alice, "unhealthy", at("10:08"))
   expect(await serviceOf(alice)).toMatchObject({ healthStatus: "unhealthy", lastHealthCheck: at("10:08") })
+})
+
+it.each([
+  ["ahead", 1],
+  ["behind", -1],
+])("a clock of which it is known that it is a day %s decides nothing", async (_, days) => {
+  const { alice, bob } = await begin()
+  await checks(alice, "unhealthy", at("10:00"))
+  await checks(bob, "healthy", at("10:05", days), at("10:05"))
+  await checks(alice, "unhealthy", at("10:06"))
+  await meet(alice, bob)
+  expect(await serviceOf(bob)).toMatchObject({ healthStatus: "unhealthy", lastHealthCheck: at("10:06") })
+  await checks(alice, "unhealthy", at("10:07"))
+  await checks(bob, "healthy", at("10:08", days), at("10:08"))
+  await meet(bob, alice)
+  expect(await serviceOf(alice)).toMatchObject({ healthStatus: "healthy" })
 })
 
 it("in whatever order they look and share, what was seen last stands", async () => {
