@@ -1,5 +1,5 @@
 /** What this machine remembers of its log outside the file, through all that can become of a log. */
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs" // biome-ignore format: one line
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs" // biome-ignore format: one line
 import { dirname, join } from "node:path"
 import { Audit } from "@context-engine/core/services/Audit"
 import { Sync } from "@context-engine/core/services/Sync"
@@ -293,5 +293,37 @@ describe("the memory", () => {
     expect(await one.loss()).toBe(null)
     expect(one.told).toEqual([expect.stringContaining("begun anew")])
     expect(JSON.parse(readFileSync(one.file(), "utf8")).head.position).toBe(1)
+  })
+})
+
+describe.each([
+  ["a link to it", (path: string, link: string) => symlinkSync(path, link), (link: string) => link],
+  ["a link to its directory", (path: string, link: string) => symlinkSync(dirname(path), link), (link: string) => join(link, "infra.db")], // biome-ignore format: one line
+] as const)("a log that is also named by %s", (_, make, of) => {
+  const named = async () => {
+    const one = remembering("one")
+    await one.add("a")
+    const link = join(mkdtempSync(join(dirname(one.path), "links-")), "link")
+    make(one.path, link)
+    return { one, other: of(link) }
+  }
+
+  it("is known under the one name as it was seen under the other, and missed", async () => {
+    const { one, other } = await named()
+    const older = one.copy()
+    await one.once((machine) => give(machine, (r) => r.servers.add({ name: "b" })), other)
+    expect(await one.loss()).toBeNull()
+    expect(readdirSync(one.directory)).toHaveLength(1)
+    one.replaceBy(older)
+    for (const name of [one.path, other])
+      expect(await one.loss(name)).toMatchObject({ message: expect.stringMatching(/ends at position 1/) })
+  })
+
+  it("lacks nothing under the one name that was given up under the other", async () => {
+    const { one, other } = await named()
+    await one.add("b")
+    cutOff(one.path, 1)
+    await one.once((machine) => machine.run(Effect.flatMap(Audit, (audit) => audit.accept)))
+    expect(await one.loss(other)).toBeNull()
   })
 })

@@ -6,7 +6,7 @@ import type { Identity } from "@context-engine/core/Here"
 import type { OriginData } from "@context-engine/core/Origin"
 import { fromHome, home } from "@context-engine/core/Remote/Home"
 import type { Loss } from "@context-engine/core/services/Audit"
-import { leadsTo, plainPath } from "@context-engine/store/files"
+import { plainPath } from "@context-engine/store/files"
 import type { MemoryOptions } from "@context-engine/store/memory/LogMemory"
 import { setting } from "@context-engine/store/setting"
 import { isConnected, type Owner, ownerOf } from "@context-engine/store/sync/config"
@@ -140,7 +140,7 @@ const lossOf = (path: string) =>
     const { recallLog } = await import("@context-engine/store/memory/file")
     const { judge } = await import("@context-engine/store/memory/judge")
     try {
-      const remembered = recallLog(directory, path) ?? recallLog(directory, leadsTo(path))
+      const remembered = recallLog(directory, path)
       return remembered === undefined ? null : judge(path, remembered, undefined)
     } catch {
       // What cannot be read tells nothing.

@@ -4,7 +4,7 @@ import { dirname } from "node:path"
 import { type Check, type Finding, ok, trouble, warning } from "@context-engine/core/services/Diagnosis"
 import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.js"
-import { fileOf } from "../memory/file.js"
+import { fileOf, ownName } from "../memory/file.js"
 import { type MemoryOptions, recall } from "../memory/LogMemory.js"
 import { unreadable } from "../obstacle.js"
 import { glance } from "./look.js"
@@ -13,7 +13,7 @@ import { glance } from "./look.js"
 export const memory = (path: string, { directory }: MemoryOptions): Check => ({
   name: "memory",
   look: Effect.gen(function* () {
-    const unread = unreadable(fileOf(directory, path))
+    const unread = unreadable(fileOf(directory, ownName(path)))
     if (unread !== undefined) return [warning("memory", `what this machine remembered of the log cannot be read: ${unread.found}`, unread.fix)] // biome-ignore format: one line
     const { reason, remembered } = recall(directory, path)
     const unwritable = kept(directory)

@@ -16,6 +16,7 @@ import {
   fileOf,
   forget,
   movedFrom,
+  ownName,
   type Remembered,
   recallLog,
   rootsElsewhere,
@@ -56,7 +57,7 @@ export class LogMemory {
     path: string,
     readonly options: MemoryOptions,
   ) {
-    this.#path = resolve(path)
+    this.#path = ownName(path)
   }
 
   /** Whether the log is as it was seen last, to the event: then nothing is missing, and there is nothing to tell. */
@@ -169,7 +170,7 @@ export class LogMemory {
 export const rootsOf = (directory: string, path: string, first: string): ReadonlyArray<KeptRoot> => {
   try {
     const remembered = recallLog(directory, path) ?? movedFrom(directory, first)
-    return remembered?.roots ?? rootsElsewhere(directory, first, resolve(path))
+    return remembered?.roots ?? rootsElsewhere(directory, first, ownName(path))
   } catch {
     return []
   }

@@ -1,7 +1,7 @@
 /** What this machine remembers of a log, in a small file of its own, outside the log. */
-import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs" // biome-ignore format: one line
-import { join, resolve } from "node:path"
-import { makeDirectory } from "../files.js"
+import { chmodSync, existsSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs" // biome-ignore format: one line
+import { basename, dirname, join, resolve } from "node:path"
+import { leadsTo, makeDirectory } from "../files.js"
 import type { Written } from "../thisFile.js"
 import { areKept, type KeptRoot } from "./roots.js"
 
@@ -38,7 +38,17 @@ export interface Remembered {
 /** An end of a log that was seen once. */
 export type Seen = Omit<Remembered, "path" | "roots" | "lost" | "head" | "file"> & { readonly head: Mark }
 
-/** The file that belongs to the log at a path. */
+/** The one name of the log at a path, however it is called: what is seen under one name is known under the other. */
+export const ownName = (path: string): string => {
+  try {
+    const file = leadsTo(resolve(path))
+    return existsSync(file) ? file : join(realpathSync(dirname(file)), basename(file))
+  } catch {
+    return resolve(path)
+  }
+}
+
+/** The file that belongs to the log of a name. */
 export const fileOf = (directory: string, path: string): string => join(directory, `${nameOf(resolve(path))}.json`)
 
 /** Longer names than this are not taken by every file system. */
@@ -63,8 +73,12 @@ const fnv1a = (text: string, basis: number): string => {
 
 /** What is remembered of the log at a path; `undefined` if nothing is. Throws if it cannot be read, or is not what was written. */
 export const recallLog = (directory: string, path: string): Remembered | undefined => {
-  const found = readRemembered(fileOf(directory, path))
-  return found?.path === resolve(path) ? found : undefined
+  // Earlier versions went by the name that was given.
+  for (const name of new Set([ownName(path), resolve(path)])) {
+    const found = readRemembered(fileOf(directory, name))
+    if (found?.path === name) return found
+  }
+  return undefined
 }
 
 /** How far the file at a path had come; `undefined` where that is not known. */
