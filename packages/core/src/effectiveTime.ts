@@ -5,7 +5,8 @@
  * - Where a clock went back between two units of one writer, what it said before and after cannot all be right: the longest run
  *   of its times that never goes back is believed, and the others happened when the next of those did, unless they were
  *   recorded before that: a clock is mostly put right soon after it was wrong.
- * - A thing's own events happened in the order of the log, and what was appended together happened at once.
+ * - What was appended together happened at once, and not before what it follows: of a thing's own events those that its writer wrote
+ *   before, or had. What others did meanwhile, who shared it first, it does not follow, though the log has it before.
  *
  * All of it follows from what every machine has, so all of them come to the same times.
  */
@@ -25,6 +26,8 @@ export interface Stated {
   readonly statedAt: string
   /** Nothing of it happened later: when the shared log recorded it; `null` where no other clock has seen it yet. */
   readonly recordedAt: string | null
+  /** How far its writer had the shared log; absent where that is not known, and all that is before it counts as had. */
+  readonly seen?: number | undefined
 }
 
 /**
@@ -45,6 +48,7 @@ export const statedBy = (event: Recorded, isConfirmed: boolean): Stated => {
     session: isApart(event) ? event.id : session,
     statedAt: occurredAt,
     recordedAt: isConfirmed ? recordedAt : null,
+    seen: isApart(event) ? undefined : meta.seen,
   }
 }
 
@@ -169,23 +173,59 @@ const better = (a: number, b: number, length: ReadonlyArray<number>): number => 
   return one > other ? a : b
 }
 
-/** The events of one stream happened one after the other, and those of a unit at once. */
+/** When units happened: at once with all of their own, and not before what they follow. */
 const inOrder = (units: ReadonlyArray<Unit>, believed: ReadonlyMap<Unit, string>): ReadonlyMap<number, Happened> => {
   const happened = new Map<number, Happened>()
-  const streams = new Map<string, string>()
+  const streams = new Map<string, InStream>()
   for (const unit of units) {
     const believedAt = believed.get(unit) as string
     let at = believedAt
-    for (const { stream } of unit.events) {
-      const before = streams.get(stream)
-      if (before !== undefined && before > at) at = before
+    for (const { seen, stream } of unit.events) {
+      const before = streams.get(stream)?.followed(unit.session, seen) ?? ""
+      if (before > at) at = before
     }
     for (const { position, stream } of unit.events) {
-      streams.set(stream, at)
+      const known = streams.get(stream)
+      const before = known ?? new InStream()
+      if (known === undefined) streams.set(stream, before)
+      before.add(position, unit.session, at)
       happened.set(position, { at, believedAt })
     }
   }
   return happened
+}
+
+/** When the events of one stream happened, in the order of the log. */
+class InStream {
+  readonly #positions: Array<number> = []
+  /** The latest time of all up to each of them. */
+  readonly #latest: Array<string> = []
+  readonly #sessions = new Map<string, string>()
+
+  add(position: number, session: string, at: string): void {
+    const before = this.#latest[this.#latest.length - 1] ?? ""
+    this.#positions.push(position)
+    this.#latest.push(at > before ? at : before)
+    this.#sessions.set(session, at)
+  }
+
+  /** The latest of those that what is next in a session follows. */
+  followed(session: string, seen = Number.POSITIVE_INFINITY): string {
+    const had = this.#latest[this.#until(seen) - 1] ?? ""
+    return [had, this.#sessions.get(session) ?? ""].sort()[1] as string
+  }
+
+  /** How many of them are up to a position: found by halving, for those that were written apart are the last. */
+  #until(position: number): number {
+    let [low, high] = [0, this.#positions.length]
+    if ((this.#positions[high - 1] ?? 0) <= position) return high
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#positions[middle] as number) <= position) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
 }
 
 /**

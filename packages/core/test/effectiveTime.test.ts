@@ -64,6 +64,17 @@ describe("when events happened", () => {
     expect(times(events)).toEqual([60, 60, 60, 60, 2])
   })
 
+  it("is not that of what others did meanwhile, whoever shared it first", () => {
+    const meanwhile = { said: 60, stream: "a", session: "server" }
+    expect(times(log({ said: 0, stream: "a" }, meanwhile, { said: 5, stream: "a", seen: 1 }))).toEqual([0, 60, 5])
+    // Unless its writer had it, or wrote something after it had.
+    expect(times(log({ said: 0, stream: "a" }, meanwhile, { said: 5, stream: "a", seen: 2 }))).toEqual([0, 60, 60])
+    const after = { said: 6, stream: "a", seen: 0 }
+    expect(times(log(meanwhile, { said: 5, stream: "a", seen: 1 }, after))).toEqual([60, 60, 60])
+    // Who does not say how far it had the log is taken to have had all of it.
+    expect(times(log(meanwhile, { said: 5, stream: "a" }))).toEqual([60, 60])
+  })
+
   it("is of one machine's clock only for what that machine wrote", () => {
     const events = log({ said: year, session: "other" }, { said: 0 }, { said: 1 })
     expect(times(events)).toEqual([year, 0, 1])

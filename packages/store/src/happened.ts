@@ -19,6 +19,9 @@ const counting = "position NOT IN (SELECT position FROM inert)"
 
 const unit = "coalesce(signature, meta ->> 'commandId')"
 
+/** Of whom it is known what they had, and how far. */
+const writer = "coalesce(meta ->> 'key' || ' ' || (meta ->> 'session'), meta ->> 'machine'), meta ->> 'seen', id, type"
+
 /** The events of a file that had happened at an instant. `now` is the reader's time. */
 export const cutAt = (connection: Connection, instant: string, now: string): Cut => {
   const { recorded, steps } = readClocks(connection)
@@ -77,24 +80,42 @@ const quickCut = (connection: Connection, instant: string, from: number): Cut =>
   if (late === undefined) return upTo(until)
   const rows = connection
     .prepare(
-      `SELECT position, stream, ${unit}, occurred_at > ? FROM events WHERE position > ? AND position <= ? AND ${counting} ORDER BY position`,
+      `SELECT position, stream, ${unit}, occurred_at > ?, ${writer} FROM events
+       WHERE position > ? AND position <= ? AND ${counting} ORDER BY position`,
     )
-    .all(instant, from, until) as ReadonlyArray<[number, string, string, number]>
+    .all(instant, from, until) as ReadonlyArray<Row>
   const cut = cutOf(withFollowing(rows))
   return cut.until === 0 ? upTo(from) : cut
 }
 
+type Row = readonly [number, string, string, number, ...Writer]
+type Writer = readonly [session: string, seen: number | null, id: string, type: string]
+
+/** Who wrote an event, and how far they had the log, as `effectiveTime` has it. */
+const writerOf = (stream: string, [session, seen, id, type]: Writer) =>
+  isApart({ stream, type }) ? { session: id, seen: undefined } : { session, seen: seen ?? undefined }
+
 /** What had not happened, with what follows it in its stream or was appended with it. */
-function* withFollowing(rows: ReadonlyArray<readonly [number, string, string, number]>) {
-  const streams = new Set<string>()
+function* withFollowing(rows: ReadonlyArray<Row>) {
+  const streams = new Map<string, { readonly first: number; readonly sessions: Set<string> }>()
   for (let at = 0; at < rows.length; ) {
-    const first = rows[at] as (typeof rows)[number]
+    const first = rows[at] as Row
     let end = at
     while (end < rows.length && rows[end]?.[2] === first[2]) end += 1
     const members = rows.slice(at, end)
-    const late = members.some(([, stream, , isLate]) => isLate === 1 || streams.has(stream))
+    const { session } = writerOf(first[1], first.slice(4) as unknown as Writer)
+    const follows = ([, stream, , , ...writer]: Row): boolean => {
+      const late = streams.get(stream)
+      const { seen = Number.POSITIVE_INFINITY } = writerOf(stream, writer)
+      return late !== undefined && (late.first <= seen || late.sessions.has(session))
+    }
+    const late = members.some((row) => row[3] === 1 || follows(row))
     for (const [position, stream] of members) {
-      if (late) streams.add(stream)
+      if (late) {
+        const known = streams.get(stream) ?? { first: position, sessions: new Set() }
+        known.sessions.add(session)
+        streams.set(stream, known)
+      }
       yield { position, late }
     }
     at = end
@@ -109,17 +130,16 @@ const readHappened = (
 ): { readonly events: ReadonlyArray<Stated>; readonly happened: ReadonlyMap<number, Happened> } => {
   const rows = connection
     .prepare(
-      `SELECT position, stream, ${unit}, coalesce(meta ->> 'key' || ' ' || (meta ->> 'session'), meta ->> 'machine'),
-       occurred_at, recorded_at, id, type FROM events WHERE ${counting} ORDER BY position`,
+      `SELECT position, stream, ${unit}, occurred_at, recorded_at, ${writer} FROM events WHERE ${counting} ORDER BY position`,
     )
-    .all() as ReadonlyArray<readonly [number, string, string, string, string, string, string, string]>
-  const events = rows.map(([position, stream, unit, session, statedAt, recordedAt, id, type]) => ({
+    .all() as ReadonlyArray<readonly [number, string, string, string, string, ...Writer]>
+  const events = rows.map(([position, stream, unit, statedAt, recordedAt, ...writer]) => ({
     position,
     stream,
     unit,
-    session: isApart({ stream, type }) ? id : session,
     statedAt,
     recordedAt: position <= recorded ? recordedAt : null,
+    ...writerOf(stream, writer),
   }))
   return { events, happened: effectiveTimes(events, now) }
 }

@@ -14,6 +14,7 @@ const log = fc.array(
     joins: fc.boolean(),
     waits: fc.integer({ min: 0, max: 5 }),
     inert: fc.integer({ min: 0, max: 9 }),
+    seen: fc.option(fc.integer({ min: 0, max: 25 }), { nil: undefined }),
   }),
   { maxLength: 25 },
 )
@@ -26,15 +27,16 @@ describe("the quick way to find what had happened", () => {
         const clocks = [0, 0, 0]
         const versions = new Map<string, number>()
         let [unit, machine, recorded] = [0, 0, 0]
+        let seen: number | undefined
         events.forEach((event, index) => {
           const joins = event.joins && index > 0
-          if (!joins) [unit, machine] = [unit + 1, event.machine]
+          if (!joins) [unit, machine, seen] = [unit + 1, event.machine, event.seen && Math.min(event.seen, index)]
           clocks[machine] = (clocks[machine] as number) + (joins ? 0 : event.step)
           if (!joins) recorded += event.waits
           const stream = `s-${event.stream}`
           const version = (versions.get(stream) ?? 0) + 1
           versions.set(stream, version)
-          const meta = JSON.stringify({ machine: `m${machine}`, commandId: `c${unit}` })
+          const meta = JSON.stringify({ machine: `m${machine}`, commandId: `c${unit}`, seen })
           connection
             .prepare("INSERT INTO events VALUES (?, ?, ?, ?, 'X', 1, '{}', ?, ?, ?, '', NULL, NULL, NULL)")
             .run(index + 1, `e${index}`, stream, version, meta, iso(clocks[machine] as number), iso(recorded))

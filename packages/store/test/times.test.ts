@@ -165,6 +165,35 @@ describe("--at, by when things happened", () => {
     }
   })
 
+  it("shows what was done offline to a thing that another changed later and shared first, as it was before they shared", async () => {
+    const remote = shared()
+    const machines = ["laptop", "server"].map((name) => machine(name, remote, { signed: false }))
+    const [laptop, server] = machines as [Machine, Machine]
+    await add(laptop, "thing")
+    for (const one of [laptop, server]) await on(0, () => sync(one))
+    await on(0, () => give(laptop, (r) => r.servers.update("thing", { notes: "at ten" })))
+    const between = iso(time + 30 * minute)
+    time += hour
+    await on(0, () => give(server, (r) => r.servers.update("thing", { tags: ["at-eleven"] })))
+    const after = iso(time + minute)
+    time += hour
+    expect(await at(laptop, between)).toEqual(["thing at ten"])
+    for (const one of [server, laptop, server]) await on(0, () => sync(one))
+    const difference = Effect.flatMap(History, (history) => history.diff(between, after))
+    for (const one of machines) {
+      expect(await at(one, between)).toEqual(["thing at ten"])
+      expect(await replayed(one, between)).toEqual(["thing at ten"])
+      const { changes } = await one.run(Effect.provide(difference, History.layer))
+      expect(changes.map(({ fields, view }) => [view, fields.map(({ field }) => field)])).toEqual([
+        ["servers", ["tags"]],
+      ])
+    }
+    // What is changed when both are known comes after both.
+    await on(0, () => give(laptop, (r) => r.servers.update("thing", { notes: "at twelve" })))
+    expect(await at(laptop, iso(time - minute))).toEqual(["thing at ten"])
+    expect(await at(laptop, iso(time))).toEqual(["thing at twelve"])
+  })
+
   it("a replay is no log to go on with", async () => {
     const remote = shared()
     const machines = ["laptop", "server"].map((name) => machine(name, remote, { signed: false }))

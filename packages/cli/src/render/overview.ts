@@ -39,11 +39,14 @@ const serverLines = (screen: Screen, server: OverviewServer): ReadonlyArray<stri
 const serviceLines = (screen: Screen, service: OverviewService, longest: number): ReadonlyArray<string> => {
   const word = wordOf(service)
   const detail = service.health === "healthy" ? null : service.detail
-  const health = word === service.health ? null : service.health
+  // How well it was before somebody stopped it says nothing now.
+  const health = word === service.health || word === "stopped" ? null : service.health
+  const stopped = service.status === "stopped" && word !== "stopped" ? "stopped" : null
   const failed = service.lastDeployment === "failed" ? "its last deploy failed" : null
   const facts = [
     word,
     health,
+    stopped,
     version(service.version),
     pinned(service),
     checked(screen, service.checkedAt),
@@ -55,10 +58,11 @@ const serviceLines = (screen: Screen, service: OverviewService, longest: number)
 }
 
 /** What to say first of a service: that it is unwell, else what becomes of its deployment, else how well it is. */
-const wordOf = ({ health, lastDeployment }: OverviewService): string => {
+const wordOf = ({ health, lastDeployment, status }: OverviewService): string => {
   if (health === "unhealthy" || health === "degraded") return health
   if (lastDeployment === "in_progress") return "deploying"
-  return lastDeployment === "unknown" ? "deploy unknown" : health
+  if (lastDeployment === "unknown") return "deploy unknown"
+  return status === "stopped" ? status : health
 }
 
 const pinned = ({ pinned }: OverviewService): string | null =>
@@ -93,15 +97,16 @@ const summary = (
 ): string => {
   const words = [...servers.map((server) => server.status), ...services.map(wordOf)]
   const bad = words.filter((word) => styleOf(word) === "bad" || word === "degraded").length
-  const deploying = words.filter((word) => word === "deploying").length
+  const neither = ["deploying", "stopped"].flatMap((state) => {
+    const found = words.filter((word) => word === state).length
+    return found === 0 ? [] : [`${found} ${state}`]
+  })
   const unknown = words.filter((word) => word === "unknown" || word === "deploy unknown").length
   const verdict =
     bad > 0
       ? paint(screen, "bad", `${bad} unwell`)
-      : unknown + deploying > 0
-        ? [...(deploying > 0 ? [`${deploying} deploying`] : []), ...(unknown > 0 ? [`${unknown} unknown`] : [])].join(
-            ", ",
-          )
+      : unknown + neither.length > 0
+        ? [...neither, ...(unknown > 0 ? [`${unknown} unknown`] : [])].join(", ")
         : paint(screen, "good", "all is well")
   const hint = ["  ask them: context infra server status", "            context infra health"]
   return [

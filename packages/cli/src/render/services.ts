@@ -14,7 +14,7 @@ export const list: Renderer<ReadonlyArray<ServiceView>> = (services, screen) => 
   const columns: ReadonlyArray<Column<ServiceView>> = [
     { title: "name", cell: (service) => service.name },
     { title: "server", cell: (service) => service.server },
-    { title: "health", cell: (service) => state(service.healthStatus) },
+    { title: "health", cell: (service) => state(healthOf(service)) },
     { title: "type", cell: (service) => service.type },
     { title: "runtime", cell: (service) => service.runtime },
     { title: "port", cell: (service) => service.port, right: true },
@@ -24,6 +24,10 @@ export const list: Renderer<ReadonlyArray<ServiceView>> = (services, screen) => 
   ]
   return services.length === 0 ? none : table(screen, columns, services)
 }
+
+/** How well it is; that it was well before somebody stopped it says nothing now. */
+const healthOf = ({ healthStatus, status }: ServiceView): string =>
+  status === "stopped" && (healthStatus === "healthy" || healthStatus === "unknown") ? status : healthStatus
 
 /** What stands out about its deployments: that one is on its way, or went wrong, or that none is wanted. */
 const deploying = ({ lastDeployment, pinned }: ServiceView): Cell => {

@@ -119,6 +119,25 @@ describe("the overview", () => {
     ])
   })
 
+  it("says what was stopped, whatever it was before", () => {
+    const [server] = value.servers
+    const stopped = { ...service, status: "stopped" } as const
+    const services = [
+      { ...stopped, name: "api", health: "healthy" },
+      { ...stopped, name: "worker", health: "unhealthy", detail: "500 in 2 ms" },
+    ] as const
+    expect(
+      overview({ ...value, servers: [{ ...server, services: services.slice(0, 1) }] }, on(80)).split("\n"),
+    ).toEqual([
+      "✓ hetzner  online  production, checked 1m ago",
+      "  ! api  stopped  checked 3m ago",
+      "1 server, 1 service: 1 stopped",
+    ])
+    expect(overview({ ...value, servers: [{ ...server, services }] }, on(80))).toContain(
+      "✗ worker  unhealthy  stopped, checked 3m ago, 500 in 2 ms",
+    )
+  })
+
   it("fits 40 columns", () => {
     const text = overview(value, on(40))
     expect(Math.max(...text.split("\n").map(width))).toBeLessThanOrEqual(40)
