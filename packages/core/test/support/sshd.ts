@@ -168,14 +168,14 @@ export const startAgent = async (
   const directory = mkdtempSync(join(tmpdir(), "agent-"))
   const socket = join(directory, "socket")
   const agent = spawn(toolPath("ssh-agent"), ["-D", "-a", socket], { stdio: "ignore" })
+  const env = { ...process.env, SSH_AUTH_SOCK: socket }
+  // Its socket has a name before it takes connections.
+  const add = () => spawnSync(toolPath("ssh-add"), ["-q", keyPath], { env, encoding: "utf8" })
+  let added = add()
   await until(
-    () => existsSync(socket),
-    () => "ssh-agent does not listen",
+    () => added.status === 0 || (added = add()).status === 0,
+    () => `ssh-agent takes no key: ${added.stderr}`,
   )
-  execFileSync(toolPath("ssh-add"), ["-q", keyPath], {
-    env: { ...process.env, SSH_AUTH_SOCK: socket },
-    stdio: "ignore",
-  })
   return {
     socket,
     stop: async () => {
