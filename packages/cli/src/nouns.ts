@@ -75,7 +75,7 @@ export const nouns: ReadonlyArray<Noun> = [
   },
   {
     name: "events",
-    description: "The timeline: what happened, newest first",
+    description: "The timeline: what happened, the last in the log first",
     load: async () => (await import("./commands/events.js")).events,
   },
   {

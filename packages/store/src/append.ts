@@ -131,17 +131,20 @@ const sealed = (
   if (signer === undefined || (known === undefined && isUnsigned(connection))) {
     refuseUnsigned(connection)
     const timed = timesOf(drafts, head.position > shared.position ? head.occurredAt : "", shared)
-    return { ...timed, before: [], rows: sealUnit(timed.drafts, undefined, undefined, shared.position).rows }
+    return { ...timed, before: [], rows: sealUnit(timed.drafts, undefined, undefined, seenOf(shared, head)).rows }
   }
   const beginning: Beginning =
     known !== undefined && known.root !== "" ? { before: [], chain: known } : begin(connection, signer, first, head)
   const timed = timesOf(drafts, beginning.chain.occurredAt, shared)
   const root = beginning.before.length === 0 ? undefined : sealUnit(beginning.before, signer, beginning.chain)
-  const unit = sealUnit(timed.drafts, signer, root?.chain ?? beginning.chain, shared.position)
+  const unit = sealUnit(timed.drafts, signer, root?.chain ?? beginning.chain, seenOf(shared, head))
   const before = root?.rows ?? []
   for (const row of before.filter(isRoot)) acceptRoot(connection, { eventId: row[1], publicKey: signer.publicKey })
   return { before, rows: [...before, ...unit.rows], chain: unit.chain, wentBack: timed.wentBack }
 }
+
+/** How far this machine has the shared log: no further than it goes, where its end was given up. */
+const seenOf = ({ seen }: Shared, { position }: Head): number => Math.min(seen, position)
 
 interface Sealed {
   readonly before: ReadonlyArray<EventRow>

@@ -26,6 +26,8 @@ export interface Shared {
   readonly recorded: string
   /** The last position that all machines share. */
   readonly position: number
+  /** The last position that came from a shared log, also where the log is disconnected since. */
+  readonly seen: number
   /** The moment that the file shows, where it is not the log but a replay of it. */
   readonly replayed: string | null
 }
@@ -60,7 +62,7 @@ const headQuery = "SELECT position, hash, recorded_at, occurred_at FROM events O
 
 const sharedColumns = `log_id, sync.position, rebases, skew,
   EXISTS (SELECT 1 FROM sync_rows WHERE view = '' AND id = ''), min(events.occurred_at, events.recorded_at),
-  events.recorded_at, (SELECT moment FROM replayed), measured_at, started_at`
+  events.recorded_at, (SELECT moment FROM replayed), measured_at, started_at, sync.recorded`
 
 const sharedFrom = `sync LEFT JOIN events ON log_id IS NOT NULL AND events.position = (
     SELECT shared.position FROM events AS shared WHERE shared.position <= sync.position
@@ -76,11 +78,11 @@ const standingQuery = `SELECT ${sharedColumns}, head.position, head.hash, head.r
 
 export const readStanding = (connection: Connection, id = ""): Standing => {
   const row: ReadonlyArray<any> = connection.prepare(standingQuery).get(id)
-  const [number, unit, known, folded] = row.slice(20)
+  const [number, unit, known, folded] = row.slice(21)
   return {
     shared: sharedOf(row),
-    head: headOf(row[10] === null ? undefined : row.slice(10, 14)),
-    own: { signing: signingOf(row.slice(14, 20)), link: { number, unit } },
+    head: headOf(row[11] === null ? undefined : row.slice(11, 15)),
+    own: { signing: signingOf(row.slice(15, 21)), link: { number, unit } },
     known: known === 1,
     folded,
   }
@@ -115,6 +117,7 @@ const sharedOf = ([
   replayed,
   measuredAt,
   startedAt,
+  shared,
 ]: ReadonlyArray<any>): Shared => ({
   confirmed: logId === null || unkept === 1 ? undefined : position,
   rebases,
@@ -122,6 +125,7 @@ const sharedOf = ([
   since: since ?? "",
   recorded: recorded ?? "",
   position,
+  seen: shared,
   replayed,
 })
 

@@ -50,7 +50,11 @@ export const writtenOf = (row: () => readonly [string, number, number]): Togethe
 
 /** What was the file `before` is one of its own from here on; nothing happens where it is another already. */
 export const begin = (connection: Connection, before: string): void => {
-  const anew = "file = lower(hex(randomblob(8))), written = 1, taken = 0"
+  // A copy of an older version is one of its own before it is brought up to date.
+  const [hasTaken] = connection
+    .prepare("SELECT count(*) FROM pragma_table_info('checkpoint') WHERE name = 'taken'")
+    .get()
+  const anew = `file = lower(hex(randomblob(8))), written = 1${hasTaken === 0 ? "" : ", taken = 0"}`
   connection.prepare(`UPDATE checkpoint SET ${anew} WHERE file = ?`).run([before])
 }
 

@@ -348,6 +348,21 @@ it("a copy that is worked on is a file of its own, and a raw one is not", async 
   ).toMatchObject({ file: own })
 })
 
+it("a backup of a version that said less of its file is worked on, read and restored", async () => {
+  const path = freshPath()
+  const memory = memoryBeside(path)
+  await inLog(path, addServers("before"), memory)
+  const older = async () => {
+    const backup = await backupOf(path)
+    withSqlite(backup, (found) => found.exec("ALTER TABLE checkpoint DROP COLUMN taken; PRAGMA user_version = 7"))
+    return backup
+  }
+  expect(await inLog(await older(), addServers("more"))).toHaveLength(1)
+  expect((await inLog(await older(), verify)).findings).toEqual([])
+  await restoreBy(await older(), path, memory)
+  expect(await inLog(path, serverNames, memory)).toEqual(["before"])
+})
+
 it("a log that is put where one was just begun in vain stays there", async () => {
   const [path, whole] = [freshPath(), await begun()]
   const failing = Effect.scoped(

@@ -5,6 +5,7 @@ import { Audit } from "@context-engine/core/services/Audit"
 import { Sync } from "@context-engine/core/services/Sync"
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
+import { type Remembered, recallLog, writeRemembered } from "../src/memory/file.js"
 import { make } from "../src/sync/RemoteLog.js"
 import { damaged, withNoise } from "./support/audited.js"
 import { freshPath, withSqlite } from "./support/files.js"
@@ -325,5 +326,18 @@ describe.each([
     cutOff(one.path, 1)
     await one.once((machine) => machine.run(Effect.flatMap(Audit, (audit) => audit.accept)))
     expect(await one.loss(other)).toBeNull()
+  })
+
+  it("is missed by what an earlier version remembered under the name that it was given", async () => {
+    const { one, other } = await named()
+    await one.add("b")
+    const remembered = recallLog(one.directory, one.path) as Remembered
+    rmSync(one.file())
+    writeRemembered(one.directory, { ...remembered, path: other })
+    cutOff(one.path, 1)
+    expect(await one.loss(other)).toMatchObject({ message: expect.stringMatching(/ends at position 1/) })
+    await one.once((machine) => machine.run(Effect.flatMap(Audit, (audit) => audit.accept)), other)
+    expect(await one.loss(other)).toBeNull()
+    expect(readdirSync(one.directory)).toHaveLength(1)
   })
 })

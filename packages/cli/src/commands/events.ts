@@ -9,7 +9,7 @@ import { severities } from "./event/fields.js"
 export const events = leaf({
   name: "events",
   description:
-    "Shows the timeline, newest first: deployments, changes of health, changes of the registry, and what people wrote.",
+    "Shows the timeline, the last in the log first: deployments, changes of health, changes of the registry, and what people wrote.",
   examples: ["events --since 2h", "events --service api --severity error"],
   options: {
     ...reading,

@@ -133,7 +133,8 @@ export const secrets = crud("secrets", {
 
 export const events = crud("events", {
   noun: "an entry of the timeline",
-  description: "The timeline people read, newest first. Only what a person wrote can be changed or removed.",
+  description:
+    "The timeline people read, the last in the log first: what was done offline stands where it was shared. Only what a person wrote can be changed or removed.",
   row: Rows.Event,
   at: "/:id",
   path: Fields.path("id"),

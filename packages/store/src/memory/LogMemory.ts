@@ -50,6 +50,8 @@ export const lastSeen = `SELECT (SELECT hash FROM events ORDER BY position DESC 
 /** The memory of one log. Its methods are synchronous, and run on a connection to the log outside any transaction. */
 export class LogMemory {
   readonly #path: string
+  /** How it was named: earlier versions went by that. */
+  readonly #named: string
   /** Nothing was known of a log at this path when it was opened. */
   #isNew = false
 
@@ -58,6 +60,7 @@ export class LogMemory {
     readonly options: MemoryOptions,
   ) {
     this.#path = ownName(path)
+    this.#named = path
   }
 
   /** Whether the log is as it was seen last, to the event: then nothing is missing, and there is nothing to tell. */
@@ -145,7 +148,7 @@ export class LogMemory {
 
   #read(onDamage?: (reason: string) => void): Remembered | undefined {
     try {
-      return recallLog(this.options.directory, this.#path)
+      return recallLog(this.options.directory, this.#named)
     } catch (error) {
       onDamage?.((error as Error).message)
       return undefined

@@ -15,6 +15,7 @@ import {
 import type { Event } from "@context-engine/core/Event"
 import { ReadModels } from "@context-engine/core/ReadModels"
 import { Alerts } from "@context-engine/core/services/Alerts"
+import { Sync } from "@context-engine/core/services/Sync"
 import type { ServerRow } from "@context-engine/core/views/servers"
 import type { ServiceRow } from "@context-engine/core/views/services"
 import * as Clock from "effect/Clock"
@@ -189,6 +190,15 @@ it("a clock that is a year ahead decides no longer than until the machines have 
   // Its own clock is put right, and it looks again: one machine looks one time after the other.
   await checks(alice, "unhealthy", at("10:08"))
   expect(await serviceOf(alice)).toMatchObject({ healthStatus: "unhealthy", lastHealthCheck: at("10:08") })
+})
+
+it("a machine that was disconnected meanwhile knows what it had", async () => {
+  const { alice, bob } = await begin()
+  await bob.run(Effect.flatMap(Sync, (service) => service.disconnect))
+  await checks(bob, "unhealthy", at("10:00"))
+  await checks(alice, "healthy", at("10:05"))
+  await meet(alice, bob)
+  expect(await serviceOf(bob)).toMatchObject({ healthStatus: "healthy", lastHealthCheck: at("10:05") })
 })
 
 it.each([
