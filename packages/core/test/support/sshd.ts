@@ -170,10 +170,9 @@ export const startAgent = async (
   const env = { ...process.env, SSH_AUTH_SOCK: socket }
   // Its socket has a name before it takes connections.
   const add = () => spawnSync(toolPath("ssh-add"), ["-q", keyPath], { env, encoding: "utf8" })
-  let added = add()
   await until(
-    () => added.status === 0 || (added = add()).status === 0,
-    () => `ssh-agent takes no key: ${added.stderr}`,
+    () => add().status === 0,
+    () => `ssh-agent takes no key: ${add().stderr}`,
   )
   return {
     socket,
