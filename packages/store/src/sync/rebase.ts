@@ -24,7 +24,7 @@ import { decide } from "./deciding.js"
 import { membersToKeep, refuseDisplacing } from "./displaced.js"
 import { type Judged, judge, takeIncoming } from "./judging.js"
 import type { Place } from "./protocol.js"
-import { reseal } from "./reseal.js"
+import { reseal, type Standing } from "./reseal.js"
 import { membersAfter, type Part, partsOf } from "./roots.js"
 import { countRebase, forgetRows, readState, setConfirmed } from "./state.js"
 import { unguarded } from "./triggers.js"
@@ -162,7 +162,7 @@ const putPart = (
   const events = mine.map((row): Placed => ({ ...decode(row), row }))
   const { roots } = about
   const ground = { ...about, members: membersAfter(members, first) }
-  const kept = decide(connection, events, author, ground)
+  const kept = afterRequest(decide(connection, events, author, ground))
   const { cloned, rows } = reseal(connection, [...first, ...kept], author.signer, { members, after: head, roots, tail })
   const placed = putAfter(connection, head, rows)
   insertRows(connection, placed)
@@ -171,6 +171,18 @@ const putPart = (
   writeRows(connection, projections, placed.map(decode), { keepAsOf: head.position })
   foldedTo(connection, readHead(connection).position)
   return { moved: rows.length, cloned }
+}
+
+/**
+ * Nothing that a machine signs counts before its request to be let in: what it tells of others' work, which it gives back and which stands
+ * here before that, comes after it.
+ */
+const afterRequest = (units: ReadonlyArray<Standing>): ReadonlyArray<Standing> => {
+  const own = units.findIndex((unit) => !unit.fresh && !unit.others && unit.rows.some(isWish))
+  const told = units.slice(0, Math.max(own, 0)).filter(({ fresh }) => fresh)
+  const rest = units.filter((unit) => !told.includes(unit))
+  const after = own - told.length + 1
+  return told.length === 0 ? units : [...rest.slice(0, after), ...told, ...rest.slice(after)]
 }
 
 /** Gives events the next places of the log: position, version, time and hash. What was signed stays as it was. */

@@ -6,6 +6,14 @@ import { simulate } from "./simulation.js"
 const milliseconds = 10_000
 const atLeast = 25
 
+/** Stories in which something did not hold once. */
+it.each([["a machine that is not let in yet gives back another's work, which is refused meanwhile", 343_446_232]])(
+  "%s",
+  async (_, seed) => {
+    expect((await simulate(seed)).problems).toEqual([])
+  },
+)
+
 it("machines on a bad network converge, lose nothing, and tell every rejection", async () => {
   const began = Date.now()
   const first = seedOf("simulation")
